@@ -1,0 +1,214 @@
+"""Every request and response of the delivery service, its limits and its problems: the one module that clients import.
+
+Single MLS messages travel as `message/mls` (RFC 9420 §17.10), bundles and batches as MessagePack, control bodies as
+JSON with byte strings in base64. `{group}` in a path is the group id in unpadded base64url; `after` is a cursor: the
+last sequence number read.
+
+    POST /v1/sessions                        SessionRequest, signed (RFC 9421)   -> 201 SessionGranted
+    GET  /v1/status                                                              -> 200 Status
+    PUT  /v1/key-packages                    KeyPackageUpload                    -> 200 KeyPackageStock
+    GET  /v1/key-packages                                                        -> 200 KeyPackageStock
+    POST /v1/key-packages/claims             KeyPackageClaim, signed (RFC 9421)  -> 200 ClaimedKeyPackages
+    POST /v1/groups                          message/mls GroupInfo of epoch 0    -> 201 Appended (seq 0)
+    POST /v1/groups/{group}/entries          message/mls application, proposal   -> 201 Appended
+    POST /v1/groups/{group}/commits          CommitBundle                        -> 201 Appended
+    GET  /v1/groups/{group}/entries?after=&wait=                                 -> 200 EntryBatch
+    GET  /v1/groups                                                              -> 200 GroupHeads
+    GET  /v1/inbox?after=&wait=                                                  -> 200 WelcomeBatch
+    POST /v1/inbox/ack                       InboxAck                            -> 204
+    GET  /v1/events                                                              -> 200 text/event-stream of GroupHeads
+
+Every request but the first two carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups` also carries
+`Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer.
+"""
+
+from typing import Literal
+
+import msgspec
+
+MLS_TYPE = "message/mls"
+MSGPACK_TYPE = "application/msgpack"
+JSON_TYPE = "application/json"
+PROBLEM_TYPE = "application/problem+json"  # RFC 9457
+EVENT_STREAM_TYPE = "text/event-stream"
+IDEMPOTENCY_HEADER = "idempotency-key"
+
+# Signed requests (RFC 9421): what the signature covers, and how old it may be.
+SIGNED_COMPONENTS = ("@method", "@authority", "@path", "content-digest")
+SIGNATURE_TAG = "ringtrue-delivery"
+SIGNATURE_MAX_AGE = 60  # seconds, either way
+SESSION_LIFETIME = 600  # seconds
+
+APPLICATION_LIMIT = 64 * 1024  # octets of one application message
+PROPOSAL_LIMIT = 64 * 1024
+COMMIT_LIMIT = 256 * 1024
+WELCOME_LIMIT = 4 * 1024 * 1024  # octets; the ratchet tree travels inside
+GROUP_INFO_LIMIT = 4 * 1024 * 1024
+BUNDLE_LIMIT = COMMIT_LIMIT + WELCOME_LIMIT + GROUP_INFO_LIMIT + 1024
+KEY_PACKAGE_LIMIT = 16 * 1024
+KEY_PACKAGES_PER_DEVICE = 100
+KEY_PACKAGES_LOW_WATER = 10
+CONTROL_LIMIT = 64 * 1024  # octets of a JSON body
+UPLOAD_LIMIT = 2 * KEY_PACKAGES_PER_DEVICE * KEY_PACKAGE_LIMIT
+BATCH_ENTRIES = 256  # entries in one batch
+BATCH_OCTETS = 4 * 1024 * 1024  # a batch ends after the entry that reaches this
+LONG_POLL_LIMIT = 30  # seconds
+HEARTBEAT = 20  # seconds between comments on an idle event stream
+RETENTION = 30 * 86400  # seconds that entries and Welcomes are kept
+CLAIMS_PER_HOUR = 60  # key package claims per requesting number
+CLAIMS_PER_TARGET_HOUR = 60  # key package claims per target number, all requesters together
+
+
+class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Opens a session: the device's certificate chain, DER, leaf first, without the root."""
+
+    chain: list[bytes]
+
+
+class SessionGranted(msgspec.Struct, frozen=True):
+    """A bearer token, the device's name here (`+E164/KEYHASH`) and the second at which the token ends."""
+
+    token: str
+    device: str
+    number: str
+    expires_at: int
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The service's host name for group URIs, its clock and its retention in seconds."""
+
+    host: str
+    now: int
+    retention: int
+
+
+class KeyPackageUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Adds one-time key packages and replaces the last-resort one; each is an MLSMessage(KeyPackage)."""
+
+    key_packages: list[bytes] = []
+    last_resort: bytes | None = None
+
+
+class KeyPackageStock(msgspec.Struct, frozen=True):
+    """How many unclaimed one-time key packages remain, and below which number to upload more."""
+
+    available: int
+    low_water: int
+    last_resort: bool
+
+
+class KeyPackageClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for one key package of each device of a number (`+E164`)."""
+
+    number: str
+
+
+class ClaimedKeyPackages(msgspec.Struct, frozen=True):
+    """One MLSMessage(KeyPackage) per device of the number asked for."""
+
+    key_packages: list[bytes]
+
+
+class CommitBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A commit, the Welcomes that exist only if it is accepted, and the new epoch's GroupInfo with its tree."""
+
+    commit: bytes
+    welcomes: list[bytes]
+    group_info: bytes
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """Where an entry stands in the group's order, and the epoch in which it was sent."""
+
+    seq: int
+    epoch: int
+
+
+EntryKind = Literal["application", "proposal", "commit"]
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One entry of a group's log. `at_ms` is the service's clock: a claim of the service, not a proof."""
+
+    seq: int
+    epoch: int
+    kind: EntryKind
+    idempotency_key: str
+    at_ms: int
+    body: bytes
+
+
+class EntryBatch(msgspec.Struct, frozen=True):
+    """Entries in order after the cursor; `head` is the last one this device may read, `more` asks for another read."""
+
+    entries: list[Entry]
+    head: int
+    more: bool
+
+
+class GroupHeads(msgspec.Struct, frozen=True):
+    """The last readable sequence number of each of the device's groups (base64url group id), and of its inbox."""
+
+    groups: dict[str, int]
+    inbox: int
+
+
+class WelcomeItem(msgspec.Struct, frozen=True, array_like=True):
+    """A Welcome for this device. Its group's log is to be read after `seq`, the commit that added the device."""
+
+    position: int
+    group_id: bytes
+    seq: int
+    at_ms: int
+    welcome: bytes
+
+
+class WelcomeBatch(msgspec.Struct, frozen=True):
+    """Welcomes in order after the cursor."""
+
+    items: list[WelcomeItem]
+    head: int
+
+
+class InboxAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything up to this inbox position is stored by the device and may be deleted."""
+
+    position: int
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An RFC 9457 problem. `type` is `urn:ringtrue:delivery:WORD`; extension members come with the words that need one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    epoch: int | None = None  # stale-epoch: the group's current epoch
+    head: int | None = None  # stale-epoch: the last sequence number
+    floor: int | None = None  # gone: the first sequence number still kept
+    limit: int | None = None  # too-large: octets allowed; rate-limited: requests per hour
+    limit_name: str | None = None  # too-large: the constant of this module that was exceeded
+    retry_after: int | None = None  # rate-limited, overloaded: seconds
+
+
+PROBLEM_PREFIX = "urn:ringtrue:delivery:"
+# word -> (status, title)
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "malformed": (400, "The request cannot be understood"),
+    "invalid-signature": (401, "The request's signature was not accepted"),
+    "session-expired": (401, "The session has ended or was never opened here"),
+    "credential-refused": (403, "The certificate chain was not accepted"),
+    "not-a-member": (403, "The device is not a member of this group"),
+    "not-allowed": (403, "This service does not accept that"),
+    "unknown-group": (404, "No such group"),
+    "unknown-number": (404, "No device of that number has published key packages"),
+    "stale-epoch": (409, "The entry is not for the group's current epoch"),
+    "group-exists": (409, "A group with that id exists"),
+    "no-key-package": (409, "A device of that number has no key package left"),
+    "gone": (410, "The entries asked for are no longer kept"),
+    "too-large": (413, "The body is larger than allowed"),
+    "unsupported-type": (415, "The body's type is not the one this address takes"),
+    "invalid-handshake": (422, "The commit or proposal is not valid for this group"),
+    "rate-limited": (429, "Too many requests"),
+    "overloaded": (503, "The service is at its limit"),
+}
