@@ -1,0 +1,1 @@
+"""Who owns a number? Pure rules over certificates and tokens; no I/O, no clock."""

@@ -1,0 +1,173 @@
+"""Single certificates: parsing within limits, and the fields that STIR's profile of X.509 looks at."""
+
+from itertools import pairwise
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ObjectIdentifier, SignatureAlgorithmOID
+from cryptography.x509.verification import Criticality, ExtensionPolicy
+
+from identity.claim_constraints import ClaimConstraints
+from identity.errors import CertificateError, ClaimConstraintsError, TNAuthListError
+from identity.tn_auth_list import TNAuthList
+
+CERTIFICATE_SIZE_LIMIT = (
+    65_536  # octets of DER: an issuer with thousands of ranges fits, and the leaf of a device has 700
+)
+
+TN_AUTH_LIST_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
+CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.27")
+ENHANCED_CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.33")
+
+_ECDSA_OIDS = frozenset(
+    {
+        SignatureAlgorithmOID.ECDSA_WITH_SHA256,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA384,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA512,
+    }
+)
+# What cryptography raises on bytes of others while it reads certificates and their extensions.
+_MALFORMED = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+
+class TNAuthListExtension(x509.ExtensionType):
+    """Carries the OID for ExtensionPolicy, which takes a type; the extension itself arrives unrecognised."""
+
+    oid = TN_AUTH_LIST_OID
+
+
+class ClaimConstraintsExtension(x509.ExtensionType):
+    """As TNAuthListExtension, for RFC 8226 §8."""
+
+    oid = CLAIM_CONSTRAINTS_OID
+
+
+class EnhancedClaimConstraintsExtension(x509.ExtensionType):
+    """As TNAuthListExtension, for RFC 9118."""
+
+    oid = ENHANCED_CLAIM_CONSTRAINTS_OID
+
+
+def policies() -> tuple[ExtensionPolicy, ExtensionPolicy]:
+    """Say which extensions path validation accepts: in the leaf, in issuers. Unknown critical ones are refused."""
+    any_criticality = Criticality.AGNOSTIC
+    leaf = (
+        ExtensionPolicy.permit_all()
+        .require_present(TNAuthListExtension, any_criticality, None)
+        .may_be_present(ClaimConstraintsExtension, any_criticality, None)
+        .may_be_present(EnhancedClaimConstraintsExtension, any_criticality, None)
+        .may_be_present(x509.CertificatePolicies, any_criticality, None)  # critical in some carriers' leaves
+    )
+    issuer = (
+        ExtensionPolicy.webpki_defaults_ca()
+        .may_be_present(TNAuthListExtension, any_criticality, None)
+        .may_be_present(x509.CertificatePolicies, any_criticality, None)
+    )
+    return leaf, issuer
+
+
+def load_certificate(der: bytes) -> x509.Certificate:
+    """Parse one certificate, its extensions included. Raises CertificateError."""
+    if len(der) > CERTIFICATE_SIZE_LIMIT:
+        raise CertificateError("too-large", f"a certificate has at most {CERTIFICATE_SIZE_LIMIT} octets")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _ = certificate.extensions, certificate.issuer, certificate.subject, certificate.version
+    except _MALFORMED as error:
+        raise CertificateError("malformed", "not a certificate that can be read") from error
+    return certificate
+
+
+def validity(certificate: x509.Certificate) -> tuple[int, int]:
+    """First and last second of validity, Unix time."""
+    return int(certificate.not_valid_before_utc.timestamp()), int(certificate.not_valid_after_utc.timestamp())
+
+
+def p256_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    """The certificate's key, which must be P-256 (RFC 8226 §4). Raises CertificateError."""
+    try:
+        key = certificate.public_key()
+    except _MALFORMED as error:
+        raise CertificateError("key-type", "the leaf's key is not a P-256 key") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise CertificateError("key-type", "the leaf's key is not a P-256 key")
+    return key
+
+
+def certificate_tn_auth_list(certificate: x509.Certificate) -> TNAuthList | None:
+    """Read the TNAuthList, if the certificate has one. Raises CertificateError."""
+    der = _value(certificate, TN_AUTH_LIST_OID)
+    try:
+        return None if der is None else TNAuthList.decode(der)
+    except TNAuthListError as error:
+        raise CertificateError("tn-auth-list", str(error)) from error
+
+
+def certificate_constraints(certificate: x509.Certificate) -> tuple[ClaimConstraints | None, bool]:
+    """Read the claim constraints, and whether both forms are there (against RFC 9118 §3). Raises CertificateError."""
+    plain = _value(certificate, CLAIM_CONSTRAINTS_OID)
+    enhanced = _value(certificate, ENHANCED_CLAIM_CONSTRAINTS_OID)
+    try:
+        old = None if plain is None else ClaimConstraints.decode_8226(plain)
+        new = None if enhanced is None else ClaimConstraints.decode_9118(enhanced)
+    except ClaimConstraintsError as error:
+        raise CertificateError("claim-constraints", str(error)) from error
+    constraints = old if new is None else new
+    if constraints is not None and constraints.void:
+        constraints = None
+    return constraints, old is not None and new is not None
+
+
+def check_leaf_fields(certificate: x509.Certificate) -> None:
+    """Raise CertificateError unless an end entity's P-256 certificate may sign; path validation leaves this to us."""
+    p256_key(certificate)
+    basic = _known(certificate, x509.BasicConstraints)
+    if basic is not None and basic.ca:
+        raise CertificateError("ca-leaf", "a CA certificate does not sign messages (RFC 9060 §4)")
+    usage = _known(certificate, x509.KeyUsage)
+    if usage is None or not usage.digital_signature or usage.key_cert_sign:
+        raise CertificateError("key-usage", "the leaf's key is not for digital signatures")
+
+
+def check_issuer_fields(certificate: x509.Certificate) -> None:
+    """Raise CertificateError if an issuer carries what only end entities may carry (RFC 8226 §8, RFC 9118 §3)."""
+    for oid in (CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID):
+        if _value(certificate, oid) is not None:
+            raise CertificateError("claim-constraints", "claim constraints are for end entities only")
+
+
+def check_key_identifiers(path: list[x509.Certificate]) -> None:
+    """Raise CertificateError unless each certificate names the key of the next (RFC 9060 §5)."""
+    for subject, issuer in pairwise(path):
+        authority = _known(subject, x509.AuthorityKeyIdentifier)
+        key = _known(issuer, x509.SubjectKeyIdentifier)
+        if authority is None or key is None or authority.key_identifier != key.digest:
+            raise CertificateError("key-identifiers", "an authority key identifier is not that of the next key")
+
+
+def check_signature_algorithms(certificates: list[x509.Certificate], allow_others: bool) -> None:
+    """Raise CertificateError if an issuer did not sign with ECDSA, unless others are allowed."""
+    if allow_others:
+        return
+    for certificate in certificates:
+        if certificate.signature_algorithm_oid not in _ECDSA_OIDS:
+            raise CertificateError("issuer-algorithm", "an issuer did not sign with ECDSA")
+
+
+def _known(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _value(certificate: x509.Certificate, oid: ObjectIdentifier) -> bytes | None:
+    try:
+        extension = certificate.extensions.get_extension_for_oid(oid).value
+    except x509.ExtensionNotFound:
+        return None
+    return extension.value if isinstance(extension, x509.UnrecognizedExtension) else extension.public_bytes()

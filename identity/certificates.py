@@ -1,0 +1,237 @@
+"""Certificates of telephone numbers: trust anchors and chain validation (RFC 8226, RFC 9060, RFC 9118)."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from threading import Lock
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import verification
+
+from identity.certificate_fields import (
+    certificate_constraints,
+    certificate_tn_auth_list,
+    check_issuer_fields,
+    check_key_identifiers,
+    check_leaf_fields,
+    check_signature_algorithms,
+    load_certificate,
+    p256_key,
+    policies,
+    validity,
+)
+from identity.claim_constraints import ClaimConstraints
+from identity.errors import CertificateError, TNAuthListError
+from identity.number import TelephoneNumber
+from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompassing
+
+CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
+CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
+TRUST_LIST_SIZE_LIMIT = 1_048_576  # octets of PEM
+LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchors:
+    """The roots that one trusts; issuers that do not sign with ECDSA are a switch (RFC 8226 §4), off by default."""
+
+    roots: tuple[x509.Certificate, ...]
+    allow_non_ecdsa_issuers: bool = False
+
+    @classmethod
+    def from_pem(cls, pem: bytes, *, allow_non_ecdsa_issuers: bool = False) -> Self:
+        """Read one or more certificates. Raises CertificateError."""
+        if len(pem) > TRUST_LIST_SIZE_LIMIT:
+            raise CertificateError("too-large", f"a trust list has at most {TRUST_LIST_SIZE_LIMIT} octets")
+        try:
+            return cls(tuple(x509.load_pem_x509_certificates(pem)), allow_non_ecdsa_issuers)
+        except ValueError as error:
+            raise CertificateError("malformed", "the trust list is not a sequence of PEM certificates") from error
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 over the roots' DER in sorted order: names the set, whatever its order."""
+        return hashlib.sha256(b"".join(sorted(_der(root) for root in self.roots))).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedChain:
+    """A chain that was valid under some anchors from `not_before` to `not_after`; only this module builds it."""
+
+    certificates: tuple[bytes, ...]
+    public_key: ec.EllipticCurvePublicKey
+    public_point: bytes
+    fingerprint: bytes
+    tn_auth_list: TNAuthList
+    bounds: tuple[TNAuthList, ...]
+    number: TelephoneNumber | None
+    constraints: ClaimConstraints | None
+    conflicting_constraints: bool
+    not_before: int
+    not_after: int
+    lifetime: int
+    issuer: str
+    serial: int
+
+    def covers(self, number: TelephoneNumber) -> Coverage:
+        """Say how the leaf vouches for the number; NO also if a list above it does not reach the number."""
+        if number == self.number:
+            return Coverage.BY_NUMBER  # the lists above were compared when the chain was verified
+        if any(bound.covers(number) is Coverage.NO for bound in self.bounds):
+            return Coverage.NO
+        return self.tn_auth_list.covers(number)
+
+    def check_time(self, moment: int) -> None:
+        """Raise CertificateError unless every certificate of the chain is valid at that moment."""
+        if moment < self.not_before:
+            raise CertificateError("not-yet-valid", f"the chain is valid from {self.not_before}, not at {moment}")
+        if moment > self.not_after:
+            raise CertificateError("expired", f"the chain was valid until {self.not_after}, not at {moment}")
+
+
+def verify_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: int) -> VerifiedChain:
+    """Validate a chain (DER, leaf first, without its root) at the time `now`. Raises CertificateError.
+
+    1. size and number of certificates              6. issuers sign with ECDSA, unless the anchors allow others
+    2. each certificate parses                      7. leaf: one P-256 key, CA:false, digitalSignature
+    3. each is valid at `now`                       8. claim constraints only in the leaf (RFC 8226 §8)
+    4. the path leads to an anchor (RFC 5280)       9. TNAuthList in the leaf, each within the one above (RFC 9060)
+    5. exactly this path, each AKI = the next SKI
+    """
+    if not anchors.roots:
+        raise CertificateError("no-anchors", "there is no trust list to check the chain with")
+    if not 1 <= len(chain) <= CHAIN_LENGTH_LIMIT:
+        raise CertificateError("length", f"a chain has 1 to {CHAIN_LENGTH_LIMIT} certificates, not {len(chain)}")
+    certificates = [load_certificate(der) for der in chain]
+    for certificate in certificates:
+        _check_validity(certificate, now)
+    path = _path(certificates, anchors, now)
+    if path[:-1] != certificates:
+        raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
+    check_key_identifiers(path)
+    check_signature_algorithms(certificates, anchors.allow_non_ecdsa_issuers)
+    check_leaf_fields(path[0])
+    for issuer in path[1:]:
+        check_issuer_fields(issuer)
+    return _verified(tuple(chain), path)
+
+
+class ChainVerifier:
+    """verify_chain with its anchors and a bounded memory of the chains that were valid."""
+
+    def __init__(self, anchors: TrustAnchors, memo_limit: int = CHAIN_MEMO_LIMIT) -> None:
+        self.anchors = anchors
+        self.anchors_fingerprint = anchors.fingerprint
+        self._memo: dict[tuple[bytes, ...], VerifiedChain] = {}
+        self._memo_limit = memo_limit
+        self._lock = Lock()
+
+    def verify(self, chain: Sequence[bytes], now: int) -> VerifiedChain:
+        """Validate at the time `now`; a remembered chain need only be within its time. Raises CertificateError."""
+        known = self.known(chain)
+        if known is not None:
+            known.check_time(now)
+            return known
+        verified = verify_chain(chain, self.anchors, now)
+        with self._lock:
+            if len(self._memo) >= self._memo_limit:
+                del self._memo[next(iter(self._memo))]
+            self._memo[verified.certificates] = verified
+        return verified
+
+    def known(self, chain: Sequence[bytes]) -> VerifiedChain | None:
+        """Recall a chain that was valid at some time, if this very chain was verified before."""
+        return self._memo.get(tuple(chain))
+
+
+def leaf_number(der: bytes) -> TelephoneNumber | None:
+    """Read the single number of a leaf certificate without trusting it. Raises CertificateError."""
+    return _single_number(certificate_tn_auth_list(load_certificate(der)))
+
+
+def leaf_public_point(der: bytes) -> bytes:
+    """Read the P-256 key of a leaf certificate without trusting it: 65 octets. Raises CertificateError."""
+    return public_point(p256_key(load_certificate(der)))
+
+
+def public_point(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Encode a public key as MLS does: the uncompressed point, 65 octets for P-256 (RFC 9420 §5.1.1)."""
+    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def _check_validity(certificate: x509.Certificate, now: int) -> None:
+    not_before, not_after = validity(certificate)
+    if now < not_before:
+        raise CertificateError("not-yet-valid", f"a certificate is valid from {not_before}, not at {now}")
+    if now > not_after:
+        raise CertificateError("expired", f"a certificate was valid until {not_after}, not at {now}")
+
+
+def _path(certificates: list[x509.Certificate], anchors: TrustAnchors, now: int) -> list[x509.Certificate]:
+    if not 0 <= now <= LATEST_TIME:
+        raise CertificateError("time", f"{now} is not a time that X.509 can state")
+    leaf_policy, issuer_policy = policies()
+    builder = verification.PolicyBuilder().store(verification.Store(list(anchors.roots)))
+    builder = builder.time(datetime.fromtimestamp(now, UTC).replace(tzinfo=None)).max_chain_depth(CHAIN_LENGTH_LIMIT)
+    verifier = builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy).build_client_verifier()
+    try:
+        return verifier.verify(certificates[0], certificates[1:]).chain
+    except verification.VerificationError as error:
+        raise CertificateError("untrusted", f"no path to a trusted root: {str(error)!a}") from error
+
+
+def _verified(chain: tuple[bytes, ...], path: list[x509.Certificate]) -> VerifiedChain:
+    lists = [certificate_tn_auth_list(certificate) for certificate in path]
+    leaf_list = lists[0]
+    if leaf_list is None:
+        raise CertificateError("tn-auth-list", "the leaf has no TNAuthList (RFC 8226 §9)")
+    bounds = tuple(entries for entries in lists[1:] if entries is not None)
+    _check_encompassing(leaf_list, bounds)
+    periods = [validity(certificate) for certificate in path]
+    key = p256_key(path[0])
+    constraints, conflicting = certificate_constraints(path[0])
+    return VerifiedChain(
+        certificates=chain,
+        public_key=key,
+        public_point=public_point(key),
+        fingerprint=hashlib.sha256(chain[0]).digest(),
+        tn_auth_list=leaf_list,
+        bounds=bounds,
+        number=_single_number(leaf_list),
+        constraints=constraints,
+        conflicting_constraints=conflicting,
+        not_before=max(start for start, _ in periods),
+        not_after=min(end for _, end in periods),
+        lifetime=periods[0][1] - periods[0][0],
+        issuer=_common_name(path[0].issuer),
+        serial=path[0].serial_number,
+    )
+
+
+def _check_encompassing(leaf_list: TNAuthList, bounds: tuple[TNAuthList, ...]) -> None:
+    try:
+        for child, parent in pairwise((leaf_list, *bounds)):
+            check_encompassing(parent, child)
+    except TNAuthListError as error:
+        raise CertificateError("encompassing", str(error)) from error
+
+
+def _single_number(entries: TNAuthList | None) -> TelephoneNumber | None:
+    match entries:
+        case TNAuthList((OneNumber(digits),)) if digits.isdigit() and not digits.startswith("0"):
+            return TelephoneNumber.from_digits(digits)
+    return None
+
+
+def _common_name(name: x509.Name) -> str:
+    names = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value) if names else name.rfc4514_string()
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)

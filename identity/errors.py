@@ -1,0 +1,52 @@
+"""Everything that `identity` raises.
+
+IdentityError                   .code: a short stable word, for programs
+├── NumberError                 text is not a telephone number
+├── TNAuthListError             a TNAuthList is malformed, or one reaches beyond its parent
+├── ClaimConstraintsError       JWT claim constraints are malformed or violated
+├── CertificateError            a certificate, chain, trust list or CSR is not acceptable
+├── PassportError               a PASSporT is malformed or does not verify    .check: its number in the list of checks
+└── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
+
+Messages quote untrusted text only through `ascii()`, so they may be shown on a terminal.
+"""
+
+
+class IdentityError(Exception):
+    """A rule about who owns a number does not hold."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NumberError(IdentityError):
+    """The text is not a telephone number; the message says what to write instead."""
+
+
+class TNAuthListError(IdentityError):
+    """A TNAuthList (RFC 8226 §9) is malformed, or a list reaches beyond the list above it (RFC 9060)."""
+
+
+class ClaimConstraintsError(IdentityError):
+    """Claim constraints (RFC 8226 §8, RFC 9118) are malformed, or a token's claims break them."""
+
+
+class CertificateError(IdentityError):
+    """A certificate, a chain, a trust list or a certificate request is not acceptable."""
+
+
+class PassportError(IdentityError):
+    """A PASSporT (RFC 8225, RFC 9475) is malformed or does not verify."""
+
+    def __init__(self, code: str, message: str, *, check: int) -> None:
+        super().__init__(code, message)
+        self.check = check
+
+
+class BindingError(IdentityError):
+    """Credential, token, message and group do not belong together."""
+
+    def __init__(self, code: str, message: str, *, check: int) -> None:
+        super().__init__(code, message)
+        self.check = check

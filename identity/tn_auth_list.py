@@ -1,0 +1,205 @@
+"""TNAuthList: the numbers and service provider codes that a certificate speaks for (RFC 8226 §9, RFC 9060)."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated, Literal, Self
+
+from cryptography.hazmat import asn1
+
+from identity.errors import TNAuthListError
+from identity.number import TelephoneNumber
+
+TN_AUTH_LIST_SIZE_LIMIT = 65_536  # octets of DER; a carrier's list of thousands of ranges fits
+TELEPHONE_NUMBER_LENGTH_LIMIT = 15  # RFC 8226 §9, SIZE (1..15)
+SERVICE_PROVIDER_CODE_LENGTH_LIMIT = 64  # the ASN.1 sets none; codes in use have 3 to 10 characters
+
+_CODE = re.compile(rf"[!-~]{{1,{SERVICE_PROVIDER_CODE_LENGTH_LIMIT}}}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_TELEPHONE_NUMBER = re.compile(r"[0-9#*]{1,15}")
+
+
+@asn1.sequence
+class _RangeDER:
+    start: Annotated[asn1.IA5String, asn1.Size(1, TELEPHONE_NUMBER_LENGTH_LIMIT)]
+    count: int
+
+
+_CodeVariant = asn1.Variant[asn1.IA5String, Literal["spc"]]
+_RangeVariant = asn1.Variant[_RangeDER, Literal["range"]]
+_OneVariant = asn1.Variant[asn1.IA5String, Literal["one"]]
+
+
+@asn1.sequence
+class _Enclosed:
+    """One SEQUENCE around the list, because `asn1` decodes no SEQUENCE OF at top level."""
+
+    entries: Annotated[
+        list[
+            Annotated[_CodeVariant, asn1.Explicit(0)]
+            | Annotated[_RangeVariant, asn1.Explicit(1)]
+            | Annotated[_OneVariant, asn1.Explicit(2), asn1.Size(1, TELEPHONE_NUMBER_LENGTH_LIMIT)]
+        ],
+        asn1.Size(1, None),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceProviderCode:
+    """`spc [0]`: stands, indirectly, for all numbers of that provider."""
+
+    code: str
+
+    def __post_init__(self) -> None:
+        if not _CODE.fullmatch(self.code):
+            raise TNAuthListError("spc", "a service provider code has 1 to 64 visible ASCII characters")
+
+
+@dataclass(frozen=True, slots=True)
+class TelephoneNumberRange:
+    """`range [1]`: `count` (at least 2) numbers of equal length from `start` upwards."""
+
+    start: str
+    count: int
+
+    def __post_init__(self) -> None:
+        if not _DIGITS.fullmatch(self.start):
+            raise TNAuthListError("range-start", "a range starts at 1 to 15 digits")
+        # RFC 8226 §9 says "start + count < 10^D", which taken literally forbids a range that ends at 99…9.
+        if self.count < 2 or int(self.start) + self.count > 10 ** len(self.start):
+            raise TNAuthListError("range-count", "a range has at least 2 numbers, all as long as its first")
+
+
+@dataclass(frozen=True, slots=True)
+class OneNumber:
+    """`one [2]`: a single number, 1 to 15 of 0-9, # and *."""
+
+    digits: str
+
+    def __post_init__(self) -> None:
+        if not _TELEPHONE_NUMBER.fullmatch(self.digits):
+            raise TNAuthListError("one", "a telephone number has 1 to 15 of 0-9, # and *")
+
+
+TNEntry = ServiceProviderCode | TelephoneNumberRange | OneNumber
+
+
+class Coverage(Enum):
+    """How a list vouches for a number."""
+
+    BY_NUMBER = "by-number"
+    BY_CODE = "by-code"
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class TNAuthList:
+    """A TNAuthorizationList with at least one entry."""
+
+    entries: tuple[TNEntry, ...]
+    _intervals: tuple[tuple[int, int, int], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.entries:
+            raise TNAuthListError("empty", "a TNAuthList has at least one entry")
+        object.__setattr__(self, "_intervals", _merged(self.entries))
+
+    @classmethod
+    def decode(cls, der: bytes) -> Self:
+        """Decode strict DER. Raises TNAuthListError, also on a range with extension fields."""
+        if len(der) > TN_AUTH_LIST_SIZE_LIMIT:
+            raise TNAuthListError("too-large", f"a TNAuthList has at most {TN_AUTH_LIST_SIZE_LIMIT} octets")
+        try:
+            decoded = asn1.decode_der(_Enclosed, _der_sequence(der))
+        except ValueError as error:
+            raise TNAuthListError("malformed", "the TNAuthList is not DER of RFC 8226 §9") from error
+        return cls(tuple(_entry(variant.tag, variant.value) for variant in decoded.entries))
+
+    def encode(self) -> bytes:
+        """Encode as DER."""
+        enclosed = asn1.encode_der(_Enclosed(entries=[_variant(entry) for entry in self.entries]))
+        return enclosed[_header_length(enclosed) :]
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The service provider codes in the list."""
+        return frozenset(entry.code for entry in self.entries if isinstance(entry, ServiceProviderCode))
+
+    def covers(self, number: TelephoneNumber) -> Coverage:
+        """Say whether the list vouches for the number itself, only through a code, or not at all."""
+        value = int(number.digits)
+        if self._includes(len(number.digits), value, value):
+            return Coverage.BY_NUMBER
+        return Coverage.BY_CODE if self.codes else Coverage.NO
+
+    def _includes(self, length: int, first: int, last: int) -> bool:
+        return any(size == length and low <= first and last <= high for size, low, high in self._intervals)
+
+    def _admits(self, entry: TNEntry) -> bool:
+        match entry:
+            case ServiceProviderCode(code):
+                return code in self.codes
+            case TelephoneNumberRange(start, count):
+                # RFC 9060 §4: a parent with a code may delegate numbers; which numbers a code has is not in any list.
+                return bool(self.codes) or self._includes(len(start), int(start), int(start) + count - 1)
+            case OneNumber(digits):
+                return bool(self.codes) or entry in self.entries or self._includes_text(digits)
+
+    def _includes_text(self, digits: str) -> bool:
+        return bool(_DIGITS.fullmatch(digits)) and self._includes(len(digits), int(digits), int(digits))
+
+
+def check_encompassing(parent: TNAuthList, child: TNAuthList) -> None:
+    """Raise TNAuthListError unless every entry of the child lies within the parent (RFC 9060 §4)."""
+    for entry in child.entries:
+        if not parent._admits(entry):
+            raise TNAuthListError("encompassing", f"{entry} is not within the list of the certificate above")
+
+
+def _merged(entries: Iterable[TNEntry]) -> tuple[tuple[int, int, int], ...]:
+    """Join the numbers to disjoint (length, first, last), since RFC 9060 scope adds up over entries."""
+    merged: list[tuple[int, int, int]] = []
+    for length, first, last in sorted(_plain_intervals(entries)):
+        if merged and merged[-1][0] == length and first <= merged[-1][2] + 1:
+            merged[-1] = (length, merged[-1][1], max(last, merged[-1][2]))
+        else:
+            merged.append((length, first, last))
+    return tuple(merged)
+
+
+def _plain_intervals(entries: Iterable[TNEntry]) -> Iterable[tuple[int, int, int]]:
+    for entry in entries:
+        match entry:
+            case TelephoneNumberRange(start, count):
+                yield len(start), int(start), int(start) + count - 1
+            case OneNumber(digits) if _DIGITS.fullmatch(digits):
+                yield len(digits), int(digits), int(digits)
+
+
+def _entry(tag: str, value: asn1.IA5String | _RangeDER) -> TNEntry:
+    if isinstance(value, _RangeDER):
+        return TelephoneNumberRange(value.start.as_str(), value.count)
+    return ServiceProviderCode(value.as_str()) if tag == "spc" else OneNumber(value.as_str())
+
+
+def _variant(entry: TNEntry) -> _CodeVariant | _RangeVariant | _OneVariant:
+    match entry:
+        case ServiceProviderCode(code):
+            return asn1.Variant(asn1.IA5String(code), "spc")
+        case TelephoneNumberRange(start, count):
+            return asn1.Variant(_RangeDER(start=asn1.IA5String(start), count=count), "range")
+        case OneNumber(digits):
+            return asn1.Variant(asn1.IA5String(digits), "one")
+
+
+def _der_sequence(content: bytes) -> bytes:
+    """Put a DER SEQUENCE header before the content."""
+    if len(content) < 0x80:
+        return bytes((0x30, len(content))) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes((0x30, 0x80 | len(length))) + length + content
+
+
+def _header_length(der: bytes) -> int:
+    return 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
