@@ -177,7 +177,7 @@ class InboxAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem. `type` is `urn:ringtrue:delivery:WORD`; extension members come with the words that need one."""
+    """An RFC 9457 problem of `type` `urn:ringtrue:delivery:WORD`; some words bring extension members."""
 
     type: str
     title: str
