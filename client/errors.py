@@ -1,0 +1,238 @@
+"""Everything that `client` raises on purpose.
+
+ClientError                       .code: stable short word   .hint: what to do   .exit_code: of the command line
+├── ContentError             1    octets from a peer are not content of this profile
+├── UnreachableError         6    a service did not answer                     .retryable: the call may be repeated
+├── UnexpectedAnswerError    6    a service answered with something that its wire module does not know
+├── ServiceError             1    a service refused (RFC 9457)                 .problem: as received
+│   ├── StaleEpochError      1    the entry is not for the current epoch       .epoch, .head
+│   ├── GoneError            5    the entries asked for are no longer kept     .floor
+│   ├── NotAMemberError      1    this device is not a member of the group
+│   ├── NotFoundError        5    no such group, number, challenge …
+│   ├── NoKeyPackageError    1    a device of the number has no key package left
+│   ├── CredentialRefusedError 8  the certificate chain, or a request signed with its key, was not accepted
+│   ├── SessionExpiredError  6    the session ended, and a new one did not help
+│   └── RateLimitedError     7    too many requests, or the service is full    .retry_after: seconds
+├── EnrolmentError           3    the authority's answer does not prove the number
+├── AccountError             8    this device is not ready for use
+│   ├── NotEnrolledError     8    there is no account
+│   ├── AccountExistsError   8    there is one already
+│   ├── AccountBusyError     8    another process uses it
+│   ├── WrongPassphraseError 8    the passphrase does not open it
+│   └── PassphraseNeededError 8   it needs a passphrase, and none was given
+├── StoreError               1    the local store is damaged or cannot be written
+├── ChatError                5    no such chat, message or member
+└── GroupRefusedError        1    a Welcome, a commit or an entry is refused by our rules
+
+Exit codes: 1 other, 3 verification failed, 5 not found, 6 network, 7 timed out or asked to wait, 8 not set up.
+Messages quote untrusted text only through `ascii()`, so they may be shown on a terminal.
+"""
+
+from typing import Protocol
+
+
+class ClientError(Exception):
+    """Something the person or the calling program can act on."""
+
+    code: str = "failed"
+    hint: str = ""
+    exit_code: int = 1
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = self.code if code is None else code
+        self.hint = self.hint if hint is None else hint
+
+
+class ContentError(ClientError):
+    """Octets from a peer are not content of this profile; `code` says what is wrong with them."""
+
+    code = "malformed-content"
+    hint = "The sender's program produced something that this one does not accept. Ask them to send it again."
+
+
+class UnreachableError(ClientError):
+    """A service did not answer. `retryable`: the request cannot have been carried out, or may be carried out twice."""
+
+    code = "unreachable"
+    hint = "Check the network and the service's address, then try again."
+    exit_code = 6
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class UnexpectedAnswerError(ClientError):
+    """A service answered with something that its wire module does not know, or with more than it may."""
+
+    code = "unexpected-answer"
+    hint = "Check that the address is that of a Ringtrue service of this version."
+    exit_code = 6
+
+
+class Problem(Protocol):
+    """The RFC 9457 members that both services' problems have."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class ServiceError(ClientError):
+    """A service refused a request; `code` is the last word of the problem's type."""
+
+    hint = "Nothing was changed. The message says what the service did not accept."
+
+    def __init__(self, problem: Problem) -> None:
+        detail = problem.detail or problem.title
+        super().__init__(_printable(detail), code=_printable(problem.type.rpartition(":")[2]))
+        self.problem = problem
+
+
+class StaleEpochError(ServiceError):
+    """The entry is not for the group's current epoch: read up to `head`, encrypt again, send again."""
+
+    hint = "Read the group's new entries, then send again."
+
+    def __init__(self, problem: Problem, *, epoch: int, head: int) -> None:
+        super().__init__(problem)
+        self.epoch = epoch
+        self.head = head
+
+
+class GoneError(ServiceError):
+    """Entries before `floor` are no longer kept: this device cannot follow the group any more."""
+
+    hint = "This device was away for too long. Ask a member to remove it from the chat and to add it again."
+    exit_code = 5
+
+    def __init__(self, problem: Problem, *, floor: int) -> None:
+        super().__init__(problem)
+        self.floor = floor
+
+
+class NotAMemberError(ServiceError):
+    """This device is not a member of the group."""
+
+    hint = "You were removed from this chat, or never were in it. Ask a member to add you."
+
+
+class NotFoundError(ServiceError):
+    """The service knows no such group, number, challenge or certificate."""
+
+    hint = "Check the number or the name. A person must have enrolled before others can write to them."
+    exit_code = 5
+
+
+class NoKeyPackageError(ServiceError):
+    """A device of the number has no key package left."""
+
+    hint = "The other person's program must come online once before you can add them. Try again later."
+
+
+class CredentialRefusedError(ServiceError):
+    """The certificate chain, or a request signed with its key, was not accepted."""
+
+    hint = "Check this machine's clock; if it is right, renew the certificate or enrol again."
+    exit_code = 8
+
+
+class SessionExpiredError(ServiceError):
+    """The session has ended, and opening another one did not help."""
+
+    hint = "Try again. If it persists, the service does not keep its own sessions."
+    exit_code = 6
+
+
+class RateLimitedError(ServiceError):
+    """Too many requests, or the service is at its limit; wait `retry_after` seconds."""
+
+    hint = "Wait for the time given, then try again."
+    exit_code = 7
+
+    def __init__(self, problem: Problem, *, retry_after: int) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
+        self.hint = f"Wait {retry_after} seconds, then try again."
+
+
+class EnrolmentError(ClientError):
+    """The authority's answer does not prove what was asked for: its chain, number or key is wrong."""
+
+    code = "not-proved"
+    hint = "Do not use this authority until its operator has explained the message. Nothing was stored."
+    exit_code = 3
+
+
+class AccountError(ClientError):
+    """This device is not ready for use."""
+
+    code = "account"
+    exit_code = 8
+
+
+class NotEnrolledError(AccountError):
+    """There is no account in this folder."""
+
+    code = "not-enrolled"
+    hint = "Enrol first: ringtrue enroll +NUMBER --authority URL --delivery URL"
+
+
+class AccountExistsError(AccountError):
+    """There is an account in this folder already."""
+
+    code = "account-exists"
+    hint = "Use another folder (RINGTRUE_HOME) for another number."
+
+
+class AccountBusyError(AccountError):
+    """Another process is using this account."""
+
+    code = "account-busy"
+    hint = "Another ringtrue process is using this account. Stop it first."
+
+
+class WrongPassphraseError(AccountError):
+    """The passphrase does not open the store."""
+
+    code = "wrong-passphrase"
+    hint = "Try the passphrase again."
+
+
+class PassphraseNeededError(AccountError):
+    """The store needs a passphrase, and none was given."""
+
+    code = "passphrase-needed"
+    hint = "Give the passphrase when asked, or through --passphrase-file."
+
+
+class StoreError(ClientError):
+    """The local store is damaged, or cannot be written."""
+
+    code = "store"
+    hint = "Check the disk and the folder's permissions; run: ringtrue doctor"
+
+
+class ChatError(ClientError):
+    """There is no such chat, message or member."""
+
+    code = "unknown-chat"
+    hint = "See what there is: ringtrue chat list"
+    exit_code = 5
+
+
+class GroupRefusedError(ClientError):
+    """A Welcome, a commit or an entry is refused by our rules."""
+
+    code = "group-refused"
+    hint = "Nothing was changed. The message says which rule refused it."
+
+
+def _printable(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else ascii(text)
