@@ -1,0 +1,1 @@
+"""Measurements: each module's `run(quick)` returns rows, each with a floor measured in the same run."""

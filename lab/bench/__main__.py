@@ -1,0 +1,43 @@
+"""`python -m lab.bench [NAME…] [--json] [--quick]`: every measurement in one run, in one table."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import click
+
+from lab.bench.rows import Row, table
+
+BENCHES = ("passport", "mls", "delivery", "end_to_end", "memory")
+
+
+@click.command(name="bench")
+@click.argument("names", nargs=-1, type=click.Choice(BENCHES))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line instead of a table.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions and smaller groups: shows that all runs, not how fast.")
+def bench(names: tuple[str, ...], as_json: bool, quick: bool) -> None:
+    """Measure, and compare each result with a floor that was measured in the same run."""
+    rows: list[Row] = []
+    for name in names or BENCHES:
+        if not as_json:
+            click.echo(f"measuring {name} ...", err=True)
+        measured = _measure(name, quick)
+        if as_json:
+            for row in measured:
+                click.echo(row.to_json())
+            sys.stdout.flush()
+        rows += measured
+    if not as_json:
+        click.echo(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; medians\n")
+        click.echo(table(rows))
+
+
+def _measure(name: str, quick: bool) -> list[Row]:
+    run: Callable[[bool], list[Row]] = import_module(f"lab.bench.{name}").run
+    return run(quick)
+
+
+if __name__ == "__main__":
+    bench()

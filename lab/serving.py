@@ -1,0 +1,44 @@
+"""Real HTTP servers on loopback inside this process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+START_POLL = 0.002  # seconds
+SHUTDOWN_LIMIT = 1  # seconds that open requests have to end
+
+
+class LoopbackServer(uvicorn.Server):
+    """uvicorn that leaves the process's signal handlers alone: Ctrl-C belongs to whoever runs the world."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+@asynccontextmanager
+async def listening(build: Callable[[str], Starlette]) -> AsyncIterator[str]:
+    """Serve `build(base_url)` on a free loopback port, and yield that base URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = LoopbackServer(
+        uvicorn.Config(
+            build(base_url), log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT, lifespan="on"
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(START_POLL)
+    try:
+        if serving.done():
+            await serving
+            raise ConnectionError("the service stopped while it was starting")
+        yield base_url
+    finally:
+        server.should_exit = True
+        await serving
