@@ -1,0 +1,131 @@
+"""The checks of `binding.verify_message` that compare a token with its message, sender and group.
+
+Each takes what it compares, raises an IdentityError or returns the operands that its Rule formats.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from identity.base64url import encode_base64url
+from identity.certificates import LATEST_TIME, ChainVerifier, VerifiedChain, leaf_public_point
+from identity.errors import BindingError
+from identity.message import MessageContext, ReceivedMessage, certificate_path, is_user_uri
+from identity.number import TelephoneNumber
+from identity.passport import UnverifiedPassport
+from identity.tn_auth_list import Coverage
+from identity.verdict import Undecided, Verdict
+
+CLOCK_TOLERANCE = 60  # seconds by which two clocks may differ
+FRESH_LIMIT = 60  # seconds from iat to arrival (RFC 8224 §6.2.4)
+DELAY_LIMIT = 7 * 86_400  # seconds: beyond it a message is stale (RFC 9475 §3.2 leaves it to policy)
+SHORT_LIFETIME = 30 * 86_400  # seconds: certificates that live longer need a status (RFC 8226 §10.1)
+
+Operands = tuple[object, ...]
+
+
+def check_context(context: MessageContext) -> Operands:
+    """Check 0: what the recipient knows is complete, and its group URI is that of its group id."""
+    group = f"/g/{encode_base64url(context.group_id).decode()}"
+    if not context.group_id or not context.group_uri.startswith("mimi://") or not context.group_uri.endswith(group):
+        raise BindingError("group-uri", "the group's URI is not that of its group id", check=0)
+    if context.epoch < 0 or context.sender_leaf < 0 or not context.sender_chain or not context.sender_key:
+        raise BindingError("leaf", "the sender's leaf, chain or key is not known", check=0)
+    if context.own_number not in context.member_numbers:
+        raise BindingError("roster", "the own number is not among the group's numbers", check=0)
+    if not 0 <= context.arrived <= LATEST_TIME:
+        raise BindingError("arrived", "the time of arrival is not known", check=0)
+    return context.group_uri, context.epoch, context.sender_leaf
+
+
+def check_signer(x5u: str, context: MessageContext, chains: ChainVerifier) -> Operands:
+    """Check 4: the token names the certificate of the sender's own leaf, and that leaf holds its key; no fetch."""
+    known = chains.known(context.sender_chain)
+    if known is not None:
+        fingerprint, point = known.fingerprint, known.public_point
+    else:
+        fingerprint = hashlib.sha256(context.sender_chain[0]).digest()
+        point = leaf_public_point(context.sender_chain[0])
+    if not x5u.endswith(certificate_path(fingerprint)):
+        raise BindingError("signer", f"x5u {x5u!a} is not the certificate {fingerprint.hex()} of the sender", check=4)
+    if point != context.sender_key:
+        raise BindingError("key", "the key in the sender's certificate is not the key of the sender's leaf", check=4)
+    return (fingerprint.hex(),)
+
+
+def check_number(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Verdict, Operands]:
+    """Check 6: orig is the credential's number, covered by the leaf's list and by every list above it."""
+    number = chain.number
+    if number is not None and number.digits != passport.orig:
+        raise BindingError("orig", f"orig {passport.orig} is not the credential's number {number.digits}", check=6)
+    coverage = chain.covers(number or TelephoneNumber.from_digits(passport.orig))
+    if coverage is Coverage.NO:
+        raise BindingError("coverage", f"no TNAuthList of the chain covers orig {passport.orig}", check=6)
+    # A leaf for a code or for many numbers is a carrier's: whoever holds its key vouches for others (RFC 8226 §9).
+    verdict = Verdict.CARRIER if number is None else Verdict.VERIFIED
+    return verdict, (passport.orig, number, coverage.value, len(chain.bounds))
+
+
+def check_constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> Operands:
+    """Check 7: at most one form of claim constraints, and the claims meet them."""
+    if chain.conflicting_constraints:
+        raise BindingError("constraints", "the certificate has both forms of constraints (RFC 9118 §3)", check=7)
+    if chain.constraints is not None:
+        chain.constraints.check(passport.claims)
+    return (chain.constraints,)
+
+
+def check_audience(passport: UnverifiedPassport, context: MessageContext) -> Operands:
+    """Check 10: dest names this very group; numbers, where listed, are exactly the group's other numbers."""
+    if passport.dest_uris != (context.group_uri,):
+        raise BindingError("group", f"dest names {list(passport.dest_uris)!a}, not {context.group_uri}", check=10)
+    if passport.dest_numbers:
+        others = {number.digits for number in context.member_numbers} - {passport.orig}
+        if others != set(passport.dest_numbers):
+            raise BindingError("numbers", "the numbers in dest are not the group's other numbers", check=10)
+    return context.group_uri, len(passport.dest_numbers), len(context.member_numbers)
+
+
+def check_time(passport: UnverifiedPassport, chain: VerifiedChain, context: MessageContext) -> tuple[Verdict, Operands]:
+    """Check 11: iat is not in the future, within the certificates' time, and not before the sender could be here."""
+    iat, arrived, since = passport.iat, context.arrived, context.sender_since
+    if iat > arrived + CLOCK_TOLERANCE:
+        raise BindingError("future", f"iat {iat} is {iat - arrived} s after arrival at {arrived}", check=11)
+    if not chain.not_before <= iat <= chain.not_after:
+        raise BindingError("validity", f"iat {iat} is outside {chain.not_before} to {chain.not_after}", check=11)
+    if since is not None and iat < since - CLOCK_TOLERANCE:
+        raise BindingError("backdated", f"iat {iat} is before this credential could be here, {since}", check=11)
+    return age_verdict(arrived - iat), (iat, arrived, chain.not_before, chain.not_after, since)
+
+
+def age_verdict(age: int) -> Verdict:
+    """Class a message by the seconds from iat to arrival."""
+    if age <= FRESH_LIMIT:
+        return Verdict.VERIFIED
+    return Verdict.DELAYED if age <= DELAY_LIMIT else Verdict.STALE
+
+
+def check_replay(
+    passport: UnverifiedPassport,
+    message: ReceivedMessage,
+    context: MessageContext,
+    seen: Callable[[bytes], bool],
+) -> tuple[bytes, Operands]:
+    """Check 12: the token is new in this group, and the content names the sender's number and the group.
+
+    Keyed on the signing input: of one ECDSA signature anyone can make a second one that verifies.
+    """
+    if message.room_uri != context.group_uri:
+        raise BindingError("room", f"the content names the room {message.room_uri!a}", check=12)
+    if message.sender_uri is None or not is_user_uri(message.sender_uri, passport.orig):
+        raise BindingError("sender", f"the content names the sender {message.sender_uri!a}", check=12)
+    replay_key = hashlib.sha256(passport.signing_input).digest()
+    if seen(replay_key):
+        raise BindingError("seen", "the same token was received in this group before", check=12)
+    return replay_key, (replay_key.hex(), message.sender_uri)
+
+
+def check_status(chain: VerifiedChain) -> Operands:
+    """Check 13: a short-lived certificate needs no status; of a long-lived one nothing is known."""
+    if chain.lifetime > SHORT_LIFETIME:
+        return Undecided((f"certificate for {chain.lifetime} s, over {SHORT_LIFETIME}, and no status is at hand",))
+    return chain.lifetime, SHORT_LIFETIME
