@@ -1,0 +1,126 @@
+"""Text from others made harmless for a terminal: the one place where it happens, right after decoding.
+
+Escape sequences are not removed but broken: their first character becomes a visible picture (␛), so that what was
+tried stays in sight, and no parser of sequences is needed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+MARKS_LIMIT = 4  # combining marks on one character
+NAME_CELLS_LIMIT = 32  # terminal cells of a name
+TAB = "    "
+
+_NEWLINES = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+_JOINERS = "\u200c\u200d"  # ZWNJ, ZWJ: Persian, Hindi and family emoji need them
+_JOINED_CATEGORIES = frozenset({"Lo", "Mn", "Mc", "So", "Sk"})
+# Format characters that are drawn: Arabic number signs, end of ayah, Syriac abbreviation, Kaithi number signs.
+_DRAWN_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+# Invisible, although Unicode calls them letters, marks or symbols. FE0E and FE0F stay: they choose an emoji's form.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0d\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+_REPLACEMENT = "\ufffd"
+_NAME_PUNCTUATION = frozenset("-'.,()&")
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """Text that may be drawn. `hidden`: how many invisible or excessive characters were taken out."""
+
+    text: str
+    hidden: int = 0
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def safe_text(raw: str) -> Safe:
+    """Make a message's text harmless: lines stay, control characters become visible, invisible ones are counted."""
+    if raw.isascii() and raw.replace("\n", "").isprintable():
+        return Safe(raw)
+    text = _NEWLINES.sub("\n", unicodedata.normalize("NFC", raw)).replace("\t", TAB)
+    hidden = 0
+    # Taking a character out can bring two together that compose, and what they compose to can end a joiner's right
+    # to stay: repeat until nothing changes. Each round shortens the text; a cluster settles within a few.
+    while (cleaned := "".join(_cleaned(text))) != text:
+        hidden += len(text) - len(cleaned)
+        text = unicodedata.normalize("NFC", cleaned)
+    return Safe(text, hidden)
+
+
+def safe_name(raw: str) -> Safe:
+    """Make a name or a title harmless: one line, letters, digits, spaces and -'.,()& only, at most 32 cells wide."""
+    text = " ".join("".join(_name_characters(safe_text(raw).text)).split())
+    cut = _cut(unicodedata.normalize("NFC", text)).rstrip()
+    return Safe(cut, max(0, len(raw.strip()) - len(cut)))
+
+
+def _cleaned(text: str) -> Iterator[str]:
+    previous, marks = "", 0
+    for character in text:
+        shown = _shown(character)
+        if not shown or (character in _JOINERS and not _joins(previous)):
+            continue
+        if unicodedata.category(shown) in ("Mn", "Me"):
+            marks += 1
+            if marks > MARKS_LIMIT:
+                continue
+        elif character not in _JOINERS:
+            marks = 0
+        previous = shown
+        yield shown
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
+    """What stands for one character: itself, a picture of it, U+FFFD, or nothing."""
+    if character == "\n" or character in _JOINERS or character in _DRAWN_FORMATS:
+        return character
+    match unicodedata.category(character):
+        case "Cc" if character < "\x20":
+            return chr(0x2400 + ord(character))
+        case "Cc" if character == "\x7f":
+            return "\u2421"
+        case "Cf":
+            return ""
+        case "Cn" if "\U0001f000" <= character <= "\U0001faff":
+            return character  # set aside for pictographs: emoji newer than this Python's tables
+        case _ if _INVISIBLE.match(character):
+            return ""
+        case "Cc" | "Cs" | "Co" | "Cn":
+            return _REPLACEMENT
+    return character
+
+
+def _joins(previous: str) -> bool:
+    if not previous or previous in _JOINERS:
+        return False
+    return unicodedata.category(previous) in _JOINED_CATEGORIES or "\U0001f000" <= previous <= "\U0001faff"
+
+
+def _name_characters(text: str) -> Iterator[str]:
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Zs" or character == "\n":
+            yield " "
+        elif category[0] in "LMN" or character in _NAME_PUNCTUATION:
+            yield character
+
+
+def _cut(text: str) -> str:
+    cells = 0
+    for position, character in enumerate(text):
+        cells += _width(character)
+        if cells > NAME_CELLS_LIMIT:
+            return text[:position]
+    return text
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
