@@ -30,8 +30,6 @@ def check_context(context: MessageContext) -> Operands:
         raise BindingError("group-uri", "the group's URI is not that of its group id", check=0)
     if context.epoch < 0 or context.sender_leaf < 0 or not context.sender_chain or not context.sender_key:
         raise BindingError("leaf", "the sender's leaf, chain or key is not known", check=0)
-    if context.own_number not in context.member_numbers:
-        raise BindingError("roster", "the own number is not among the group's numbers", check=0)
     if not 0 <= context.arrived <= LATEST_TIME:
         raise BindingError("arrived", "the time of arrival is not known", check=0)
     return context.group_uri, context.epoch, context.sender_leaf
@@ -79,8 +77,8 @@ def check_audience(passport: UnverifiedPassport, context: MessageContext) -> Ope
     if passport.dest_uris != (context.group_uri,):
         raise BindingError("group", f"dest names {list(passport.dest_uris)!a}, not {context.group_uri}", check=10)
     if passport.dest_numbers:
-        others = {number.digits for number in context.member_numbers} - {passport.orig}
-        if others != set(passport.dest_numbers):
+        numbers = {number.digits for number in context.member_numbers}
+        if numbers - {passport.orig} != set(passport.dest_numbers) or context.own_number.digits not in numbers:
             raise BindingError("numbers", "the numbers in dest are not the group's other numbers", check=10)
     return context.group_uri, len(passport.dest_numbers), len(context.member_numbers)
 

@@ -1,7 +1,6 @@
 """PASSporT: sign, parse and verify `msg` tokens (RFC 8225, RFC 9475).
 
-Nothing here decides whether a token is right for a message; `identity.binding` does. The names check_1 … check_9 in
-comments are the numbers of its list.
+Nothing here decides whether a token is right for a message: `identity.binding` does, and numbers the checks.
 """
 
 import hashlib
@@ -26,6 +25,7 @@ from identity.number import TelephoneNumber
 
 PASSPORT_SIZE_LIMIT = 8_192  # octets of token; the profile's own have about 600
 HEADER_SIZE_LIMIT = 1_024  # octets of encoded header
+SIGNATURE_SIZE = 64  # octets: r and s of P-256
 X5U_SIZE_LIMIT = 512  # characters
 HEADER_MEMO_LIMIT = 1_024  # decoded headers kept: a sender's header changes only with its certificate
 
@@ -55,7 +55,7 @@ class DeterministicES256(ECAlgorithm):
 
     def verify(self, msg: bytes, key: AllowedECKeys, sig: bytes) -> bool:
         """Verify 64 octets, r and s."""
-        if len(sig) != 64 or not isinstance(key, ec.EllipticCurvePublicKey):
+        if len(sig) != SIGNATURE_SIZE or not isinstance(key, ec.EllipticCurvePublicKey):
             return False
         r, s = int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big")
         try:
@@ -132,8 +132,14 @@ def split_token(token: bytes) -> Token:
     header, claims, signature = segments
     if len(header) > HEADER_SIZE_LIMIT:
         raise PassportError("too-large", f"a header has at most {HEADER_SIZE_LIMIT} octets", check=1)
+    try:
+        raw_signature = decode_base64url(signature)
+    except ValueError as error:
+        raise PassportError("base64url", "the signature is not unpadded base64url", check=1) from error
+    if len(raw_signature) != SIGNATURE_SIZE:
+        raise PassportError("signature-length", f"a signature has {SIGNATURE_SIZE} octets (RFC 7518 §3.4)", check=1)
     signing_input = token[: len(header) + 1 + len(claims)]
-    return Token(_decoded_header(header), _decoded_object(claims), signing_input, _decoded(signature))
+    return Token(_decoded_header(header), _decoded_object(claims), signing_input, raw_signature)
 
 
 def check_header(header: Mapping[str, object]) -> str:
@@ -183,13 +189,12 @@ def message_digest(octets: bytes, algorithm: str = "sha256") -> str:
 
 def check_digest(msgi: str, octets: bytes) -> None:
     """Check 9: `msgi` is the digest of these octets; padding may be left out. Raises PassportError."""
-    algorithm, _, unverified = msgi.partition("-")
-    digest = _DIGESTS.get(algorithm)
-    if digest is None:
+    algorithm = msgi.partition("-")[0]
+    if algorithm not in _DIGESTS:
         raise PassportError("msgi-algorithm", "msgi does not start with sha256-, sha384- or sha512-", check=9)
-    expected, given = base64(digest(octets).digest()), unverified.encode()
-    if not hmac.compare_digest(given if given.endswith(b"=") else given + b"=" * (-len(given) % 4), expected):
-        raise _digest_error(unverified, digest().digest_size)
+    expected, given = message_digest(octets, algorithm).encode(), msgi.encode()
+    if not (hmac.compare_digest(given, expected) or hmac.compare_digest(given, expected.rstrip(b"="))):
+        raise _digest_error(msgi.partition("-")[2], _DIGESTS[algorithm]().digest_size)
 
 
 def canonical_json(value: object) -> bytes:
@@ -207,21 +212,17 @@ def _is_plain_url(text: str) -> bool:
     return len(text) <= X5U_SIZE_LIMIT and _X5U.fullmatch(text) is not None
 
 
-def _decoded(segment: bytes) -> bytes:
+def _decoded_object(segment: bytes) -> Mapping[str, object]:
     try:
-        return decode_base64url(segment)
+        octets = decode_base64url(segment)
     except ValueError as error:
         raise PassportError("base64url", "a part is not unpadded base64url (RFC 7515 §2)", check=1) from error
-
-
-def _decoded_object(segment: bytes) -> Mapping[str, object]:
-    octets = _decoded(segment)
     try:
         value = _DECODER.decode(octets)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise PassportError("json", "a part is not JSON", check=1) from error
     # A duplicate name, a space, an escape or another order changes the octets: RFC 8225 §9 allows one form only.
-    if not isinstance(value, dict) or canonical_json(value) != octets:
+    if not isinstance(value, dict) or _CANONICAL.encode(value) != octets:
         raise PassportError("canonical", "a part is not a JSON object in canonical form (RFC 8225 §9)", check=1)
     return value
 

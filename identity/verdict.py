@@ -109,8 +109,7 @@ class Undecided(tuple[str]):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What to keep with a message so that anyone can check it again later (RFC 9475 §4).
 
     `replay_key` is SHA-256 of the token's signing input; `anchors` names the set of roots, as TrustAnchors.fingerprint.
