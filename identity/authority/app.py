@@ -1,0 +1,156 @@
+"""The authority as an ASGI application: reads the clock, sends codes, and leaves every decision to registration."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from identity.authority.codes import CodeSender
+from identity.authority.errors import CodeNotSentError, RefusedError
+from identity.authority.exchange import (
+    client_address,
+    disconnected,
+    failed,
+    json_response,
+    no_such_thing,
+    read_json,
+    refused,
+)
+from identity.authority.folder import open_folder
+from identity.authority.issuer import Issuer
+from identity.authority.registration import RegistrationAuthority
+from identity.authority.store import AuthorityStore
+from identity.authority.wire import (
+    CODE_DIGITS,
+    PEM_TYPE,
+    CertificateRequest,
+    ChallengeOpened,
+    ChallengeRequest,
+    RenewalRequest,
+    Status,
+)
+
+SEND_TIMEOUT = 10  # seconds for a code sender to hand over a code
+RESEND_DELAY = 30  # seconds that a client waits after a code could not be sent
+PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-1000074: a verifier caches for a day
+
+
+def create_app(
+    store: AuthorityStore, issuer: Issuer, sender: CodeSender, *, clock: Callable[[], float], base_url: str
+) -> Starlette:
+    """Serve the addresses of `wire`; clients reach them at `base_url`. The application closes the store at its end."""
+    service = _Service(store, issuer, sender, clock, checked_base_url(base_url))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        store.close()
+
+    app = Starlette(
+        routes=[
+            Route("/v1/challenges", service.challenges, methods=["POST"]),
+            Route("/v1/certificates", service.certificates, methods=["POST"]),
+            Route("/v1/renewals", service.renewals, methods=["POST"]),
+            Route("/v1/status", service.status),
+            Route("/v1/anchors.pem", service.anchors),
+            Route("/certificates/{name}.pem", service.published),
+        ],
+        exception_handlers={
+            RefusedError: refused,
+            HTTPException: no_such_thing,
+            ClientDisconnect: disconnected,
+            Exception: failed,
+        },
+        lifespan=lifespan,
+    )
+    app.state.store = store
+    return app
+
+
+def open_authority(
+    folder: Path,
+    base_url: str,
+    sender: CodeSender,
+    clock: Callable[[], float] = time.time,
+    *,
+    allow: Sequence[str] | None = None,
+) -> Starlette:
+    """Open the authority in a folder, with new keys on the first run. Raises DataFolderError, NumberError, ValueError.
+
+    `allow` sets the prefixes of the numbers to certify; None keeps what they were, at first prefixes.DEFAULT_PREFIXES.
+    """
+    base_url = checked_base_url(base_url)
+    store, issuer = open_folder(folder, int(clock()), allow)
+    return create_app(store, issuer, sender, clock=clock, base_url=base_url)
+
+
+def checked_base_url(text: str) -> str:
+    """Return an http(s) URL without a trailing slash. Raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"{text!a} is not a base URL; write it like https://authority.example")
+    return text.rstrip("/")
+
+
+class _Service:
+    def __init__(
+        self, store: AuthorityStore, issuer: Issuer, sender: CodeSender, clock: Callable[[], float], base_url: str
+    ) -> None:
+        self._registration = RegistrationAuthority(store, issuer, base_url)
+        self._issuer = issuer
+        self._sender = sender
+        self._clock = clock
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+    async def challenges(self, request: Request) -> Response:
+        body = await read_json(request, ChallengeRequest)
+        registration = self._registration
+        challenge, code = await asyncio.to_thread(
+            registration.open_challenge, body, client_address(request), self._now()
+        )
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._sender.send(challenge.number, code)
+        except (CodeNotSentError, TimeoutError) as error:
+            await asyncio.to_thread(registration.withdraw, challenge)
+            raise RefusedError("code-not-sent", "try again in a while", retry_after=RESEND_DELAY) from error
+        return json_response(ChallengeOpened(challenge.id, challenge.expires_at, CODE_DIGITS), 201)
+
+    async def certificates(self, request: Request) -> Response:
+        body = await read_json(request, CertificateRequest)
+        certify = self._registration.certify
+        return json_response(await asyncio.to_thread(certify, body, client_address(request), self._now()), 201)
+
+    async def renewals(self, request: Request) -> Response:
+        body = await read_json(request, RenewalRequest)
+        renew = self._registration.renew
+        return json_response(await asyncio.to_thread(renew, body, client_address(request), self._now()), 201)
+
+    async def status(self, _: Request) -> Response:
+        return json_response(Status(self._issuer.name, list(self._issuer.prefixes), self._now()), 200)
+
+    async def anchors(self, _: Request) -> Response:
+        return Response(self._issuer.anchors_pem, media_type=PEM_TYPE)
+
+    async def published(self, request: Request) -> Response:
+        fingerprint = _fingerprint(request.path_params["name"])
+        path = await asyncio.to_thread(self._registration.published, fingerprint)
+        return Response(path.pem, headers=PATH_CACHE, media_type=PEM_TYPE)
+
+
+def _fingerprint(name: str) -> bytes:
+    if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
+        raise RefusedError(
+            "not-found", "a certificate's name is the SHA-256 of its DER, 64 lower-case hexadecimal digits"
+        )
+    return bytes.fromhex(name)

@@ -1,0 +1,32 @@
+"""Everything that the authority raises.
+
+AuthorityError
+├── RefusedError         a request is answered with a problem     .word: a key of wire.PROBLEMS
+├── CodeNotSentError     a code sender could not hand over a code
+└── DataFolderError      the data folder cannot be used; the message says what to do
+"""
+
+from identity.authority.wire import PROBLEMS
+
+
+class AuthorityError(Exception):
+    """The authority does not do what was asked."""
+
+
+class RefusedError(AuthorityError):
+    """A request is answered with the problem `word`; `extensions` are members of wire.Problem."""
+
+    def __init__(self, word: str, detail: str, **extensions: int | str) -> None:
+        super().__init__(detail)
+        self.word = word
+        self.detail = detail
+        self.status, self.title = PROBLEMS[word]
+        self.extensions = extensions
+
+
+class CodeNotSentError(AuthorityError):
+    """A code could not be handed over for delivery."""
+
+
+class DataFolderError(AuthorityError):
+    """The folder with keys and database is not as the authority left it, or not private."""

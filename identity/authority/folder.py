@@ -1,0 +1,49 @@
+"""The data folder: `keys/` and `authority.sqlite`, both or neither."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from identity.authority.errors import DataFolderError
+from identity.authority.issuer import Issuer, create_keys
+from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
+from identity.authority.prefixes import DEFAULT_PREFIXES, authority_list
+from identity.authority.store import AuthorityStore
+
+DATABASE = "authority.sqlite"
+
+
+def open_folder(folder: Path, now: int, allow: Sequence[str] | None) -> tuple[AuthorityStore, Issuer]:
+    """Open the store and the issuer, made anew in an empty folder. Raises DataFolderError, NumberError."""
+    authority = None if allow is None else authority_list(allow)
+    private_folder(folder)
+    store = _existing_store(folder) if have_keys(folder) else _first_run(folder, now, allow or DEFAULT_PREFIXES)
+    return store, Issuer(read_keys(folder), now, authority=authority, folder=folder)
+
+
+def _existing_store(folder: Path) -> AuthorityStore:
+    if not (folder / DATABASE).exists():
+        raise _half_there(folder, KEY_FOLDER, DATABASE)
+    return AuthorityStore.open(folder / DATABASE, read_keys(folder).secret)
+
+
+def _first_run(folder: Path, now: int, prefixes: Sequence[str]) -> AuthorityStore:
+    """Make the database before the keys: a crash between the two leaves an empty database, which is no loss."""
+    keys = create_keys(now, prefixes)
+    store = AuthorityStore.open(folder / DATABASE, keys.secret)
+    if store.has_issued():
+        store.close()
+        raise _half_there(folder, DATABASE, KEY_FOLDER)
+    write_keys(folder, keys)
+    return store
+
+
+def _half_there(folder: Path, present: str, absent: str) -> DataFolderError:
+    advice = "restore it from a backup, or move the folder away to start a new authority"
+    return DataFolderError(f"{folder} has {present} but no {absent}; {advice}")
+
+
+def read_anchors(folder: Path) -> bytes:
+    """Read the roots of an authority that exists, as PEM. Raises DataFolderError."""
+    if not have_keys(folder):
+        raise DataFolderError(f"{folder} has no authority yet; `authority serve` makes one")
+    return certificates_pem(read_keys(folder).roots)

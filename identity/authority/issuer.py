@@ -1,0 +1,168 @@
+"""The certification authority: root, issuer, device certificates, and the renewal of the first two."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from identity.authority.keys import ISSUER, ROOTS, AuthorityKeys, certificates_pem, new_secret, replace_certificates
+from identity.authority.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
+from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_list, validity
+from identity.certificates import TrustAnchors
+from identity.errors import CertificateError
+from identity.issuing import (
+    check_csr,
+    create_issuer,
+    create_root,
+    issue_device_certificate,
+    issuer_certificate,
+    root_certificate,
+)
+from identity.number import TelephoneNumber
+from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
+
+ROOT_NAME = "Ringtrue development root"
+ISSUER_NAME = "Ringtrue development authority"
+YEAR = 365 * 86_400  # seconds
+ROOT_LIFETIME = 10 * YEAR
+ROOT_RENEWAL = 2 * YEAR  # left of the root when the next one is published; the key, and so its trust, stays the same
+ISSUER_LIFETIME = YEAR
+ISSUER_RENEWAL = 30 * 86_400  # left of the issuer when it is renewed: a device certificate never ends early
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPath:
+    """A device certificate, its issuer's and the root's."""
+
+    leaf: x509.Certificate
+    issuer: x509.Certificate
+    root: x509.Certificate
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the leaf's DER."""
+        return hashlib.sha256(self.leaf.public_bytes(Encoding.DER)).digest()
+
+    @property
+    def chain(self) -> list[bytes]:
+        """The chain that MLS carries: DER, leaf first, without the root."""
+        return [certificate.public_bytes(Encoding.DER) for certificate in (self.leaf, self.issuer)]
+
+    @property
+    def pem(self) -> bytes:
+        """The whole path, signer to anchor (RFC 9060 §7)."""
+        return certificates_pem((self.leaf, self.issuer, self.root))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "IssuedPath":
+        """Read back what `pem` wrote."""
+        return cls(*x509.load_pem_x509_certificates(pem))
+
+
+class Issuer:
+    """Issues under the keys given; with a folder, certificates that it renews are written there.
+
+    `authority` replaces the numbers that the issuer's certificate covers. Not for several threads at once.
+    """
+
+    def __init__(
+        self, keys: AuthorityKeys, now: int, *, authority: TNAuthList | None = None, folder: Path | None = None
+    ) -> None:
+        self._keys = keys
+        self._folder = folder
+        self._authority = authority or _covered(keys.issuer)
+        self.refresh(now)
+
+    @property
+    def name(self) -> str:
+        """What people know this authority by."""
+        return ISSUER_NAME
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """The prefixes of the numbers that it certifies."""
+        return prefixes_of(self._authority)
+
+    @property
+    def anchors(self) -> TrustAnchors:
+        """The roots under which its chains verify."""
+        return TrustAnchors(self._keys.roots)
+
+    @property
+    def anchors_pem(self) -> bytes:
+        """The same roots for people to install."""
+        return certificates_pem(self._keys.roots)
+
+    def certifies(self, number: TelephoneNumber) -> bool:
+        """Say whether a number is among those that it certifies."""
+        return self._authority.covers(number) is Coverage.BY_NUMBER
+
+    def issue(self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, now: int) -> IssuedPath:
+        """Certify a device key for a number. Raises CertificateError if the number is not among its own."""
+        self.refresh(now)
+        leaf = issue_device_certificate(self._keys.issuer_key, self._keys.issuer, key, number, now)
+        return IssuedPath(leaf, self._keys.issuer, self._keys.roots[0])
+
+    def refresh(self, now: int) -> None:
+        """Renew root and issuer certificate when their time comes, each with its old key."""
+        if _end(self._keys.roots[0]) - now < ROOT_RENEWAL:
+            self._renew_root(now)
+        if _end(self._keys.issuer) - now < ISSUER_RENEWAL or _covered(self._keys.issuer) != self._authority:
+            self._renew_issuer(now)
+
+    def _renew_root(self, now: int) -> None:
+        root = root_certificate(self._keys.root_key, ROOT_NAME, now, ROOT_LIFETIME)
+        roots = (root, *(old for old in self._keys.roots if _end(old) >= now))
+        self._keys = replace(self._keys, roots=roots)
+        self._save(ROOTS, roots)
+
+    def _renew_issuer(self, now: int) -> None:
+        key, root = self._keys.root_key, self._keys.roots[0]
+        issuer_key = self._keys.issuer_key.public_key()
+        issuer = issuer_certificate(key, root, issuer_key, ISSUER_NAME, self._authority, now, ISSUER_LIFETIME)
+        self._keys = replace(self._keys, issuer=issuer)
+        self._save(ISSUER, (issuer,))
+
+    def _save(self, name: str, certificates: tuple[x509.Certificate, ...]) -> None:
+        if self._folder is not None:
+            replace_certificates(self._folder, name, certificates)
+
+
+def create_keys(now: int, prefixes: Sequence[str] = DEFAULT_PREFIXES) -> AuthorityKeys:
+    """Make a new authority for numbers of these prefixes. Raises NumberError on a prefix that is none."""
+    authority = authority_list(prefixes)
+    root_key, root = create_root(ROOT_NAME, now, ROOT_LIFETIME)
+    issuer_key, issuer = create_issuer(root_key, root, ISSUER_NAME, authority, now, ISSUER_LIFETIME)
+    return AuthorityKeys(root_key, (root,), issuer_key, issuer, new_secret())
+
+
+def check_request(csr: bytes, number: TelephoneNumber) -> ec.EllipticCurvePublicKey:
+    """Return the key of a request for this number: P-256, possession proven. Raises CertificateError.
+
+    A request that names numbers in a TNAuthList must name this one alone: a device that asks for another is confused.
+    """
+    key = check_csr(csr)
+    try:
+        extensions = x509.load_der_x509_csr(csr).extensions
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise CertificateError("malformed", "the request's extensions cannot be read") from error
+    asked = [extension.value for extension in extensions if extension.oid == TN_AUTH_LIST_OID]
+    wanted = TNAuthList((OneNumber(number.digits),)).encode()
+    if any(not isinstance(value, x509.UnrecognizedExtension) or value.value != wanted for value in asked):
+        raise CertificateError("other-number", f"the request is not for {number}")
+    return key
+
+
+def _covered(issuer: x509.Certificate) -> TNAuthList:
+    covered = certificate_tn_auth_list(issuer)
+    if covered is None:
+        raise CertificateError("tn-auth-list", "the issuer's certificate has no TNAuthList")
+    return covered
+
+
+def _end(certificate: x509.Certificate) -> int:
+    return validity(certificate)[1]

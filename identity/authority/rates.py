@@ -1,0 +1,55 @@
+"""How often: each limit is a count in a sliding window, per number or per client address."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from identity.authority.errors import RefusedError
+from identity.authority.store import AuthorityStore
+
+HOUR, DAY = 3_600, 86_400  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `count` requests of one subject in any `window` seconds."""
+
+    name: str
+    count: int
+    window: int
+
+
+# A code has 10^6 values and a challenge takes 5 attempts: the day's 60 guesses at one number hit once in 45 years.
+CHALLENGES_PER_NUMBER_HOUR = RateLimit("CHALLENGES_PER_NUMBER_HOUR", 5, HOUR)
+CHALLENGES_PER_NUMBER_DAY = RateLimit("CHALLENGES_PER_NUMBER_DAY", 12, DAY)
+RENEWALS_PER_NUMBER = RateLimit("RENEWALS_PER_NUMBER", 48, DAY)
+# Many people share one address behind a carrier's NAT.
+CHALLENGES_PER_ADDRESS = RateLimit("CHALLENGES_PER_ADDRESS", 60, HOUR)
+CERTIFICATES_PER_ADDRESS = RateLimit("CERTIFICATES_PER_ADDRESS", 300, HOUR)
+RENEWALS_PER_ADDRESS = RateLimit("RENEWALS_PER_ADDRESS", 300, HOUR)
+
+
+def admit(store: AuthorityStore, subjects: Sequence[tuple[RateLimit, str]], now: int) -> None:
+    """Count one request against each limit, or against none and raise RefusedError; inside a transaction."""
+    counted = []
+    for limit, subject in subjects:
+        bucket = store.bucket(limit.name, subject)
+        ends = store.admissions(bucket, now)
+        if len(ends) >= limit.count:
+            wait = ends[-limit.count] - now
+            detail = f"{limit.name} allows {limit.count} in {limit.window} seconds; try again in {wait} seconds"
+            raise RefusedError("rate-limited", detail, limit=limit.count, limit_name=limit.name, retry_after=wait)
+        counted.append((bucket, now + limit.window))
+    for bucket, until in counted:
+        store.admit(bucket, until)
+
+
+def address_subject(host: str) -> str:
+    """Name the owner of a client address: an IPv6 customer has a whole /64."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))
+    return str(address)

@@ -1,0 +1,138 @@
+"""Every request and response of the authority, its limits and its problems: the one module that others import.
+
+Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without the root.
+
+    POST /v1/challenges            ChallengeRequest     -> 201 ChallengeOpened
+    POST /v1/certificates          CertificateRequest   -> 201 IssuedChain
+    POST /v1/renewals              RenewalRequest       -> 201 IssuedChain
+    GET  /v1/status                                     -> 200 Status
+    GET  /v1/anchors.pem                                -> 200 the roots, PEM
+    GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex
+
+A CertificateRequest may be repeated until its code expires: the same challenge, code and key get the same certificate.
+"""
+
+from typing import Annotated
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from identity.number import INPUT_LENGTH_LIMIT
+
+JSON_TYPE = "application/json"
+PROBLEM_TYPE = "application/problem+json"  # RFC 9457
+PEM_TYPE = "application/pem-certificate-chain"  # RFC 8555 §9.1
+
+BODY_LIMIT = 32 * 1024  # octets of a request's body
+CODE_DIGITS = 6
+CODE_LIFETIME = 600  # seconds
+CODE_ATTEMPTS = 5  # wrong codes until a challenge is dead
+PROOF_MAX_AGE = 60  # seconds between a renewal proof's `iat` and the authority's clock, either way
+PROOF_LIMIT = 4096  # characters
+RENEWAL_GRACE = 7 * 86_400  # seconds after a chain's end in which it may still be renewed
+NUMBER_PROOF_LIFETIME = 90 * 86_400  # seconds that renewals may rest on one code: numbers are recycled
+RENEWAL_PROOF_TYPE = "ringtrue-renewal+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof
+
+Code = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9]{{{CODE_DIGITS}}}\Z")]
+ChallengeId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
+CompactJWS = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]+\Z", max_length=PROOF_LIMIT)]
+
+
+class ChallengeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for a code to be sent to a number (`+E164`)."""
+
+    number: Annotated[str, msgspec.Meta(max_length=INPUT_LENGTH_LIMIT)]
+
+
+class ChallengeOpened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The challenge's name, the second at which its code ends, and how many digits the code has."""
+
+    challenge: str
+    expires_at: int
+    digits: int
+
+
+class CertificateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers a challenge; `csr` is PKCS #10 DER by the device's P-256 key."""
+
+    challenge: ChallengeId
+    code: Code
+    csr: bytes
+
+
+class RenewalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for a successor of `chain` for the key of `csr`; `proof` is by the old key (`sign_renewal_proof`)."""
+
+    chain: list[bytes]
+    csr: bytes
+    proof: CompactJWS
+
+
+class IssuedChain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A device certificate with its issuer's, the address where its path is published, and its last second."""
+
+    chain: list[bytes]
+    x5u: str
+    not_after: int
+
+
+class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The authority's name, the prefixes of the numbers that it certifies ("+" is any number), and its clock."""
+
+    name: str
+    numbers: list[str]
+    now: int
+
+
+class RenewalClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A proof's payload: the authority's base URL, the SHA-256 of the CSR in hex, and when it was signed."""
+
+    aud: str
+    csr: str
+    iat: int
+
+
+def sign_renewal_proof(key: ec.EllipticCurvePrivateKey, claims: RenewalClaims) -> str:
+    """Prove with the old device key that its owner wants this renewal: a compact JWS, ES256."""
+    return jwt.PyJWS().encode(msgspec.json.encode(claims), key, algorithm="ES256", headers={"typ": RENEWAL_PROOF_TYPE})
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An RFC 9457 problem. `type` is `urn:ringtrue:authority:WORD`; some words come with extension members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    limit: int | None = None  # too-large: octets allowed; rate-limited: requests allowed
+    limit_name: str | None = None  # which limit was exceeded
+    retry_after: int | None = None  # rate-limited, code-not-sent: seconds
+    attempts_left: int | None = None  # wrong-code
+
+
+PROBLEM_PREFIX = "urn:ringtrue:authority:"
+# word -> (status, title)
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "malformed": (400, "The request cannot be understood"),
+    "invalid-number": (400, "That is not a telephone number"),
+    "number-refused": (403, "This authority does not certify that number"),
+    "wrong-code": (403, "That is not the code"),
+    "chain-refused": (403, "The old certificate chain was not accepted"),
+    "proof-refused": (403, "The proof of the old key was not accepted"),
+    "number-proof-due": (403, "The number must be proved by a new code"),
+    "not-found": (404, "There is nothing at this address"),
+    "unknown-challenge": (404, "No such challenge"),
+    "method-not-allowed": (405, "This address does not take that method"),
+    "too-slow": (408, "The body took too long to arrive"),
+    "challenge-used": (409, "The code was used for another key"),
+    "proof-replayed": (409, "The proof was used before"),
+    "challenge-expired": (410, "The code has expired"),
+    "challenge-dead": (410, "Too many wrong codes"),
+    "too-large": (413, "The body is larger than allowed"),
+    "unsupported-type": (415, "The body is not JSON"),
+    "csr-refused": (422, "The certificate request was not accepted"),
+    "rate-limited": (429, "Too many requests"),
+    "internal": (500, "The authority failed"),
+    "code-not-sent": (503, "The code could not be sent"),
+}
