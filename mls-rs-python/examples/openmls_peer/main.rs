@@ -40,7 +40,10 @@ impl From<Identity> for Device {
         let signature_key = identity.public.0.clone().into();
         Device {
             signer: SignatureKeyPair::from_raw(scheme, identity.private.0, identity.public.0),
-            credential: CredentialWithKey { credential, signature_key },
+            credential: CredentialWithKey {
+                credential,
+                signature_key,
+            },
         }
     }
 }
@@ -85,7 +88,12 @@ struct Client {
 
 impl Client {
     fn new(device: Device) -> Self {
-        Client { provider: OpenMlsRustCrypto::default(), device, successor: None, group: None }
+        Client {
+            provider: OpenMlsRustCrypto::default(),
+            device,
+            successor: None,
+            group: None,
+        }
     }
 
     fn answer(&mut self, request: Request) -> Answer {
@@ -98,7 +106,10 @@ impl Client {
             Request::Merge => self.merge(),
             Request::Propose { add, remove } => self.propose(add, remove),
             Request::Process { message } => self.process(&message),
-            Request::Encrypt { data, authenticated_data } => self.encrypt(&data, authenticated_data),
+            Request::Encrypt {
+                data,
+                authenticated_data,
+            } => self.encrypt(&data, authenticated_data),
             Request::GroupInfo => self.group_info(),
             Request::State => self.state(),
             Request::Export { label, context, length } => self.export(&label, &context, length),
@@ -169,7 +180,10 @@ impl Client {
         let complete = match &successor {
             None => builder.build(rand, crypto, signer, |_| true)?,
             Some(new) => {
-                let bundle = NewSignerBundle { signer: &new.signer, credential_with_key: new.credential.clone() };
+                let bundle = NewSignerBundle {
+                    signer: &new.signer,
+                    credential_with_key: new.credential.clone(),
+                };
                 builder.build_with_new_signer(rand, crypto, signer, bundle, |_| true)?
             }
         };
@@ -183,7 +197,11 @@ impl Client {
         let MlsMessageBodyIn::KeyPackage(key_package) = body_of(message)? else {
             return Err("not a KeyPackage".into());
         };
-        Ok(KeyPackageIn::validate(key_package, self.provider.crypto(), ProtocolVersion::Mls10)?)
+        Ok(KeyPackageIn::validate(
+            key_package,
+            self.provider.crypto(),
+            ProtocolVersion::Mls10,
+        )?)
     }
 
     /// Applies the commit that this client made; a rotated credential is used from here on.

@@ -1,0 +1,296 @@
+//! A member's group: what lies behind the lock of a Python `Group`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mls_rs::group::ExportedTree;
+use mls_rs::identity::SigningIdentity;
+use zeroize::Zeroizing;
+
+use crate::device::{tree, Config, Device, Parts};
+use crate::errors::{Failure, Kind, Outcome};
+use crate::report::{After, CommitReport, Leaf};
+use crate::stored::{digest, identities, open, restore_identities, seal, Octets, PastLeaf, StoredEpoch, StoredGroup};
+
+type Secret = Zeroizing<Vec<u8>>;
+
+pub struct Membership {
+    pub device: Arc<Device>,
+    pub parts: Parts,
+    pub group: mls_rs::Group<Config>,
+    /// For each past epoch still known here, the leaves that the next epoch changed.
+    departed: BTreeMap<u64, Vec<PastLeaf>>,
+    /// Epochs that the caller gave to `load`.
+    given: BTreeSet<u64>,
+    /// Past epochs read since the last delta: their rows are still to be written.
+    touched: BTreeSet<u64>,
+    beside: Option<Beside>,
+    ledger: Ledger,
+}
+
+/// What is stored beside the snapshot and depends on the tree only.
+struct Beside {
+    tree_hash: Vec<u8>,
+    digest: Octets,
+    identities: Vec<Octets>,
+}
+
+/// What was handed out by `delta` and not yet acknowledged.
+#[derive(Default)]
+struct Ledger {
+    token: u64,
+    rows: Vec<Row>,
+    used: Vec<(u64, Vec<u8>)>,
+    reported: BTreeSet<Vec<u8>>,
+    trees: Vec<(u64, Vec<u8>)>,
+    stored_tree: Vec<u8>,
+    /// The epoch of the last delta: what came after is not written yet.
+    written_epoch: u64,
+}
+
+struct Row {
+    token: u64,
+    insert: bool,
+    epoch: u64,
+    bytes: Secret,
+}
+
+pub struct DeltaParts {
+    pub state: Secret,
+    pub tree: Option<Vec<u8>>,
+    pub epoch: u64,
+    pub inserts: Vec<(u64, Secret)>,
+    pub updates: Vec<(u64, Secret)>,
+    pub used: Vec<Vec<u8>>,
+    pub token: u64,
+}
+
+impl Membership {
+    pub fn new(device: Arc<Device>, parts: Parts, group: mls_rs::Group<Config>) -> Self {
+        Self {
+            device,
+            parts,
+            group,
+            departed: BTreeMap::new(),
+            given: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            beside: None,
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// A group from its stored state, its tree and as many past epochs as the caller kept.
+    pub fn load(device: &Arc<Device>, state: &[u8], tree_bytes: &[u8], epochs: Vec<(u64, Vec<u8>)>) -> Outcome<Self> {
+        let stored: StoredGroup = open(state)?;
+        if digest(tree_bytes).0 != stored.tree_digest.0 {
+            return Err(Failure::malformed("ratchet tree of this state"));
+        }
+        let exported = tree(tree_bytes)?;
+        let parts = device.parts();
+        let (rows, departed) = open_rows(epochs)?;
+        let given = rows.keys().copied().collect();
+        parts.states.put(stored.snapshot.clone().take(), rows);
+        restore_identities(&exported, stored.identities, &parts.provider)?;
+        let group = device
+            .client(&parts)
+            .load_group_with_ratchet_tree(&stored.group_id.0, exported)?;
+        parts.states.drop_state();
+        if group.cipher_suite() != device.cipher_suite {
+            return Err(Failure::new(
+                Kind::Unsupported,
+                "the state has another cipher suite than the engine",
+            ));
+        }
+        let mut member = Self::new(device.clone(), parts, group);
+        member.departed = departed;
+        member.given = given;
+        member.ledger.stored_tree = member.tree_hash().to_vec();
+        Ok(member)
+    }
+
+    pub fn tree_hash(&self) -> &[u8] {
+        &self.group.context().tree_hash
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.group.current_epoch()
+    }
+
+    pub fn tree(&self) -> ExportedTree<'_> {
+        self.group.export_tree()
+    }
+
+    pub fn leaf(&self, index: u32) -> Outcome<Leaf> {
+        Leaf::in_tree(&self.tree(), index, &self.parts.provider)
+    }
+
+    pub fn own_identity(&self) -> Outcome<SigningIdentity> {
+        Ok(self.group.current_member_signing_identity()?.clone())
+    }
+
+    pub fn after(&self) -> After<'_> {
+        After {
+            tree: self.tree(),
+            context: self.group.context(),
+            provider: &self.parts.provider,
+        }
+    }
+
+    /// Remembers which leaves a commit changed, for readers of late messages of `epoch`.
+    pub fn note_departures(&mut self, epoch: u64, report: &CommitReport) {
+        let departed = report.departed().into_iter().map(PastLeaf::from);
+        self.departed.insert(epoch, departed.collect());
+    }
+
+    pub fn touch(&mut self, epoch: u64) {
+        self.touched.insert(epoch);
+    }
+
+    /// Whether the sender of a message of `epoch` could be named: every later epoch's changes are known.
+    pub fn knows_since(&self, epoch: u64) -> bool {
+        (epoch..self.epoch()).all(|past| self.departed.contains_key(&past))
+    }
+
+    /// The leaf as it was in `epoch`: the first later epoch that changed it tells, else it is as today.
+    pub fn leaf_in_epoch(&self, epoch: u64, index: u32) -> Outcome<Leaf> {
+        let changes = self.departed.range(epoch..self.epoch()).flat_map(|(_, leaves)| leaves);
+        match changes.into_iter().find(|leaf| leaf.index == index) {
+            Some(past) => Ok(past.into()),
+            None => self.leaf(index),
+        }
+    }
+
+    pub fn delta(&mut self) -> Outcome<DeltaParts> {
+        self.group.write_to_storage_without_ratchet_tree()?;
+        let written = self.parts.states.take_written();
+        self.refresh_beside()?;
+        let token = self.ledger.token + 1;
+        self.ledger.token = token;
+        self.ledger.written_epoch = self.epoch();
+        self.touched.clear();
+        for (insert, records) in [(true, written.inserts), (false, written.updates)] {
+            for (epoch, secrets) in records {
+                let bytes = self.seal_row(epoch, secrets)?;
+                self.ledger.rows.push(Row {
+                    token,
+                    insert,
+                    epoch,
+                    bytes,
+                });
+            }
+        }
+        for reference in self.parts.key_packages.take_used() {
+            if self.ledger.reported.insert(reference.clone()) {
+                self.ledger.used.push((token, reference));
+            }
+        }
+        let hash = self.tree_hash().to_vec();
+        let changed = hash != self.ledger.stored_tree;
+        self.ledger.trees.push((token, hash));
+        Ok(DeltaParts {
+            state: self.seal_state(written.state)?,
+            tree: changed.then(|| self.tree().to_bytes()).transpose()?,
+            epoch: self.epoch(),
+            inserts: self.ledger.rows(true),
+            updates: self.ledger.rows(false),
+            used: self
+                .ledger
+                .used
+                .iter()
+                .map(|(_, reference)| reference.clone())
+                .collect(),
+            token,
+        })
+    }
+
+    fn refresh_beside(&mut self) -> Outcome<()> {
+        if self
+            .beside
+            .as_ref()
+            .is_some_and(|beside| beside.tree_hash == self.tree_hash())
+        {
+            return Ok(());
+        }
+        let exported = self.tree();
+        let (ordered, leaves) = identities(&exported, &self.parts.provider)?;
+        let beside = Beside {
+            tree_hash: self.tree_hash().to_vec(),
+            digest: digest(&exported.to_bytes()?),
+            identities: ordered,
+        };
+        self.parts.provider.settle_all(leaves);
+        self.beside = Some(beside);
+        Ok(())
+    }
+
+    fn seal_state(&self, snapshot: Secret) -> Outcome<Secret> {
+        let beside = self
+            .beside
+            .as_ref()
+            .ok_or_else(|| Failure::new(Kind::Engine, "the tree is unknown"))?;
+        seal(&StoredGroup {
+            group_id: Octets(self.group.group_id().to_vec()),
+            tree_digest: beside.digest.clone(),
+            identities: beside.identities.clone(),
+            snapshot: Octets(snapshot.to_vec()),
+        })
+    }
+
+    fn seal_row(&self, epoch: u64, secrets: Secret) -> Outcome<Secret> {
+        seal(&StoredEpoch {
+            epoch,
+            departed: self.departed.get(&epoch).cloned().unwrap_or_default(),
+            secrets: Octets(secrets.to_vec()),
+        })
+    }
+
+    /// The caller's transaction with this delta is durable: forget what it holds, and the past epochs beyond the window.
+    pub fn ack(&mut self, token: u64) -> Outcome<()> {
+        if token == 0 || token > self.ledger.token {
+            return Err(Failure::new(Kind::Engine, "no delta with this token was made").code("unknown_token"));
+        }
+        self.ledger.acknowledge(token);
+        let oldest = self.epoch().saturating_sub(self.device.past_epochs);
+        let unstored: BTreeSet<u64> = self.ledger.rows.iter().map(|row| row.epoch).collect();
+        let written = self.ledger.written_epoch;
+        let (given, touched) = (&self.given, &self.touched);
+        let keep = |epoch: u64| {
+            epoch >= oldest.min(written) || [given, touched, &unstored].iter().any(|kept| kept.contains(&epoch))
+        };
+        self.parts.states.retain(keep);
+        self.departed.retain(|epoch, _| keep(*epoch));
+        Ok(())
+    }
+}
+
+impl Ledger {
+    fn rows(&self, insert: bool) -> Vec<(u64, Secret)> {
+        let rows = self.rows.iter().filter(|row| row.insert == insert);
+        rows.map(|row| (row.epoch, row.bytes.clone())).collect()
+    }
+
+    fn acknowledge(&mut self, token: u64) {
+        self.rows.retain(|row| row.token > token);
+        self.used.retain(|(given, _)| *given > token);
+        if let Some((_, hash)) = self.trees.iter().rfind(|(given, _)| *given <= token) {
+            self.stored_tree = hash.clone();
+        }
+        self.trees.retain(|(given, _)| *given > token);
+    }
+}
+
+type OpenRows = (BTreeMap<u64, Secret>, BTreeMap<u64, Vec<PastLeaf>>);
+
+fn open_rows(epochs: Vec<(u64, Vec<u8>)>) -> Outcome<OpenRows> {
+    let mut rows = BTreeMap::new();
+    let mut departed = BTreeMap::new();
+    for (epoch, bytes) in epochs {
+        let stored: StoredEpoch = open(&bytes)?;
+        if stored.epoch != epoch {
+            return Err(Failure::malformed("epoch row of this epoch"));
+        }
+        rows.insert(epoch, stored.secrets.take());
+        departed.insert(epoch, stored.departed);
+    }
+    Ok((rows, departed))
+}

@@ -1,0 +1,203 @@
+//! A delivery service's view of a group: public handshakes, no secrets.
+
+use mls_rs::external_client::builder::{ExternalBaseConfig, WithCryptoProvider, WithIdentityProvider};
+use mls_rs::external_client::{ExternalClient, ExternalGroup, ExternalReceivedMessage, ExternalSnapshot};
+use mls_rs::time::MlsTime;
+use mls_rs::{MlsMessage, WireFormat};
+use mls_rs_crypto_rustcrypto::RustCryptoProvider;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::device::message;
+use crate::engine::{given_tree, parsed};
+use crate::errors::{caught, Failure, Kind, Outcome};
+use crate::guard::{new_owner, Guarded};
+use crate::incoming::{check_addressed, screen, Incoming, ProposalReport};
+use crate::provider::{Judge, Provider};
+use crate::report::{After, Leaf};
+use crate::stored::{identities, open, restore_identities, seal, Octets, StoredObserver};
+use crate::values::{octets, Member, Octets as PyOctets};
+
+type Config = WithIdentityProvider<Provider, WithCryptoProvider<RustCryptoProvider, ExternalBaseConfig>>;
+
+fn client(provider: &Provider) -> ExternalClient<Config> {
+    ExternalClient::builder()
+        .crypto_provider(RustCryptoProvider::new())
+        .identity_provider(provider.clone())
+        .build()
+}
+
+/// Validates a key package as a member who is about to add it would.
+pub fn check_key_package(provider: &Provider, message: MlsMessage, now: u64) -> Outcome<Leaf> {
+    let key_package = client(provider).validate_key_package(message, Some(MlsTime::from(now)))?;
+    Leaf::at(0, key_package.signing_identity().clone(), provider)
+}
+
+struct Watched {
+    provider: Provider,
+    group: ExternalGroup<Config>,
+}
+
+impl Watched {
+    fn open(provider: Provider, group_info: &[u8], tree: Option<&[u8]>, now: u64) -> Outcome<Self> {
+        let message = parsed(group_info, WireFormat::GroupInfo)?;
+        let tree = given_tree(tree)?;
+        let time = Some(MlsTime::from(now));
+        let group = provider.at(now, || Ok(client(&provider).observe_group(message, tree, time)?))?;
+        Ok(Self { provider, group })
+    }
+
+    fn load(provider: Provider, snapshot: &[u8]) -> Outcome<Self> {
+        let stored: StoredObserver = open(snapshot)?;
+        let snapshot = ExternalSnapshot::from_bytes(&stored.snapshot.0);
+        let snapshot = snapshot.map_err(|_| Failure::malformed("observer snapshot"))?;
+        let group = client(&provider).load_group(snapshot)?;
+        restore_identities(&group.exported_tree(), stored.identities.clone(), &provider)?;
+        Ok(Self { provider, group })
+    }
+
+    fn snapshot(&self) -> Outcome<Vec<u8>> {
+        let (ordered, leaves) = identities(&self.group.exported_tree(), &self.provider)?;
+        self.provider.settle_all(leaves);
+        let stored = StoredObserver {
+            identities: ordered,
+            snapshot: Octets(self.group.snapshot().to_bytes()?),
+        };
+        Ok(seal(&stored)?.to_vec())
+    }
+
+    fn process(&mut self, message: MlsMessage, now: u64) -> Outcome<Incoming> {
+        let context = self.group.group_context();
+        check_addressed(&message, context)?;
+        if message.wire_format() != WireFormat::PublicMessage {
+            return Err(Failure::new(
+                Kind::Unsupported,
+                "an observer reads public messages only",
+            ));
+        }
+        let provider = self.provider.clone();
+        provider.at(now, || {
+            let received = self
+                .group
+                .process_incoming_message_with_time(message, MlsTime::from(now))?;
+            match received {
+                ExternalReceivedMessage::Commit(commit) => {
+                    let after = After {
+                        tree: self.group.exported_tree(),
+                        context: self.group.group_context(),
+                        provider: &self.provider,
+                    };
+                    Ok(Incoming::Commit(Box::new(after.report(commit)?)))
+                }
+                ExternalReceivedMessage::Proposal(proposal) => {
+                    let tree = self.group.exported_tree();
+                    let sender = screen(&proposal, &tree, &self.provider)?;
+                    let epoch = self.group.group_context().epoch;
+                    Ok(Incoming::Proposal(ProposalReport::new(proposal, sender, epoch)))
+                }
+                _ => Err(Failure::new(Kind::Unsupported, "neither a proposal nor a commit")),
+            }
+        })
+    }
+}
+
+/// Follows a group's public handshakes without any secret: a delivery service's view (RFC 9750 §5).
+#[pyclass(frozen, module = "mls_rs")]
+pub struct Observer(Guarded<Watched>);
+
+impl Observer {
+    fn of(watched: Watched) -> Self {
+        Self(Guarded::new(watched.provider.owner(), watched))
+    }
+}
+
+fn new_provider(validate: Py<PyAny>, succeed: Option<Py<PyAny>>) -> Provider {
+    Provider::new(new_owner(), Judge::new(validate, succeed))
+}
+
+#[pymethods]
+impl Observer {
+    #[staticmethod]
+    #[pyo3(signature = (group_info, validate, succeed, now, *, tree=None))]
+    fn open(
+        py: Python<'_>,
+        group_info: PyBackedBytes,
+        validate: Py<PyAny>,
+        succeed: Option<Py<PyAny>>,
+        now: u64,
+        tree: Option<PyBackedBytes>,
+    ) -> PyResult<Self> {
+        let provider = new_provider(validate, succeed);
+        let watched = py.detach(|| caught(|| Watched::open(provider, &group_info, tree.as_deref(), now)))?;
+        Ok(Self::of(watched))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (snapshot, validate, succeed))]
+    fn load(
+        py: Python<'_>,
+        snapshot: PyBackedBytes,
+        validate: Py<PyAny>,
+        succeed: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let provider = new_provider(validate, succeed);
+        let watched = py.detach(|| caught(|| Watched::load(provider, &snapshot)))?;
+        Ok(Self::of(watched))
+    }
+
+    #[getter]
+    fn group_id(&self, py: Python<'_>) -> PyResult<PyOctets> {
+        let id = self
+            .0
+            .read(py, |watched| Ok(watched.group.group_context().group_id.clone()))?;
+        Ok(octets(py, &id))
+    }
+
+    #[getter]
+    fn epoch(&self, py: Python<'_>) -> PyResult<u64> {
+        self.0.read(py, |watched| Ok(watched.group.group_context().epoch))
+    }
+
+    #[getter]
+    fn cipher_suite(&self, py: Python<'_>) -> PyResult<u16> {
+        self.0
+            .read(py, |watched| Ok(watched.group.group_context().cipher_suite.raw_value()))
+    }
+
+    #[getter]
+    fn poisoned(&self) -> bool {
+        self.0.poisoned()
+    }
+
+    fn members(&self, py: Python<'_>) -> PyResult<Vec<Py<Member>>> {
+        let leaves = self.0.read(py, |watched| {
+            Leaf::all(&watched.group.exported_tree(), &watched.provider)
+        })?;
+        leaves.iter().map(|leaf| Member::new(py, leaf)).collect()
+    }
+
+    fn tree<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let tree = self.0.read(py, |watched| Ok(watched.group.export_tree()?))?;
+        Ok(PyBytes::new(py, &tree))
+    }
+
+    fn tree_hash(&self, py: Python<'_>) -> PyResult<PyOctets> {
+        let hash = self.0.read(py, |watched| Ok(watched.group.tree_hash().to_vec()))?;
+        Ok(octets(py, &hash))
+    }
+
+    /// Validates and applies one PublicMessage. After an error: PoisonedError until loaded again.
+    fn process(&self, py: Python<'_>, message: PyBackedBytes, now: u64) -> PyResult<Py<PyAny>> {
+        let incoming = self.0.change(py, |watched| {
+            let parsed = self::message(&message)?;
+            watched.process(parsed, now)
+        })?;
+        incoming.into_value(py)
+    }
+
+    fn snapshot(&self, py: Python<'_>) -> PyResult<PyOctets> {
+        let snapshot = self.0.read(py, Watched::snapshot)?;
+        Ok(octets(py, &snapshot))
+    }
+}

@@ -1,0 +1,244 @@
+//! What a commit did, in members before and after.
+
+use std::collections::{BTreeSet, HashSet};
+
+use mls_rs::crypto::SignaturePublicKey;
+use mls_rs::group::proposal::Proposal;
+use mls_rs::group::{
+    CommitEffect, CommitMessageDescription, ExportedTree, GroupContext, GroupState, Member as MlsMember, NewEpoch,
+    Sender,
+};
+use mls_rs::identity::SigningIdentity;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::errors::{Failure, Kind, Outcome};
+use crate::provider::Provider;
+use crate::values::{self, octets};
+
+/// A leaf with the identity that the validator gave it.
+#[derive(Clone)]
+pub struct Leaf {
+    pub index: u32,
+    pub signing_identity: SigningIdentity,
+    pub identity: Vec<u8>,
+}
+
+impl Leaf {
+    pub fn of(member: MlsMember, provider: &Provider) -> Outcome<Self> {
+        Self::at(member.index, member.signing_identity, provider)
+    }
+
+    pub fn at(index: u32, signing_identity: SigningIdentity, provider: &Provider) -> Outcome<Self> {
+        let identity = match provider.known(&signing_identity) {
+            Some(known) => known,
+            None => provider.approve(&signing_identity)?,
+        };
+        Ok(Self {
+            index,
+            signing_identity,
+            identity,
+        })
+    }
+
+    pub fn in_tree(tree: &ExportedTree<'_>, index: u32, provider: &Provider) -> Outcome<Self> {
+        let member = tree.roster().member_with_index(index);
+        Self::of(member.map_err(|_| no_member(index))?, provider)
+    }
+
+    pub fn all(tree: &ExportedTree<'_>, provider: &Provider) -> Outcome<Vec<Self>> {
+        tree.roster()
+            .members_iter()
+            .map(|member| Self::of(member, provider))
+            .collect()
+    }
+}
+
+pub fn no_member(index: u32) -> Failure {
+    Failure::new(Kind::NotAMember, format!("no member at leaf {index}"))
+}
+
+pub struct CommitReport {
+    pub epoch: u64,
+    pub committer: Option<Leaf>,
+    pub external: bool,
+    pub added: Vec<Leaf>,
+    pub removed: Vec<Leaf>,
+    pub updated: Vec<(Leaf, Leaf)>,
+    pub context_changed: bool,
+    pub removed_self: bool,
+    pub reinit: bool,
+    pub authenticated_data: Vec<u8>,
+}
+
+/// The group after the commit, as seen by a member or an observer.
+pub struct After<'a> {
+    pub tree: ExportedTree<'a>,
+    pub context: &'a GroupContext,
+    pub provider: &'a Provider,
+}
+
+impl After<'_> {
+    fn leaf(&self, index: u32) -> Option<SigningIdentity> {
+        let member = self.tree.roster().member_with_index(index).ok()?;
+        Some(member.signing_identity)
+    }
+
+    pub fn report(&self, description: CommitMessageDescription) -> Outcome<CommitReport> {
+        let mut report = CommitReport {
+            epoch: self.context.epoch,
+            committer: None,
+            external: description.is_external,
+            added: Vec::new(),
+            removed: Vec::new(),
+            updated: Vec::new(),
+            context_changed: false,
+            removed_self: false,
+            reinit: false,
+            authenticated_data: description.authenticated_data,
+        };
+        let committer = description.committer;
+        match description.effect {
+            CommitEffect::NewEpoch(epoch) => self.applied(&mut report, &epoch, committer)?,
+            CommitEffect::Removed { new_epoch, .. } => self.expelled(&mut report, &new_epoch, committer)?,
+            CommitEffect::ReInit(_) => {
+                report.reinit = true;
+                report.committer = Some(Leaf::in_tree(&self.tree, committer, self.provider)?);
+            }
+        }
+        Ok(report)
+    }
+
+    fn applied(&self, report: &mut CommitReport, epoch: &NewEpoch, committer: u32) -> Outcome<()> {
+        let prior = epoch.prior_state();
+        report.context_changed = prior.context().extensions() != self.context.extensions();
+        let removed = removed_leaves(epoch);
+        report.removed = self.before(prior, &removed)?;
+        report.added = self.added(epoch, report.external.then_some(committer))?;
+        let committer_before = if report.external {
+            None
+        } else {
+            self.before_one(prior, committer)?
+        };
+        report.updated = self.updated(epoch, (!report.external).then_some(committer), &removed)?;
+        report.committer = match committer_before {
+            Some(leaf) => Some(leaf),
+            None => Some(Leaf::in_tree(&self.tree, committer, self.provider)?),
+        };
+        Ok(())
+    }
+
+    /// We were removed: mls-rs stays in the old epoch, so only what that epoch knows can be told.
+    fn expelled(&self, report: &mut CommitReport, epoch: &NewEpoch, committer: u32) -> Outcome<()> {
+        report.epoch = epoch.epoch();
+        report.removed_self = true;
+        report.removed = self.before(epoch.prior_state(), &removed_leaves(epoch))?;
+        report.committer = self.before_one(epoch.prior_state(), committer)?;
+        Ok(())
+    }
+
+    fn before(&self, prior: &GroupState, leaves: &BTreeSet<u32>) -> Outcome<Vec<Leaf>> {
+        let members = leaves.iter().filter_map(|index| prior.member_at_index(*index));
+        members.map(|member| Leaf::of(member, self.provider)).collect()
+    }
+
+    fn before_one(&self, prior: &GroupState, index: u32) -> Outcome<Option<Leaf>> {
+        prior
+            .member_at_index(index)
+            .map(|member| Leaf::of(member, self.provider))
+            .transpose()
+    }
+
+    fn added(&self, epoch: &NewEpoch, joiner: Option<u32>) -> Outcome<Vec<Leaf>> {
+        let keys: HashSet<SignaturePublicKey> = epoch
+            .applied_proposals()
+            .iter()
+            .filter_map(|info| match &info.proposal {
+                Proposal::Add(add) => Some(add.signing_identity().signature_key.clone()),
+                _ => None,
+            })
+            .collect();
+        if keys.is_empty() && joiner.is_none() {
+            return Ok(Vec::new());
+        }
+        let is_new =
+            |member: &MlsMember| joiner == Some(member.index) || keys.contains(&member.signing_identity.signature_key);
+        let members = self.tree.roster().members_iter().filter(is_new);
+        members.map(|member| Leaf::of(member, self.provider)).collect()
+    }
+
+    fn updated(&self, epoch: &NewEpoch, committer: Option<u32>, removed: &BTreeSet<u32>) -> Outcome<Vec<(Leaf, Leaf)>> {
+        let proposers = epoch
+            .applied_proposals()
+            .iter()
+            .filter_map(|info| match (&info.proposal, info.sender) {
+                (Proposal::Update(_), Sender::Member(index)) => Some(index),
+                _ => None,
+            });
+        let candidates: BTreeSet<u32> = proposers
+            .chain(committer)
+            .filter(|index| !removed.contains(index))
+            .collect();
+        let mut updated = Vec::new();
+        for index in candidates {
+            let before = epoch
+                .prior_state()
+                .member_at_index(index)
+                .map(|member| member.signing_identity);
+            if let (Some(before), Some(after)) = (before, self.leaf(index)) {
+                if before != after {
+                    updated.push((
+                        Leaf::at(index, before, self.provider)?,
+                        Leaf::at(index, after, self.provider)?,
+                    ));
+                }
+            }
+        }
+        Ok(updated)
+    }
+}
+
+fn removed_leaves(epoch: &NewEpoch) -> BTreeSet<u32> {
+    let removals = epoch
+        .applied_proposals()
+        .iter()
+        .filter_map(|info| match (&info.proposal, info.sender) {
+            (Proposal::Remove(remove), _) => Some(remove.to_remove()),
+            (Proposal::SelfRemove(_), Sender::Member(index)) => Some(index),
+            _ => None,
+        });
+    removals.collect()
+}
+
+impl CommitReport {
+    /// The leaves that the commit changed or removed, as they were: readers of late messages need them.
+    pub fn departed(&self) -> Vec<Leaf> {
+        let replaced = self.updated.iter().map(|(before, _)| before);
+        self.removed.iter().chain(replaced).cloned().collect()
+    }
+
+    pub fn into_value(self, py: Python<'_>) -> PyResult<values::Commit> {
+        let committer = self
+            .committer
+            .as_ref()
+            .map(|leaf| values::Member::new(py, leaf))
+            .transpose()?;
+        let updated: PyResult<Vec<_>> = self
+            .updated
+            .iter()
+            .map(|(before, after)| Ok((values::Member::new(py, before)?, values::Member::new(py, after)?)))
+            .collect();
+        Ok(values::Commit {
+            epoch: self.epoch,
+            committer,
+            external: self.external,
+            added: values::members(py, &self.added)?.unbind(),
+            removed: values::members(py, &self.removed)?.unbind(),
+            updated: PyTuple::new(py, updated?)?.unbind(),
+            context_changed: self.context_changed,
+            removed_self: self.removed_self,
+            reinit: self.reinit,
+            authenticated_data: octets(py, &self.authenticated_data),
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! What mls-rs believes to be its storage: buffers that the caller empties into a transaction of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mls_rs::client_builder::PaddingMode;
+use mls_rs::group::{GroupContext, Roster};
+use mls_rs::mls_rules::{CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle};
+use mls_rs::psk::{ExternalPskId, PreSharedKey};
+use mls_rs::{GroupStateStorage, KeyPackageStorage, MlsRules, PreSharedKeyStorage};
+use mls_rs_core::group::{EpochRecord, GroupState};
+use mls_rs_core::key_package::KeyPackageData;
+use zeroize::Zeroizing;
+
+type Secret = Zeroizing<Vec<u8>>;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One write by mls-rs, not yet handed to the caller.
+#[derive(Default)]
+pub struct Written {
+    pub state: Secret,
+    pub inserts: Vec<(u64, Secret)>,
+    pub updates: Vec<(u64, Secret)>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    state: Option<Secret>,
+    epochs: BTreeMap<u64, Secret>,
+    written: Option<Written>,
+}
+
+/// The group's state and the secrets of its past epochs.
+#[derive(Clone, Default)]
+pub struct States(Arc<Mutex<Shelf>>);
+
+impl States {
+    /// Makes `state` and `epochs` readable for loading a group.
+    pub fn put(&self, state: Secret, epochs: BTreeMap<u64, Secret>) {
+        let mut shelf = locked(&self.0);
+        shelf.state = Some(state);
+        shelf.epochs = epochs;
+    }
+
+    /// Forgets the loaded state; past epochs stay for late messages.
+    pub fn drop_state(&self) {
+        locked(&self.0).state = None;
+    }
+
+    pub fn take_written(&self) -> Written {
+        locked(&self.0).written.take().unwrap_or_default()
+    }
+
+    pub fn retain(&self, keep: impl Fn(u64) -> bool) {
+        locked(&self.0).epochs.retain(|epoch, _| keep(*epoch));
+    }
+}
+
+impl GroupStateStorage for States {
+    type Error = Infallible;
+
+    fn state(&self, _group_id: &[u8]) -> Result<Option<Secret>, Infallible> {
+        Ok(locked(&self.0).state.clone())
+    }
+
+    fn epoch(&self, _group_id: &[u8], epoch: u64) -> Result<Option<Secret>, Infallible> {
+        Ok(locked(&self.0).epochs.get(&epoch).cloned())
+    }
+
+    fn write(
+        &mut self,
+        state: GroupState,
+        inserts: Vec<EpochRecord>,
+        updates: Vec<EpochRecord>,
+    ) -> Result<(), Infallible> {
+        let mut shelf = locked(&self.0);
+        for record in inserts.iter().chain(&updates) {
+            shelf.epochs.insert(record.id, record.data.clone());
+        }
+        let rows = |records: Vec<EpochRecord>| records.into_iter().map(|r| (r.id, r.data)).collect();
+        shelf.written = Some(Written {
+            state: state.data,
+            inserts: rows(inserts),
+            updates: rows(updates),
+        });
+        Ok(())
+    }
+
+    /// None: a client that re-joins a group under its old id has no contiguous history to continue.
+    fn max_epoch_id(&self, _group_id: &[u8]) -> Result<Option<u64>, Infallible> {
+        Ok(None)
+    }
+}
+
+#[derive(Default)]
+struct Drawer {
+    secrets: HashMap<Vec<u8>, KeyPackageData>,
+    used: Vec<Vec<u8>>,
+}
+
+/// Key packages given to a join, those made by an engine, and the references of those used up.
+#[derive(Clone, Default)]
+pub struct KeyPackages(Arc<Mutex<Drawer>>);
+
+impl KeyPackages {
+    pub fn put(&self, reference: Vec<u8>, data: KeyPackageData) {
+        locked(&self.0).secrets.insert(reference, data);
+    }
+
+    pub fn take_all(&self) -> Vec<(Vec<u8>, KeyPackageData)> {
+        locked(&self.0).secrets.drain().collect()
+    }
+
+    pub fn take_used(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut locked(&self.0).used)
+    }
+}
+
+impl KeyPackageStorage for KeyPackages {
+    type Error = Infallible;
+
+    fn delete(&mut self, reference: &[u8]) -> Result<(), Infallible> {
+        let mut drawer = locked(&self.0);
+        drawer.secrets.remove(reference);
+        drawer.used.push(reference.to_vec());
+        Ok(())
+    }
+
+    fn insert(&mut self, reference: Vec<u8>, data: KeyPackageData) -> Result<(), Infallible> {
+        self.put(reference, data);
+        Ok(())
+    }
+
+    fn get(&self, reference: &[u8]) -> Result<Option<KeyPackageData>, Infallible> {
+        Ok(locked(&self.0).secrets.get(reference).cloned())
+    }
+}
+
+/// External pre-shared keys, fixed when the engine is made.
+#[derive(Clone, Default)]
+pub struct Psks(pub Arc<HashMap<ExternalPskId, PreSharedKey>>);
+
+impl PreSharedKeyStorage for Psks {
+    type Error = Infallible;
+
+    fn get(&self, id: &ExternalPskId) -> Result<Option<PreSharedKey>, Infallible> {
+        Ok(self.0.get(id).cloned())
+    }
+}
+
+/// How messages are framed; no policy about proposals.
+#[derive(Clone)]
+pub struct Rules {
+    pub padding: PaddingMode,
+    pub encrypt_handshakes: bool,
+    pub force_path: Arc<AtomicBool>,
+}
+
+impl MlsRules for Rules {
+    type Error = Infallible;
+
+    fn filter_proposals(
+        &self,
+        _direction: CommitDirection,
+        _source: CommitSource,
+        _roster: &Roster,
+        _context: &GroupContext,
+        proposals: ProposalBundle,
+    ) -> Result<ProposalBundle, Infallible> {
+        Ok(proposals)
+    }
+
+    fn commit_options(
+        &self,
+        _roster: &Roster,
+        _context: &GroupContext,
+        _proposals: &ProposalBundle,
+    ) -> Result<CommitOptions, Infallible> {
+        Ok(CommitOptions::new()
+            .with_path_required(self.force_path.load(Ordering::Acquire))
+            .with_allow_external_commit(true))
+    }
+
+    fn encryption_options(&self, _roster: &Roster, _context: &GroupContext) -> Result<EncryptionOptions, Infallible> {
+        Ok(EncryptionOptions::new(self.encrypt_handshakes, self.padding))
+    }
+}

@@ -1,0 +1,192 @@
+//! The layouts of what leaves the process as opaque bytes: a tag, a version, the body, a SHA-256 against accidental damage.
+
+use std::collections::HashMap;
+
+use mls_rs::group::ExportedTree;
+use mls_rs::identity::SigningIdentity;
+use mls_rs::mls_rs_codec::{self, MlsDecode, MlsEncode, MlsSize};
+use mls_rs_core::key_package::KeyPackageData;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::errors::{Failure, Outcome};
+use crate::provider::{fingerprint, Fingerprint, Provider};
+use crate::report::Leaf;
+
+/// Raised when a layout, or the mls-rs features behind it, changes.
+const VERSION: u16 = 1;
+const DIGEST: usize = 32;
+
+/// Octets that are wiped when dropped.
+#[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
+pub struct Octets(#[mls_codec(with = "mls_rs_codec::byte_vec")] pub Vec<u8>);
+
+impl Drop for Octets {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Octets {
+    pub fn take(mut self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(std::mem::take(&mut self.0))
+    }
+}
+
+pub trait Stored: MlsEncode + MlsDecode {
+    const TAG: [u8; 4];
+    const NAME: &'static str;
+}
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub struct StoredGroup {
+    pub group_id: Octets,
+    pub tree_digest: Octets,
+    pub identities: Vec<Octets>,
+    pub snapshot: Octets,
+}
+
+impl Stored for StoredGroup {
+    const TAG: [u8; 4] = *b"MgST";
+    const NAME: &'static str = "group state";
+}
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub struct KnownIdentity {
+    pub fingerprint: Octets,
+    pub identity: Octets,
+}
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub struct StoredPending {
+    pub group_id: Octets,
+    pub epoch: u64,
+    pub context_digest: Octets,
+    pub identities: Vec<KnownIdentity>,
+    pub secrets: Octets,
+}
+
+impl Stored for StoredPending {
+    const TAG: [u8; 4] = *b"MgPC";
+    const NAME: &'static str = "pending commit";
+}
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub struct StoredKeyPackage {
+    pub reference: Octets,
+    pub data: KeyPackageData,
+}
+
+impl Stored for StoredKeyPackage {
+    const TAG: [u8; 4] = *b"MgKP";
+    const NAME: &'static str = "key package secret";
+}
+
+/// A leaf as it was in one epoch, kept because the next epoch changed it.
+#[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
+pub struct PastLeaf {
+    pub index: u32,
+    pub signing_identity: SigningIdentity,
+    pub identity: Octets,
+}
+
+impl From<&PastLeaf> for Leaf {
+    fn from(past: &PastLeaf) -> Self {
+        Leaf {
+            index: past.index,
+            signing_identity: past.signing_identity.clone(),
+            identity: past.identity.0.clone(),
+        }
+    }
+}
+
+impl From<Leaf> for PastLeaf {
+    fn from(leaf: Leaf) -> Self {
+        PastLeaf {
+            index: leaf.index,
+            signing_identity: leaf.signing_identity,
+            identity: Octets(leaf.identity),
+        }
+    }
+}
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub struct StoredEpoch {
+    pub epoch: u64,
+    pub departed: Vec<PastLeaf>,
+    pub secrets: Octets,
+}
+
+impl Stored for StoredEpoch {
+    const TAG: [u8; 4] = *b"MgEP";
+    const NAME: &'static str = "epoch row";
+}
+
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub struct StoredObserver {
+    pub identities: Vec<Octets>,
+    pub snapshot: Octets,
+}
+
+impl Stored for StoredObserver {
+    const TAG: [u8; 4] = *b"MgOB";
+    const NAME: &'static str = "observer snapshot";
+}
+
+pub fn seal<T: Stored>(value: &T) -> Outcome<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(value.mls_encoded_len() + 6 + DIGEST));
+    bytes.extend_from_slice(&T::TAG);
+    VERSION.mls_encode(&mut bytes)?;
+    value.mls_encode(&mut bytes)?;
+    let digest = Sha256::digest(&*bytes);
+    bytes.extend_from_slice(&digest);
+    Ok(bytes)
+}
+
+pub fn open<T: Stored>(bytes: &[u8]) -> Outcome<T> {
+    let malformed = || Failure::malformed(T::NAME);
+    let split = bytes.len().checked_sub(DIGEST).ok_or_else(malformed)?;
+    let (content, digest) = bytes.split_at(split);
+    let body = content
+        .strip_prefix(&T::TAG)
+        .and_then(|rest| rest.strip_prefix(&VERSION.to_be_bytes()));
+    let body = body.ok_or_else(malformed)?;
+    if Sha256::digest(content)[..] != *digest {
+        return Err(malformed());
+    }
+    T::mls_decode_exhaustive(body).map_err(|_| malformed())
+}
+
+pub fn digest(bytes: &[u8]) -> Octets {
+    Octets(Sha256::digest(bytes).to_vec())
+}
+
+/// The identities of a tree's leaves, in leaf order, and by fingerprint.
+pub fn identities(
+    tree: &ExportedTree<'_>,
+    provider: &Provider,
+) -> Outcome<(Vec<Octets>, HashMap<Fingerprint, Vec<u8>>)> {
+    let mut ordered = Vec::new();
+    let mut leaves = HashMap::new();
+    for identity in tree.roster().member_identities_iter() {
+        let known = match provider.known(identity) {
+            Some(known) => known,
+            None => provider.approve(identity)?,
+        };
+        ordered.push(Octets(known.clone()));
+        leaves.insert(fingerprint(identity)?, known);
+    }
+    Ok((ordered, leaves))
+}
+
+/// Gives the provider the identities that were stored beside a tree.
+pub fn restore_identities(tree: &ExportedTree<'_>, stored: Vec<Octets>, provider: &Provider) -> Outcome<()> {
+    let mut leaves = HashMap::with_capacity(stored.len());
+    let mut stored = stored.into_iter();
+    for identity in tree.roster().member_identities_iter() {
+        let known = stored.next().ok_or_else(|| Failure::malformed("list of identities"))?;
+        leaves.insert(fingerprint(identity)?, known.0.clone());
+    }
+    provider.settle_all(leaves);
+    Ok(())
+}

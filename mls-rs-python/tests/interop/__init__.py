@@ -1,0 +1,1 @@
+"""Conversations between mls_rs and independent MLS implementations."""
