@@ -90,8 +90,9 @@ class ServiceError(ClientError):
     hint = "Nothing was changed. The message says what the service did not accept."
 
     def __init__(self, problem: Problem) -> None:
-        detail = problem.detail or problem.title
-        super().__init__(_printable(detail), code=_printable(problem.type.rpartition(":")[2]))
+        ours = problem.type.startswith("urn:ringtrue:")
+        code = problem.type.rpartition(":")[2] if ours else f"http-{problem.status}"
+        super().__init__(_printable(problem.detail or problem.title), code=_printable(code))
         self.problem = problem
 
 

@@ -1,0 +1,170 @@
+"""The delivery service's client: one short method for each address of delivery_service.wire.
+
+Every method raises UnreachableError, UnexpectedAnswerError or a ServiceError; a session is opened when one is needed.
+"""
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from itertools import pairwise
+from types import TracebackType
+from typing import Self
+
+import httpx
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from client.answers import from_json, from_msgpack
+from client.device_session import DeviceSession
+from client.errors import UnexpectedAnswerError
+from client.following import follow
+from client.service import Call, Service
+from delivery_service.wire import (
+    BATCH_OCTETS,
+    IDEMPOTENCY_HEADER,
+    JSON_TYPE,
+    MLS_TYPE,
+    MSGPACK_TYPE,
+    WELCOME_LIMIT,
+    Appended,
+    ClaimedKeyPackages,
+    CommitBundle,
+    EntryBatch,
+    GroupHeads,
+    InboxAck,
+    KeyPackageClaim,
+    KeyPackageStock,
+    KeyPackageUpload,
+    SessionGranted,
+    Status,
+    WelcomeBatch,
+)
+from identity.base64url import encode_base64url
+from identity.number import TelephoneNumber
+
+ANSWER_LIMIT = BATCH_OCTETS + WELCOME_LIMIT + 1024 * 1024  # octets: a batch ends after the item that reaches its size
+
+
+class DeliveryClient:
+    """One device at one delivery service; `chain` is DER, leaf first, without the root."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: ec.EllipticCurvePrivateKey,
+        chain: Sequence[bytes],
+        *,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._service = Service(base_url, ANSWER_LIMIT, transport)
+        self._session = DeviceSession(self._service, key, chain, clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._service.aclose()
+
+    def use_chain(self, chain: Sequence[bytes]) -> None:
+        """Go on with a renewed certificate for the same key; the next request opens a new session."""
+        self._session = self._session.with_chain(chain)
+
+    async def open_session(self) -> SessionGranted:
+        """Open a session now, for instance to learn the device's name at the service."""
+        return await self._session.open()
+
+    async def status(self) -> Status:
+        """The service's host name for group URIs and its clock; needs no session."""
+        return from_json(await self._service.send(Call("GET", "/v1/status")), Status)
+
+    async def upload_key_packages(self, upload: KeyPackageUpload) -> KeyPackageStock:
+        """Add one-time key packages, and replace the last-resort one if there is one in `upload`."""
+        call = Call("PUT", "/v1/key-packages", msgspec.json.encode(upload), _type(JSON_TYPE))
+        return from_json(await self._session.send(call), KeyPackageStock)
+
+    async def key_package_stock(self) -> KeyPackageStock:
+        """How many key packages remain."""
+        return from_json(await self._session.send(Call("GET", "/v1/key-packages")), KeyPackageStock)
+
+    async def claim_key_packages(self, number: TelephoneNumber) -> list[bytes]:
+        """Take one key package of each device of a number: MLSMessage octets, not yet validated.
+
+        Never repeated by itself once it may have reached the service: a claim uses key packages up.
+        """
+        body = msgspec.json.encode(KeyPackageClaim(number.e164))
+        call = Call("POST", "/v1/key-packages/claims", body, _type(JSON_TYPE), repeatable=False)
+        return from_json(await self._session.send_signed(call), ClaimedKeyPackages).key_packages
+
+    async def create_group(self, group_id: bytes, group_info: bytes, idempotency_key: str) -> Appended:
+        """Open a group's log with the GroupInfo of epoch 0; `group_id` stands inside it."""
+        return await self._append("/v1/groups", MLS_TYPE, group_info, idempotency_key)
+
+    async def append(self, group_id: bytes, message: bytes, idempotency_key: str) -> Appended:
+        """Add an application message or a proposal of the current epoch. Raises StaleEpochError if it is not."""
+        return await self._append(f"{_group(group_id)}/entries", MLS_TYPE, message, idempotency_key)
+
+    async def commit(self, group_id: bytes, bundle: CommitBundle, idempotency_key: str) -> Appended:
+        """Add a commit with its Welcomes. Raises StaleEpochError if another one was first."""
+        body = msgspec.msgpack.encode(bundle)
+        return await self._append(f"{_group(group_id)}/commits", MSGPACK_TYPE, body, idempotency_key)
+
+    async def entries(self, group_id: bytes, after: int, wait: int = 0) -> EntryBatch:
+        """The entries after a cursor, waiting up to `wait` seconds for one. Raises GoneError below the retention."""
+        call = Call("GET", f"{_group(group_id)}/entries", params={"after": after, "wait": wait}, wait=wait)
+        batch = from_msgpack(await self._session.send(call), EntryBatch)
+        _check_order([after, *(entry.seq for entry in batch.entries)], batch.head)
+        return batch
+
+    async def heads(self) -> GroupHeads:
+        """The last sequence number of every group of this device, and of its inbox."""
+        return from_json(await self._session.send(Call("GET", "/v1/groups")), GroupHeads)
+
+    async def inbox(self, after: int, wait: int = 0) -> WelcomeBatch:
+        """The Welcomes after a cursor, waiting up to `wait` seconds for one."""
+        call = Call("GET", "/v1/inbox", params={"after": after, "wait": wait}, wait=wait)
+        batch = from_msgpack(await self._session.send(call), WelcomeBatch)
+        _check_order([after, *(item.position for item in batch.items)], batch.head)
+        return batch
+
+    async def ack_inbox(self, position: int) -> None:
+        """Let the service delete all Welcomes up to a position: they are stored here."""
+        await self._session.send(
+            Call("POST", "/v1/inbox/ack", msgspec.json.encode(InboxAck(position)), _type(JSON_TYPE))
+        )
+
+    def follow(self) -> AsyncGenerator[GroupHeads]:
+        """All heads, then those that change, for ever and over lost connections; close it with `aclosing`.
+
+        After a lost connection all heads come again. Raises only refusals that a repeat does not cure.
+        """
+        return follow(self._session)
+
+    async def _append(self, path: str, media_type: str, body: bytes, idempotency_key: str) -> Appended:
+        headers = {**_type(media_type), IDEMPOTENCY_HEADER: idempotency_key}
+        return from_json(await self._session.send(Call("POST", path, body, headers)), Appended)
+
+
+def new_idempotency_key() -> str:
+    """32 random hexadecimal digits, kept with what is sent until it is accepted."""
+    return secrets.token_hex(16)
+
+
+def _group(group_id: bytes) -> str:
+    return f"/v1/groups/{encode_base64url(group_id).decode()}"
+
+
+def _type(media_type: str) -> Mapping[str, str]:
+    return {"content-type": media_type}
+
+
+def _check_order(numbers: Sequence[int], head: int) -> None:
+    # The service orders, but it is not trusted: an entry handed out twice or backwards must not reach the group.
+    if any(later <= earlier for earlier, later in pairwise(numbers)) or (len(numbers) > 1 and numbers[-1] > head):
+        raise UnexpectedAnswerError("the service handed out entries that are not in order after the cursor")
