@@ -1,0 +1,46 @@
+"""The delivery service as an ASGI application."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from delivery_service import endpoints
+from delivery_service.problems import EXCEPTION_HANDLERS
+from delivery_service.service import Service
+from identity.certificates import TrustAnchors
+
+ROUTES = [
+    Route("/v1/groups/{group}/entries", endpoints.append_entry, methods=["POST"]),  # first: the hot path
+    Route("/v1/groups/{group}/entries", endpoints.read_entries, methods=["GET"]),
+    Route("/v1/groups/{group}/commits", endpoints.append_commit, methods=["POST"]),
+    Route("/v1/groups", endpoints.create_group, methods=["POST"]),
+    Route("/v1/groups", endpoints.heads, methods=["GET"]),
+    Route("/v1/sessions", endpoints.open_session, methods=["POST"]),
+    Route("/v1/status", endpoints.status, methods=["GET"]),
+    Route("/v1/key-packages", endpoints.upload_key_packages, methods=["PUT"]),
+    Route("/v1/key-packages", endpoints.key_package_stock, methods=["GET"]),
+    Route("/v1/key-packages/claims", endpoints.claim_key_packages, methods=["POST"]),
+    Route("/v1/inbox", endpoints.read_inbox, methods=["GET"]),
+    Route("/v1/inbox/ack", endpoints.acknowledge_inbox, methods=["POST"]),
+    Route("/v1/events", endpoints.events, methods=["GET"]),
+]
+
+
+def create_app(
+    folder: Path | None, anchors: TrustAnchors, *, host: str, clock: Callable[[], float] = time.time
+) -> Starlette:
+    """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan."""
+    service = Service(folder, anchors, host, clock)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = Starlette(routes=ROUTES, exception_handlers=dict(EXCEPTION_HANDLERS), lifespan=lifespan)
+    app.state.service = service
+    return app

@@ -1,0 +1,72 @@
+"""The `delivery` command."""
+
+from pathlib import Path
+from urllib.parse import urljoin
+
+import apsw
+import click
+import httpx
+import platformdirs
+import uvicorn
+
+from delivery_service.app import create_app
+from delivery_service.errors import StartError
+from delivery_service.sqlite import check_sqlite
+from identity.certificates import TrustAnchors
+from identity.errors import CertificateError
+
+GRACEFUL_SHUTDOWN = 2  # seconds; open event streams would otherwise hold the process for ever
+
+
+@click.group()
+def delivery() -> None:
+    """Carry encrypted messages: the delivery service."""
+
+
+@delivery.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8442, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--name", default="localhost", show_default=True, help="The service's host name in group URIs.")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the database.")
+@click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file of roots.")
+@click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
+def serve(host: str, port: int, name: str, data_dir: Path | None, anchors: Path | None, authority: str | None) -> None:
+    """Run the service until it is interrupted."""
+    try:
+        check_sqlite(apsw.sqlite_lib_version())
+        trust = _trust_anchors(anchors, authority)
+    except (StartError, CertificateError) as error:
+        raise click.ClickException(str(error)) from error
+    folder = data_dir or platformdirs.user_data_path("ringtrue") / "delivery"
+    app = create_app(folder, trust, host=name)
+    click.echo(f"delivery service {name} on http://{host}:{port}, data in {folder}", err=True)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
+    )
+
+
+def _trust_anchors(anchors: Path | None, authority: str | None) -> TrustAnchors:
+    if (anchors is None) == (authority is None):
+        raise StartError("say whom to trust: --anchors FILE or --authority URL")
+    if anchors is not None:
+        return TrustAnchors.from_pem(anchors.read_bytes())
+    return TrustAnchors.from_pem(_fetch(urljoin(f"{authority}/", "v1/anchors.pem")))
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        answer = httpx.get(url, follow_redirects=False)
+        answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise StartError(f"cannot fetch the roots from {url}: {error}") from error
+    return answer.content

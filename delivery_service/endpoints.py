@@ -1,0 +1,211 @@
+"""The endpoints of wire.py's table: each reads a request, asks the service, and writes the answer."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from delivery_service import wire
+from delivery_service.errors import RefusedError
+from delivery_service.events import EventStream, group_heads
+from delivery_service.requests import (
+    LARGEST_CURSOR,
+    Headers,
+    decode,
+    group_id_of,
+    headers_of,
+    idempotency_key,
+    number_of,
+    read_body,
+)
+from delivery_service.service import Service
+from delivery_service.sessions import Session
+from delivery_service.signatures import check_authority, signed_request, verify
+from delivery_service.store import Stock
+from identity.certificates import leaf_public_point
+from identity.errors import IdentityError, NumberError
+from identity.number import TelephoneNumber
+
+_JSON = msgspec.json.Encoder()
+_MSGPACK = msgspec.msgpack.Encoder()
+_SESSION_REQUEST = msgspec.json.Decoder(wire.SessionRequest)
+_UPLOAD = msgspec.json.Decoder(wire.KeyPackageUpload)
+_CLAIM = msgspec.json.Decoder(wire.KeyPackageClaim)
+_ACK = msgspec.json.Decoder(wire.InboxAck)
+_BUNDLE = msgspec.msgpack.Decoder(wire.CommitBundle)
+_MLS_ONLY = frozenset({wire.MLS_TYPE})
+_JSON_ONLY = frozenset({wire.JSON_TYPE})
+_MSGPACK_ONLY = frozenset({wire.MSGPACK_TYPE})
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _session(service: Service, headers: Headers) -> Session:
+    return service.sessions.check(headers.get(b"authorization", b""), service.now())
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(_JSON.encode(value), status, media_type=wire.JSON_TYPE)
+
+
+async def _control(request: Request, headers: Headers, limit: int = wire.CONTROL_LIMIT) -> bytes:
+    name = "CONTROL_LIMIT" if limit == wire.CONTROL_LIMIT else "UPLOAD_LIMIT"
+    return await read_body(request, headers, _JSON_ONLY, limit, name)
+
+
+async def open_session(request: Request) -> Response:
+    """POST /v1/sessions"""
+    service, now = _service(request), _service(request).now()
+    body = await _control(request, headers_of(request))
+    chain = tuple(decode(body, _SESSION_REQUEST).chain)
+    if not chain:
+        raise RefusedError("malformed", "the chain is empty")
+    try:
+        point = leaf_public_point(chain[0])
+    except IdentityError as error:
+        raise RefusedError("credential-refused", str(error)) from error
+    device = service.credentials.device(chain, point, now)
+    token, session = service.sessions.grant(device, now)
+    await _check_signature(request, body, session, now)
+    return _json(wire.SessionGranted(token, session.device.decode(), session.number, session.expires_at), 201)
+
+
+async def _check_signature(request: Request, body: bytes, session: Session, now: int) -> None:
+    service = _service(request)
+    check_authority(request.headers.get("host", ""), service.host, request.scope.get("server"))
+    nonce, until = verify(signed_request(request), body, session.key(), now)
+    await service.store.spend_nonce(session.device, nonce, until)
+
+
+async def status(request: Request) -> Response:
+    """GET /v1/status"""
+    service = _service(request)
+    return _json(wire.Status(service.host, service.now(), wire.RETENTION))
+
+
+def _stock(stock: Stock) -> Response:
+    return _json(wire.KeyPackageStock(stock.available, wire.KEY_PACKAGES_LOW_WATER, stock.last_resort))
+
+
+async def upload_key_packages(request: Request) -> Response:
+    """PUT /v1/key-packages"""
+    service, headers = _service(request), headers_of(request)
+    session = _session(service, headers)
+    upload = decode(await _control(request, headers, wire.UPLOAD_LIMIT), _UPLOAD)
+    return _stock(await service.key_packages.upload(session, upload, service.now()))
+
+
+async def key_package_stock(request: Request) -> Response:
+    """GET /v1/key-packages"""
+    service = _service(request)
+    return _stock(await service.store.stock(_session(service, headers_of(request)).device))
+
+
+async def claim_key_packages(request: Request) -> Response:
+    """POST /v1/key-packages/claims"""
+    service, headers = _service(request), headers_of(request)
+    session = _session(service, headers)
+    body = await _control(request, headers)
+    number = _number(decode(body, _CLAIM).number)
+    now = service.now()
+    await _check_signature(request, body, session, now)
+    service.claims.check(session.number, now)
+    service.claims_of_target.check(number, now)
+    service.claims.take(session.number, now)
+    service.claims_of_target.take(number, now)
+    return _json(wire.ClaimedKeyPackages(await service.store.claim(number, session.device, now)))
+
+
+def _number(text: str) -> str:
+    try:
+        number = TelephoneNumber.from_digits(text.removeprefix("+"))
+    except NumberError as error:
+        raise RefusedError("malformed", f"the number is not +E164: {error}") from error
+    if text != number.e164:
+        raise RefusedError("malformed", "the number must begin with +")
+    return text
+
+
+async def create_group(request: Request) -> Response:
+    """POST /v1/groups"""
+    service, headers = _service(request), headers_of(request)
+    session, key = _session(service, headers), idempotency_key(headers)
+    body = await read_body(request, headers, _MLS_ONLY, wire.GROUP_INFO_LIMIT, "GROUP_INFO_LIMIT")
+    return _json(await service.groups.create(session, body, key, service.now_ms()), 201)
+
+
+async def append_entry(request: Request) -> Response:
+    """POST /v1/groups/{group}/entries"""
+    service, headers = _service(request), headers_of(request)
+    session, key, group_id = _session(service, headers), idempotency_key(headers), group_id_of(request)
+    body = await read_body(request, headers, _MLS_ONLY, wire.APPLICATION_LIMIT, "APPLICATION_LIMIT")
+    return _json(await service.groups.append(session, group_id, body, key, service.now_ms()), 201)
+
+
+async def append_commit(request: Request) -> Response:
+    """POST /v1/groups/{group}/commits"""
+    service, headers = _service(request), headers_of(request)
+    session, key, group_id = _session(service, headers), idempotency_key(headers), group_id_of(request)
+    body = await read_body(request, headers, _MSGPACK_ONLY, wire.BUNDLE_LIMIT, "BUNDLE_LIMIT")
+    bundle, digest = decode(body, _BUNDLE), hashlib.sha256(body).digest()
+    return _json(await service.groups.commit(session, group_id, bundle, digest, key, service.now_ms()), 201)
+
+
+async def read_entries(request: Request) -> Response:
+    """GET /v1/groups/{group}/entries"""
+    service = _service(request)
+    session, group_id = _session(service, headers_of(request)), group_id_of(request)
+    after = number_of(request, "after", LARGEST_CURSOR)
+    wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
+    with service.wakeups.watch(session.device, (group_id,)) as watcher:
+        batch = await service.store.read(group_id, session.device, after)
+        if wait and batch.current and not batch.entries and await watcher.wait(wait):
+            batch = await service.store.read(group_id, session.device, after)
+    return _msgpack(wire.EntryBatch(batch.entries, batch.head, batch.more))
+
+
+async def heads(request: Request) -> Response:
+    """GET /v1/groups"""
+    service = _service(request)
+    known = await service.store.heads(_session(service, headers_of(request)).device)
+    return _json(group_heads(known.groups, known.inbox))
+
+
+async def read_inbox(request: Request) -> Response:
+    """GET /v1/inbox"""
+    service = _service(request)
+    session = _session(service, headers_of(request))
+    after = number_of(request, "after", LARGEST_CURSOR)
+    wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
+    with service.wakeups.watch(session.device) as watcher:
+        items, head = await service.store.inbox(session.device, after)
+        if wait and not items and await watcher.wait(wait):
+            items, head = await service.store.inbox(session.device, after)
+    return _msgpack(wire.WelcomeBatch(items, head))
+
+
+async def acknowledge_inbox(request: Request) -> Response:
+    """POST /v1/inbox/ack"""
+    service, headers = _service(request), headers_of(request)
+    session = _session(service, headers)
+    position = decode(await _control(request, headers), _ACK).position
+    if not 0 <= position <= LARGEST_CURSOR:
+        raise RefusedError("malformed", f"position must be a whole number of at most {LARGEST_CURSOR}")
+    await service.store.acknowledge(session.device, position)
+    return Response(status_code=204)
+
+
+async def events(request: Request) -> Response:
+    """GET /v1/events"""
+    service = _service(request)
+    session = _session(service, headers_of(request))
+    return EventStream(service.streams, session.device, session.expires_at - service.clock())
+
+
+def _msgpack(value: Any) -> Response:
+    return Response(_MSGPACK.encode(value), 200, media_type=wire.MSGPACK_TYPE)

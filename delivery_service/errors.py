@@ -1,0 +1,31 @@
+"""The delivery service's errors.
+
+DeliveryError
+  RefusedError       the request is answered with a problem (RFC 9457): `word` is a key of wire.PROBLEMS
+  StoreError         the storage engine refused: nothing of the request was kept
+  StartError         the service cannot start as asked
+"""
+
+from typing import Any
+
+
+class DeliveryError(Exception):
+    """Root of all errors of this package."""
+
+
+class RefusedError(DeliveryError):
+    """A request refused with a problem; `members` are the extension members of wire.Problem that the word needs."""
+
+    def __init__(self, word: str, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.word = word
+        self.detail = detail
+        self.members = members
+
+
+class StoreError(DeliveryError):
+    """The storage engine refused, for instance because the disk is full."""
+
+
+class StartError(DeliveryError):
+    """The service cannot start as asked; the message says what to change."""

@@ -1,0 +1,140 @@
+"""Groups: from a request's bytes to an entry of the log, by the engine's judgement and the store's order."""
+
+import asyncio
+import hashlib
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from mls_rs import Commit, Inspected, Member, Observer, Proposal
+
+from delivery_service import rules
+from delivery_service.errors import RefusedError
+from delivery_service.observers import Observers, inspect_message
+from delivery_service.sessions import Session
+from delivery_service.store import NewCommit, NewEntry, NewGroup, NewWelcome, Store
+from delivery_service.tls import tree_hash
+from delivery_service.wire import COMMIT_LIMIT, GROUP_INFO_LIMIT, WELCOME_LIMIT, Appended, CommitBundle, EntryKind
+
+
+def check_sizes(bundle: CommitBundle) -> None:
+    """Each part of a bundle has its own limit; refuses too-large."""
+    check_size(bundle.commit, COMMIT_LIMIT, "COMMIT_LIMIT")
+    check_size(bundle.group_info, GROUP_INFO_LIMIT, "GROUP_INFO_LIMIT")
+    for welcome in bundle.welcomes:
+        check_size(welcome, WELCOME_LIMIT, "WELCOME_LIMIT")
+
+
+def check_size(octets: bytes, limit: int, name: str) -> None:
+    """Refuses too-large."""
+    if len(octets) > limit:
+        raise RefusedError("too-large", f"at most {limit} octets ({name})", limit=limit, limit_name=name)
+
+
+class Groups:
+    """Founds groups and appends to them."""
+
+    def __init__(self, store: Store, observers: Observers) -> None:
+        self._store = store
+        self._observers = observers
+        self._running: set[asyncio.Task[Appended]] = set()
+
+    async def create(self, session: Session, group_info: bytes, key: bytes, now_ms: int) -> Appended:
+        """Founds a group of one: the session's device."""
+        group_id = rules.check_new_group(inspect_message(group_info))
+        members, snapshot = await self._observers.found(group_info, now_ms // 1000)
+        if members != (session.device,):
+            raise RefusedError("not-allowed", "a group begins with its founder alone: the session's device")
+        digest = hashlib.sha256(group_info).digest()
+        return await self._store.create_group(NewGroup(group_id, session.device, key, digest, snapshot))
+
+    async def append(self, session: Session, group_id: bytes, message: bytes, key: bytes, now_ms: int) -> Appended:
+        """Appends an application message or a proposal."""
+        inspected = inspect_message(message)
+        epoch = rules.check_group(inspected, group_id)
+        proposed = inspected.kind == "public_message"
+        if proposed:
+            rules.check_handshake(inspected, "proposal")
+        else:
+            rules.check_application(inspected)
+        digest = hashlib.sha256(message).digest()
+        kind: EntryKind = "proposal" if proposed else "application"
+        entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message)
+        if proposed:
+            return await self._undisturbed(self._propose(entry))
+        return await self._store.append(entry)
+
+    async def commit(
+        self, session: Session, group_id: bytes, bundle: CommitBundle, digest: bytes, key: bytes, now_ms: int
+    ) -> Appended:
+        """Appends a commit and delivers its Welcomes; `digest` is SHA-256 of the whole bundle."""
+        check_sizes(bundle)
+        inspected = inspect_message(bundle.commit)
+        epoch = rules.check_group(inspected, group_id)
+        rules.check_handshake(inspected, "commit")
+        rules.check_next_group_info(inspect_message(bundle.group_info), group_id, epoch + 1)
+        welcomes = tuple(NewWelcome(body, _references(inspect_message(body))) for body in bundle.welcomes)
+        entry = NewEntry(group_id, session.device, "commit", epoch, key, digest, now_ms, bundle.commit)
+        return await self._undisturbed(self._commit(entry, welcomes, bundle.group_info))
+
+    async def _undisturbed(self, step: Coroutine[Any, Any, Appended]) -> Appended:
+        """A handshake runs to its end although its client hangs up: the next one must start from what it stored."""
+        task = asyncio.create_task(step)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _propose(self, entry: NewEntry) -> Appended:
+        async with self._observers.lock(entry.group_id):
+            if (answer := await self._store.earlier_answer(entry)) is not None:
+                return answer
+            observer = await self._observers.take(entry.group_id)
+            event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
+            assert isinstance(event, Proposal)
+            _check_sender(event.sender, entry.device)
+            answer = await self._store.append(replace(entry, observer=snapshot))
+            self._observers.keep(entry.group_id, observer)
+            return answer
+
+    async def _commit(self, entry: NewEntry, welcomes: tuple[NewWelcome, ...], group_info: bytes) -> Appended:
+        async with self._observers.lock(entry.group_id):
+            if (answer := await self._store.earlier_answer(entry)) is not None:
+                return answer
+            observer = await self._observers.take(entry.group_id)
+            event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
+            assert isinstance(event, Commit)
+            _check_commit(event, entry.device, observer, group_info)
+            answer = await self._store.commit(_new_commit(replace(entry, observer=snapshot), welcomes, event))
+            self._observers.keep(entry.group_id, observer)
+            return answer
+
+
+def _references(inspected: Inspected) -> tuple[bytes, ...]:
+    if inspected.kind != "welcome":
+        raise RefusedError("malformed", "a bundle's welcomes must be Welcomes")
+    return inspected.key_package_references
+
+
+def _check_sender(sender: Member | None, device: bytes) -> None:
+    if sender is None or sender.identity != device:
+        raise RefusedError("not-allowed", "a handshake is sent by the member who made it")
+
+
+def _check_commit(event: Commit, device: bytes, observer: Observer, group_info: bytes) -> None:
+    if event.external or event.committer is None or event.reinit:
+        raise RefusedError("not-allowed", "only members' commits that continue the group are carried")
+    index = event.committer.index
+    before = next((old for old, _ in event.updated if old.index == index), event.committer)
+    _check_sender(before, device)
+    if tree_hash(group_info) != observer.tree_hash():
+        raise RefusedError("invalid-handshake", "the GroupInfo is not that of the epoch that the commit starts")
+
+
+def _new_commit(entry: NewEntry, welcomes: tuple[NewWelcome, ...], event: Commit) -> NewCommit:
+    return NewCommit(
+        entry,
+        welcomes,
+        frozenset(member.identity for member in event.added),
+        frozenset(member.identity for member in event.removed),
+        tuple((old.identity, new.identity) for old, new in event.updated if old.identity != new.identity),
+    )

@@ -1,0 +1,156 @@
+"""A lane: one thread, one SQLite connection, and transactions that carry many requests each (group commit)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+import apsw
+
+from delivery_service.errors import DeliveryError, RefusedError, StoreError
+
+QUEUE_ITEMS = 4_096  # requests waiting for a lane; one more is refused as overloaded
+QUEUE_OCTETS = 32 * 1024 * 1024
+RETRY_AFTER = 1  # seconds, told with overloaded
+
+T = TypeVar("T")
+
+# What a statement can raise over its own request: apsw's errors, and Python's over values that SQLite cannot take.
+POISON = (apsw.Error, TypeError, ValueError, ArithmeticError, LookupError)
+
+
+@dataclass(slots=True)
+class _Item:
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    octets: int
+    future: asyncio.Future[Any]
+    then: Callable[[Any], None] | None
+    value: Any = None
+    error: DeliveryError | None = None
+
+
+class Lane:
+    """Runs `work(connection, *arguments)` in its thread, up to `batch` requests a transaction; answers after COMMIT.
+
+    A RefusedError concerns its own request; it must be raised before the request has written. Any other failure undoes
+    the whole transaction, whose requests are then replayed alone, so that only the poisoned one fails.
+    """
+
+    def __init__(self, connect: Callable[[], apsw.Connection], *, begin: str, batch: int) -> None:
+        self._connect = connect
+        self._begin = begin
+        self._batch = batch
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._items = 0
+        self._octets = 0
+        self._open = False
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Starts the thread, to answer in the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._connection = self._connect()
+        self._open = True
+        self._thread = Thread(target=self._serve, name="delivery-store", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Answers what is queued, then ends the thread and closes the connection."""
+        self._open = False
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    def run(
+        self, work: Callable[..., T], *arguments: Any, octets: int = 0, then: Callable[[T], None] | None = None
+    ) -> asyncio.Future[T]:
+        """Queues a request; `then` gets its result in the event loop once durable, even if nobody waits any more."""
+        if not self._open:
+            raise StoreError("the store is closed")
+        if self._items >= QUEUE_ITEMS or self._octets + octets > QUEUE_OCTETS:
+            raise RefusedError("overloaded", "too many requests are waiting for the disk", retry_after=RETRY_AFTER)
+        self._items += 1
+        self._octets += octets
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(_Item(work, arguments, octets, future, then))
+        return future
+
+    def _serve(self) -> None:
+        items: list[_Item] = []
+        try:
+            while self._gather(items):
+                self._transact(items)
+                self._loop.call_soon_threadsafe(self._answer, items)
+                items = []
+        finally:
+            # Items are left only by a programming error: then nothing more is accepted, and nobody waits for ever.
+            self._open = False
+            self._abandon(items)
+            self._connection.close()
+
+    def _gather(self, items: list[_Item]) -> bool:
+        """Waits for a request and adds those queued behind it; false at the end."""
+        item = self._queue.get()
+        while item is not None:
+            items.append(item)
+            if len(items) >= self._batch:
+                return True
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return True
+        if items:
+            self._queue.put(None)
+        return bool(items)
+
+    def _abandon(self, items: list[_Item]) -> None:
+        while not self._queue.empty():
+            if (item := self._queue.get()) is not None:
+                items.append(item)
+        for item in items:
+            item.error = StoreError("the store has stopped")
+        if items:
+            self._loop.call_soon_threadsafe(self._answer, items)
+
+    def _transact(self, items: list[_Item]) -> None:
+        connection = self._connection
+        try:
+            connection.execute(self._begin)
+            for item in items:
+                self._attempt(item)
+            connection.execute("COMMIT")
+        except POISON as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if len(items) > 1:
+                for item in items:
+                    self._transact([item])
+            else:
+                items[0].error = StoreError(f"{type(error).__name__}: {error}")
+
+    def _attempt(self, item: _Item) -> None:
+        before = self._connection.total_changes()
+        item.error = None
+        try:
+            item.value = item.work(self._connection, *item.arguments)
+        except RefusedError as refusal:
+            if self._connection.total_changes() != before:
+                raise ValueError("a refusal after a change") from refusal
+            item.error = refusal
+
+    def _answer(self, items: list[_Item]) -> None:
+        for item in items:
+            self._items -= 1
+            self._octets -= item.octets
+            if item.error is None and item.then is not None:
+                item.then(item.value)
+            if item.future.done():
+                continue
+            if item.error is None:
+                item.future.set_result(item.value)
+            else:
+                item.future.set_exception(item.error)

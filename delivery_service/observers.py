@@ -1,0 +1,98 @@
+"""Observers: the service's view of each group's public handshakes, without any secret (RFC 9750 §5)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple, Unpack
+from weakref import WeakValueDictionary
+
+from mls_rs import Commit, CredentialRefusedError, Inspected, MalformedError, MlsError, Observer, Proposal, inspect
+
+from delivery_service.credentials import Credentials
+from delivery_service.errors import RefusedError
+from delivery_service.store import Store
+
+OBSERVERS_LIMIT = 256  # kept in memory; the others are loaded from their snapshots
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
+
+def inspect_message(message: bytes) -> Inspected:
+    """What an MLSMessage says of itself; refuses malformed."""
+    try:
+        return inspect(message)
+    except MlsError as error:
+        raise RefusedError("malformed", f"not an MLSMessage: {error}") from error
+
+
+def refusal(error: MlsError) -> RefusedError:
+    """The problem that an engine's error amounts to."""
+    cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+    if isinstance(error, CredentialRefusedError):
+        return RefusedError("credential-refused", f"{error}{cause}")
+    if isinstance(error, MalformedError):
+        return RefusedError("malformed", str(error))
+    return RefusedError("invalid-handshake", f"{error}{cause}")
+
+
+class Observers:
+    """Opens, loads and advances observers in a worker thread; `lock` keeps the handshakes of one group apart.
+
+    An observer is taken out of the memory while it works and put back only by `keep`, after its step became durable:
+    whatever fails in between, the next handshake starts from the stored snapshot.
+    """
+
+    def __init__(self, store: Store, credentials: Credentials, limit: int = OBSERVERS_LIMIT) -> None:
+        self._store = store
+        self._credentials = credentials
+        self._limit = limit
+        self._kept: OrderedDict[bytes, Observer] = OrderedDict()
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        self._worker = ThreadPoolExecutor(1, "delivery-mls")
+
+    def close(self) -> None:
+        """Ends the worker thread."""
+        self._worker.shutdown()
+
+    def lock(self, group_id: bytes) -> asyncio.Lock:
+        """The lock under which a group's handshakes are judged."""
+        return self._locks.setdefault(group_id, asyncio.Lock())
+
+    async def found(self, group_info: bytes, now: int) -> tuple[tuple[bytes, ...], bytes]:
+        """The members' identities and the snapshot of a new group."""
+        return await self._run(self._open, group_info, now)
+
+    async def take(self, group_id: bytes) -> Observer:
+        """The group's observer as it was last stored."""
+        observer = self._kept.pop(group_id, None)
+        if observer is None:
+            snapshot = await self._store.observer(group_id)
+            observer = await self._run(Observer.load, snapshot, self._credentials.validate, self._credentials.succeed)
+        return observer
+
+    async def process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
+        """The event of a handshake and the snapshot after it; refuses invalid-handshake, credential-refused."""
+        return await self._run(_process, observer, message, now)
+
+    def keep(self, group_id: bytes, observer: Observer) -> None:
+        """Remembers an observer whose last snapshot is stored."""
+        self._kept[group_id] = observer
+        while len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+
+    def _open(self, group_info: bytes, now: int) -> tuple[tuple[bytes, ...], bytes]:
+        observer = Observer.open(group_info, self._credentials.validate, self._credentials.succeed, now)
+        return tuple(member.identity for member in observer.members()), observer.snapshot()
+
+    async def _run(self, work: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
+        except MlsError as error:
+            raise refusal(error) from error
+
+
+def _process(observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
+    event = observer.process(message, now)
+    return event, observer.snapshot()

@@ -1,0 +1,64 @@
+"""Refusals as problem documents (RFC 9457)."""
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from delivery_service.errors import RefusedError, StoreError
+from delivery_service.wire import PROBLEM_PREFIX, PROBLEM_TYPE, PROBLEMS, Problem
+
+_ENCODER = msgspec.json.Encoder()
+STORE_RETRY_AFTER = 5  # seconds
+
+
+def problem_of(error: RefusedError) -> Problem:
+    """The problem document of a refusal."""
+    status, title = PROBLEMS[error.word]
+    return Problem(PROBLEM_PREFIX + error.word, title, status, error.detail, **error.members)
+
+
+def _respond(problem: Problem, headers: dict[str, str]) -> Response:
+    if problem.retry_after is not None:
+        headers["retry-after"] = str(problem.retry_after)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return Response(_ENCODER.encode(problem), problem.status, headers, PROBLEM_TYPE)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    return _respond(problem_of(error), {})
+
+
+def _store_failed(request: Request, error: Exception) -> Response:
+    refused = RefusedError("overloaded", "the service cannot write at the moment", retry_after=STORE_RETRY_AFTER)
+    return _respond(problem_of(refused), {})
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    problem = Problem("about:blank", title, error.status_code, "see the table of addresses in wire.py")
+    return _respond(problem, dict(error.headers or {}))
+
+
+def _disconnected(request: Request, error: Exception) -> Response:
+    return _respond(problem_of(RefusedError("malformed", "the request ended early")), {})
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
+    return _respond(Problem("about:blank", title, 500, "the service failed; nothing of the request was kept"), {})
+
+
+EXCEPTION_HANDLERS: dict[type[Exception], ExceptionHandler] = {
+    RefusedError: _refused,
+    StoreError: _store_failed,
+    HTTPException: _http_error,
+    ClientDisconnect: _disconnected,
+    Exception: _failed,
+}

@@ -1,0 +1,95 @@
+"""What requests are made of: bodies within their limits, types, cursors and keys; each fault is a RefusedError."""
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.types import Receive
+
+from delivery_service.errors import RefusedError
+from delivery_service.wire import IDEMPOTENCY_HEADER
+from identity.base64url import decode_base64url
+
+LARGEST_CURSOR = 2**63 - 1
+_KEY_HEADER = IDEMPOTENCY_HEADER.encode()
+_KEY_LENGTH = 32  # hexadecimal digits
+
+Headers = dict[bytes, bytes]
+T = TypeVar("T")
+
+
+def headers_of(request: Request) -> Headers:
+    """The header fields by lower-case name."""
+    return dict(request.scope["headers"])
+
+
+async def read_body(request: Request, headers: Headers, media_types: frozenset[str], limit: int, name: str) -> bytes:
+    """The body, if its type is right and it has at most `limit` octets; nothing beyond the limit is kept in memory."""
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().decode("latin-1").lower()
+    if media_type not in media_types:
+        raise RefusedError("unsupported-type", f"send {' or '.join(sorted(media_types))}")
+    declared = headers.get(b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit, name)
+    return await _receive(request.receive, limit, name)
+
+
+async def _receive(receive: Receive, limit: int, name: str) -> bytes:
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit, name)
+        return body
+    chunks: list[bytes] = []
+    received = 0
+    while message["type"] == "http.request":
+        chunks.append(message.get("body", b""))
+        received += len(chunks[-1])
+        if received > limit:
+            raise _too_large(limit, name)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+    raise RefusedError("malformed", "the request ended early")
+
+
+def _too_large(limit: int, name: str) -> RefusedError:
+    return RefusedError("too-large", f"at most {limit} octets ({name})", limit=limit, limit_name=name)
+
+
+def decode(body: bytes, decoder: "msgspec.json.Decoder[T] | msgspec.msgpack.Decoder[T]") -> T:
+    """The body's structure."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError("malformed", f"the body is not as expected: {error}") from error
+
+
+def idempotency_key(headers: Headers) -> bytes:
+    """The 16 octets of the Idempotency-Key."""
+    text = headers.get(_KEY_HEADER, b"").decode("latin-1")
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(text) != _KEY_LENGTH or len(key) * 2 != _KEY_LENGTH:
+        raise RefusedError("malformed", f"{IDEMPOTENCY_HEADER} must have {_KEY_LENGTH} hexadecimal digits")
+    return key
+
+
+def group_id_of(request: Request) -> bytes:
+    """The group id in the path."""
+    text: str = request.path_params["group"]
+    try:
+        return decode_base64url(text.encode("ascii"))
+    except ValueError as error:
+        raise RefusedError("malformed", "the group id is not unpadded base64url") from error
+
+
+def number_of(request: Request, name: str, largest: int) -> int:
+    """A whole number in the query, 0 if it is absent."""
+    text = request.query_params.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(largest)) and int(text) <= largest):
+        raise RefusedError("malformed", f"{name} must be a whole number of at most {largest}")
+    return int(text)

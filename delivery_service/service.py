@@ -1,0 +1,68 @@
+"""One delivery service: its parts, put together, and the life that they share."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from delivery_service.credentials import Credentials
+from delivery_service.errors import StoreError
+from delivery_service.events import Streams
+from delivery_service.groups import Groups
+from delivery_service.key_packages import KeyPackages
+from delivery_service.limits import HourlyLimit
+from delivery_service.observers import Observers
+from delivery_service.sessions import Sessions
+from delivery_service.sqlite import SqliteStore
+from delivery_service.wakeups import Wakeups
+from delivery_service.wire import CLAIMS_PER_HOUR, CLAIMS_PER_TARGET_HOUR, RETENTION
+from identity.certificates import TrustAnchors
+
+EXPIRY_INTERVAL = 3600  # seconds between two runs of the retention
+
+
+class Service:
+    """The parts that the endpoints call."""
+
+    def __init__(self, folder: Path | None, anchors: TrustAnchors, host: str, clock: Callable[[], float]) -> None:
+        self.host = host
+        self.clock = clock
+        self.wakeups = Wakeups()
+        self.store = SqliteStore(folder, self.wakeups.publish)
+        self.credentials = Credentials(anchors)
+        self.observers = Observers(self.store, self.credentials)
+        self.groups = Groups(self.store, self.observers)
+        self.key_packages = KeyPackages(self.store, self.credentials)
+        self.sessions = Sessions(secrets.token_bytes(32))
+        self.streams = Streams(self.store, self.wakeups)
+        self.claims = HourlyLimit(CLAIMS_PER_HOUR, "key package claims of one number")
+        self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "key package claims for one number")
+
+    def now(self) -> int:
+        """The service's clock in seconds."""
+        return int(self.clock())
+
+    def now_ms(self) -> int:
+        """The service's clock in milliseconds."""
+        return int(self.clock() * 1000)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Opens the store and keeps its retention, until the end. Raises StartError."""
+        self.store.start()
+        expiry = asyncio.create_task(self._expire_hourly())
+        try:
+            yield
+        finally:
+            expiry.cancel()
+            await asyncio.wait([expiry])
+            self.observers.close()
+            await self.store.stop()
+
+    async def _expire_hourly(self) -> None:
+        while True:
+            now = self.now()
+            with suppress(StoreError):  # a full disk now may have room in an hour, and appends report it meanwhile
+                await self.store.expire_before(now - RETENTION, now)
+            await asyncio.sleep(EXPIRY_INTERVAL)

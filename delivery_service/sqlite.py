@@ -1,0 +1,177 @@
+"""The embedded engine: SQLite through apsw, write-ahead log, every answer after a synchronised commit."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from delivery_service import sqlite_groups, sqlite_key_packages, sqlite_reading, sqlite_retention
+from delivery_service.errors import StartError
+from delivery_service.lane import Lane
+from delivery_service.store import (
+    Change,
+    Heads,
+    Listener,
+    NewCommit,
+    NewEntry,
+    NewGroup,
+    NewKeyPackage,
+    ReadEntries,
+    Stock,
+)
+from delivery_service.wire import Appended, WelcomeItem
+
+SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when two connections reset it at once
+WRITE_BATCH = 256  # requests in one transaction
+READ_BATCH = 4  # each read can be a batch of several MiB
+CHECKPOINT_PAGES = 4_000
+SCHEMA_VERSION = 1
+
+
+def check_sqlite(version: str) -> None:
+    """Raises StartError for a SQLite that must not hold the log."""
+    if tuple(int(part) for part in version.split(".")) < SQLITE_FLOOR:
+        raise StartError(f"SQLite {version} has the WAL-reset bug: use {'.'.join(map(str, SQLITE_FLOOR))} or later")
+
+
+class SqliteStore:
+    """The Store of one folder, or of memory when the folder is None; one process at a time."""
+
+    def __init__(self, folder: Path | None, listener: Listener) -> None:
+        self._folder = folder
+        self._listener = listener
+        self._lock: int | None = None
+        self._writer = Lane(self._connect, begin="BEGIN IMMEDIATE", batch=WRITE_BATCH)
+        # A database in memory belongs to its connection: there, reads take the writer's lane.
+        self._reader = self._writer if folder is None else Lane(self._connect, begin="BEGIN", batch=READ_BATCH)
+
+    def start(self) -> None:
+        """Opens the database and starts the threads. Raises StartError."""
+        check_sqlite(apsw.sqlite_lib_version())
+        if self._folder is not None:
+            self._lock = _lock_folder(self._folder)
+        self._writer.start()
+        if self._reader is not self._writer:
+            self._reader.start()
+
+    async def stop(self) -> None:
+        """Finishes what is queued and closes the database."""
+        await self._writer.stop()
+        await self._reader.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    async def create_group(self, group: NewGroup) -> Appended:
+        """See Store."""
+        announce = partial(self._announce, group.group_id, frozenset((group.device,)), frozenset[bytes]())
+        return await self._writer.run(sqlite_groups.create_group, group, octets=len(group.observer), then=announce)
+
+    async def earlier_answer(self, entry: NewEntry) -> Appended | None:
+        """See Store."""
+        return await self._reader.run(sqlite_groups.earlier_answer, entry)
+
+    async def append(self, entry: NewEntry) -> Appended:
+        """See Store."""
+        announce = partial(self._announce, entry.group_id, frozenset[bytes](), frozenset[bytes]())
+        return await self._writer.run(sqlite_groups.append, entry, octets=len(entry.body), then=announce)
+
+    async def commit(self, commit: NewCommit) -> Appended:
+        """See Store."""
+        joined = commit.added | {after for _, after in commit.renamed}
+        left = commit.removed | {before for before, _ in commit.renamed}
+        octets = len(commit.entry.body) + sum(len(welcome.body) for welcome in commit.welcomes)
+        announce = partial(self._announce, commit.entry.group_id, joined, left)
+        return await self._writer.run(sqlite_groups.commit, commit, octets=octets, then=announce)
+
+    async def observer(self, group_id: bytes) -> bytes:
+        """See Store."""
+        return await self._reader.run(sqlite_groups.observer, group_id)
+
+    async def read(self, group_id: bytes, device: bytes, after: int) -> ReadEntries:
+        """See Store."""
+        return await self._reader.run(sqlite_reading.read, group_id, device, after)
+
+    async def heads(self, device: bytes) -> Heads:
+        """See Store."""
+        return await self._reader.run(sqlite_reading.heads, device)
+
+    async def inbox(self, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
+        """See Store."""
+        return await self._reader.run(sqlite_reading.inbox, device, after)
+
+    async def acknowledge(self, device: bytes, position: int) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_reading.acknowledge, device, position)
+
+    async def add_key_packages(
+        self, device: bytes, number: str, one_time: Sequence[NewKeyPackage], last_resort: NewKeyPackage | None
+    ) -> Stock:
+        """See Store."""
+        octets = sum(len(package.body) for package in one_time)
+        return await self._writer.run(sqlite_key_packages.add, device, number, one_time, last_resort, octets=octets)
+
+    async def stock(self, device: bytes) -> Stock:
+        """See Store."""
+        return await self._reader.run(sqlite_key_packages.stock, device)
+
+    async def claim(self, number: str, claimant: bytes, now: int) -> list[bytes]:
+        """See Store."""
+        return await self._writer.run(sqlite_key_packages.claim, number, claimant, now)
+
+    async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_retention.spend_nonce, device, nonce, expires_at)
+
+    async def expire_before(self, cutoff: int, now: int) -> int:
+        """See Store."""
+        total = 0
+        while count := await self._writer.run(sqlite_retention.expire_entries, cutoff * 1000):
+            total += count
+        await self._writer.run(sqlite_retention.expire_rest, cutoff * 1000, now)
+        return total
+
+    def _announce(self, group_id: bytes, joined: frozenset[bytes], left: frozenset[bytes], answer: Appended) -> None:
+        self._listener(Change(group_id, answer.seq, joined, left))
+
+    def _connect(self) -> apsw.Connection:
+        name = ":memory:" if self._folder is None else str(self._folder / "delivery.sqlite3")
+        db = apsw.Connection(name)
+        db.set_busy_timeout(5_000)
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = OFF",
+            "secure_delete = ON",
+            "temp_store = MEMORY",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        ):
+            db.execute(f"PRAGMA {pragma}")
+        _create_tables(db)
+        return db
+
+
+def _create_tables(db: apsw.Connection) -> None:
+    version: Any = db.execute("PRAGMA user_version").get
+    if version == SCHEMA_VERSION:
+        return
+    if version != 0:
+        raise StartError(f"the database has schema {version}, this service knows {SCHEMA_VERSION}")
+    schema = files("delivery_service").joinpath("schema.sql").read_text()
+    db.execute(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
+
+
+def _lock_folder(folder: Path) -> int:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StartError(f"another delivery service is using {folder}") from error
+    return descriptor

@@ -1,0 +1,93 @@
+"""Key packages in SQLite: a one-time package is handed out exactly once, the last-resort one when none is left."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import apsw
+
+from delivery_service.errors import RefusedError
+from delivery_service.store import NewKeyPackage, Stock
+from delivery_service.wire import KEY_PACKAGES_PER_DEVICE
+
+
+class State(IntEnum):
+    """key_packages.state; only ONE_TIME and LAST_RESORT have a body."""
+
+    ONE_TIME = 0
+    CLAIMED = 1
+    WELCOMED = 2
+    LAST_RESORT = 3
+    REPLACED = 4
+
+
+_INSERT = """
+INSERT INTO key_packages (reference, device, number, state, not_after, body) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (reference) DO NOTHING
+"""
+_CHOOSE = """
+SELECT position, state, body FROM key_packages
+WHERE device = ? AND state IN (0, 3) AND not_after >= ? ORDER BY state, position LIMIT 1
+"""
+
+
+def add(
+    db: apsw.Connection,
+    device: bytes,
+    number: str,
+    one_time: Sequence[NewKeyPackage],
+    last_resort: NewKeyPackage | None,
+) -> Stock:
+    """Adds to a device's stock; a package that was here before is not added again."""
+    fresh = [package for package in one_time if not _known(db, package)]
+    if stock(db, device).available + len(fresh) > KEY_PACKAGES_PER_DEVICE:
+        raise RefusedError(
+            "too-large",
+            f"a device keeps at most {KEY_PACKAGES_PER_DEVICE} one-time key packages here",
+            limit=KEY_PACKAGES_PER_DEVICE,
+            limit_name="KEY_PACKAGES_PER_DEVICE",
+        )
+    for package in fresh:
+        _insert(db, device, number, package, State.ONE_TIME)
+    if last_resort is not None and not _known(db, last_resort):
+        db.execute(
+            "UPDATE key_packages SET state = 4, body = NULL WHERE device = ? AND state = 3",
+            (device,),
+        )
+        _insert(db, device, number, last_resort, State.LAST_RESORT)
+    return stock(db, device)
+
+
+def stock(db: apsw.Connection, device: bytes) -> Stock:
+    """What a device still has to hand out."""
+    rows: Any = db.execute(
+        "SELECT state, count(*) FROM key_packages WHERE device = ? AND state IN (0, 3) GROUP BY state", (device,)
+    )
+    counts: dict[int, int] = dict(rows)
+    return Stock(counts.get(State.ONE_TIME, 0), State.LAST_RESORT in counts)
+
+
+def claim(db: apsw.Connection, number: str, claimant: bytes, now: int) -> list[bytes]:
+    """Takes one package of each device of a number but the claimant."""
+    rows = db.execute(
+        "SELECT DISTINCT device FROM key_packages WHERE number = ? AND device <> ?", (number, claimant)
+    ).fetchall()
+    if not rows:
+        raise RefusedError("unknown-number", "no other device of that number has published key packages here")
+    chosen = [row for (device,) in rows if (row := db.execute(_CHOOSE, (device, now)).get) is not None]
+    if not chosen:
+        raise RefusedError(
+            "no-key-package", "no device of that number has a key package left: its owner must publish more"
+        )
+    for position, state, _ in chosen:
+        if state == State.ONE_TIME:
+            db.execute("UPDATE key_packages SET state = 1, body = NULL WHERE position = ?", (position,))
+    return [body for _, _, body in chosen]
+
+
+def _known(db: apsw.Connection, package: NewKeyPackage) -> bool:
+    return db.execute("SELECT 1 FROM key_packages WHERE reference = ?", (package.reference,)).get is not None
+
+
+def _insert(db: apsw.Connection, device: bytes, number: str, package: NewKeyPackage, state: State) -> None:
+    db.execute(_INSERT, (package.reference, device, number, int(state), package.not_after, package.body))

@@ -1,0 +1,153 @@
+"""The store port: what the service asks of its storage, in values; `sqlite.SqliteStore` is the embedded engine.
+
+Every method that changes something answers only after the change is durable, and changes all or nothing. A refused
+request raises RefusedError, a failing engine StoreError. Sequence numbers of a group begin at 1 and have no gaps.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from delivery_service.wire import Appended, Entry, EntryKind, WelcomeItem
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """A group of one member in epoch 0, with the observer that will judge its handshakes."""
+
+    group_id: bytes
+    device: bytes
+    key: bytes  # idempotency key, 16 octets
+    digest: bytes  # SHA-256 of the request's body
+    observer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to append if the group is in `epoch`; a proposal brings the observer that has cached it."""
+
+    group_id: bytes
+    device: bytes
+    kind: EntryKind
+    epoch: int
+    key: bytes
+    digest: bytes
+    at_ms: int
+    body: bytes
+    observer: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewWelcome:
+    """A Welcome and the KeyPackageRefs of the devices that it names."""
+
+    body: bytes
+    references: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommit:
+    """A commit entry and all that exists only if it is accepted."""
+
+    entry: NewEntry
+    welcomes: tuple[NewWelcome, ...]
+    added: frozenset[bytes]
+    removed: frozenset[bytes]
+    renamed: tuple[tuple[bytes, bytes], ...]  # devices whose key, hence name, the commit changed: (before, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the accepted entry `seq` did to a group: told to the listener after it became durable."""
+
+    group_id: bytes
+    seq: int
+    joined: frozenset[bytes] = frozenset()
+    left: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEntries:
+    """Entries that a device may read; `current` is whether it is a member now."""
+
+    entries: list[Entry]
+    head: int
+    more: bool
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """A device's groups with the last number that it may read, those it is in now, and its inbox's last position."""
+
+    groups: dict[bytes, int]
+    current: frozenset[bytes]
+    inbox: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeyPackage:
+    """A validated key package: its KeyPackageRef, its end in seconds and its MLSMessage."""
+
+    reference: bytes
+    not_after: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Unclaimed one-time key packages of a device, and whether a last-resort one is there."""
+
+    available: int
+    last_resort: bool
+
+
+class Store(Protocol):
+    """The storage of one delivery service."""
+
+    async def create_group(self, group: NewGroup) -> Appended:
+        """Creates a group, or answers a repeat; refuses group-exists."""
+
+    async def earlier_answer(self, entry: NewEntry) -> Appended | None:
+        """The answer to an entry accepted before, None if it could be appended now; refuses as `append` does."""
+
+    async def append(self, entry: NewEntry) -> Appended:
+        """Appends an application message or a proposal; refuses unknown-group, not-a-member, stale-epoch, malformed."""
+
+    async def commit(self, commit: NewCommit) -> Appended:
+        """Appends a commit, starts the next epoch, delivers its Welcomes; refuses as `append` and invalid-handshake."""
+
+    async def observer(self, group_id: bytes) -> bytes:
+        """The snapshot of the group's observer; refuses unknown-group."""
+
+    async def read(self, group_id: bytes, device: bytes, after: int) -> ReadEntries:
+        """Entries after the cursor within the device's membership; refuses unknown-group, not-a-member, gone."""
+
+    async def heads(self, device: bytes) -> Heads:
+        """The heads of the device's groups and of its inbox."""
+
+    async def inbox(self, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
+        """Welcomes after the cursor, and the inbox's last position."""
+
+    async def acknowledge(self, device: bytes, position: int) -> None:
+        """Deletes the device's Welcomes up to a position."""
+
+    async def add_key_packages(
+        self, device: bytes, number: str, one_time: Sequence[NewKeyPackage], last_resort: NewKeyPackage | None
+    ) -> Stock:
+        """Adds one-time key packages and replaces the last-resort one; refuses too-large."""
+
+    async def stock(self, device: bytes) -> Stock:
+        """The device's stock."""
+
+    async def claim(self, number: str, claimant: bytes, now: int) -> list[bytes]:
+        """Takes one key package of each other device of a number; refuses unknown-number, no-key-package."""
+
+    async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
+        """Remembers a signature's nonce until `expires_at`; refuses invalid-signature when it was used before."""
+
+    async def expire_before(self, cutoff: int, now: int) -> int:
+        """Deletes entries and Welcomes older than `cutoff` and what lapsed by `now`; returns how many entries."""
+
+
+Listener = Callable[[Change], None]
