@@ -53,14 +53,15 @@ def check_signer(x5u: str, context: MessageContext, chains: ChainVerifier) -> Op
 def check_number(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Verdict, Operands]:
     """Check 6: orig is the credential's number, covered by the leaf's list and by every list above it."""
     number = chain.number
-    if number is not None and number.digits != passport.orig:
-        raise BindingError("orig", f"orig {passport.orig} is not the credential's number {number.digits}", check=6)
-    coverage = chain.covers(number or TelephoneNumber.from_digits(passport.orig))
+    if number is not None:
+        if number.digits != passport.orig:
+            raise BindingError("orig", f"orig {passport.orig} is not the credential's number {number.digits}", check=6)
+        return Verdict.VERIFIED, (passport.orig, "the credential's only number", len(chain.bounds))
+    coverage = chain.covers(TelephoneNumber.from_digits(passport.orig))
     if coverage is Coverage.NO:
-        raise BindingError("coverage", f"no TNAuthList of the chain covers orig {passport.orig}", check=6)
+        raise BindingError("coverage", f"the leaf's TNAuthList does not cover orig {passport.orig}", check=6)
     # A leaf for a code or for many numbers is a carrier's: whoever holds its key vouches for others (RFC 8226 §9).
-    verdict = Verdict.CARRIER if number is None else Verdict.VERIFIED
-    return verdict, (passport.orig, number, coverage.value, len(chain.bounds))
+    return Verdict.CARRIER, (passport.orig, f"vouched for {coverage.value}", len(chain.bounds))
 
 
 def check_constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> Operands:

@@ -48,7 +48,7 @@ RULES = (
     Rule("chain", 437, "The certificate is not from a trusted root.",
          "{} certificates by {!a}, valid from {} to {}, at iat {}"),
     Rule("number", 438, "The message was signed for another number.",
-         "orig {} = the credential's number {}; leaf vouches {}; {} lists above reach it"),
+         "orig {}: {}; {} lists above reach it"),
     Rule("constraints", 438, "The certificate does not allow this proof.",
          "claims meet the certificate's constraints {}"),
     Rule("signature", 438, "The signature is not by this sender.",
