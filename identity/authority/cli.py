@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -16,7 +16,7 @@ from identity.authority.codes import ConsoleSender
 from identity.authority.errors import AuthorityError
 from identity.authority.folder import read_anchors
 from identity.authority.prefixes import ANY_NUMBER
-from identity.errors import IdentityError
+from identity.errors import CertificateError, NumberError
 
 SHUTDOWN_TIMEOUT = 2  # seconds for open requests at the end
 
@@ -53,9 +53,10 @@ def serve(
     """Run the authority; codes appear on standard error. Makes its keys on the first run."""
     if base_url is None and _is_wildcard(host):
         raise click.UsageError(f"--base-url is needed: clients cannot reach {host}")
-    with _explained(), _listening(host, port) as listener:
+    with _listening(host, port) as listener:
         reachable = base_url or _url(host, listener.getsockname()[1])
-        app = open_authority(data_dir, reachable, ConsoleSender(), allow=allow or None)
+        with _explained():
+            app = open_authority(data_dir, reachable, ConsoleSender(), allow=allow or None)
         click.echo(f"Authority at {reachable}, data in {data_dir}. Codes appear here.", err=True)
         config = uvicorn.Config(
             app,
@@ -66,7 +67,8 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how a person ends it; uvicorn has closed everything by then
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 @authority.command()
@@ -93,10 +95,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (AuthorityError, IdentityError) as error:
-        raise click.ClickException(str(error)) from error
-    except ValueError as error:
+    except (NumberError, ValueError) as error:
         raise click.UsageError(str(error)) from error
+    except (AuthorityError, CertificateError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _url(host: str, port: int) -> str:

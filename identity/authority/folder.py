@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import apsw
+
 from identity.authority.errors import DataFolderError
 from identity.authority.issuer import Issuer, create_keys
 from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
@@ -23,18 +25,25 @@ def open_folder(folder: Path, now: int, allow: Sequence[str] | None) -> tuple[Au
 def _existing_store(folder: Path) -> AuthorityStore:
     if not (folder / DATABASE).exists():
         raise _half_there(folder, KEY_FOLDER, DATABASE)
-    return AuthorityStore.open(folder / DATABASE, read_keys(folder).secret)
+    return _store(folder / DATABASE, read_keys(folder).secret)
 
 
 def _first_run(folder: Path, now: int, prefixes: Sequence[str]) -> AuthorityStore:
     """Make the database before the keys: a crash between the two leaves an empty database, which is no loss."""
     keys = create_keys(now, prefixes)
-    store = AuthorityStore.open(folder / DATABASE, keys.secret)
+    store = _store(folder / DATABASE, keys.secret)
     if store.has_issued():
         store.close()
         raise _half_there(folder, DATABASE, KEY_FOLDER)
     write_keys(folder, keys)
     return store
+
+
+def _store(database: Path, secret: bytes) -> AuthorityStore:
+    try:
+        return AuthorityStore.open(database, secret)
+    except (apsw.Error, OSError) as error:
+        raise DataFolderError(f"{database} cannot be opened: {error}") from error
 
 
 def _half_there(folder: Path, present: str, absent: str) -> DataFolderError:

@@ -1,0 +1,172 @@
+"""A whole authority over httpx.ASGITransport with a settable clock, and the device that enrols with it."""
+
+import hashlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from identity.authority.app import open_authority
+from identity.authority.codes import CodeOutbox
+from identity.authority.wire import (
+    PROBLEM_TYPE,
+    PROBLEMS,
+    CertificateRequest,
+    ChallengeOpened,
+    ChallengeRequest,
+    IssuedChain,
+    Problem,
+    RenewalClaims,
+    RenewalRequest,
+    sign_renewal_proof,
+)
+from identity.certificates import TrustAnchors
+from identity.issuing import device_csr
+from identity.number import TelephoneNumber
+
+BASE_URL = "http://authority.example"
+START = 1_795_000_000
+ALICE = TelephoneNumber.from_digits("12025550142")
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that the authority is told."""
+
+    now: int = START
+
+    def __call__(self) -> float:
+        return float(self.now)
+
+
+@dataclass(slots=True)
+class Device:
+    """One device's key and number."""
+
+    number: TelephoneNumber = ALICE
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    def csr(self) -> bytes:
+        return device_csr(self.key, self.number)
+
+
+@dataclass(slots=True)
+class Authority:
+    """A running authority as a client sees it, with its clock and the telephones' screens."""
+
+    http: httpx.AsyncClient
+    clock: Clock
+    outbox: CodeOutbox
+    close: Callable[[], None]
+
+    async def post(self, path: str, body: msgspec.Struct) -> httpx.Response:
+        headers = {"content-type": "application/json"}
+        return await self.http.post(path, content=msgspec.json.encode(body), headers=headers)
+
+    async def challenge(self, number: TelephoneNumber = ALICE) -> tuple[str, str]:
+        """Open a challenge; return its id and the code that arrived."""
+        response = await self.post("/v1/challenges", ChallengeRequest(number.e164))
+        opened = msgspec.json.decode(ok(response), type=ChallengeOpened)
+        return opened.challenge, self.outbox.codes[number]
+
+    async def certify(self, challenge: str, code: str, csr: bytes) -> httpx.Response:
+        return await self.post("/v1/certificates", CertificateRequest(challenge, code, csr))
+
+    async def enrol(self, device: Device) -> IssuedChain:
+        response = await self.certify(*await self.challenge(device.number), device.csr())
+        return msgspec.json.decode(ok(response), type=IssuedChain)
+
+    def proof(self, device: Device, csr: bytes, /, **changes: str | int) -> str:
+        claims = RenewalClaims(BASE_URL, hashlib.sha256(csr).hexdigest(), self.clock.now)
+        return sign_renewal_proof(device.key, msgspec.structs.replace(claims, **changes))
+
+    async def renew(self, chain: list[bytes], csr: bytes, proof: str) -> httpx.Response:
+        return await self.post("/v1/renewals", RenewalRequest(chain, csr, proof))
+
+    async def anchors(self) -> TrustAnchors:
+        return TrustAnchors.from_pem((await self.http.get("/v1/anchors.pem")).content)
+
+
+def ok(response: httpx.Response) -> bytes:
+    assert response.status_code == 201, response.text
+    return response.content
+
+
+def refusal(response: httpx.Response) -> tuple[str, Problem]:
+    """Return the word of a problem after checking that it is a well-formed one."""
+    assert response.headers["content-type"] == PROBLEM_TYPE, response.text
+    problem = msgspec.json.decode(response.content, type=Problem)
+    word = problem.type.removeprefix("urn:ringtrue:authority:")
+    assert (response.status_code, problem.title) == PROBLEMS[word]
+    assert problem.status == response.status_code
+    assert problem.detail
+    return word, problem
+
+
+Opener = Callable[..., Awaitable[Authority]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "authority"
+
+
+@pytest_asyncio.fixture
+async def open_at(folder: Path, clock: Clock) -> AsyncIterator[Opener]:
+    """Open the authority of the folder, any number of times; all are closed at the end."""
+    opened = []
+
+    async def opener(
+        allow: tuple[str, ...] | None = None, address: str = "192.0.2.1", *, show_exceptions: bool = True
+    ) -> Authority:
+        outbox = CodeOutbox()
+        app = open_authority(folder, BASE_URL, outbox, clock, allow=allow)
+        transport = httpx.ASGITransport(app, show_exceptions, client=(address, 1))
+        # An empty TLS context: reading the machine's trust store costs more than all else here.
+        client = httpx.AsyncClient(
+            transport=transport, base_url=BASE_URL, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
+        opened.append((client, app.state.store))
+        return Authority(client, clock, outbox, app.state.store.close)
+
+    yield opener
+    for client, store in opened:
+        await client.aclose()
+        store.close()
+
+
+@pytest_asyncio.fixture
+async def authority(open_at: Opener) -> Authority:
+    return await open_at()
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device()
+
+
+@pytest.fixture
+def make_device() -> type[Device]:
+    return Device
+
+
+@pytest.fixture
+def word() -> Callable[[httpx.Response], str]:
+    """Return the word of a refusal, checked to be a whole problem."""
+    return lambda response: refusal(response)[0]
+
+
+@pytest.fixture
+def problem() -> Callable[[httpx.Response], Problem]:
+    return lambda response: refusal(response)[1]

@@ -1,0 +1,114 @@
+"""`authority serve` and `authority anchors`, over real sockets."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from identity.authority.cli import authority as command
+from identity.authority.wire import CertificateRequest, ChallengeOpened, IssuedChain
+from identity.certificates import TrustAnchors, verify_chain
+from identity.issuing import device_csr
+from identity.number import TelephoneNumber
+
+PROGRAM = [sys.executable, "-c", "from identity.authority.cli import authority; authority()"]
+
+
+def test_a_served_authority_enrols_ends_on_sigterm_and_logs_no_number(tmp_path):
+    log = tmp_path / "log"
+    with log.open("w") as stream:
+        arguments = ["serve", "--port", "0", "--data-dir", str(tmp_path / "authority")]
+        process = subprocess.Popen([*PROGRAM, *arguments], stderr=stream, stdout=stream)
+    try:
+        url = until(log, r"Authority at (\S+),")
+        issued = enrol(url, log)
+    finally:
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+    assert time.monotonic() - started < 5
+    assert not (tmp_path / "authority" / "authority.sqlite-wal").exists()
+    printed = CliRunner().invoke(command, ["anchors", "--data-dir", str(tmp_path / "authority")])
+    assert printed.exit_code == 0
+    anchors = TrustAnchors.from_pem(printed.stdout.encode())
+    assert verify_chain(issued.chain, anchors, int(time.time())).number == TelephoneNumber.from_digits("12025550142")
+    lines = log.read_text().splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Authority at http", "Code for +1 202-555-0142"]
+
+
+def enrol(url: str, log: Path) -> IssuedChain:
+    with httpx.Client(base_url=url) as client:
+        response = client.post("/v1/challenges", json={"number": "+1 202 555 0142"})
+        opened = msgspec.json.decode(response.content, type=ChallengeOpened)
+        code = until(log, r": ([0-9]{6}) ")
+        csr = device_csr(ec.generate_private_key(ec.SECP256R1()), TelephoneNumber.from_digits("12025550142"))
+        body = msgspec.json.encode(CertificateRequest(opened.challenge, code, csr))
+        response = client.post("/v1/certificates", content=body, headers={"content-type": "application/json"})
+        issued = msgspec.json.decode(response.content, type=IssuedChain)
+        assert issued.x5u.startswith(url)
+        assert client.get(issued.x5u).status_code == 200
+        return issued
+
+
+def until(log: Path, pattern: str) -> str:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if found := re.search(pattern, log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["anchors"], 1, "has no authority yet"),
+        (["serve", "--host", "0.0.0.0"], 2, "--base-url is needed"),
+        (["serve", "--port", "0", "--base-url", "ftp://x"], 2, "is not a base URL"),
+        (["serve", "--port", "0", "--allow", "abc"], 2, "is not a number prefix"),
+        (["serve", "--port", "0", "--host", "192.0.2.77"], 1, "cannot listen at 192.0.2.77"),
+        (["serve", "--port", "99999"], 2, "99999"),
+        (["serve", "--bogus"], 2, "--bogus"),
+    ],
+)
+def test_a_refused_command_says_why_without_a_traceback(tmp_path, arguments, code, says):
+    data_dir = [] if "--bogus" in arguments else ["--data-dir", str(tmp_path / "authority")]
+
+    result = CliRunner().invoke(command, [*arguments, *data_dir])
+
+    assert (result.exit_code, type(result.exception)) == (code, SystemExit)
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "authority").exists()
+
+
+def test_a_port_in_use_is_an_error_before_keys_are_made(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(command, ["serve", "--port", port, "--data-dir", str(tmp_path / "authority")])
+
+    assert result.exit_code == 1
+    assert "in use" in result.stderr
+    assert not (tmp_path / "authority").exists()
+
+
+def test_open_permissions_end_the_command(tmp_path):
+    folder = tmp_path / "authority"
+    folder.mkdir(mode=0o755)
+    os.chmod(folder, 0o755)
+
+    result = CliRunner().invoke(command, ["serve", "--port", "0", "--data-dir", str(folder)])
+
+    assert result.exit_code == 1
+    assert f"chmod 700 {folder}" in result.stderr

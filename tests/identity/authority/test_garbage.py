@@ -1,0 +1,96 @@
+"""Whatever arrives, the answer is a problem of the client's making."""
+
+import string
+from base64 import b64encode
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+ROUTES = ("/v1/challenges", "/v1/certificates", "/v1/renewals")
+FIELDS = ("number", "challenge", "code", "csr", "chain", "proof", "extra")
+texts = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(["A" * 22, "123456", "+12025550142", "MIIB", "a.b.c", "eyJhbGciOiJFUzI1NiJ9.e30.AAAA"]),
+    st.text(string.ascii_letters + string.digits + "-_.=", max_size=60),
+)
+json = st.recursive(st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner, max_size=3))
+bodies = st.dictionaries(st.sampled_from(FIELDS), json, max_size=4)
+
+garbage = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@given(body=st.binary(max_size=200))
+@garbage
+async def test_any_octets(authority, word, route, body):
+    response = await authority.http.post(route, content=body, headers={"content-type": "application/json"})
+
+    assert response.status_code == 400
+    assert word(response) == "malformed"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@given(body=bodies)
+@garbage
+async def test_any_json(authority, word, route, body):
+    response = await authority.http.post(route, json=body)
+    authority.clock.now += 86_400
+
+    if response.status_code != 201:
+        assert 400 <= response.status_code < 500
+        assert word(response)
+    else:
+        assert body == {"number": "+12025550142"}
+
+
+@pytest.mark.parametrize("route", ROUTES[1:])
+@given(csr=st.binary(max_size=80), chain=st.lists(st.binary(max_size=80), max_size=5), proof=texts)
+@garbage
+async def test_well_shaped_nonsense(authority, word, route, csr, chain, proof):
+    encoded = b64encode(csr).decode()
+    body = {
+        "/v1/certificates": {"challenge": "A" * 22, "code": "000000", "csr": encoded},
+        "/v1/renewals": {"chain": [b64encode(der).decode() for der in chain], "csr": encoded, "proof": proof},
+    }[route]
+    response = await authority.http.post(route, json=body)
+    authority.clock.now += 86_400
+
+    assert 400 <= response.status_code < 500
+    assert word(response) in ("unknown-challenge", "malformed", "chain-refused")
+
+
+@given(name=st.text(min_size=1, max_size=80))
+@garbage
+async def test_any_certificate_name(authority, word, name):
+    response = await authority.http.get(f"/certificates/{quote(name, safe='')}.pem")
+
+    assert word(response) == "not-found"
+
+
+async def test_a_lone_surrogate_is_malformed(authority, word):
+    for route, body in zip(
+        ROUTES, (b'{"number":"\\ud800"}', b'{"challenge":"\\ud800"}', b'{"proof":"\\ud800"}'), strict=True
+    ):
+        response = await authority.http.post(route, content=body, headers={"content-type": "application/json"})
+        assert word(response) in ("malformed", "invalid-number")
+
+
+async def test_a_large_body_is_refused_with_the_limit(authority, problem):
+    for route in ROUTES:
+        response = await authority.http.post(route, json={"number": "1" * 33_000})
+        assert (problem(response).limit_name, problem(response).limit) == ("BODY_LIMIT", 32_768)
+
+
+async def test_another_type_is_refused(authority, word):
+    response = await authority.http.post("/v1/challenges", data={"number": "+12025550142"})
+
+    assert word(response) == "unsupported-type"
+
+
+async def test_unknown_addresses_and_methods_are_problems(authority, word):
+    assert word(await authority.http.get("/v2/anything")) == "not-found"
+    response = await authority.http.get("/v1/challenges")
+    assert word(response) == "method-not-allowed"
+    assert response.headers["allow"] == "POST"
