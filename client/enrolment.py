@@ -107,7 +107,7 @@ class EnrolmentClient:
         number: TelephoneNumber,
         anchors: TrustAnchors,
     ) -> Enrolled:
-        """Exchange the code for a certificate of `number` for `key`. Raises EnrolmentError if it is for anything else."""
+        """Exchange the code for a certificate of `number` for `key`; anything else is an EnrolmentError."""
         request = CertificateRequest(challenge, code, device_csr(key, number))
         issued = from_json(await self._post("/v1/certificates", request, True), IssuedChain)
         return self._verified(issued, key, number, anchors)
