@@ -8,7 +8,7 @@ from typing import Any
 
 from mls_rs import Commit, Inspected, Member, Observer, Proposal
 
-from delivery_service import rules
+from delivery_service import framing
 from delivery_service.errors import RefusedError
 from delivery_service.observers import Observers, inspect_message
 from delivery_service.sessions import Session
@@ -41,7 +41,7 @@ class Groups:
 
     async def create(self, session: Session, group_info: bytes, key: bytes, now_ms: int) -> Appended:
         """Founds a group of one: the session's device."""
-        group_id = rules.check_new_group(inspect_message(group_info))
+        group_id = framing.check_new_group(inspect_message(group_info))
         members, snapshot = await self._observers.found(group_info, now_ms // 1000)
         if members != (session.device,):
             raise RefusedError("not-allowed", "a group begins with its founder alone: the session's device")
@@ -51,12 +51,12 @@ class Groups:
     async def append(self, session: Session, group_id: bytes, message: bytes, key: bytes, now_ms: int) -> Appended:
         """Appends an application message or a proposal."""
         inspected = inspect_message(message)
-        epoch = rules.check_group(inspected, group_id)
+        epoch = framing.check_group(inspected, group_id)
         proposed = inspected.kind == "public_message"
         if proposed:
-            rules.check_handshake(inspected, "proposal")
+            framing.check_handshake(inspected, "proposal")
         else:
-            rules.check_application(inspected)
+            framing.check_application(inspected)
         digest = hashlib.sha256(message).digest()
         kind: EntryKind = "proposal" if proposed else "application"
         entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message)
@@ -70,9 +70,9 @@ class Groups:
         """Appends a commit and delivers its Welcomes; `digest` is SHA-256 of the whole bundle."""
         check_sizes(bundle)
         inspected = inspect_message(bundle.commit)
-        epoch = rules.check_group(inspected, group_id)
-        rules.check_handshake(inspected, "commit")
-        rules.check_next_group_info(inspect_message(bundle.group_info), group_id, epoch + 1)
+        epoch = framing.check_group(inspected, group_id)
+        framing.check_handshake(inspected, "commit")
+        framing.check_next_group_info(inspect_message(bundle.group_info), group_id, epoch + 1)
         welcomes = tuple(NewWelcome(body, _references(inspect_message(body))) for body in bundle.welcomes)
         entry = NewEntry(group_id, session.device, "commit", epoch, key, digest, now_ms, bundle.commit)
         return await self._undisturbed(self._commit(entry, welcomes, bundle.group_info))

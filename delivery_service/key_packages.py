@@ -6,9 +6,9 @@ from mls_rs import Credential, Engine, MlsError, generate_signature_key
 
 from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
+from delivery_service.framing import CIPHER_SUITE
 from delivery_service.groups import check_size
 from delivery_service.observers import inspect_message, refusal
-from delivery_service.rules import CIPHER_SUITE
 from delivery_service.sessions import Session
 from delivery_service.store import NewKeyPackage, Stock, Store
 from delivery_service.tls import lifetime_end

@@ -1,16 +1,10 @@
-"""Plain decisions of the delivery service: values in, a RefusedError or nothing out."""
+"""Who may append what, when: plain decisions over values."""
 
 from dataclasses import dataclass
-
-from mls_rs import Inspected
 
 from delivery_service.errors import RefusedError
 from delivery_service.store import NewEntry
 from delivery_service.wire import Appended
-
-GROUP_ID_LIMIT = 255  # octets; RFC 9420 sets none, and an id is a key of every table
-CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256: the profile's only suite
-REFUSED_PROPOSALS = frozenset({"reinit", "external_init"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,51 +47,3 @@ def admit(standing: Standing | None, entry: NewEntry) -> None:
             epoch=standing.epoch,
             head=standing.head,
         )
-
-
-def check_group(inspected: Inspected, group_id: bytes) -> int:
-    """The epoch that the message itself names; it must name the addressed group."""
-    if inspected.group_id != group_id:
-        raise RefusedError("malformed", "the message names another group than the address")
-    if inspected.epoch is None:
-        raise RefusedError("malformed", "the message names no epoch")
-    return inspected.epoch
-
-
-def check_application(inspected: Inspected) -> None:
-    """Application messages are always PrivateMessages (RFC 9420 §6); encrypted handshakes could not be judged."""
-    if inspected.kind != "private_message" or inspected.content != "application":
-        raise RefusedError("not-allowed", "entries are encrypted application messages and public proposals")
-
-
-def check_handshake(inspected: Inspected, content: str) -> None:
-    """Handshakes are PublicMessages of members: no external commits, external proposals or new-member proposals."""
-    if inspected.kind != "public_message":
-        raise RefusedError(
-            "not-allowed", "handshakes must be PublicMessages, so that the service can order and check them"
-        )
-    if inspected.content != content:
-        raise RefusedError("not-allowed", f"this is not a {content}")
-    if inspected.sender != "member":
-        raise RefusedError("not-allowed", "only members may send handshakes")
-    if refused := REFUSED_PROPOSALS.intersection(inspected.proposals):
-        raise RefusedError("not-allowed", f"this service does not carry {', '.join(sorted(refused))}")
-
-
-def check_new_group(inspected: Inspected) -> bytes:
-    """The id of a group that its GroupInfo founds: epoch 0, the profile's cipher suite."""
-    if inspected.kind != "group_info" or inspected.group_id is None:
-        raise RefusedError("malformed", "a group is founded by a GroupInfo")
-    if inspected.epoch != 0:
-        raise RefusedError("not-allowed", "a group is founded in epoch 0")
-    if inspected.cipher_suite != CIPHER_SUITE:
-        raise RefusedError("not-allowed", f"the cipher suite must be {CIPHER_SUITE}")
-    if not 0 < len(inspected.group_id) <= GROUP_ID_LIMIT:
-        raise RefusedError("not-allowed", f"a group id has 1 to {GROUP_ID_LIMIT} octets")
-    return inspected.group_id
-
-
-def check_next_group_info(inspected: Inspected, group_id: bytes, epoch: int) -> None:
-    """A bundle's GroupInfo is that of the epoch which its commit starts."""
-    if inspected.kind != "group_info" or inspected.group_id != group_id or inspected.epoch != epoch:
-        raise RefusedError("invalid-handshake", f"the bundle needs the GroupInfo of this group's epoch {epoch}")
