@@ -30,3 +30,8 @@ class Paint:
     def __call__(self, ink: Ink, text: str) -> str:
         """Return the text in this ink."""
         return f"\x1b[{ink}m{text}\x1b[0m" if self.colour and text else text
+
+
+def badge_ink(badge: str) -> Ink:
+    """The ink of a verdict's words, by the sign that they begin with."""
+    return {"✓": Ink.GOOD, "✗": Ink.BAD}.get(badge[:1], Ink.WARNING)

@@ -1,6 +1,7 @@
 """A large MLS group whose members all hold real certificates, built through the engine."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import mls_rs
@@ -37,7 +38,7 @@ class Newcomer:
         return mls_rs.Engine(SUITE, mls_rs.Credential.x509(self.chain), bytearray(self.scalar), validator(verifier))
 
 
-def validator(verifier: DeviceVerifier) -> mls_rs.Validate:
+def validator(verifier: DeviceVerifier) -> Callable[[mls_rs.Credential, bytes, int], mls_rs.Approval]:
     """The engine's validator that asks `identity`."""
 
     def validate(credential: mls_rs.Credential, signature_key: bytes, now: int) -> mls_rs.Approval:

@@ -1,0 +1,20 @@
+"""A proof whose signature does not fit."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.forgery import with_broken_signature
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Change one bit of an otherwise honest signature."""
+    framed = stage.mallory.framed(stage.group, "One bit off.")
+    return await stage.send_proven(with_broken_signature(stage.mallory.prove(stage.group, framed)), framed)
+
+
+ATTACK = Attack(
+    "altered-signature",
+    "Guess a signature",
+    "Mallory sends a perfect proof in which one bit of the signature is wrong.",
+    check(8),
+    run,
+)

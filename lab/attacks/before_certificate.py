@@ -1,0 +1,22 @@
+"""A message dated to a time when its certificate was not valid."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.stage import Stage
+
+A_DAY = 86_400  # seconds
+
+
+async def run(stage: Stage) -> Outcome:
+    """Sign with an `iat` from before the certificate's first second."""
+    framed = stage.mallory.framed(stage.group, "I had this number yesterday already.")
+    claims = stage.mallory.claims(stage.group, framed)
+    return await stage.send_proven(stage.mallory.sign(claims | {"iat": stage.now() - A_DAY}), framed)
+
+
+ATTACK = Attack(
+    "before-certificate",
+    "Sign outside the certificate's time",
+    "Mallory dates her message to yesterday, when the certificate that she signs with did not exist.",
+    check(5),
+    run,
+)

@@ -1,0 +1,24 @@
+"""A telephone call's token in the place of a message's."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.forgery import msg_header
+from lab.stage import Stage
+
+SHAKEN = {"attest": "A", "origid": "123e4567-e89b-12d3-a456-426655440000"}  # RFC 8588 §4, §5
+
+
+async def run(stage: Stage) -> Outcome:
+    """Offer a `shaken` PASSporT, as carriers sign them for calls."""
+    framed = stage.mallory.framed(stage.group, "My carrier says that I am fully attested.")
+    header = msg_header(stage.mallory.x5u) | {"ppt": "shaken"}
+    proof = stage.mallory.sign(stage.mallory.claims(stage.group, framed) | SHAKEN, header)
+    return await stage.send_proven(proof, framed)
+
+
+ATTACK = Attack(
+    "call-token",
+    "Use the proof of a telephone call",
+    "Mallory offers a token of the kind that carriers sign for calls (shaken) as the proof of a message.",
+    check(2),
+    run,
+)

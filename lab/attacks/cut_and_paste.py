@@ -1,0 +1,19 @@
+"""A signed message lifted out of another conversation."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Say something honestly in one group, then carry proof and octets into another."""
+    proof, framed = await stage.send_honestly(stage.other_group, "Yes, count me in!")
+    return await stage.send_proven(proof, framed)
+
+
+ATTACK = Attack(
+    "cut-and-paste",
+    "Move words to another conversation",
+    "Mallory carries a message that she signed in another group into this one, where it means something else.",
+    check(10),
+    run,
+)

@@ -1,0 +1,23 @@
+"""JSON that two readers read differently."""
+
+from identity.passport import canonical_json
+from lab.attacks.attack import Attack, Outcome, check
+from lab.forgery import msg_header
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Name `orig` twice: one parser takes the first, another the last."""
+    framed = stage.mallory.framed(stage.group, "Which orig do you see?")
+    claims = canonical_json(stage.mallory.claims(stage.group, framed))
+    doubled = claims[:-1] + b',"orig":' + canonical_json({"tn": stage.alice.number.digits}) + b"}"
+    return await stage.send_proven(stage.mallory.sign_octets(canonical_json(msg_header(stage.mallory.x5u)), doubled), framed)
+
+
+ATTACK = Attack(
+    "duplicate-key",
+    "Name two origins",
+    "Mallory's proof has `orig` twice: her own number for the check, Alice's for the screen.",
+    check(1),
+    run,
+)

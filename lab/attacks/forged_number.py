@@ -1,0 +1,20 @@
+"""A proof in another person's name, made with one's own key and certificate."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Claim Alice's number in `orig` and in the content."""
+    framed = stage.mallory.framed(stage.group, "I lost my phone. Send 500 to my new account?", sender=stage.alice.number)
+    claims = stage.mallory.claims(stage.group, framed) | {"orig": {"tn": stage.alice.number.digits}}
+    return await stage.send_proven(stage.mallory.sign(claims), framed)
+
+
+ATTACK = Attack(
+    "forged-number",
+    "Speak as another number",
+    "Mallory asks for money in Alice's name: her proof says that Alice's number is the origin.",
+    check(6),
+    run,
+)

@@ -1,0 +1,22 @@
+"""A message from the future."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.stage import Stage
+
+AN_HOUR = 3_600  # seconds
+
+
+async def run(stage: Stage) -> Outcome:
+    """Sign with an `iat` that lies ahead."""
+    framed = stage.mallory.framed(stage.group, "This will stay on top.")
+    claims = stage.mallory.claims(stage.group, framed)
+    return await stage.send_proven(stage.mallory.sign(claims | {"iat": stage.now() + AN_HOUR}), framed)
+
+
+ATTACK = Attack(
+    "postdated",
+    "Date it ahead",
+    "Mallory dates her message an hour ahead, so that it looks fresh for longer.",
+    check(11),
+    run,
+)

@@ -1,0 +1,27 @@
+"""A message from somebody who was removed."""
+
+from client.errors import ServiceError
+from client.framing import wrap
+from lab.attacks.attack import Attack, Guard, Keeper, Outcome
+from lab.readings import service_refusal
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Have Alice remove Mallory, who then posts an honestly proven message with the keys that she still has."""
+    mallory, group = stage.mallory, stage.group
+    await stage.remove_mallory()
+    framed = mallory.framed(group, "You cannot just throw me out.")
+    try:
+        return await stage.post(mallory.encrypt(group, wrap(mallory.prove(group, framed), framed)))
+    except ServiceError as refusal:
+        return service_refusal(refusal)
+
+
+ATTACK = Attack(
+    "removed-member",
+    "Stay after being removed",
+    "Alice removes Mallory, whose number everybody knows by now; Mallory goes on writing with the keys she has.",
+    Guard(Keeper.SERVICE, "not-a-member"),
+    run,
+)

@@ -1,0 +1,19 @@
+"""A signed message once more, encrypted afresh."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Send an honest message, see it verified, then send the same proof and octets in a new ciphertext."""
+    proof, framed = await stage.send_honestly(stage.group, "I can drive on Saturday.")
+    return await stage.send_proven(proof, framed)
+
+
+ATTACK = Attack(
+    "replay",
+    "Say it twice",
+    "Mallory encrypts one of her own signed messages a second time and sends it as new.",
+    check(12),
+    run,
+)

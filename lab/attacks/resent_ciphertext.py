@@ -1,0 +1,19 @@
+"""The same ciphertext a second time."""
+
+from lab.attacks.attack import Attack, Guard, Keeper, Outcome
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Post the octets of an honest message again, as a new entry."""
+    ciphertext = await stage.send_and_keep_ciphertext("See you there.")
+    return await stage.post(ciphertext)
+
+
+ATTACK = Attack(
+    "resent-ciphertext",
+    "Post the same ciphertext again",
+    "Mallory posts the very octets of an earlier message as a new entry of the group's log.",
+    Guard(Keeper.ENGINE, "already-read"),
+    run,
+)

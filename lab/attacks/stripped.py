@@ -1,0 +1,19 @@
+"""A message without any proof."""
+
+from lab.attacks.attack import Attack, Guard, Keeper, Outcome
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Leave the PASSporT out: bare content, in Alice's name."""
+    framed = stage.mallory.framed(stage.group, "It is me, Alice. Trust me.", sender=stage.alice.number)
+    return await stage.send(framed)
+
+
+ATTACK = Attack(
+    "stripped",
+    "Leave the proof out",
+    "Mallory writes in Alice's name without any proof and hopes that nobody looks.",
+    Guard(Keeper.DISPLAY, "unsigned"),
+    run,
+)

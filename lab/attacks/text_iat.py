@@ -1,0 +1,20 @@
+"""A claim of another type than its rule says."""
+
+from lab.attacks.attack import Attack, Outcome, check
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Write the time as text, which lenient parsers compare in surprising ways."""
+    framed = stage.mallory.framed(stage.group, "Time is a string.")
+    claims = stage.mallory.claims(stage.group, framed)
+    return await stage.send_proven(stage.mallory.sign(claims | {"iat": str(stage.now())}), framed)
+
+
+ATTACK = Attack(
+    "text-iat",
+    "Confuse the reader",
+    "Mallory writes the signing time as text instead of a number, and signs that properly.",
+    check(3),
+    run,
+)

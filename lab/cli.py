@@ -1,0 +1,36 @@
+"""The lab's part of the `ringtrue` command."""
+
+import asyncio
+import sys
+
+import click
+
+from lab.paint import Paint
+
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON Lines.")
+@click.option("--seed", type=int, help="Who says what, and in which order Mallory attacks; the same seed, the same story.")
+@click.option("--slow", is_flag=True, help="Pause after each event, for an audience.")
+@click.option("--pause", type=click.FloatRange(0, 60), help="Seconds to pause after each event.")
+def demo(as_json: bool, seed: int | None, slow: bool, pause: float | None) -> None:
+    """Show it all on this machine: real services, people who talk, and an attacker who tries everything.
+
+    Needs no account and no network. Exits with 1 if an attack succeeds or an honest message is not verified.
+    """
+    from lab.demo import run_demo
+    from lab.narration import JsonNarration, Narration
+
+    narrator = JsonNarration(sys.stdout) if as_json else Narration(sys.stdout, Paint.for_stream(sys.stdout))
+    wait = pause if pause is not None else 1.2 if slow else 0.0
+    try:
+        succeeded = asyncio.run(run_demo(narrator, seed, wait))
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    if not succeeded:
+        raise click.exceptions.Exit(1)
+
+
+lab_commands = (demo,)

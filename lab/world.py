@@ -1,0 +1,80 @@
+"""A whole world in one process: authority, delivery service and clients, over real HTTP on loopback."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from client.delivery import DeliveryClient
+from client.enrolment import EnrolmentClient
+from client.session import Session
+from delivery_service.app import create_app
+from identity.authority.app import open_authority
+from identity.authority.codes import CodeOutbox
+from identity.certificates import TrustAnchors
+from identity.number import TelephoneNumber
+from lab.clock import SettableClock
+from lab.mallory import Credentials, Mallory
+from lab.serving import listening
+
+HOST = "ringtrue.example"  # the delivery service's name in group URIs
+NUMBERS = ("+1202555",)  # prefixes that the authority certifies: 555-01xx are for fiction
+PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of stores in a temporary folder
+
+
+class World:
+    """`async with World() as world:` runs the services; at the end everything is stopped and deleted."""
+
+    def __init__(self, clock: SettableClock | None = None) -> None:
+        self.clock = clock or SettableClock()
+        self.codes = CodeOutbox()
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as starting:
+            self.folder = Path(starting.enter_context(TemporaryDirectory(prefix="ringtrue-world-")))
+            self.authority_url = await starting.enter_async_context(
+                listening(
+                    lambda url: open_authority(self.folder / "authority", url, self.codes, self.clock, allow=NUMBERS)
+                )
+            )
+            self.delivery_url = await starting.enter_async_context(self.delivery_service(await self.anchors()))
+            self._running = starting.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    @asynccontextmanager
+    async def delivery_service(self, anchors: TrustAnchors) -> AsyncIterator[str]:
+        """Run a delivery service with these trust anchors, and yield its base URL."""
+        with TemporaryDirectory(dir=self.folder, prefix="delivery-") as folder:
+            app = create_app(Path(folder), anchors, host=HOST, clock=self.clock)
+            async with listening(lambda _: app) as url:
+                yield url
+
+    async def anchors(self) -> TrustAnchors:
+        """The authority's roots."""
+        async with EnrolmentClient(self.authority_url, clock=self.clock) as authority:
+            return await authority.anchors()
+
+    async def mallory(self, number: str) -> Mallory:
+        """Enrol Mallory as anybody would be, with a connection of her own."""
+        device = await self._certified(TelephoneNumber.parse(number))
+        delivery = DeliveryClient(self.delivery_url, device.key, device.chain, clock=self.clock)
+        await self._running.enter_async_context(delivery)
+        return Mallory(device, delivery, HOST, self.clock)
+
+    async def _certified(self, number: TelephoneNumber) -> Credentials:
+        key = ec.generate_private_key(ec.SECP256R1())
+        async with EnrolmentClient(self.authority_url, clock=self.clock) as authority:
+            anchors = await authority.anchors()
+            opened = await authority.challenge(number)
+            enrolled = await authority.certify(opened.challenge, self.codes.codes[number], key, number, anchors)
+        return Credentials(number, key, enrolled.chain, self.authority_url)
