@@ -1,5 +1,6 @@
 """Whatever arrives, the answer is a problem of the client's making."""
 
+import asyncio
 import string
 from base64 import b64encode
 from urllib.parse import quote
@@ -94,3 +95,18 @@ async def test_unknown_addresses_and_methods_are_problems(authority, word):
     response = await authority.http.get("/v1/challenges")
     assert word(response) == "method-not-allowed"
     assert response.headers["allow"] == "POST"
+
+
+async def test_a_body_that_trickles_in_is_given_up(authority, monkeypatch, word):
+    monkeypatch.setattr("identity.authority.exchange.BODY_TIMEOUT", 0.05)
+
+    async def trickle():
+        yield b'{"number"'
+        await asyncio.sleep(5)
+        yield b':"+12025550142"}'
+
+    response = await authority.http.post(
+        "/v1/challenges", content=trickle(), headers={"content-type": "application/json"}
+    )
+
+    assert word(response) == "too-slow"
