@@ -32,12 +32,15 @@ def record(casting: str, node: str) -> dict[str, Any]:
             peer = [node, str(HERE / "peer.mjs")]
             parties[name] = OwnParty(identity, validate, now) if kind == "ours" else PeerParty(peer, identity, TS_MLS)
         identities = {name: party.identity.to_json() for name, party in parties.items()}
-        conversation(Cast(authority, **parties))
-        conversations[conversation.__name__] = {
+        cast = Cast(authority, **parties)
+        conversation(cast)
+        members = {
             name: {"identity": identities[name], "journal": party.journal}
             for name, party in parties.items()
             if isinstance(party, OwnParty)
         }
+        (watcher,) = cast.watchers
+        conversations[conversation.__name__] = {"members": members, "watcher": watcher.journal}
         for party in parties.values():
             if isinstance(party, PeerParty):
                 party.close()

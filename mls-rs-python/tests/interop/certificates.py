@@ -57,13 +57,13 @@ class Authority:
     """Issues device chains and validates them: the leaf is signed by this authority and certifies the signature key."""
 
     def __init__(self, now: int) -> None:
-        self._now = now
+        self.now = now
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = _certificate("issuer", self._key.public_key(), "root", self._key, now, ca=True)
 
     def device(self, name: str) -> Identity:
         key = ec.generate_private_key(ec.SECP256R1())
-        leaf = _certificate(name, key.public_key(), "issuer", self._key, self._now, ca=False)
+        leaf = _certificate(name, key.public_key(), "issuer", self._key, self.now, ca=False)
         private = key.private_numbers().private_value.to_bytes(32, "big")
         return Identity(private, point(key.public_key()), (leaf, self.certificate))
 

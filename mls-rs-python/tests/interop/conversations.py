@@ -1,23 +1,24 @@
 """Conversations of three members, whoever implements them; after every step all members must believe the same."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
-from .certificates import Authority, Identity
-from .parties import Party, RefusedError
+from .certificates import Authority, Identity, validator
+from .parties import Party, RefusedError, Watcher
 
 GROUP_ID = b"a group of two implementations"
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who plays: `alice` founds the group. A party has a name that its certificates carry."""
+    """Who plays; the watchers of their groups are left here."""
 
     authority: Authority
     alice: Party
     bob: Party
     carol: Party
+    watchers: list[Watcher] = field(default_factory=list)
 
     def successor(self, party: Party) -> Identity:
         names = {id(self.alice): "alice", id(self.bob): "bob", id(self.carol): "carol"}
@@ -25,11 +26,13 @@ class Cast:
 
 
 class Room:
-    """A group in which every message reaches every member before the next one is made."""
+    """A group that alice founds; every message reaches every member, and a watcher, before the next one is made."""
 
-    def __init__(self, founder: Party) -> None:
-        founder.create(GROUP_ID)
-        self.members = [founder]
+    def __init__(self, cast: Cast) -> None:
+        cast.alice.create(GROUP_ID)
+        self.members = [cast.alice]
+        self.watcher = Watcher(cast.alice.group_info(), validator(cast.authority.certificate), cast.authority.now)
+        cast.watchers.append(self.watcher)
         self._numbers = count()
         self.check()
 
@@ -38,6 +41,7 @@ class Room:
         assert len(first.members) == len(self.members)
         assert {key for _, _, key in first.members} == {member.identity.public for member in self.members}
         assert [other for other in others if other != first] == []
+        assert (self.watcher.epoch, self.watcher.members()) == (first.epoch, first.members)
         secrets = {member.export("interoperability", b"context", 32) for member in self.members}
         assert len(secrets) == 1
 
@@ -63,6 +67,7 @@ class Room:
         for member in self.others(committer):
             assert member.process(commit).removed_self == (member in leaving)
         committer.merge()
+        self.watcher.process(commit)
         for newcomer in (*add, *added_before):
             assert welcome is not None
             newcomer.join(welcome)
@@ -82,6 +87,7 @@ class Room:
         commit = newcomer.external_join(informant.group_info())
         for member in self.members:
             assert member.process(commit).kind == "commit"
+        self.watcher.process(commit)
         self.members.append(newcomer)
         self.check()
         self.everyone_talks()
@@ -89,6 +95,7 @@ class Room:
     def propose(self, proposer: Party, message: bytes) -> None:
         for member in self.others(proposer):
             assert member.process(message).kind == "proposal"
+        self.watcher.process(message)
 
     def others(self, party: Party) -> list[Party]:
         return [member for member in self.members if member is not party]
@@ -103,20 +110,20 @@ class Room:
 
 
 def welcome_and_messages(cast: Cast) -> None:
-    room = Room(cast.alice)
+    room = Room(cast)
     room.commit(cast.alice, add=[cast.bob])
     room.commit(cast.bob, add=[cast.carol])
 
 
 def update_paths(cast: Cast) -> None:
-    room = Room(cast.alice)
+    room = Room(cast)
     room.commit(cast.alice, add=[cast.bob, cast.carol])
     for committer in (cast.bob, cast.alice, cast.carol):
         room.commit(committer, path=True)
 
 
 def removals(cast: Cast) -> None:
-    room = Room(cast.alice)
+    room = Room(cast)
     room.commit(cast.alice, add=[cast.bob, cast.carol])
     room.commit(cast.bob, remove=[cast.alice])
     message = cast.bob.encrypt(b"after the removal", b"")
@@ -125,7 +132,7 @@ def removals(cast: Cast) -> None:
 
 
 def rotations(cast: Cast) -> None:
-    room = Room(cast.alice)
+    room = Room(cast)
     room.commit(cast.alice, add=[cast.bob, cast.carol])
     for member in (cast.carol, cast.alice, cast.bob):
         if member.abilities.rotates:
@@ -134,14 +141,14 @@ def rotations(cast: Cast) -> None:
 
 
 def external_joins(cast: Cast) -> None:
-    room = Room(cast.alice)
+    room = Room(cast)
     room.join_externally(cast.bob)
     room.join_externally(cast.carol)
     room.commit(cast.alice, path=True)
 
 
 def proposals(cast: Cast) -> None:
-    room = Room(cast.alice)
+    room = Room(cast)
     room.commit(cast.alice, add=[cast.bob])
     room.propose(cast.bob, cast.bob.propose_add(cast.carol.key_package()))
     room.commit(cast.alice, added_before=[cast.carol])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import mls_rs
-from mls_rs import Application, Approval, Commit, Credential, Engine, Group
+from mls_rs import Application, Approval, Commit, Credential, Engine, Group, Observer
 
 from .certificates import SUITE, Identity, chain_content
 
@@ -171,7 +171,7 @@ class OwnParty:
         return self.group.group_info()
 
     def view(self) -> View:
-        return view_of(self.group)
+        return View(self.group.epoch, self.group.epoch_authenticator(), members_of(self.group))
 
     def export(self, label: str, context: bytes, length: int) -> bytes:
         return bytes(self.group.export(label.encode(), context, length))
@@ -201,11 +201,35 @@ def as_json(received: Received) -> dict[str, Any]:
     }
 
 
-def view_of(group: Group) -> View:
-    members = tuple(
+def members_of(group: Group | Observer) -> tuple[tuple[int, bytes, bytes], ...]:
+    return tuple(
         (member.index, chain_content(member.credential.chain), member.signature_key) for member in group.members()
     )
-    return View(group.epoch, group.epoch_authenticator(), members)
+
+
+class Watcher:
+    """A delivery service's view: an Observer that gets every handshake and no secret."""
+
+    def __init__(self, group_info: bytes, validate: Callable[[Credential, bytes, int], Approval], now: int) -> None:
+        self._now = now
+        self._observer = Observer.open(group_info, validate, None, now)
+        self.journal: list[dict[str, Any]] = []
+        self._note("group_info", group_info)
+
+    def _note(self, step: str, message: bytes) -> None:
+        tree_hash = self._observer.tree_hash().hex()
+        self.journal.append({"step": step, step: message.hex(), "epoch": self.epoch, "tree_hash": tree_hash})
+
+    @property
+    def epoch(self) -> int:
+        return self._observer.epoch
+
+    def process(self, message: bytes) -> None:
+        self._observer.process(message, self._now)
+        self._note("message", message)
+
+    def members(self) -> tuple[tuple[int, bytes, bytes], ...]:
+        return members_of(self._observer)
 
 
 class PeerParty:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mls_rs import Credential, Engine, Group, MlsError
+from mls_rs import Credential, Engine, Group, MlsError, Observer
 
 from .certificates import SUITE, validator
 from .conversations import CASTINGS, CONVERSATIONS
@@ -48,7 +48,7 @@ def follow(engine: Engine, group: Group | None, entry: dict[str, Any], now: int)
 @pytest.mark.parametrize("conversation", [conversation.__name__ for conversation in CONVERSATIONS])
 def test_a_conversation_with_ts_mls_goes_the_same_way_again(conversation: str, casting: str) -> None:
     recorded = transcript(casting)
-    for member in recorded["conversations"][conversation].values():
+    for member in recorded["conversations"][conversation]["members"].values():
         engine = engine_of(member["identity"], recorded["authority"])
         group: Group | None = None
         for entry in member["journal"]:
@@ -59,9 +59,22 @@ def test_a_conversation_with_ts_mls_goes_the_same_way_again(conversation: str, c
 
 
 @pytest.mark.parametrize("casting", CASTINGS)
+@pytest.mark.parametrize("conversation", [conversation.__name__ for conversation in CONVERSATIONS])
+def test_an_observer_follows_the_handshakes_of_both_sides(conversation: str, casting: str) -> None:
+    recorded = transcript(casting)
+    first, *others = recorded["conversations"][conversation]["watcher"]
+    validate = validator(bytes.fromhex(recorded["authority"]))
+    observer = Observer.open(bytes.fromhex(first["group_info"]), validate, None, recorded["now"])
+    assert len(others) > 0
+    for entry in others:
+        observer.process(bytes.fromhex(entry["message"]), recorded["now"])
+        assert (observer.epoch, observer.tree_hash().hex()) == (entry["epoch"], entry["tree_hash"])
+
+
+@pytest.mark.parametrize("casting", CASTINGS)
 def test_a_recorded_message_changed_in_one_bit_is_refused(casting: str) -> None:
     recorded = transcript(casting)
-    (member, *_) = recorded["conversations"]["welcome_and_messages"].values()
+    (member, *_) = recorded["conversations"]["welcome_and_messages"]["members"].values()
     engine = engine_of(member["identity"], recorded["authority"])
     group: Group | None = None
     for entry in member["journal"]:
