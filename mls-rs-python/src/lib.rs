@@ -23,6 +23,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _mls_rs {
     use super::*;
+    use pyo3::types::{PyBytes, PyInt, PyList};
 
     #[pymodule_export]
     use super::engine::{import_key_package, Engine};
@@ -43,6 +44,24 @@ mod _mls_rs {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("MLS_RS_VERSION", "0.57.0")?;
+        callables(module)?;
         errors::register(module)
+    }
+
+    /// The types of the two callables, for annotations.
+    fn callables(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let (octets, integer) = (py.get_type::<PyBytes>(), py.get_type::<PyInt>());
+        let (credential, approval) = (py.get_type::<Credential>(), py.get_type::<Approval>());
+        let callable = py.import("collections.abc")?.getattr("Callable")?;
+        let asked = PyList::new(py, [credential.as_any(), octets.as_any(), integer.as_any()])?;
+        module.add("Validate", callable.get_item((asked, approval))?)?;
+        let asked = [
+            credential.as_any(),
+            octets.as_any(),
+            credential.as_any(),
+            octets.as_any(),
+        ];
+        module.add("Succeed", callable.get_item((PyList::new(py, asked)?, py.None()))?)
     }
 }

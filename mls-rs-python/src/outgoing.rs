@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use mls_rs::group::{CommitSecrets, ContentType, ReceivedMessage, Sender};
+use mls_rs::group::{CommitSecrets, ContentType, ProposalSender, ReceivedMessage, Sender};
 use mls_rs::mls_rs_codec::MlsEncode;
 use mls_rs::psk::ExternalPskId;
 use mls_rs::time::MlsTime;
@@ -181,6 +181,10 @@ impl Membership {
                 authenticated_data: application.authenticated_data.clone(),
             })),
             ReceivedMessage::Proposal(proposal) => {
+                // An encrypted proposal of our own comes back from the cache, unchanged.
+                if proposal.sender == ProposalSender::Member(self.group.current_member_index()) {
+                    return Err(own_message());
+                }
                 let sender = screen(&proposal, &self.tree(), &self.parts.provider)?;
                 Ok(Incoming::Proposal(ProposalReport::new(proposal, sender, epoch)))
             }
@@ -214,8 +218,12 @@ impl Membership {
             ));
         }
         if sender == Sender::Member(own) {
-            return Err(Failure::new(Kind::OwnMessage, "this device sent the message itself"));
+            return Err(own_message());
         }
         Ok(())
     }
+}
+
+fn own_message() -> Failure {
+    Failure::new(Kind::OwnMessage, "this device sent the message itself")
 }

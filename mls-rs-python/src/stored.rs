@@ -161,11 +161,11 @@ pub fn digest(bytes: &[u8]) -> Octets {
     Octets(Sha256::digest(bytes).to_vec())
 }
 
-/// The identities of a tree's leaves, in leaf order, and by fingerprint.
-pub fn identities(
-    tree: &ExportedTree<'_>,
-    provider: &Provider,
-) -> Outcome<(Vec<Octets>, HashMap<Fingerprint, Vec<u8>>)> {
+/// Identities in leaf order, and the same by fingerprint.
+type TreeIdentities = (Vec<Octets>, HashMap<Fingerprint, Vec<u8>>);
+
+/// The identities of a tree's leaves.
+pub fn identities(tree: &ExportedTree<'_>, provider: &Provider) -> Outcome<TreeIdentities> {
     let mut ordered = Vec::new();
     let mut leaves = HashMap::new();
     for identity in tree.roster().member_identities_iter() {

@@ -32,14 +32,14 @@ class Credential:
     @property
     def identifier(self) -> bytes:
         """The basic credential's octets; empty for X.509."""
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Approval:
     """What a validator answers: the identity of the leaf (unique in a group) and the time within which the answer may be reused."""
 
-    def __init__(self, identity: bytes, not_before: int, not_after: int) -> None: ...
+    def __new__(cls, identity: bytes, not_before: int, not_after: int) -> Approval: ...
     @property
     def identity(self) -> bytes: ...
     @property
@@ -92,6 +92,10 @@ def inspect(message: bytes) -> Inspected:
 def tree_members(ratchet_tree: bytes) -> list[tuple[int, Credential, bytes]]:
     """(leaf index, credential, signature key) for each non-blank leaf of an exported ratchet tree. Raises MalformedError."""
 
+def import_key_package(message: bytes, init_key: bytearray, encryption_key: bytearray) -> KeyPackage:
+    """A key package made elsewhere, with its raw HPKE private keys (copied and wiped), in the form that Engine.join takes.
+    Raises MalformedError."""
+
 @final
 class Preview:
     """A Welcome or GroupInfo looked into, before joining."""
@@ -126,13 +130,13 @@ class Commit:
     """A commit applied: the group is in the epoch named here."""
 
     epoch: int  # the new epoch
-    committer: Member | None
+    committer: Member | None  # as before the commit; the new member for an external commit
     external: bool
     added: tuple[Member, ...]
     removed: tuple[Member, ...]  # as they were before the commit
     updated: tuple[tuple[Member, Member], ...]  # (before, after) where the credential or the signature key changed
     context_changed: bool
-    removed_self: bool
+    removed_self: bool  # then only epoch, committer and removed are told, and the group stays as it was
     reinit: bool
     authenticated_data: bytes
 
@@ -165,10 +169,11 @@ class Engine:
     """One device: a cipher suite, a signing identity and the rule that decides whom to believe.
 
     `signing_key` is copied and wiped. `succeed=None` accepts a successor only with the same identity.
+    The validator must check that the credential is for this signature key (RFC 9420 §5.3): nothing here does.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         cipher_suite: int,
         credential: Credential,
         signing_key: bytearray,
@@ -178,7 +183,12 @@ class Engine:
         padding: Literal["step", "padme", "none"] = "step",
         encrypt_handshakes: bool = False,
         psks: Mapping[bytes, bytearray] = ...,
-    ) -> None: ...
+        extension_types: Sequence[int] = (),
+        past_epochs: int = 0,
+    ) -> Engine:
+        """`extension_types` are advertised by this device's leaves (0x000A always is): a context extension needs every leaf to
+        advertise its type. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read late messages;
+        rows given to `load` stay usable in any case. The keys in `psks` are copied and wiped too."""
     @property
     def cipher_suite(self) -> int: ...
     @property
@@ -191,10 +201,13 @@ class Engine:
         """A signed key package, valid from one hour before `now` for `lifetime` seconds."""
     def check_key_package(self, message: bytes, now: int) -> Member:
         """Validates another client's key package, credential included (index 0 is meaningless). Raises."""
-    def preview(self, welcome: bytes, secrets: Sequence[bytes], now: int, *, tree: bytes | None = None) -> Preview: ...
+    def preview(self, welcome: bytes, secrets: Sequence[bytes], now: int, *, tree: bytes | None = None) -> Preview:
+        """Looks into a Welcome. With a tree at hand the GroupInfo's signature and its signer's credential are checked;
+        the members listed are checked only by `join`."""
     def preview_group_info(self, group_info: bytes, now: int, *, tree: bytes | None = None) -> Preview: ...
     def create(self, group_id: bytes, now: int, *, context_extensions: Sequence[tuple[int, bytes]] = ()) -> Group: ...
-    def join(self, welcome: bytes, secrets: Sequence[bytes], now: int, *, tree: bytes | None = None) -> Group: ...
+    def join(self, welcome: bytes, secrets: Sequence[bytes], now: int, *, tree: bytes | None = None) -> Group:
+        """Joins from a Welcome with the secrets of one's key packages; needs the engine whose credential made the key package."""
     def external_join(
         self,
         group_info: bytes,
@@ -206,14 +219,15 @@ class Engine:
         authenticated_data: bytes = b"",
     ) -> tuple[Group, bytes, bytes]:
         """Joins by an external commit: (group, commit, GroupInfo of the new epoch with the tree). Drop the group if the commit is not accepted."""
-    def load(self, state: bytes, tree: bytes, *, epochs: Mapping[int, bytes] = ...) -> Group: ...
+    def load(self, state: bytes, tree: bytes, *, epochs: Mapping[int, bytes] = ...) -> Group:
+        """A group from `Delta.state`, the last `Delta.tree`, and rows of past epochs: all kept from the oldest wanted one up."""
 
 # ---- group ---------------------------------------------------------------------------------------------------
 
 @final
 class Group:
     """One group at one epoch. After any MlsError but OwnMessageError, CommitRequiredError and MalformedError the object refuses every call
-    with PoisonedError: load it again from its last stored state."""
+    with PoisonedError: load it again from its last stored state. Methods that only read never poison."""
 
     @property
     def group_id(self) -> bytes: ...
@@ -278,6 +292,8 @@ class Observer:
     def epoch(self) -> int: ...
     @property
     def cipher_suite(self) -> int: ...
+    @property
+    def poisoned(self) -> bool: ...
     def members(self) -> list[Member]: ...
     def tree(self) -> bytes: ...
     def tree_hash(self) -> bytes: ...
