@@ -1,0 +1,83 @@
+"""The account: one device of one number, with its key, its certificate chain and the services that it uses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from client.errors import AccountExistsError, NotEnrolledError
+from client.store import Store
+from identity.number import TelephoneNumber
+
+SCALAR_SIZE = 32  # octets of a P-256 private key
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What enrolment gave this device. `chain`: DER, leaf first, without the root; `anchors`: PEM."""
+
+    number: TelephoneNumber
+    key: ec.EllipticCurvePrivateKey
+    chain: tuple[bytes, ...]
+    authority: str
+    delivery: str
+    host: str
+    anchors: bytes
+
+    def scalar(self) -> bytearray:
+        """The private key as the MLS engine takes it; the engine wipes it."""
+        return bytearray(self.key.private_numbers().private_value.to_bytes(SCALAR_SIZE))
+
+    def with_chain(self, chain: Sequence[bytes]) -> "Account":
+        """The same device after a renewal."""
+        return replace(self, chain=tuple(chain))
+
+
+def save_account(store: Store, account: Account) -> None:
+    """Store a new account. Raises AccountExistsError if there is one."""
+    with store.transaction():
+        if store.row("SELECT 1 FROM account") is not None:
+            raise AccountExistsError("this folder holds an account already")
+        store.execute(
+            "INSERT INTO account (id, number, signing_key, chain, authority, delivery, host, anchors) "
+            "VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            account.number.e164,
+            bytes(account.scalar()),
+            msgspec.msgpack.encode(account.chain),
+            account.authority,
+            account.delivery,
+            account.host,
+            account.anchors,
+        )
+
+
+def load_account(store: Store) -> Account:
+    """Read the account. Raises NotEnrolledError if there is none."""
+    row = store.row("SELECT number, signing_key, chain, authority, delivery, host, anchors FROM account WHERE id = 1")
+    if row is None:
+        raise NotEnrolledError("there is no account in this folder")
+    number, scalar, chain, *places, anchors = row
+    return Account(
+        TelephoneNumber.from_digits(number[1:]),
+        ec.derive_private_key(int.from_bytes(scalar), ec.SECP256R1()),
+        msgspec.msgpack.decode(chain, type=tuple[bytes, ...]),
+        *places,
+        anchors,
+    )
+
+
+def save_chain(store: Store, chain: Sequence[bytes]) -> None:
+    """Replace the chain after a renewal."""
+    store.execute("UPDATE account SET chain = ?", msgspec.msgpack.encode(tuple(chain)))
+
+
+def inbox_cursor(store: Store) -> int:
+    """The position of the last Welcome that was dealt with."""
+    row = store.row("SELECT inbox FROM account")
+    return 0 if row is None else int(row[0])
+
+
+def advance_inbox(store: Store, position: int) -> None:
+    """Note that every Welcome up to `position` was dealt with."""
+    store.execute("UPDATE account SET inbox = max(inbox, ?)", position)

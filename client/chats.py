@@ -1,0 +1,135 @@
+"""Chats: what this device keeps of each group beside its messages; names are local to it and unique."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+
+from client.errors import ChatError
+from client.store import Row, Store
+from client.text import safe_name
+
+_SELECT = "SELECT group_id, name, standing, own_name, epoch, cursor, read_at FROM chat"
+
+
+class Standing(StrEnum):
+    """This device's place in a group."""
+
+    ACTIVE = "active"
+    LEAVING = "leaving"  # has proposed to leave; waits until a member commits that
+    LEFT = "left"
+    REMOVED = "removed"
+    LOST = "lost"  # the log no longer holds what is needed to follow it
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group's state is kept and its log is read."""
+        return self in (Standing.ACTIVE, Standing.LEAVING)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One group as a person sees it. `own_name`: named here; `read_at`: when its log was last read to its end."""
+
+    group_id: bytes
+    name: str
+    standing: Standing
+    own_name: bool
+    epoch: int
+    cursor: int
+    read_at: int
+
+
+class Chats:
+    """The rows of `chat`; the MLS state in them belongs to client.groups."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> list[Chat]:
+        """Every chat, by name."""
+        return [_chat(row) for row in self._store.rows(f"{_SELECT} ORDER BY name")]
+
+    def get(self, group_id: bytes) -> Chat | None:
+        """The chat of a group, if this device has ever been in it."""
+        row = self._store.row(f"{_SELECT} WHERE group_id = ?", group_id)
+        return None if row is None else _chat(row)
+
+    def known(self, group_id: bytes) -> Chat:
+        """The chat of a group. Raises ChatError."""
+        chat = self.get(group_id)
+        if chat is None:
+            raise ChatError("this device is not in such a chat")
+        return chat
+
+    def require_member(self, group_id: bytes) -> Chat:
+        """The chat of a group that this device is a member of. Raises ChatError."""
+        chat = self.known(group_id)
+        if not chat.standing.is_member:
+            raise ChatError(f"this device is no longer a member of {chat.name!a}", code="not-a-member")
+        return chat
+
+    def find(self, name: str) -> Chat:
+        """The chat that a person means by its name, or by the beginning of its id in hexadecimal. Raises ChatError."""
+        chats = self.all()
+        named = [chat for chat in chats if chat.name == name]
+        named = named or [chat for chat in chats if chat.name.casefold() == name.casefold()]
+        named = named or [chat for chat in chats if len(name) >= 8 and chat.group_id.hex().startswith(name.lower())]
+        if len(named) != 1:
+            raise ChatError(f"there is no chat named {name!a}" if not named else f"{name!a} can mean several chats")
+        return named[0]
+
+    def add(self, group_id: bytes, name: str, state: bytes, tree: bytes, epoch: int, cursor: int, now: int) -> str:
+        """Add a group, or take the place of one that this device is no longer in; returns the name it got."""
+        self._store.execute("DELETE FROM credential_since WHERE group_id = ?", group_id)
+        free = self.free_name(group_id, name)
+        self._store.execute(
+            "INSERT OR REPLACE INTO chat (group_id, name, standing, epoch, state, tree, cursor, read_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            group_id,
+            free,
+            Standing.ACTIVE,
+            epoch,
+            state,
+            tree,
+            cursor,
+            now,
+        )
+        return free
+
+    def rename(self, group_id: bytes, name: str, *, own: bool = False) -> str:
+        """Name a chat; a name in use gets a number behind it. Returns the name."""
+        free = self.free_name(group_id, name)
+        self._store.execute("UPDATE chat SET name = ?, own_name = ? WHERE group_id = ?", free, own, group_id)
+        return free
+
+    def set_standing(self, group_id: bytes, standing: Standing) -> None:
+        """Note this device's place; the group's secrets are deleted once it is no member."""
+        self._store.execute("UPDATE chat SET standing = ? WHERE group_id = ?", standing, group_id)
+        if not standing.is_member:
+            self._store.execute("UPDATE chat SET state = x'', tree = x'' WHERE group_id = ?", group_id)
+
+    def advance(self, group_id: bytes, cursor: int) -> None:
+        """Note that the log was dealt with up to this sequence number."""
+        self._store.execute("UPDATE chat SET cursor = max(cursor, ?) WHERE group_id = ?", cursor, group_id)
+
+    def caught_up(self, group_id: bytes, now: int) -> None:
+        """Note that at this second nothing more was to be read."""
+        self._store.execute("UPDATE chat SET read_at = max(read_at, ?) WHERE group_id = ?", now, group_id)
+
+    def free_name(self, group_id: bytes, wanted: str) -> str:
+        """`wanted` made safe, with a number behind it if another chat has that name."""
+        name = safe_name(wanted).text or f"chat {group_id.hex()[:8]}"
+        taken = {row[0] for row in self._store.rows("SELECT name FROM chat WHERE group_id <> ?", group_id)}
+        return next(free for free in _numbered(name) if free not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in count(2):
+        yield f"{name} {number}"
+
+
+def _chat(row: Row) -> Chat:
+    group_id, name, standing, own_name, *rest = row
+    return Chat(group_id, name, Standing(standing), bool(own_name), *rest)

@@ -1,0 +1,171 @@
+"""Carrying intents out: from what is wanted to the octets to post, and from the service's answer to what follows."""
+
+import secrets
+from collections.abc import Sequence
+
+import mls_rs
+import msgspec
+
+from client.chats import Standing
+from client.device import number_of
+from client.errors import ClientError
+from client.events import Event, IntentSettled, Outcome
+from client.groups import Groups, Step
+from client.intents import (
+    AddMembers,
+    CommitProposals,
+    CreateGroup,
+    Intent,
+    Intents,
+    IntentState,
+    Leave,
+    RefreshKeys,
+    RemoveMembers,
+    RotateCredential,
+)
+from delivery_service.wire import CommitBundle
+
+GROUP_ID_SIZE = 16  # octets, random
+
+
+class MootError(Exception):
+    """What an intent wants is the case already, or cannot be any more."""
+
+
+class Committer:
+    """The steps of an intent."""
+
+    def __init__(self, groups: Groups, intents: Intents) -> None:
+        self._groups = groups
+        self._intents = intents
+
+    def create(self, name: str, now: int) -> bytes:
+        """Make a group with this device alone; its GroupInfo waits to be posted. Returns the group id."""
+        group = self._groups.engine.create(secrets.token_bytes(GROUP_ID_SIZE), now)
+        with self._groups.store.transaction():
+            _, token = self._groups.adopt(group, name, 0, now)
+            self._groups.chats.rename(group.group_id, name, own=True)
+            intent = self._intents.get(self._intents.add(group.group_id, CreateGroup()))
+            assert intent is not None, "added just now"
+            self._intents.requested(intent, group.epoch, group.group_info(), None)
+        self._groups.adopted(group, token)
+        return group.group_id
+
+    def leave(self, group_id: bytes) -> int | None:
+        """Want to leave; returns the intent, or None if nobody else is there and the chat is closed at once."""
+        alone = len(self._groups.members(group_id)) == 1
+        with self._groups.store.transaction():
+            self._groups.chats.set_standing(group_id, Standing.LEFT if alone else Standing.LEAVING)
+            if alone:
+                self._intents.forget_group(group_id)
+                return None
+            return self._intents.add(group_id, Leave())
+
+    def others_may_commit(self, group_id: bytes) -> bool:
+        """Whether the next thing to do is to commit proposals, which any member may do."""
+        intents = self._intents.of(group_id)
+        return bool(intents) and intents[0].state is IntentState.WAITING and intents[0].body == CommitProposals()
+
+    def commit_proposals(self, group_id: bytes) -> None:
+        """Want cached proposals committed, because nothing can be sent before."""
+        with self._groups.store.transaction():
+            self._intents.add_once(group_id, CommitProposals())
+
+    def prepare(self, group_id: bytes, now: int) -> tuple[Intent | None, list[Event]]:
+        """The intent whose request is to be posted now, and what was settled on the way to it."""
+        events: list[Event] = []
+        for intent in self._intents.of(group_id):
+            if intent.state is IntentState.ACCEPTED:
+                return None, events  # the log will show what became of it
+            if intent.state is IntentState.REQUESTED:
+                return intent, events
+            try:
+                self._request(intent, now)
+                return self._intents.get(intent.id), events
+            except MootError as reason:
+                events += self._settle(intent, "moot", str(reason))
+            except mls_rs.MlsError as error:
+                cause = f" ({error.__cause__})" if error.__cause__ else ""
+                events += self._settle(intent, "refused", f"{error}{cause}")
+        return None, events
+
+    def accepted(self, intent: Intent) -> list[Event]:
+        """Note that the service has ordered the request; a new group is ready with that."""
+        if isinstance(intent.body, CreateGroup):
+            return self._settle(intent, "done", "")
+        with self._groups.store.transaction():
+            self._intents.accepted(intent)
+        return []
+
+    def lost(self, intent: Intent) -> None:
+        """Note that the request was for a past epoch."""
+        with self._groups.store.transaction():
+            current = self._intents.get(intent.id)
+            if current is not None and current.state is not IntentState.WAITING:
+                self._intents.lost(current)
+
+    def refused(self, intent: Intent, error: ClientError) -> list[Event]:
+        """Note that the service will not accept the request."""
+        if isinstance(intent.body, Leave):
+            with self._groups.step(intent.group_id) as step:
+                step.group.forget_proposals()
+                step.standing = Standing.ACTIVE
+        return self._settle(intent, "refused", str(error))
+
+    def _settle(self, intent: Intent, outcome: Outcome, why: str) -> list[Event]:
+        with self._groups.store.transaction():
+            self._intents.settle(intent.id)
+        return [IntentSettled(intent.group_id, intent.id, outcome, why)]
+
+    def _request(self, intent: Intent, now: int) -> None:
+        with self._groups.step(intent.group_id) as step:
+            epoch = step.group.epoch
+            if isinstance(intent.body, Leave):
+                self._intents.requested(intent, epoch, step.group.leave(), None)
+                return
+            pending = self._commit(step, intent, now)
+            bundle = CommitBundle(pending.commit, list(pending.welcomes), pending.group_info)
+            self._intents.requested(intent, epoch, msgspec.msgpack.encode(bundle), pending.secrets)
+
+    def _commit(self, step: Step, intent: Intent, now: int) -> mls_rs.Pending:
+        group = step.group
+        match intent.body:
+            case AddMembers(key_packages=key_packages):
+                return group.commit(now, add=self._still_absent(step, key_packages, now))
+            case RemoveMembers(numbers=numbers):
+                return group.commit(now, remove=_leaves(group, numbers))
+            case RotateCredential():
+                if group.member(group.own_index).credential.chain == self._groups.account.chain:
+                    raise MootError("the leaf has the current certificate")
+                return group.commit(now, identity=self._groups.engine, path=True)
+            case RefreshKeys():
+                return group.commit(now, path=True)
+            case CommitProposals():
+                if not group.pending_proposals():
+                    raise MootError("the proposals were committed by somebody else")
+                return group.commit(now)
+            case _:
+                raise AssertionError(f"{type(intent.body).__name__} is no commit")
+
+    def _still_absent(self, step: Step, key_packages: Sequence[bytes], now: int) -> list[bytes]:
+        present = {member.signature_key for member in step.group.members()}
+        absent = [
+            key_package
+            for key_package in key_packages
+            if self._groups.engine.check_key_package(key_package, now).signature_key not in present
+        ]
+        if not absent:
+            raise MootError("they are members already")
+        return absent
+
+
+def _leaves(group: mls_rs.Group, numbers: Sequence[str]) -> list[int]:
+    wanted = set(numbers)
+    leaves = [
+        member.index
+        for member in group.members()
+        if number_of(member).e164 in wanted and member.index != group.own_index
+    ]
+    if not leaves:
+        raise MootError("they are no members any more")
+    return leaves

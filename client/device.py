@@ -1,0 +1,37 @@
+"""This device as an MLS client: its engine, and the rule by which it believes credentials (docs/binding.md)."""
+
+import mls_rs
+
+from client.account import Account
+from identity.binding import DeviceVerifier
+from identity.errors import BindingError
+from identity.number import TelephoneNumber
+
+CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256
+
+
+def make_engine(account: Account, verifier: DeviceVerifier) -> mls_rs.Engine:
+    """The engine for the account's key and chain; every leaf of every group is asked about at `verifier`."""
+
+    def validate(credential: mls_rs.Credential, signature_key: bytes, now: int) -> mls_rs.Approval:
+        _require_x509(credential)
+        device = verifier.verify(credential.chain, signature_key, now)
+        return mls_rs.Approval(device.identity, device.chain.not_before, device.chain.not_after)
+
+    def succeed(old: mls_rs.Credential, old_key: bytes, new: mls_rs.Credential, new_key: bytes) -> None:
+        _require_x509(old)
+        _require_x509(new)
+        verifier.check_successor(old.chain, new.chain)
+
+    credential = mls_rs.Credential.x509(account.chain)
+    return mls_rs.Engine(CIPHER_SUITE, credential, account.scalar(), validate, succeed)
+
+
+def number_of(member: mls_rs.Member) -> TelephoneNumber:
+    """The number of a member that `validate` approved: the first part of its identity."""
+    return TelephoneNumber.from_digits(member.identity.split(b"/")[0].decode("ascii").removeprefix("+"))
+
+
+def _require_x509(credential: mls_rs.Credential) -> None:
+    if credential.kind != "x509":
+        raise BindingError("credential-type", "only X.509 credentials are allowed in this profile", check=4)

@@ -1,0 +1,88 @@
+"""Enrolling: from a number and a code to an account on this device."""
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from client.account import Account, load_account, save_account
+from client.delivery import DeliveryClient
+from client.enrolment import EnrolmentClient
+from client.errors import AccountExistsError, NotEnrolledError
+from client.home import AccountLock, Home, write_private
+from client.keys import Argon2id, create_key, open_key
+from client.store import Store
+from identity.authority.wire import ChallengeOpened
+from identity.certificates import TrustAnchors
+from identity.number import TelephoneNumber
+
+AskCode = Callable[[ChallengeOpened], Awaitable[str]]
+
+
+async def enrol(
+    home: Path,
+    passphrase: str | None,
+    number: TelephoneNumber,
+    *,
+    authority: str,
+    delivery: str,
+    ask_code: AskCode,
+    anchors: TrustAnchors | None = None,
+    cost: Argon2id | None = None,
+    clock: Callable[[], float] = time.time,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Account:
+    """Prove the number to the authority and store the account; the first session uploads key packages.
+
+    Without `anchors` the authority's own are trusted from now on. Raises AccountExistsError, EnrolmentError and what
+    the services answer; a second attempt may follow any of them.
+    """
+    place = Home(home)
+    place.create()
+    with AccountLock(place):
+        store = Store.open(place.database, _store_key(place, passphrase, cost))
+        try:
+            _require_empty(store)
+            account = await _certified(number, authority, delivery, ask_code, anchors, clock, transport)
+            save_account(store, account)
+        finally:
+            store.close()
+        write_private(place.anchors, account.anchors)
+    return account
+
+
+async def _certified(
+    number: TelephoneNumber,
+    authority: str,
+    delivery: str,
+    ask_code: AskCode,
+    anchors: TrustAnchors | None,
+    clock: Callable[[], float],
+    transport: httpx.AsyncBaseTransport | None,
+) -> Account:
+    key = ec.generate_private_key(ec.SECP256R1())
+    async with EnrolmentClient(authority, clock=clock, transport=transport) as issuing:
+        trusted = anchors or await issuing.anchors()
+        challenge = await issuing.challenge(number)
+        enrolled = await issuing.certify(challenge.challenge, await ask_code(challenge), key, number, trusted)
+    async with DeliveryClient(delivery, key, enrolled.chain, clock=clock, transport=transport) as carrying:
+        status = await carrying.status()
+    pem = b"".join(root.public_bytes(Encoding.PEM) for root in trusted.roots)
+    return Account(number, key, enrolled.chain, issuing.base_url, delivery, status.host, pem)
+
+
+def _store_key(home: Home, passphrase: str | None, cost: Argon2id | None) -> bytes:
+    if home.key_file.exists():  # an earlier attempt ended before there was an account
+        return open_key(home, passphrase)
+    return create_key(home, passphrase, cost)
+
+
+def _require_empty(store: Store) -> None:
+    try:
+        account = load_account(store)
+    except NotEnrolledError:
+        return
+    raise AccountExistsError(f"this folder holds the account of {account.number} already")

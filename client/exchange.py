@@ -1,0 +1,198 @@
+"""The exchange with the delivery service: read logs and the inbox, post requests and messages, one group at a time.
+
+What is posted was stored before, and is posted again with the same idempotency key until the service has answered.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable
+
+import mls_rs
+import msgspec
+
+from client.account import inbox_cursor
+from client.delivery import DeliveryClient
+from client.errors import (
+    ClientError,
+    CredentialRefusedError,
+    GoneError,
+    RateLimitedError,
+    ServiceError,
+    SessionExpiredError,
+    StaleEpochError,
+    UnexpectedAnswerError,
+)
+from client.events import Event
+from client.intents import CreateGroup, Intent, Leave
+from client.outbox import Outgoing
+from client.steps import Steps
+from client.worker import Worker
+from delivery_service.wire import CommitBundle, GroupHeads
+from identity.base64url import decode_base64url
+
+FRUITLESS_LIMIT = 3  # refusals for a stale epoch in a row although the log showed no newer epoch
+_ABOUT_THE_SESSION = (RateLimitedError, SessionExpiredError, CredentialRefusedError)  # not about what was posted
+
+
+class Exchange:
+    """Brings groups and the service into agreement; `tell` receives every event once the store has it.
+
+    `jitter`: seconds within which this device waits before it commits what others proposed, so that not all do at once.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        delivery: DeliveryClient,
+        worker: Worker,
+        *,
+        clock: Callable[[], float],
+        jitter: float,
+        tell: Callable[[Iterable[Event]], None],
+    ) -> None:
+        self._steps = steps
+        self._delivery = delivery
+        self._run = worker.run
+        self._clock = clock
+        self._jitter = jitter
+        self._tell = tell
+        self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def sync(self, heads: GroupHeads) -> None:
+        """Read what the heads say is new, then post what waits. A group's trouble does not keep the others from it."""
+        groups = await self.read_inbox(heads.inbox)
+        cursors = {chat.group_id: chat.cursor for chat in await self._run(self._steps.chats.all)}
+        named = {_group_id(name): head for name, head in heads.groups.items()}
+        groups += [group for group, head in named.items() if cursors.get(group, head) < head]
+        troubles = [trouble for group in groups if (trouble := await self._attempt(self.read(group)))]
+        pending = await self._run(lambda: {*self._steps.intents.groups(), *self._steps.outbox.groups()})
+        troubles += [trouble for group in pending if (trouble := await self._attempt(self.drive(group)))]
+        if troubles:
+            raise troubles[0]
+
+    async def read_inbox(self, head: int) -> list[bytes]:
+        """Join the chats that Welcomes invite to, up to the inbox's head; returns their group ids."""
+        groups: list[bytes] = []
+        cursor = await self._run(inbox_cursor, self._steps.store)
+        while cursor < head:
+            batch = await self._delivery.inbox(cursor)
+            if not batch.items:
+                break
+            for item in batch.items:
+                self._tell(await self._run(self._steps.joiner.join, item, self._now()))
+                groups.append(item.group_id)
+            cursor = batch.items[-1].position
+        if cursor:  # also after a crash between storing and acknowledging
+            await self._delivery.ack_inbox(cursor)
+        return groups
+
+    async def read(self, group_id: bytes) -> None:
+        """Deal with every entry of a group's log that was not dealt with."""
+        async with self._locks[group_id]:
+            await self._read(group_id)
+
+    async def drive(self, group_id: bytes) -> None:
+        """Carry out a group's intents, send its messages, and read what the service made of them.
+
+        Raises UnreachableError and other errors that a later attempt may cure; refusals become events.
+        """
+        async with self._locks[group_id]:
+            if await self._run(self._steps.committer.others_may_commit, group_id):
+                await asyncio.sleep(random.uniform(0, self._jitter))  # noqa: S311 - spreads load, hides nothing
+                await self._read(group_id)
+            fruitless = 0
+            while (posted := await self._post_next(group_id)) is not None:
+                if posted and not await self._read(group_id):
+                    fruitless += 1
+                    if fruitless == FRUITLESS_LIMIT:
+                        raise UnexpectedAnswerError("the service refuses entries as outdated but shows no newer ones")
+            await self._read(group_id)
+
+    async def _post_next(self, group_id: bytes) -> bool | None:
+        """Post one request or message: whether the log must be read before the next; None if nothing waits."""
+        intent, events = await self._run(self._steps.committer.prepare, group_id, self._now())
+        self._tell(events)
+        if intent is not None:
+            return await self._post_request(intent)
+        try:
+            outgoing = await self._run(self._steps.sender.prepare, group_id, self._now())
+        except mls_rs.CommitRequiredError:
+            await self._run(self._steps.committer.commit_proposals, group_id)
+            return True
+        return None if outgoing is None else await self._post_message(outgoing)
+
+    async def _post_request(self, intent: Intent) -> bool:
+        try:
+            await self._request(intent)
+        except StaleEpochError:
+            await self._run(self._steps.committer.lost, intent)
+        except _ABOUT_THE_SESSION:
+            raise
+        except ServiceError as error:
+            self._tell(await self._run(self._steps.committer.refused, intent, error))
+        else:
+            self._tell(await self._run(self._steps.committer.accepted, intent))
+        return not isinstance(intent.body, CreateGroup)
+
+    async def _request(self, intent: Intent) -> None:
+        request, group_id = intent.request, intent.group_id
+        assert request is not None, "the committer hands out intents with a request"
+        match intent.body:
+            case CreateGroup():
+                await self._delivery.create_group(group_id, request.octets, request.idempotency_key)
+            case Leave():
+                await self._delivery.append(group_id, request.octets, request.idempotency_key)
+            case _:
+                bundle = msgspec.msgpack.decode(request.octets, type=CommitBundle)
+                await self._delivery.commit(group_id, bundle, request.idempotency_key)
+
+    async def _post_message(self, outgoing: Outgoing) -> bool:
+        assert outgoing.ciphertext is not None, "the sender hands out encrypted messages"
+        assert outgoing.idempotency_key is not None, "and their keys"
+        try:
+            appended = await self._delivery.append(outgoing.group_id, outgoing.ciphertext, outgoing.idempotency_key)
+        except StaleEpochError:
+            await self._run(self._steps.sender.stale, outgoing)
+            return True
+        except _ABOUT_THE_SESSION:
+            raise
+        except ServiceError as error:
+            self._tell(await self._run(self._steps.sender.refused, outgoing, str(error)))
+        else:
+            self._tell(await self._run(self._steps.sender.accepted, outgoing, appended.seq))
+        return False
+
+    async def _read(self, group_id: bytes) -> bool:
+        """Read to the log's end; whether the group is in another epoch, or left, since."""
+        first = chat = await self._run(self._steps.chats.get, group_id)
+        while chat is not None and chat.standing.is_member:
+            started = self._now()
+            try:
+                batch = await self._delivery.entries(group_id, chat.cursor)
+            except GoneError as error:
+                self._tell(await self._run(self._steps.receiver.lose, group_id, str(error), started))
+                return True
+            end = None if batch.more else started
+            self._tell(await self._run(self._steps.receiver.receive, group_id, batch.entries, self._now(), end))
+            chat = await self._run(self._steps.chats.get, group_id)
+            if not batch.more:
+                break
+        return first is None or chat is None or (first.epoch, first.standing) != (chat.epoch, chat.standing)
+
+    async def _attempt(self, work: Coroutine[None, None, None]) -> ClientError | None:
+        try:
+            await work
+        except ClientError as error:
+            return error
+        return None
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def _group_id(name: str) -> bytes:
+    try:
+        return decode_base64url(name.encode())
+    except ValueError as error:
+        raise UnexpectedAnswerError("the service names a group in a way that cannot be read") from error

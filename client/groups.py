@@ -1,0 +1,171 @@
+"""The MLS side: each step is one function in one store transaction, and leaves memory and store in agreement.
+
+mls-rs changes a group in memory before it has checked everything, so after any exception the group in memory is
+dropped; the next step loads it from its last stored state.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import mls_rs
+
+from client.account import Account
+from client.chats import Chats, Standing
+from client.device import make_engine, number_of
+from client.store import Store
+from identity.binding import DeviceVerifier, MessageContext, group_uri
+from identity.number import TelephoneNumber
+
+
+@dataclass(slots=True)
+class Step:
+    """A group inside a transaction. `standing` is what it is afterwards: a group that was left is not saved again."""
+
+    group: mls_rs.Group
+    standing: Standing
+
+
+class Groups:
+    """The groups of this device: loaded when needed, saved by each step."""
+
+    def __init__(self, store: Store, account: Account, verifier: DeviceVerifier) -> None:
+        self.store = store
+        self.chats = Chats(store)
+        self.account = account
+        self.verifier = verifier
+        self.engine = make_engine(account, verifier)
+        self._open: dict[bytes, mls_rs.Group] = {}
+        self._numbers: dict[bytes, tuple[int, frozenset[TelephoneNumber]]] = {}
+
+    def use_account(self, account: Account) -> None:
+        """Go on with a renewed chain for the same key."""
+        self.engine = self.engine_for(account.chain)
+        self.account = account
+
+    def engine_for(self, chain: tuple[bytes, ...]) -> mls_rs.Engine:
+        """The engine with this chain of the same key, which may be an earlier one."""
+        if chain == self.account.chain:
+            return self.engine
+        return self.engine.rotate(mls_rs.Credential.x509(chain), self.account.scalar())
+
+    @contextmanager
+    def step(self, group_id: bytes) -> Iterator[Step]:
+        """One MLS step: everything inside, and the group's new state, is stored together or not at all.
+
+        Raises ChatError if this device is not a member.
+        """
+        try:
+            with self.store.transaction():
+                step = self._load(group_id)
+                yield step
+                token = self._save(step)
+        except BaseException:
+            self._drop(group_id)
+            raise
+        if token is None:
+            self._drop(group_id)
+        else:
+            step.group.ack(token)
+            self._open[group_id] = step.group
+
+    def adopt(self, group: mls_rs.Group, name: str, cursor: int, now: int) -> tuple[str, int]:
+        """Store a group that was created or joined, inside the caller's transaction; returns its name and the token.
+
+        The caller acknowledges with `adopted` once the transaction is done.
+        """
+        delta = group.delta()
+        name = self.chats.add(group.group_id, name, delta.state, delta.tree or group.tree(), delta.epoch, cursor, now)
+        for reference in delta.used_key_packages:
+            self.store.execute("DELETE FROM key_package WHERE reference = ?", reference)
+        return name, delta.token
+
+    def adopted(self, group: mls_rs.Group, token: int) -> None:
+        """Keep a group in memory after its first transaction."""
+        group.ack(token)
+        self._open[group.group_id] = group
+        self._numbers.pop(group.group_id, None)
+
+    def members(self, group_id: bytes) -> list[mls_rs.Member]:
+        """The members now. Raises ChatError if this device is not one."""
+        return self._load(group_id).group.members()
+
+    def authenticator(self, group_id: bytes) -> bytes:
+        """The epoch authenticator (RFC 9420 §8.7): equal among all who share the group's state."""
+        return self._load(group_id).group.epoch_authenticator()
+
+    def numbers(self, group: mls_rs.Group) -> frozenset[TelephoneNumber]:
+        """The distinct numbers in the group's epoch."""
+        known = self._numbers.get(group.group_id)
+        if known is None or known[0] != group.epoch:
+            known = group.epoch, frozenset(number_of(member) for member in group.members())
+            self._numbers[group.group_id] = known
+        return known[1]
+
+    def peer(self, group: mls_rs.Group) -> TelephoneNumber | None:
+        """The other number, if the group has exactly two."""
+        others = self.numbers(group) - {self.account.number}
+        return next(iter(others)) if len(others) == 1 else None
+
+    def context(self, group: mls_rs.Group, sender: mls_rs.Member, epoch: int, now: int) -> MessageContext:
+        """What this device knows about a message of this sender in this epoch, before it looks at the message."""
+        group_id = group.group_id
+        since = self.store.row(
+            "SELECT since FROM credential_since WHERE group_id = ? AND fingerprint = ?",
+            group_id,
+            fingerprint(sender),
+        )
+        return MessageContext(
+            group_uri=group_uri(self.account.host, group_id),
+            group_id=group_id,
+            epoch=epoch,
+            sender_leaf=sender.index,
+            sender_chain=sender.credential.chain,
+            sender_key=sender.signature_key,
+            own_number=self.account.number,
+            member_numbers=self.numbers(group),
+            arrived=now,
+            sender_since=None if since is None else since[0],
+        )
+
+    def note_credential(self, group_id: bytes, member: mls_rs.Member, since: int) -> None:
+        """Note a credential that entered the group after this device; `since`: when the group was known without it."""
+        self.store.execute(
+            "INSERT OR REPLACE INTO credential_since VALUES (?, ?, ?)", group_id, fingerprint(member), since
+        )
+
+    def _load(self, group_id: bytes) -> Step:
+        chat = self.chats.require_member(group_id)
+        group = self._open.get(group_id)
+        if group is None:
+            row = self.store.row("SELECT state, tree FROM chat WHERE group_id = ?", group_id)
+            assert row is not None, "the chat was found just now"
+            group = self._open[group_id] = self.engine.load(*row)
+        return Step(group, chat.standing)
+
+    def _save(self, step: Step) -> int | None:
+        group_id = step.group.group_id
+        if not step.standing.is_member:
+            self.chats.set_standing(group_id, step.standing)
+            return None
+        delta = step.group.delta()
+        # Past epochs' secrets (delta.epoch_inserts) are not kept: the log hands every entry over in its own epoch.
+        self.store.execute(
+            "UPDATE chat SET standing = ?, epoch = ?, state = ?, tree = coalesce(?, tree) WHERE group_id = ?",
+            step.standing,
+            delta.epoch,
+            delta.state,
+            delta.tree,
+            group_id,
+        )
+        return delta.token
+
+    def _drop(self, group_id: bytes) -> None:
+        self._open.pop(group_id, None)
+        self._numbers.pop(group_id, None)
+
+
+def fingerprint(member: mls_rs.Member) -> bytes:
+    """The SHA-256 of a member's own certificate."""
+    return hashlib.sha256(member.credential.chain[0]).digest()

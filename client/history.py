@@ -1,0 +1,237 @@
+"""What was said and what happened, in the store: messages with their proof and verdict, gaps and notices."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from client.errors import ChatError
+from client.store import Row, Store
+from identity.binding import MessageContext, Verification
+from identity.number import TelephoneNumber
+
+_COLUMNS = (
+    "m.id, m.message_id, m.group_id, coalesce(c.name, ''), m.seq, m.kind, m.sender, m.text, m.framed, m.passport, "
+    "m.verification, m.context, m.arrived, m.at_ms, o.state, o.reason"
+)
+_TABLES = "message m LEFT JOIN chat c ON c.group_id = m.group_id LEFT JOIN outbox o ON o.message = m.id"
+_SELECT = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608 - constants
+
+
+class Kind(StrEnum):
+    """What a row of the history is."""
+
+    RECEIVED = "received"
+    SENT = "sent"
+    GAP = "gap"  # an entry that this device could not read, with the reason
+    TITLED = "titled"  # a message that names the chat
+    NOTICE = "notice"  # who came, who left
+
+
+class StoredContext(msgspec.Struct, frozen=True):
+    """A MessageContext whose chain and roster are in `shared` under these digests."""
+
+    group_uri: str
+    epoch: int
+    sender_leaf: int
+    sender_key: bytes
+    chain: bytes
+    roster: bytes
+    own_number: str
+    sender_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of the history. `id` is its local order, `message_id` its name (hexadecimal for messages)."""
+
+    id: int
+    message_id: str
+    group_id: bytes
+    chat: str
+    seq: int | None
+    kind: Kind
+    sender: TelephoneNumber | None
+    text: str
+    framed: bytes
+    passport: bytes | None
+    verification: Verification | None
+    stored_context: bytes | None
+    arrived: int
+    at_ms: int | None
+    state: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be added; `context` and `verification` only for received ones."""
+
+    message_id: str
+    group_id: bytes
+    sender: TelephoneNumber
+    text: str
+    framed: bytes
+    arrived: int
+    seq: int | None = None
+    at_ms: int | None = None
+    passport: bytes | None = None
+    context: MessageContext | None = None
+    verification: Verification | None = None
+
+
+class History:
+    """The rows of `message`, and the content-addressed rows of `shared` that they refer to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, kind: Kind, new: NewMessage, *, own: bool = False) -> int:
+        """Add a message; returns its row id. One's own count as shown from the start."""
+        return self._store.insert(
+            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, framed, passport, verification, "
+            "context, arrived, at_ms, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            new.message_id,
+            new.group_id,
+            new.seq,
+            kind,
+            new.sender.e164,
+            new.text,
+            new.framed,
+            new.passport,
+            None if new.verification is None else new.verification.to_json(),
+            None if new.context is None else self._store_context(new.context),
+            new.arrived,
+            new.at_ms,
+            own,
+        )
+
+    def note(self, kind: Kind, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> int:
+        """Add a gap or a notice; `text` is this program's own words."""
+        return self._store.insert(
+            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, framed, arrived, at_ms) "
+            "VALUES ('', ?, ?, ?, '', ?, x'', ?, ?)",
+            group_id,
+            seq,
+            kind,
+            text,
+            now,
+            at_ms,
+        )
+
+    def attested(self, message: int, passport: bytes, context: MessageContext) -> None:
+        """Keep the proof that an own message was last encrypted with."""
+        self._store.execute(
+            "UPDATE message SET passport = ?, context = ? WHERE id = ?", passport, self._store_context(context), message
+        )
+
+    def ordered(self, message: int, seq: int, at_ms: int) -> None:
+        """Note an own message's place in the log."""
+        self._store.execute("UPDATE message SET seq = ?, at_ms = ? WHERE id = ?", seq, at_ms, message)
+
+    def get(self, message: int) -> Message:
+        """One row by its row id. Raises ChatError."""
+        found = self._select("WHERE m.id = ?", message)
+        if not found:
+            raise ChatError("there is no such message", code="unknown-message")
+        return found[0]
+
+    def find(self, message_id: str) -> Message:
+        """One message by its id or an unambiguous beginning of it. Raises ChatError."""
+        if not message_id or not message_id.isascii() or not message_id.isalnum():
+            raise ChatError("a message id is hexadecimal", code="unknown-message")
+        found = self._select("WHERE m.message_id >= ? AND m.message_id < ? LIMIT 2", message_id, message_id + "g")
+        if len(found) != 1:
+            problem = "more than one message's id begins" if found else "no message's id begins"
+            raise ChatError(f"{problem} with {message_id}", code="unknown-message")
+        return found[0]
+
+    def chat(self, group_id: bytes, limit: int = 1000, before: int | None = None) -> list[Message]:
+        """The last rows of a chat, oldest first; `before` is a row id to page back from."""
+        bound = 2**63 - 1 if before is None else before
+        return self._select("WHERE m.group_id = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?", group_id, bound, limit)[
+            ::-1
+        ]
+
+    def unseen(self, limit: int = 1000) -> list[Message]:
+        """Rows that were never shown, oldest first."""
+        return self._select("WHERE m.shown = 0 ORDER BY m.id LIMIT ?", limit)
+
+    def mark_shown(self, last: int) -> None:
+        """Note that every row up to this row id was shown."""
+        self._store.execute("UPDATE message SET shown = 1 WHERE shown = 0 AND id <= ?", last)
+
+    def seen_passport(self, group_id: bytes, replay_key: bytes) -> bool:
+        """Whether a PASSporT was accepted in this group before."""
+        query = "SELECT 1 FROM seen_passport WHERE group_id = ? AND replay_key = ?"
+        return self._store.row(query, group_id, replay_key) is not None
+
+    def remember_passport(self, group_id: bytes, replay_key: bytes, now: int) -> None:
+        """Note that a PASSporT was accepted."""
+        self._store.execute("INSERT OR IGNORE INTO seen_passport VALUES (?, ?, ?)", group_id, replay_key, now)
+
+    def context(self, message: Message) -> MessageContext:
+        """What this device knew when it checked the message. Raises ChatError where there is nothing to check."""
+        if message.stored_context is None:
+            raise ChatError("this row is no message with a proof", code="no-proof")
+        stored = msgspec.msgpack.decode(message.stored_context, type=StoredContext)
+        return MessageContext(
+            group_uri=stored.group_uri,
+            group_id=message.group_id,
+            epoch=stored.epoch,
+            sender_leaf=stored.sender_leaf,
+            sender_chain=msgspec.msgpack.decode(self._shared(stored.chain), type=tuple[bytes, ...]),
+            sender_key=stored.sender_key,
+            own_number=TelephoneNumber.from_digits(stored.own_number[1:]),
+            member_numbers=frozenset(
+                TelephoneNumber.from_digits(digits)
+                for digits in msgspec.msgpack.decode(self._shared(stored.roster), type=list[str])
+            ),
+            arrived=message.arrived,
+            sender_since=stored.sender_since,
+        )
+
+    def _store_context(self, context: MessageContext) -> bytes:
+        stored = StoredContext(
+            context.group_uri,
+            context.epoch,
+            context.sender_leaf,
+            context.sender_key,
+            self._share(msgspec.msgpack.encode(context.sender_chain)),
+            self._share(msgspec.msgpack.encode(sorted(number.digits for number in context.member_numbers))),
+            context.own_number.e164,
+            context.sender_since,
+        )
+        return msgspec.msgpack.encode(stored)
+
+    def _share(self, data: bytes) -> bytes:
+        digest = hashlib.sha256(data).digest()
+        self._store.execute("INSERT OR IGNORE INTO shared VALUES (?, ?)", digest, data)
+        return digest
+
+    def _shared(self, digest: bytes) -> bytes:
+        row = self._store.row("SELECT data FROM shared WHERE digest = ?", digest)
+        assert row is not None, "rows of `shared` are never deleted"
+        return bytes(row[0])
+
+    def _select(self, condition: str, *values: object) -> list[Message]:
+        return [_message(row) for row in self._store.rows(f"{_SELECT} {condition}", *values)]
+
+
+def _message(row: Row) -> Message:
+    id_, message_id, group_id, chat, seq, kind, sender, text, framed, passport, verification, *rest = row
+    return Message(
+        id_,
+        message_id,
+        group_id,
+        chat,
+        seq,
+        Kind(kind),
+        TelephoneNumber.from_digits(sender[1:]) if sender else None,
+        text,
+        framed,
+        passport,
+        None if verification is None else Verification.from_json(verification),
+        *rest,
+    )

@@ -1,0 +1,37 @@
+"""Inviting: claim key packages of a number, and believe none of them unchecked."""
+
+import mls_rs
+
+from client.delivery import DeliveryClient
+from client.device import number_of
+from client.errors import GroupRefusedError
+from client.groups import Groups
+from client.worker import Worker
+from identity.number import TelephoneNumber
+
+
+async def claim(
+    delivery: DeliveryClient, groups: Groups, worker: Worker, number: TelephoneNumber, now: int
+) -> list[bytes]:
+    """One key package of each device of a number, each valid and for that number.
+
+    Raises NotFoundError if the number has not enrolled, GroupRefusedError if the service hands out something else.
+    """
+    key_packages = await delivery.claim_key_packages(number)
+    if not key_packages:
+        raise GroupRefusedError(f"the service has no device of {number}", code="no-device")
+    for key_package in key_packages:
+        await worker.run(_check, groups, key_package, number, now)
+    return key_packages
+
+
+def _check(groups: Groups, key_package: bytes, number: TelephoneNumber, now: int) -> None:
+    try:
+        owner = number_of(groups.engine.check_key_package(key_package, now))
+    except mls_rs.MlsError as error:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        raise GroupRefusedError(
+            f"a key package of {number} is not valid: {error}{cause}", code="key-package"
+        ) from error
+    if owner != number:
+        raise GroupRefusedError(f"the service handed out a key package of {owner} for {number}", code="key-package")

@@ -1,0 +1,83 @@
+"""Key packages, and the chats that others add this device to by means of them."""
+
+import mls_rs
+import msgspec
+
+from client.account import advance_inbox
+from client.device import number_of
+from client.errors import GroupRefusedError
+from client.events import ChatJoined, Event, WelcomeRefused
+from client.groups import Groups
+from client.history import History, Kind
+from client.intents import Intents, RotateCredential
+from delivery_service.wire import KeyPackageUpload, WelcomeItem
+
+KEY_PACKAGES_READY = 20  # one-time key packages that an upload brings the service up to
+
+
+class Joiner:
+    """The steps between publishing a key package and being in a chat."""
+
+    def __init__(self, groups: Groups, history: History, intents: Intents) -> None:
+        self._groups = groups
+        self._history = history
+        self._intents = intents
+
+    def key_packages(self, count: int, not_after: int, now: int) -> KeyPackageUpload:
+        """Make one-time key packages and a last-resort one; their secrets are stored before anybody can use them."""
+        lifetime = not_after - now  # a key package does not outlive the certificate in it
+        made = [self._groups.engine.key_package(now, lifetime=lifetime) for _ in range(count)]
+        last = self._groups.engine.key_package(now, lifetime=lifetime, last_resort=True)
+        chain = msgspec.msgpack.encode(self._groups.account.chain)
+        with self._groups.store.transaction():
+            self._groups.store.execute("DELETE FROM key_package WHERE not_after < ?", now)
+            for each in (*made, last):
+                self._groups.store.execute(
+                    "INSERT INTO key_package (reference, secret, chain, not_after, last_resort) VALUES (?, ?, ?, ?, ?)",
+                    each.reference,
+                    each.secret,
+                    chain,
+                    each.not_after,
+                    each is last,
+                )
+        return KeyPackageUpload([each.message for each in made], last.message)
+
+    def join(self, item: WelcomeItem, now: int) -> list[Event]:
+        """Accept a Welcome, or note why it was refused; the inbox moves past it in the same transaction."""
+        try:
+            return self._join(item, now)
+        except (mls_rs.MlsError, GroupRefusedError) as error:
+            cause = "" if error.__cause__ is None else str(error.__cause__)
+            words = f"An invitation could not be accepted: {error}" + (f" ({cause})" if cause else "")
+            with self._groups.store.transaction():
+                self._history.note(Kind.GAP, item.group_id, None, words, now, item.at_ms)
+                advance_inbox(self._groups.store, item.position)
+            return [WelcomeRefused(item.group_id, error.code, str(error), cause)]
+
+    def _join(self, item: WelcomeItem, now: int) -> list[Event]:
+        engine, secrets = self._addressed(item.welcome)
+        preview = engine.preview(item.welcome, secrets, now)
+        if preview.group_id != item.group_id:
+            raise GroupRefusedError("it is for another group than the service says", code="wrong-group")
+        chat = self._groups.chats.get(item.group_id)
+        if chat is not None and chat.standing.is_member:
+            raise GroupRefusedError(f"this device is in that chat already, as {chat.name!a}", code="already-member")
+        group = engine.join(item.welcome, secrets, now)
+        inviter = number_of(group.member(preview.signer_index))
+        with self._groups.store.transaction():
+            name, token = self._groups.adopt(group, str(inviter), item.seq, now)
+            advance_inbox(self._groups.store, item.position)
+            self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
+            if engine is not self._groups.engine:
+                self._intents.add(item.group_id, RotateCredential())
+        self._groups.adopted(group, token)
+        return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
+
+    def _addressed(self, welcome: bytes) -> tuple[mls_rs.Engine, list[bytes]]:
+        """The secrets of the key package that a Welcome is for, and the engine with its credential."""
+        for reference in mls_rs.inspect(welcome).key_package_references:
+            row = self._groups.store.row("SELECT secret, chain FROM key_package WHERE reference = ?", reference)
+            if row is not None:
+                chain = msgspec.msgpack.decode(row[1], type=tuple[bytes, ...])
+                return self._groups.engine_for(chain), [row[0]]
+        raise GroupRefusedError("it is for a key package that this device does not have", code="unknown-key-package")

@@ -1,0 +1,234 @@
+"""Reading a group's log: what each entry does to the group, the history and the outbox, in one transaction."""
+
+from collections.abc import Sequence
+
+import mls_rs
+import msgspec
+
+from client.chats import Standing
+from client.content import decode
+from client.device import number_of
+from client.errors import ContentError, GroupRefusedError
+from client.events import (
+    ChatNamed,
+    Event,
+    Gap,
+    IntentSettled,
+    MembersChanged,
+    MessageDelivered,
+    MessageReceived,
+    ProposalReceived,
+)
+from client.framing import unwrap
+from client.groups import Groups, Step
+from client.history import History, Kind, NewMessage
+from client.intents import CommitProposals, Intents
+from client.outbox import Outbox
+from client.reading import Reading, Titled, read
+from client.sending import Sender
+from client.wording import describe, notice
+from delivery_service.wire import CommitBundle, Entry
+from identity.binding import ReceivedMessage, Verdict, verify_message
+
+# Verdicts with which a member may name the chat for this device.
+_PROVED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE, Verdict.CARRIER})
+READ_AT_STEP = 60  # seconds: how exactly it is kept when a log was last read to its end
+_REFUSED_PROPOSALS = frozenset({"reinit", "external_init"})
+
+
+class Receiver:
+    """Deals with entries of logs, in order; every entry leaves a trace, and the cursor moves with it."""
+
+    def __init__(self, groups: Groups, history: History, outbox: Outbox, intents: Intents, sender: Sender) -> None:
+        self._groups = groups
+        self._chats = groups.chats
+        self._history = history
+        self._outbox = outbox
+        self._intents = intents
+        self._sender = sender
+
+    def receive(self, group_id: bytes, entries: Sequence[Entry], now: int, end: int | None = None) -> list[Event]:
+        """Deal with a batch in one transaction; if one entry is refused, with each entry in a transaction of its own.
+
+        `end`: when the batch was asked for, if it reaches to the log's end.
+        """
+        try:
+            events = self._together(group_id, entries, now) if entries else []
+        except (mls_rs.MlsError, GroupRefusedError):
+            events = [event for entry in entries for event in self._alone(group_id, entry, now)]
+        if end is not None and end - self._chats.known(group_id).read_at >= READ_AT_STEP:
+            self._chats.caught_up(group_id, end)
+        return events
+
+    def lose(self, group_id: bytes, reason: str, now: int) -> list[Event]:
+        """Note that the group cannot be followed any more."""
+        chat = self._chats.known(group_id)
+        words = f"This chat cannot be followed any more: {reason}"
+        with self._groups.step(group_id) as step:
+            self._history.note(Kind.GAP, group_id, None, words, now)
+            step.standing = Standing.LOST
+            ended = self._sender.refuse_all(group_id, words)
+        return [Gap(group_id, chat.name, chat.cursor, "gone", reason, ""), *ended]
+
+    def _alone(self, group_id: bytes, entry: Entry, now: int) -> list[Event]:
+        try:
+            return self._together(group_id, [entry], now)
+        except (mls_rs.MlsError, GroupRefusedError) as error:
+            cause = "" if error.__cause__ is None else str(error.__cause__)
+            with self._groups.store.transaction():
+                return self._gap(group_id, entry, error.code, str(error), cause, now)
+
+    def _together(self, group_id: bytes, entries: Sequence[Entry], now: int) -> list[Event]:
+        chat = self._chats.known(group_id)
+        if not chat.standing.is_member:
+            return []
+        events: list[Event] = []
+        cursor = chat.cursor
+        with self._groups.step(group_id) as step:
+            for entry in entries:
+                if entry.seq <= cursor or not step.standing.is_member:
+                    continue
+                if entry.seq > cursor + 1:
+                    events += self._missing(group_id, cursor, entry, now)
+                # Certificates live for days and a device may be offline for longer: each entry is judged at the time
+                # that the service gives it, but never before this device last knew the log's end, nor in the future.
+                at = min(max(entry.at_ms // 1000, chat.read_at), now)
+                events += self._entry(step, entry, at, now)
+                cursor = entry.seq
+            self._chats.advance(group_id, cursor)
+        return events
+
+    def _missing(self, group_id: bytes, cursor: int, entry: Entry, now: int) -> list[Event]:
+        count = entry.seq - cursor - 1
+        absent = msgspec.structs.replace(entry, seq=entry.seq - 1)
+        return self._gap(group_id, absent, "withheld", f"the service left out {count} entries", "", now)
+
+    def _gap(self, group_id: bytes, entry: Entry, code: str, reason: str, cause: str, now: int) -> list[Event]:
+        words = f"An entry of this chat could not be read: {reason}" + (f" ({cause})" if cause else "")
+        self._history.note(Kind.GAP, group_id, entry.seq, words, now, entry.at_ms)
+        self._chats.advance(group_id, entry.seq)
+        return [Gap(group_id, self._chats.known(group_id).name, entry.seq, code, reason, cause)]
+
+    def _entry(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
+        group_id = step.group.group_id
+        own = self._outbox.own_entry(group_id, entry.idempotency_key, entry.body)
+        if own is not None:
+            self._outbox.read_back(own.message, entry.seq)
+            self._history.ordered(own.message, entry.seq, entry.at_ms)
+            return [MessageDelivered(group_id, own.message, entry.seq)]
+        intent = self._intents.own_entry(group_id, entry.idempotency_key)
+        if intent is not None and intent.request is not None:
+            if intent.request.secrets is None:
+                if intent.request.octets == entry.body:
+                    return []  # the own proposal to leave: the commit that carries it out will follow
+            elif msgspec.msgpack.decode(intent.request.octets, type=CommitBundle).commit == entry.body:
+                commit = step.group.apply(intent.request.secrets)
+                self._intents.settle(intent.id)
+                done = IntentSettled(group_id, intent.id, "done", "")
+                return [*self._committed(step, commit, entry, now, own=True), done]
+        return self._foreign(step, entry, at, now)
+
+    def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
+        _check_origin(mls_rs.inspect(entry.body))
+        match step.group.process(entry.body, at):
+            case mls_rs.Application() as application:
+                return self._application(step, application, entry, now)
+            case mls_rs.Proposal() as proposal:
+                if proposal.type in _REFUSED_PROPOSALS:
+                    raise GroupRefusedError(f"proposals of the kind {proposal.type} are refused", code="proposal")
+                self._intents.add_once(step.group.group_id, CommitProposals())
+                sender = None if proposal.sender is None else number_of(proposal.sender)
+                return [ProposalReceived(step.group.group_id, proposal.type, sender)]
+            case mls_rs.Commit() as commit:
+                return self._committed(step, commit, entry, now)
+
+    def _application(self, step: Step, application: mls_rs.Application, entry: Entry, now: int) -> list[Event]:
+        group_id = step.group.group_id
+        try:
+            carried = unwrap(application.data)
+            content = decode(carried.framed)
+            reading = read(content)
+        except ContentError as error:
+            return self._gap(group_id, entry, error.code, str(error), "", now)
+        context = self._groups.context(step.group, application.sender, application.epoch, now)
+        verification = verify_message(
+            ReceivedMessage(carried.passport, carried.framed, content.sender_uri, content.room_uri),
+            context,
+            self._groups.verifier.chains,
+            lambda replay_key: self._history.seen_passport(group_id, replay_key),
+        )
+        if verification.evidence is not None:
+            self._history.remember_passport(group_id, verification.evidence.replay_key, now)
+        new = NewMessage(
+            message_id=content.message_id.hex(),
+            group_id=group_id,
+            sender=number_of(application.sender),
+            text=describe(reading),
+            framed=carried.framed,
+            arrived=now,
+            seq=entry.seq,
+            at_ms=entry.at_ms,
+            passport=carried.passport,
+            context=context,
+            verification=verification,
+        )
+        return self._stored(new, reading, verification.verdict)
+
+    def _stored(self, new: NewMessage, reading: Reading, verdict: Verdict) -> list[Event]:
+        if not isinstance(reading, Titled) or verdict not in _PROVED:
+            return [MessageReceived(self._history.get(self._history.add(Kind.RECEIVED, new)))]
+        self._history.add(Kind.TITLED, new)
+        chat = self._chats.known(new.group_id)
+        name = chat.name if chat.own_name else self._chats.rename(new.group_id, reading.title.text)
+        return [ChatNamed(new.group_id, name, new.sender)]
+
+    def _committed(
+        self, step: Step, commit: mls_rs.Commit, entry: Entry, now: int, *, own: bool = False
+    ) -> list[Event]:
+        group_id = step.group.group_id
+        chat = self._chats.known(group_id)
+        for member in (*commit.added, *(after for _, after in commit.updated)):
+            self._groups.note_credential(group_id, member, chat.read_at)
+        changed = MembersChanged(
+            group_id=group_id,
+            name=chat.name,
+            epoch=commit.epoch,
+            committer=None if commit.committer is None else number_of(commit.committer),
+            added=tuple(map(number_of, commit.added)),
+            removed=tuple(map(number_of, commit.removed)),
+            renewed=tuple(number_of(after) for _, after in commit.updated),
+            removed_self=commit.removed_self,
+        )
+        words = notice(changed)
+        if words:
+            self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
+        if commit.removed_self:
+            return [changed, *self._ended(step)]
+        if own and commit.added and chat.own_name and step.standing is Standing.ACTIVE:
+            self._sender.queue_title(group_id, now)
+        for intent in self._intents.of(group_id):
+            if intent.request is not None and intent.request.epoch < commit.epoch:
+                self._intents.lost(intent)
+        return [changed]
+
+    def _ended(self, step: Step) -> list[Event]:
+        group_id = step.group.group_id
+        left = step.standing is Standing.LEAVING
+        step.standing = Standing.LEFT if left else Standing.REMOVED
+        why = "this device has left the chat" if left else "this device was removed from the chat"
+        events: list[Event] = [
+            IntentSettled(group_id, intent.id, "done" if left else "moot", why)
+            for intent in self._intents.forget_group(group_id)
+        ]
+        return events + self._sender.refuse_all(group_id, why)
+
+
+def _check_origin(inspected: mls_rs.Inspected) -> None:
+    """Refuse what no member sent: an external commit needs no member's consent, and a resync shows no continuity."""
+    if inspected.sender not in (None, "member"):
+        resync = inspected.sender == "new_member_commit" and bool(inspected.removed)
+        what = "a device rejoining by itself" if resync else "somebody who is not a member"
+        raise GroupRefusedError(f"it comes from {what}; members are added by members", code="not-from-a-member")
+    refused = _REFUSED_PROPOSALS.intersection(inspected.proposals)
+    if refused:
+        raise GroupRefusedError(f"proposals of the kind {min(refused)} are refused", code="proposal")

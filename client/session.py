@@ -1,0 +1,236 @@
+"""A session: one open account, its chats, and everything that may be done with them. Knows no screen."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from client.account import Account, load_account
+from client.chats import Chat
+from client.delivery import DeliveryClient
+from client.device import number_of
+from client.errors import ChatError, GroupRefusedError, NotEnrolledError, RateLimitedError, UnreachableError
+from client.events import Event, IntentSettled
+from client.exchange import Exchange
+from client.history import Message
+from client.home import AccountLock, Home
+from client.intents import AddMembers, Body, RefreshKeys, RemoveMembers
+from client.invitations import claim
+from client.keys import open_key
+from client.steps import Steps
+from client.store import Store
+from client.upkeep import Upkeep
+from client.worker import Worker
+from identity.binding import DeviceVerifier
+from identity.certificates import TrustAnchors
+from identity.number import TelephoneNumber
+
+ADDED_AT_ONCE = 64  # members that one commit adds
+COMMIT_JITTER = 1.0  # seconds
+
+
+class Session:
+    """One account in use by this process. All times come from `clock`; every event is told after it is stored."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        worker: Worker,
+        delivery: DeliveryClient,
+        *,
+        clock: Callable[[], float],
+        transport: httpx.AsyncBaseTransport | None,
+        jitter: float,
+    ) -> None:
+        self.steps = steps
+        self.delivery = delivery
+        self.worker = worker
+        self._clock = clock
+        self._exchange = Exchange(steps, delivery, worker, clock=clock, jitter=jitter, tell=self._tell)
+        self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport)
+        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._outcomes: dict[int, IntentSettled | None] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        home: Path,
+        passphrase: str | None,
+        *,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+        jitter: float = COMMIT_JITTER,
+    ) -> AsyncIterator[Self]:
+        """Open an account; `passphrase` is None if the system's keyring holds the store's key. Raises AccountError."""
+        place = Home(home)
+        with contextlib.ExitStack() as closing:
+            worker = Worker()
+            closing.callback(worker.stop)
+            steps = closing.enter_context(_opened(place, passphrase))
+            account = steps.groups.account
+            async with DeliveryClient(
+                account.delivery, account.key, account.chain, clock=clock, transport=transport
+            ) as delivery:
+                yield cls(steps, worker, delivery, clock=clock, transport=transport, jitter=jitter)
+
+    @property
+    def account(self) -> Account:
+        """The account's number, key, chain and services."""
+        return self.steps.groups.account
+
+    async def chats(self) -> list[Chat]:
+        """Every chat, by name."""
+        return await self.worker.run(self.steps.chats.all)
+
+    async def find_chat(self, name: str) -> Chat:
+        """The chat that a person means. Raises ChatError."""
+        return await self.worker.run(self.steps.chats.find, name)
+
+    async def history(self, group_id: bytes, limit: int = 1000) -> list[Message]:
+        """The last messages, gaps and notices of a chat, oldest first."""
+        return await self.worker.run(self.steps.history.chat, group_id, limit)
+
+    async def members(self, group_id: bytes) -> list[TelephoneNumber]:
+        """The number of each member device. Raises ChatError."""
+        members = await self.worker.run(self.steps.groups.members, group_id)
+        return sorted(map(number_of, members))
+
+    async def create_chat(self, name: str, numbers: Sequence[TelephoneNumber]) -> Chat:
+        """Create a chat with these people. Raises NotFoundError if one of them has not enrolled."""
+        key_packages = await self._claimed(numbers)
+        group_id = await self.worker.run(self.steps.committer.create, name, self._now())
+        await self._add(group_id, key_packages)
+        return await self.worker.run(self.steps.chats.known, group_id)
+
+    async def add(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
+        """Add people to a chat. Raises ChatError if they are in it, GroupRefusedError if it cannot be done."""
+        present = set(await self.members(group_id))
+        absent = [number for number in numbers if number not in present]
+        if not absent:
+            raise ChatError("they are members of this chat already", code="already-members")
+        await self._add(group_id, await self._claimed(absent))
+
+    async def remove(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
+        """Remove every device of these numbers. Raises ChatError if none is a member."""
+        if not set(numbers) & set(await self.members(group_id)):
+            raise ChatError("they are not members of this chat", code="unknown-member")
+        await self._carry_out(group_id, [RemoveMembers([number.e164 for number in numbers])])
+
+    async def refresh(self, group_id: bytes) -> None:
+        """Replace this device's keys in a chat (RFC 9420 §7.5)."""
+        await self._carry_out(group_id, [RefreshKeys()])
+
+    async def leave(self, group_id: bytes) -> None:
+        """Ask to be taken out; the chat closes when another member's client has committed it."""
+        await self._exchange.drive(group_id)
+        if await self.worker.run(self.steps.committer.leave, group_id) is not None:
+            await self._exchange.drive(group_id)
+
+    async def send(self, group_id: bytes, body: str) -> Message:
+        """Send a text; without network it waits in the outbox. The result's `state` says how far it has come."""
+        message = await self.worker.run(self.steps.sender.queue_text, group_id, body, self._now())
+        with contextlib.suppress(UnreachableError, RateLimitedError):
+            await self._exchange.drive(group_id)
+        return await self.worker.run(self.steps.history.get, message.id)
+
+    async def receive(self) -> list[Event]:
+        """Bring everything up to date once; returns what happened."""
+        with self._listening() as events:
+            await self.sync()
+            return [events.get_nowait() for _ in range(events.qsize())]
+
+    async def sync(self) -> None:
+        """Read and post whatever there is, and look after key packages and the certificate when that is due."""
+        await self._upkeep.run()
+        heads = await self.delivery.heads()
+        await self._exchange.sync(heads)
+
+    async def follow(self) -> AsyncGenerator[Event]:
+        """Stay up to date for ever, telling each event as it comes; close it with `aclosing`."""
+        with self._listening() as events:
+            following = asyncio.create_task(self._follow())
+            try:
+                while True:
+                    waiting = asyncio.create_task(events.get())
+                    await asyncio.wait((waiting, following), return_when=asyncio.FIRST_COMPLETED)
+                    if not waiting.done():
+                        waiting.cancel()
+                        following.result()
+                        return
+                    yield waiting.result()
+            finally:
+                following.cancel()
+
+    async def maintain(self) -> None:
+        """Renew the certificate and refill the key packages now if they need it."""
+        await self._upkeep.run(now=True)
+
+    async def _follow(self) -> None:
+        await self._upkeep.run()
+        async with aclosing(self.delivery.follow()) as stream:
+            async for heads in stream:
+                try:
+                    await self._exchange.sync(heads)
+                    await self._upkeep.run()
+                except (UnreachableError, RateLimitedError):
+                    continue  # the stream ends or goes on by itself, and what is due stays due
+
+    async def _claimed(self, numbers: Sequence[TelephoneNumber]) -> list[bytes]:
+        return [
+            key_package
+            for number in dict.fromkeys(numbers)
+            for key_package in await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
+        ]
+
+    async def _add(self, group_id: bytes, key_packages: Sequence[bytes]) -> None:
+        batches = [key_packages[start : start + ADDED_AT_ONCE] for start in range(0, len(key_packages), ADDED_AT_ONCE)]
+        await self._carry_out(group_id, [AddMembers(list(batch)) for batch in batches])
+
+    async def _carry_out(self, group_id: bytes, bodies: Sequence[Body]) -> None:
+        intents = await self.worker.run(lambda: [self.steps.intents.add(group_id, body) for body in bodies])
+        self._outcomes.update(dict.fromkeys(intents))
+        try:
+            await self._exchange.drive(group_id)
+        finally:
+            outcomes = [self._outcomes.pop(intent) for intent in intents]
+        refused = [outcome for outcome in outcomes if outcome is not None and outcome.outcome == "refused"]
+        if refused:
+            raise GroupRefusedError(refused[0].why)
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, IntentSettled) and event.intent in self._outcomes:
+                self._outcomes[event.intent] = event
+            for listener in self._listeners:
+                listener.put_nowait(event)
+
+    @contextmanager
+    def _listening(self) -> Iterator[asyncio.Queue[Event]]:
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._listeners.add(events)
+        try:
+            yield events
+        finally:
+            self._listeners.discard(events)
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+@contextmanager
+def _opened(home: Home, passphrase: str | None) -> Iterator[Steps]:
+    if not home.database.exists():
+        raise NotEnrolledError(f"there is no account in {home.folder}")
+    with AccountLock(home):
+        store = Store.open(home.database, open_key(home, passphrase))
+        try:
+            account = load_account(store)
+            yield Steps.of(store, account, DeviceVerifier(TrustAnchors.from_pem(account.anchors)))
+        finally:
+            store.close()

@@ -1,0 +1,51 @@
+"""All steps of one open account, wired: functions over the store and the engine; none of them waits for a network."""
+
+from dataclasses import dataclass
+
+from client.account import Account
+from client.chats import Chats
+from client.committing import Committer
+from client.groups import Groups
+from client.history import History
+from client.intents import Intents
+from client.joining import Joiner
+from client.outbox import Outbox
+from client.receiving import Receiver
+from client.sending import Sender
+from client.store import Store
+from identity.binding import DeviceVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What runs on the worker thread."""
+
+    store: Store
+    groups: Groups
+    chats: Chats
+    history: History
+    outbox: Outbox
+    intents: Intents
+    sender: Sender
+    committer: Committer
+    receiver: Receiver
+    joiner: Joiner
+
+    @classmethod
+    def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
+        """Wire the steps of an account."""
+        groups = Groups(store, account, verifier)
+        history, outbox, intents = History(store), Outbox(store), Intents(store)
+        sender = Sender(groups, history, outbox)
+        return cls(
+            store,
+            groups,
+            groups.chats,
+            history,
+            outbox,
+            intents,
+            sender,
+            Committer(groups, intents),
+            Receiver(groups, history, outbox, intents, sender),
+            Joiner(groups, history, intents),
+        )

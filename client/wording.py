@@ -1,0 +1,56 @@
+"""This program's words for contents, changes and verdicts; text of others comes in already made safe."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from client.events import MembersChanged
+from client.reading import Attached, Edited, Reacted, Reading, Said, Titled, Unreadable, Withdrawn
+from identity.binding import Verdict
+from identity.number import TelephoneNumber
+
+VERDICT_WORDS = {
+    Verdict.VERIFIED: "✓ NUMBER VERIFIED",
+    Verdict.DELAYED: "✓ VERIFIED, LATE",
+    Verdict.STALE: "~ VERIFIED, OLD",
+    Verdict.CARRIER: "~ CARRIER VOUCHES",
+    Verdict.UNSIGNED: "? NO PROOF",
+    Verdict.UNDECIDED: "? CANNOT CHECK",
+    Verdict.FAILED: "✗ PROOF FAILED",
+}
+
+
+def describe(reading: Reading) -> str:
+    """One content as a line of history."""
+    match reading:
+        case Said(text=text):
+            return text.text
+        case Edited(text=text):
+            return f"(edited) {text.text}"
+        case Withdrawn():
+            return "(took back an earlier message)"
+        case Reacted(emoji=emoji):
+            return f"(reacted) {emoji.text}"
+        case Titled(title=title):
+            return f"(named this chat “{title.text}”)"
+        case Attached(filename=filename):
+            return f"(file) {filename.text}"
+        case Unreadable(content_type=content_type):
+            return f"(content of the type {content_type.text}, which this version does not show)"
+        case _:
+            assert_never(reading)
+
+
+def notice(changed: MembersChanged) -> str:
+    """Who came and who left; empty if nobody did."""
+    who = "Somebody" if changed.committer is None else str(changed.committer)
+    parts = []
+    if changed.added:
+        parts.append(f"{who} added {_listed(changed.added)}.")
+    if changed.removed:
+        verb = "removed you" if changed.removed_self else f"removed {_listed(changed.removed)}"
+        parts.append(f"{who} {verb}.")
+    return " ".join(parts)
+
+
+def _listed(numbers: Iterable[TelephoneNumber]) -> str:
+    return ", ".join(map(str, dict.fromkeys(numbers)))
