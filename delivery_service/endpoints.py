@@ -103,7 +103,8 @@ async def upload_key_packages(request: Request) -> Response:
 async def key_package_stock(request: Request) -> Response:
     """GET /v1/key-packages"""
     service = _service(request)
-    return _stock(await service.store.stock(_session(service, headers_of(request)).device))
+    device = _session(service, headers_of(request)).device
+    return _stock(await service.store.stock(device, service.now()))
 
 
 async def claim_key_packages(request: Request) -> Response:

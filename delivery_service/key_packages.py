@@ -34,7 +34,7 @@ class KeyPackages:
                 limit_name="KEY_PACKAGES_PER_DEVICE",
             )
         one_time, last_resort = await asyncio.to_thread(self._examine_all, session, upload, now)
-        return await self._store.add_key_packages(session.device, session.number, one_time, last_resort)
+        return await self._store.add_key_packages(session.device, session.number, one_time, last_resort, now)
 
     def _examine_all(
         self, session: Session, upload: KeyPackageUpload, now: int

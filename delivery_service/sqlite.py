@@ -110,15 +110,22 @@ class SqliteStore:
         await self._writer.run(sqlite_reading.acknowledge, device, position)
 
     async def add_key_packages(
-        self, device: bytes, number: str, one_time: Sequence[NewKeyPackage], last_resort: NewKeyPackage | None
+        self,
+        device: bytes,
+        number: str,
+        one_time: Sequence[NewKeyPackage],
+        last_resort: NewKeyPackage | None,
+        now: int,
     ) -> Stock:
         """See Store."""
         octets = sum(len(package.body) for package in one_time)
-        return await self._writer.run(sqlite_key_packages.add, device, number, one_time, last_resort, octets=octets)
+        return await self._writer.run(
+            sqlite_key_packages.add, device, number, one_time, last_resort, now, octets=octets
+        )
 
-    async def stock(self, device: bytes) -> Stock:
+    async def stock(self, device: bytes, now: int) -> Stock:
         """See Store."""
-        return await self._reader.run(sqlite_key_packages.stock, device)
+        return await self._reader.run(sqlite_key_packages.stock, device, now)
 
     async def claim(self, number: str, claimant: bytes, now: int) -> list[bytes]:
         """See Store."""

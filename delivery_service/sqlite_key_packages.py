@@ -25,6 +25,9 @@ _INSERT = """
 INSERT INTO key_packages (reference, device, number, state, not_after, body) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (reference) DO NOTHING
 """
+_COUNT = """
+SELECT state, count(*) FROM key_packages WHERE device = ? AND state IN (0, 3) AND not_after >= ? GROUP BY state
+"""
 _CHOOSE = """
 SELECT position, state, body FROM key_packages
 WHERE device = ? AND state IN (0, 3) AND not_after >= ? ORDER BY state, position LIMIT 1
@@ -37,10 +40,11 @@ def add(
     number: str,
     one_time: Sequence[NewKeyPackage],
     last_resort: NewKeyPackage | None,
+    now: int,
 ) -> Stock:
     """Adds to a device's stock; a package that was here before is not added again."""
     fresh = [package for package in one_time if not _known(db, package)]
-    if stock(db, device).available + len(fresh) > KEY_PACKAGES_PER_DEVICE:
+    if stock(db, device, now).available + len(fresh) > KEY_PACKAGES_PER_DEVICE:
         raise RefusedError(
             "too-large",
             f"a device keeps at most {KEY_PACKAGES_PER_DEVICE} one-time key packages here",
@@ -55,14 +59,12 @@ def add(
             (device,),
         )
         _insert(db, device, number, last_resort, State.LAST_RESORT)
-    return stock(db, device)
+    return stock(db, device, now)
 
 
-def stock(db: apsw.Connection, device: bytes) -> Stock:
+def stock(db: apsw.Connection, device: bytes, now: int) -> Stock:
     """What a device still has to hand out."""
-    rows: Any = db.execute(
-        "SELECT state, count(*) FROM key_packages WHERE device = ? AND state IN (0, 3) GROUP BY state", (device,)
-    )
+    rows: Any = db.execute(_COUNT, (device, now))
     counts: dict[int, int] = dict(rows)
     return Stock(counts.get(State.ONE_TIME, 0), State.LAST_RESORT in counts)
 

@@ -133,12 +133,17 @@ class Store(Protocol):
         """Deletes the device's Welcomes up to a position."""
 
     async def add_key_packages(
-        self, device: bytes, number: str, one_time: Sequence[NewKeyPackage], last_resort: NewKeyPackage | None
+        self,
+        device: bytes,
+        number: str,
+        one_time: Sequence[NewKeyPackage],
+        last_resort: NewKeyPackage | None,
+        now: int,
     ) -> Stock:
         """Adds one-time key packages and replaces the last-resort one; refuses too-large."""
 
-    async def stock(self, device: bytes) -> Stock:
-        """The device's stock."""
+    async def stock(self, device: bytes, now: int) -> Stock:
+        """What the device can still hand out."""
 
     async def claim(self, number: str, claimant: bytes, now: int) -> list[bytes]:
         """Takes one key package of each other device of a number; refuses unknown-number, no-key-package."""

@@ -240,6 +240,18 @@ async def running_world(folder: Path | None) -> AsyncIterator[World]:
             yield World(http, clock, roots, app)
 
 
+@pytest.fixture
+def problem_word() -> Callable[[httpx.Response], str]:
+    """See `word`."""
+    return word
+
+
+@pytest.fixture
+def strange_roots() -> Roots:
+    """Roots that the service does not trust."""
+    return make_roots("Strange root")
+
+
 @pytest.fixture(params=["memory", "folder"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with running_world(None if request.param == "memory" else tmp_path) as running:

@@ -1,5 +1,7 @@
 """The main path: found a group, invite by key package and Welcome, talk, read, and leave."""
 
+import asyncio
+
 from mls_rs import Application, Commit, Group
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
@@ -100,7 +102,7 @@ async def test_a_returning_member_reads_both_memberships(world):
 
 
 async def test_proposals_are_judged_cached_and_committed(world):
-    alice, bob, carol = await world.device(ALICE), await world.device(BOB, 1), await world.device(CAROL, 1)
+    alice, bob, _ = await world.device(ALICE), await world.device(BOB, 1), await world.device(CAROL, 1)
     group = await alice.create()
     await alice.add(group, BOB, CAROL)
     joined, cursor = await bob.join()
@@ -145,8 +147,6 @@ async def test_welcomes_are_deleted_once_acknowledged(world):
 
 
 async def test_a_long_poll_ends_with_the_entry_it_waits_for(world):
-    import asyncio
-
     alice, bob = await world.device(ALICE), await world.device(BOB, packages=1)
     welcome = asyncio.create_task(bob.inbox(wait=20))
     group = await alice.create()

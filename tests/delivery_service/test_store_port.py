@@ -1,0 +1,313 @@
+"""What every engine behind the store port promises."""
+
+import asyncio
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from delivery_service.errors import RefusedError, StartError, StoreError
+from delivery_service.sqlite import SqliteStore, check_sqlite
+from delivery_service.store import Change, NewCommit, NewEntry, NewGroup, NewKeyPackage, NewWelcome, Stock
+from delivery_service.wire import KEY_PACKAGES_PER_DEVICE, Appended
+
+ALICE, BOB, CAROL = b"+12025550142/a", b"+12025550143/b", b"+12025550144/c"
+GROUP = b"group"
+NOW = 1_800_000_000
+
+
+class Recorder(list[Change]):
+    """A listener that remembers."""
+
+    def __call__(self, change: Change) -> None:
+        self.append(change)
+
+
+@pytest.fixture
+def changes() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(params=["memory", "folder"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, changes: Recorder) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore(None if request.param == "memory" else tmp_path, changes)
+    opened.start()
+    yield opened
+    await opened.stop()
+
+
+def new_group(group_id: bytes = GROUP, key: bytes = b"k" * 16, digest: bytes = b"d" * 32) -> NewGroup:
+    return NewGroup(group_id, ALICE, key, digest, b"observer of epoch 0")
+
+
+def new_entry(epoch: int = 0, device: bytes = ALICE, body: bytes | None = None, key: bytes | None = None) -> NewEntry:
+    body = secrets.token_bytes(40) if body is None else body
+    key = key or secrets.token_bytes(16)
+    return NewEntry(GROUP, device, "application", epoch, key, hashlib.sha256(body).digest(), NOW * 1000, body)
+
+
+def new_commit(epoch: int = 0, device: bytes = ALICE, **parts: object) -> NewCommit:
+    entry = replace(new_entry(epoch, device), kind="commit", observer=b"observer of epoch %d" % (epoch + 1))
+    nothing: dict[str, object] = {"welcomes": (), "added": frozenset(), "removed": frozenset(), "renamed": ()}
+    return NewCommit(entry, **{**nothing, **parts})  # type: ignore[arg-type]
+
+
+def package(reference: bytes, not_after: int = NOW + 1000) -> NewKeyPackage:
+    return NewKeyPackage(reference, not_after, b"package " + reference)
+
+
+async def invite(store: SqliteStore, device: bytes, epoch: int = 0) -> Appended:
+    reference = secrets.token_bytes(16)
+    number = device.split(b"/")[0].decode()
+    await store.add_key_packages(device, number, [package(reference)], None, NOW)
+    await store.claim(number, ALICE, NOW)
+    return await store.commit(
+        new_commit(epoch, welcomes=(NewWelcome(b"welcome", (reference,)),), added=frozenset((device,)))
+    )
+
+
+async def refused(awaitable: object) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        await awaitable  # type: ignore[misc]
+    return caught.value
+
+
+async def test_entries_get_numbers_without_gaps(store):
+    await store.create_group(new_group())
+    answers = await asyncio.gather(*(store.append(new_entry()) for _ in range(600)))
+    assert sorted(answer.seq for answer in answers) == list(range(1, 601))
+
+
+async def test_only_the_current_epoch_is_appended(store):
+    await store.create_group(new_group())
+    await store.commit(new_commit(0))
+    for epoch in (0, 2):
+        error = await refused(store.append(new_entry(epoch)))
+        assert (error.word, error.members) == ("stale-epoch", {"epoch": 1, "head": 1})
+    assert await store.append(new_entry(1)) == Appended(2, 1)
+
+
+async def test_one_of_many_racing_threads_wins_each_epoch(store):
+    await store.create_group(new_group())
+    loop = asyncio.get_running_loop()
+
+    def attempt(epoch: int) -> str:
+        try:
+            asyncio.run_coroutine_threadsafe(store.commit(new_commit(epoch)), loop).result(20)
+        except RefusedError as error:
+            return error.word
+        return "accepted"
+
+    def race() -> list[Counter[str]]:
+        with ThreadPoolExecutor(8) as pool:
+            return [Counter(pool.map(attempt, [epoch] * 8)) for epoch in range(25)]
+
+    for outcome in await asyncio.to_thread(race):
+        assert outcome == {"accepted": 1, "stale-epoch": 7}
+    assert (await store.read(GROUP, ALICE, 0)).head == 25
+
+
+async def test_a_repeat_gets_the_first_answer_even_after_the_epoch_passed(store):
+    await store.create_group(new_group())
+    entry, commit = new_entry(), new_commit()
+    first = [await store.append(entry), await store.commit(commit)]
+    assert [await store.append(entry), await store.commit(commit)] == first
+    assert await store.earlier_answer(entry) == first[0]
+    assert (await store.read(GROUP, ALICE, 0)).head == 2
+
+
+async def test_a_used_key_with_another_body_is_refused(store):
+    await store.create_group(new_group())
+    entry = new_entry()
+    await store.append(entry)
+    assert (await refused(store.append(new_entry(key=entry.key)))).word == "malformed"
+    commit = new_commit()
+    same_key = replace(commit, entry=replace(commit.entry, key=entry.key))
+    assert (await refused(store.commit(same_key))).word == "malformed"
+
+
+async def test_founding_a_group_can_be_repeated_but_not_taken_over(store):
+    assert await store.create_group(new_group()) == Appended(0, 0)
+    await store.append(new_entry())
+    assert await store.create_group(new_group()) == Appended(0, 0)
+    assert (await refused(store.create_group(new_group(key=b"K" * 16)))).word == "group-exists"
+    assert (await refused(store.create_group(new_group(digest=b"D" * 32)))).word == "malformed"
+
+
+async def test_only_members_append_and_only_those_who_were_members_read(store):
+    await store.create_group(new_group())
+    assert (await refused(store.append(new_entry(device=BOB)))).word == "not-a-member"
+    assert (await refused(store.read(GROUP, BOB, 0))).word == "not-a-member"
+    assert (await refused(store.read(b"other", BOB, 0))).word == "unknown-group"
+    assert (await refused(store.append(replace(new_entry(), group_id=b"other")))).word == "unknown-group"
+    assert (await refused(store.observer(b"other"))).word == "unknown-group"
+
+
+async def test_a_commit_delivers_its_welcomes_and_moves_members_at_once(store, changes):
+    await store.create_group(new_group())
+    assert await invite(store, BOB) == Appended(1, 0)
+    items, head = await store.inbox(BOB, 0)
+    assert [(item.position, item.group_id, item.seq, item.welcome) for item in items] == [(1, GROUP, 1, b"welcome")]
+    assert head == 1
+    assert (await store.heads(BOB)).current == {GROUP}
+    assert await store.observer(GROUP) == b"observer of epoch 1"
+    assert changes[-1] == Change(GROUP, 1, frozenset((BOB,)))
+
+    await store.commit(new_commit(1, removed=frozenset((BOB,))))
+    assert changes[-1] == Change(GROUP, 2, left=frozenset((BOB,)))
+    await store.append(new_entry(2))
+    batch = await store.read(GROUP, BOB, 0)
+    assert ([entry.seq for entry in batch.entries], batch.head, batch.current) == ([2], 2, False)
+
+
+@pytest.mark.parametrize("case", ["unknown package", "unclaimed package", "uninvited device", "device without Welcome"])
+async def test_a_commit_with_wrong_welcomes_changes_nothing(store, case):
+    await store.create_group(new_group())
+    await store.add_key_packages(BOB, "+12025550143", [package(b"r" * 16)], None, NOW)
+    if case != "unclaimed package":
+        await store.claim("+12025550143", ALICE, NOW)
+    reference = b"x" * 16 if case == "unknown package" else b"r" * 16
+    welcomes = () if case == "device without Welcome" else (NewWelcome(b"welcome", (reference,)),)
+    added = frozenset() if case == "uninvited device" else frozenset((BOB,))
+    error = await refused(store.commit(new_commit(welcomes=welcomes, added=added)))
+    assert error.word == "invalid-handshake"
+    assert (await store.heads(ALICE)).groups == {GROUP: 0}
+    assert await store.observer(GROUP) == b"observer of epoch 0"
+    assert await store.inbox(BOB, 0) == ([], 0)
+
+
+async def test_a_device_whose_key_changes_keeps_its_place(store):
+    await store.create_group(new_group())
+    await store.append(new_entry())
+    await store.commit(new_commit(renamed=((ALICE, CAROL),)))
+    assert [entry.seq for entry in (await store.read(GROUP, CAROL, 0)).entries] == [1, 2]
+    assert [entry.seq for entry in (await store.read(GROUP, ALICE, 0)).entries] == [1, 2]
+    assert (await refused(store.append(new_entry(1)))).word == "not-a-member"
+    assert await store.append(new_entry(1, CAROL)) == Appended(3, 1)
+
+
+async def test_each_one_time_key_package_is_claimed_once(store):
+    packages = [package(bytes([number]) * 16) for number in range(20)]
+    assert await store.add_key_packages(BOB, "+1", packages, None, NOW) == Stock(20, False)
+    answers = await asyncio.gather(*(store.claim("+1", ALICE, NOW) for _ in range(20)))
+    assert sorted(body for (body,) in answers) == sorted(package.body for package in packages)
+    assert (await refused(store.claim("+1", ALICE, NOW))).word == "no-key-package"
+    assert await store.add_key_packages(BOB, "+1", packages, None, NOW) == Stock(0, False)
+
+
+async def test_the_last_resort_package_is_used_when_no_other_is_left(store):
+    await store.add_key_packages(BOB, "+1", [package(b"once")], package(b"last"), NOW)
+    bodies = [(await store.claim("+1", ALICE, NOW))[0] for _ in range(3)]
+    assert bodies == [b"package once", b"package last", b"package last"]
+    await store.add_key_packages(BOB, "+1", [], package(b"newer"), NOW)
+    assert await store.claim("+1", ALICE, NOW) == [b"package newer"]
+    assert await store.stock(BOB, NOW) == Stock(0, True)
+
+
+async def test_a_claim_takes_one_package_of_each_other_device_that_is_still_valid(store):
+    await store.add_key_packages(BOB, "+1", [package(b"bob")], None, NOW)
+    await store.add_key_packages(CAROL, "+1", [package(b"old", NOW - 1), package(b"carol", NOW)], None, NOW)
+    await store.add_key_packages(ALICE, "+1", [package(b"alice")], None, NOW)
+    assert sorted(await store.claim("+1", ALICE, NOW)) == [b"package bob", b"package carol"]
+    assert (await refused(store.claim("+2", ALICE, NOW))).word == "unknown-number"
+
+
+async def test_the_stock_of_a_device_is_bounded(store):
+    packages = [package(number.to_bytes(16, "big")) for number in range(KEY_PACKAGES_PER_DEVICE)]
+    assert await store.add_key_packages(BOB, "+1", packages, None, NOW) == Stock(KEY_PACKAGES_PER_DEVICE, False)
+    error = await refused(store.add_key_packages(BOB, "+1", [package(b"one more")], None, NOW))
+    assert (error.word, error.members["limit_name"]) == ("too-large", "KEY_PACKAGES_PER_DEVICE")
+
+
+async def test_a_nonce_is_spent_once_for_each_device(store):
+    await store.spend_nonce(ALICE, "nonce", NOW)
+    await store.spend_nonce(BOB, "nonce", NOW)
+    assert (await refused(store.spend_nonce(ALICE, "nonce", NOW))).word == "invalid-signature"
+    await store.expire_before(0, NOW + 1)
+    await store.spend_nonce(ALICE, "nonce", NOW)
+
+
+async def test_one_stored_welcome_serves_all_whom_it_names(store):
+    await store.create_group(new_group())
+    for device in (BOB, CAROL):
+        await store.add_key_packages(device, "+1", [package(device)], None, NOW)
+    await store.claim("+1", ALICE, NOW)
+    added = frozenset((BOB, CAROL))
+    await store.commit(new_commit(welcomes=(NewWelcome(b"both", (BOB, CAROL)),), added=added))
+    await store.acknowledge(BOB, 1)
+    assert await store.inbox(BOB, 0) == ([], 1)
+    assert [item.welcome for item in (await store.inbox(CAROL, 0))[0]] == [b"both"]
+    await store.acknowledge(CAROL, 99)
+    assert await store.inbox(CAROL, 0) == ([], 1)
+
+
+async def test_old_entries_expire_and_readers_behind_are_told(store):
+    await store.create_group(new_group())
+    await invite(store, BOB)
+    for age in range(1200):
+        await store.append(replace(new_entry(1), at_ms=(NOW + age) * 1000))
+    assert await store.expire_before(NOW + 1100, NOW) == 1101
+    error = await refused(store.read(GROUP, ALICE, 0))
+    assert (error.word, error.members) == ("gone", {"floor": 1102})
+    assert (await store.read(GROUP, ALICE, 1101)).entries[0].seq == 1102
+    assert (await store.inbox(BOB, 0))[0] == []
+    assert await store.expire_before(NOW + 9999, NOW) == 100
+    assert (await store.read(GROUP, ALICE, 1201)).entries == []
+    assert await store.append(new_entry(1)) == Appended(1202, 1)
+
+
+async def test_a_poisoned_request_fails_alone(store):
+    await store.create_group(new_group())
+    poison = replace(new_entry(), at_ms=2**63)
+    entries = [new_entry() for _ in range(20)]
+    answers = await asyncio.gather(*map(store.append, [*entries[:10], poison, *entries[10:]]), return_exceptions=True)
+    assert isinstance(answers[10], StoreError)
+    assert sorted(answer.seq for answer in answers if isinstance(answer, Appended)) == list(range(1, 21))
+
+
+async def test_requests_beyond_the_queue_are_refused_at_once(store):
+    await store.create_group(new_group())
+    body = bytes(8 * 1024 * 1024)
+    answers = await asyncio.gather(*(store.append(new_entry(body=body)) for _ in range(6)), return_exceptions=True)
+    refusals = [answer for answer in answers if isinstance(answer, RefusedError)]
+    assert [error.word for error in refusals] == ["overloaded"] * 2
+    assert (await store.append(new_entry())).seq == 5
+
+
+async def test_nothing_is_lost_over_a_restart_and_a_folder_has_one_service(tmp_path, changes):
+    first = SqliteStore(tmp_path, changes)
+    first.start()
+    await first.create_group(new_group())
+    entry = new_entry()
+    answer = await first.append(entry)
+    with pytest.raises(StartError, match="another delivery service"):
+        SqliteStore(tmp_path, changes).start()
+    await first.stop()
+    with pytest.raises(StoreError):
+        await first.append(new_entry())
+    second = SqliteStore(tmp_path, changes)
+    second.start()
+    assert await second.append(entry) == answer
+    assert [kept.body for kept in (await second.read(GROUP, ALICE, 0)).entries] == [entry.body]
+    await second.stop()
+
+
+async def test_a_request_whose_caller_went_away_is_still_announced(store, changes):
+    await store.create_group(new_group())
+    task = asyncio.create_task(store.append(new_entry()))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await store.append(new_entry())
+    assert [change.seq for change in changes] == [0, 1, 2]
+
+
+def test_a_sqlite_that_can_corrupt_its_log_is_refused():
+    check_sqlite("3.51.3")
+    with pytest.raises(StartError, match="WAL-reset"):
+        check_sqlite("3.51.2")
