@@ -6,6 +6,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ObjectIdentifier, SignatureAlgorithmOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy
 
@@ -28,8 +29,16 @@ _ECDSA_OIDS = frozenset(
         SignatureAlgorithmOID.ECDSA_WITH_SHA512,
     }
 )
-# What cryptography raises on bytes of others while it reads certificates and their extensions.
-_MALFORMED = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
+# What cryptography raises on bytes of others while it reads certificates and their extensions. Of a serial number that
+# is not positive (RFC 5280 §4.1.2.2) it only warns; where warnings are errors, that arrives here too.
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+)
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
@@ -79,6 +88,8 @@ def load_certificate(der: bytes) -> x509.Certificate:
         _ = certificate.extensions, certificate.issuer, certificate.subject, certificate.version
     except _MALFORMED as error:
         raise CertificateError("malformed", "not a certificate that can be read") from error
+    if certificate.serial_number <= 0:
+        raise CertificateError("malformed", "the serial number is not positive (RFC 5280 §4.1.2.2)")
     return certificate
 
 

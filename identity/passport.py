@@ -168,7 +168,7 @@ def read_claims(octets: bytes, token: Token, x5u: str) -> UnverifiedPassport:
         raise PassportError("msgi", "msgi is not a string", check=3)
     if not isinstance(dest, dict) or not dest or not _DEST_TYPES.issuperset(dest):
         raise PassportError("dest", "dest does not hold tn or uri", check=3)
-    numbers, uris = _identities(dest.get("tn")), _identities(dest.get("uri"))
+    numbers, uris = _identities(dest, "tn"), _identities(dest, "uri")
     for number in numbers:
         if not _DIGITS.fullmatch(number):
             raise PassportError("dest", "a number in dest is not canonical (RFC 8224 §8.3)", check=3)
@@ -237,10 +237,11 @@ def _orig_number(orig: object) -> str:
     return digits
 
 
-def _identities(value: object) -> tuple[str, ...]:
-    """Read an array of `dest`: strings, at least one, sorted, no repetition."""
-    if value is None:
+def _identities(dest: Mapping[str, object], kind: str) -> tuple[str, ...]:
+    """Read an array of `dest`, if it is there: strings, at least one, sorted, no repetition."""
+    if kind not in dest:
         return ()
+    value = dest[kind]
     if not isinstance(value, list) or not value:
         raise PassportError("dest", "dest does not hold an array", check=3)
     for entry in value:

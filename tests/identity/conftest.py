@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import settings
 
 from identity.base64url import encode_base64url
 from identity.binding import MessageContext, ReceivedMessage, Verification, attest, group_uri, user_uri, verify_message
@@ -21,6 +22,10 @@ from identity.issuing import issue_device_certificate, issuer_certificate, root_
 from identity.number import TelephoneNumber
 from identity.passport import DeterministicES256, canonical_json, split_token
 from identity.tn_auth_list import OneNumber, TelephoneNumberRange, TNAuthList
+
+# A busy machine must not fail a property.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 NOW = 1_800_000_000
 YEAR = 365 * 86_400
@@ -58,8 +63,10 @@ def sign_parts(key: ec.EllipticCurvePrivateKey, header: bytes, payload: bytes) -
 
 
 def key_usage(**usages: bool) -> x509.KeyUsage:
-    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-    names += ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    names = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
     return x509.KeyUsage(**{name: usages.get(name, False) for name in names})
 
 
@@ -202,6 +209,10 @@ def authority() -> Authority:
 
 @pytest.fixture
 def scene(authority: Authority) -> Scene:
+    return honest_scene(authority)
+
+
+def honest_scene(authority: Authority) -> Scene:
     key = private_key(1)
     chain = authority.device_chain(key, ALICE)
     uri = group_uri(HOST, GROUP_ID)

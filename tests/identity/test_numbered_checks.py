@@ -93,17 +93,17 @@ def leaf_for_other_numbers(scene: Scene) -> None:
 
 
 def certificate_that_demands_another_claim(scene: Scene) -> None:
-    scene.use_chain(scene.authority.chain((*LEAF_FIELDS, tn_extension(one(ALICE)), constraints(must_include=("rcd",)))))
+    scene.use_chain(scene.authority.chain((*LEAF_FIELDS, tn_extension(one(ALICE)), constraints("rcd"))))
 
 
 def certificate_with_both_constraints(scene: Scene) -> None:
     plain = x509.UnrecognizedExtension(CLAIM_CONSTRAINTS_OID, bytes.fromhex("300aa008300616046d736769"))
-    extensions = (*LEAF_FIELDS, tn_extension(one(ALICE)), constraints(must_include=("msgi",)), (plain, False))
+    extensions = (*LEAF_FIELDS, tn_extension(one(ALICE)), constraints("msgi"), (plain, False))
     scene.use_chain(scene.authority.chain(extensions))
 
 
-def constraints(**values: tuple[str, ...]) -> tuple[x509.ExtensionType, bool]:
-    value = ClaimConstraints(**values).encode_9118()
+def constraints(must_include: str) -> tuple[x509.ExtensionType, bool]:
+    value = ClaimConstraints((must_include,)).encode_9118()
     return x509.UnrecognizedExtension(ENHANCED_CLAIM_CONSTRAINTS_OID, value), False
 
 

@@ -87,8 +87,9 @@ def test_the_evidence_is_what_anyone_needs_to_check_again(scene: Scene) -> None:
 
 
 def test_a_verification_survives_storage(scene: Scene) -> None:
-    for change in (lambda: None, lambda: scene.change_message(framed=b""), lambda: scene.change_message(passport=None)):
-        change()
+    changes: tuple[dict[str, bytes | None], ...] = ({}, {"framed": b""}, {"passport": None})
+    for change in changes:
+        scene.change_message(**change)
         verification = scene.verify()
         stored = verification.to_json()
         assert Verification.from_json(stored) == verification
