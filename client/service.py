@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ BACKOFF = 0.2  # seconds before the first repeat on average; doubles, with full 
 BACKOFF_LIMIT = 30.0  # seconds
 PATIENCE = 5  # seconds of Retry-After that a call waits by itself; with more it is for the caller to decide
 ADDRESS_HINT = "Write the service's address as https://HOST or, on this machine, http://127.0.0.1:PORT."
+
+_HOST = re.compile("[0-9A-Za-z._:-]+")
 
 Sign = Callable[[httpx.Request], None]
 
@@ -138,6 +141,7 @@ def _checked(base_url: str) -> str:
         url = httpx.URL(base_url)
     except (httpx.InvalidURL, TypeError) as error:
         raise ClientError(f"{base_url!a} is not an address", code="address", hint=ADDRESS_HINT) from error
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment or url.userinfo:
+    named = url.scheme in ("http", "https") and _HOST.fullmatch(url.raw_host.decode("ascii"))
+    if not named or url.query or url.fragment or url.userinfo:
         raise ClientError(f"{base_url!a} is not an address of a service", code="address", hint=ADDRESS_HINT)
     return base_url.rstrip("/")
