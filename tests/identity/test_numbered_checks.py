@@ -150,36 +150,36 @@ def content_that_names_another_room(scene: Scene) -> None:
     scene.change_message(room_uri=group_uri(HOST, b"another group"))
 
 
-@pytest.mark.parametrize(
-    ("break_it", "number", "code"),
-    [
-        (unknown_group, 0, None),
-        (no_sender_chain, 0, None),
-        (no_time_of_arrival, 0, None),
-        (token_with_padding, 1, 438),
-        (token_without_type_msg, 2, 428),
-        (header_with_a_critical_extension, 2, 438),
-        (iat_as_a_string, 3, 438),
-        (certificate_of_another_leaf, 4, 438),
-        (leaf_with_another_key, 4, 438),
-        (untrusted_root, 5, 437),
-        (iat_before_the_certificate, 5, 437),
-        (orig_of_somebody_else, 6, 438),
-        (leaf_for_other_numbers, 6, 437),
-        (certificate_that_demands_another_claim, 7, 438),
-        (certificate_with_both_constraints, 7, 438),
-        (signature_by_another_key, 8, 438),
-        (one_octet_of_the_content_changed, 9, 438),
-        (token_for_another_group, 10, 438),
-        (numbers_of_another_group, 10, 438),
-        (iat_in_the_future, 11, 403),
-        (iat_before_the_sender_was_a_member, 11, 403),
-        (token_seen_before, 12, 438),
-        (content_that_names_another_sender, 12, 438),
-        (content_that_names_no_sender, 12, 438),
-        (content_that_names_another_room, 12, 438),
-    ],
+BREAKS: tuple[tuple[Callable[[Scene], None], int, int | None], ...] = (
+    (unknown_group, 0, None),
+    (no_sender_chain, 0, None),
+    (no_time_of_arrival, 0, None),
+    (token_with_padding, 1, 438),
+    (token_without_type_msg, 2, 428),
+    (header_with_a_critical_extension, 2, 438),
+    (iat_as_a_string, 3, 438),
+    (certificate_of_another_leaf, 4, 438),
+    (leaf_with_another_key, 4, 438),
+    (untrusted_root, 5, 437),
+    (iat_before_the_certificate, 5, 437),
+    (orig_of_somebody_else, 6, 438),
+    (leaf_for_other_numbers, 6, 437),
+    (certificate_that_demands_another_claim, 7, 438),
+    (certificate_with_both_constraints, 7, 438),
+    (signature_by_another_key, 8, 438),
+    (one_octet_of_the_content_changed, 9, 438),
+    (token_for_another_group, 10, 438),
+    (numbers_of_another_group, 10, 438),
+    (iat_in_the_future, 11, 403),
+    (iat_before_the_sender_was_a_member, 11, 403),
+    (token_seen_before, 12, 438),
+    (content_that_names_another_sender, 12, 438),
+    (content_that_names_no_sender, 12, 438),
+    (content_that_names_another_room, 12, 438),
 )
+
+
+@pytest.mark.parametrize(("break_it", "number", "code"), BREAKS)
 def test_a_check_stops_what_it_is_for(
     scene: Scene, break_it: Callable[[Scene], None], number: int, code: int | None
 ) -> None:
