@@ -57,12 +57,14 @@ def load_account(store: Store) -> Account:
     row = store.row("SELECT number, signing_key, chain, authority, delivery, host, anchors FROM account WHERE id = 1")
     if row is None:
         raise NotEnrolledError("there is no account in this folder")
-    number, scalar, chain, *places, anchors = row
+    number, scalar, chain, authority, delivery, host, anchors = row
     return Account(
         TelephoneNumber.from_digits(number[1:]),
         ec.derive_private_key(int.from_bytes(scalar), ec.SECP256R1()),
         msgspec.msgpack.decode(chain, type=tuple[bytes, ...]),
-        *places,
+        authority,
+        delivery,
+        host,
         anchors,
     )
 

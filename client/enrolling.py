@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.account import Account, load_account, save_account
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
-from client.errors import AccountExistsError, NotEnrolledError
+from client.errors import AccountExistsError, NotEnrolledError, ServiceError
 from client.home import AccountLock, Home, write_private
 from client.keys import Argon2id, create_key, open_key
 from client.store import Store
@@ -46,8 +48,9 @@ async def enrol(
         store = Store.open(place.database, _store_key(place, passphrase, cost))
         try:
             _require_empty(store)
-            account = await _certified(number, authority, delivery, ask_code, anchors, clock, transport)
+            account = await _certified(place, number, authority, delivery, ask_code, anchors, clock, transport)
             save_account(store, account)
+            place.enrolment.unlink(missing_ok=True)
         finally:
             store.close()
         write_private(place.anchors, account.anchors)
@@ -55,6 +58,7 @@ async def enrol(
 
 
 async def _certified(
+    place: Home,
     number: TelephoneNumber,
     authority: str,
     delivery: str,
@@ -66,12 +70,36 @@ async def _certified(
     key = ec.generate_private_key(ec.SECP256R1())
     async with EnrolmentClient(authority, clock=clock, transport=transport) as issuing:
         trusted = anchors or await issuing.anchors()
-        challenge = await issuing.challenge(number)
-        enrolled = await issuing.certify(challenge.challenge, await ask_code(challenge), key, number, trusted)
+        challenge = await _challenge(place, issuing, number, clock())
+        code = await ask_code(challenge)
+        try:
+            enrolled = await issuing.certify(challenge.challenge, code, key, number, trusted)
+        except ServiceError:
+            place.enrolment.unlink(missing_ok=True)  # a wrong code costs the challenge: the next attempt gets a new one
+            raise
     async with DeliveryClient(delivery, key, enrolled.chain, clock=clock, transport=transport) as carrying:
         status = await carrying.status()
     pem = b"".join(root.public_bytes(Encoding.PEM) for root in trusted.roots)
     return Account(number, key, enrolled.chain, issuing.base_url, delivery, status.host, pem)
+
+
+class PendingEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A code was sent, so that enrolling can go on in another process."""
+
+    number: str
+    authority: str
+    opened: ChallengeOpened
+
+
+async def _challenge(place: Home, issuing: EnrolmentClient, number: TelephoneNumber, now: float) -> ChallengeOpened:
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        pending = msgspec.json.decode(place.enrolment.read_bytes(), type=PendingEnrolment)
+        same = (pending.number, pending.authority) == (number.e164, issuing.base_url)
+        if same and pending.opened.expires_at > now:
+            return pending.opened
+    opened = await issuing.challenge(number)
+    write_private(place.enrolment, msgspec.json.encode(PendingEnrolment(number.e164, issuing.base_url, opened)))
+    return opened
 
 
 def _store_key(home: Home, passphrase: str | None, cost: Argon2id | None) -> bytes:

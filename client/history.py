@@ -154,7 +154,7 @@ class History:
             ::-1
         ]
 
-    def unseen(self, limit: int = 1000) -> list[Message]:
+    def unseen(self, limit: int) -> list[Message]:
         """Rows that were never shown, oldest first."""
         return self._select("WHERE m.shown = 0 ORDER BY m.id LIMIT ?", limit)
 

@@ -34,6 +34,11 @@ class Home:
         """The trust anchors (PEM), for verifying exported messages while the account is in use elsewhere."""
         return self.folder / "anchors.pem"
 
+    @property
+    def enrolment(self) -> Path:
+        """The challenge that a code was sent for, while enrolment is not finished."""
+        return self.folder / "enrolment.json"
+
     def create(self) -> None:
         """Make the folder, readable by its owner only. Raises AccountError if others may read it."""
         self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)

@@ -2,7 +2,10 @@
 
 from contextlib import AsyncExitStack
 
+import pytest
+
 from client.chats import Standing
+from client.errors import ChatError
 from client.events import ChatJoined, ChatNamed, MembersChanged, MessageDelivered, MessageReceived
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
@@ -26,3 +29,112 @@ async def test_two_people_exchange_verified_messages(world, stack: AsyncExitStac
     (event,) = await alice.receive()
     assert event.message.text == "hello yourself"
     assert event.message.verification.verdict is Verdict.VERIFIED
+
+
+async def test_three_people_and_changes_of_membership(world, stack: AsyncExitStack) -> None:
+    alice, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
+    chat = await alice.create_chat("three", [BOB])
+    await bob.receive()
+    await bob.add(chat.group_id, [CAROL])
+    events = await alice.receive()
+    assert [(event.committer, event.added) for event in events] == [(BOB, (CAROL,))]
+    joined = (await carol.receive())[0]
+    assert isinstance(joined, ChatJoined)
+    assert joined.members == (ALICE, BOB, CAROL)
+    await carol.send(chat.group_id, "all three")
+    for other in (alice, bob):
+        (received,) = (event for event in await other.receive() if isinstance(event, MessageReceived))
+        assert received.message.verification.verdict is Verdict.VERIFIED
+
+    await alice.remove(chat.group_id, [BOB])
+    (changed,) = (event for event in await bob.receive() if isinstance(event, MembersChanged))
+    assert changed.removed_self
+    assert (await bob.find_chat(chat.group_id.hex())).standing is Standing.REMOVED
+    await carol.send(chat.group_id, "without Bob")
+    assert await bob.receive() == []
+    assert [event.message.text for event in await alice.receive() if isinstance(event, MessageReceived)] == [
+        "without Bob"
+    ]
+
+
+async def test_leaving_closes_the_chat_once_another_member_committed_it(world, stack: AsyncExitStack) -> None:
+    alice, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
+    chat = await alice.create_chat("leaving", [BOB, CAROL])
+    await bob.receive()
+    await carol.receive()
+    await bob.leave(chat.group_id)
+    assert (await bob.find_chat(chat.group_id.hex())).standing is Standing.LEAVING
+    with pytest.raises(ChatError):
+        await bob.send(chat.group_id, "too late")
+    await alice.receive()
+    await carol.receive()
+    await bob.receive()
+    assert (await bob.find_chat(chat.group_id.hex())).standing is Standing.LEFT
+    assert await alice.members(chat.group_id) == [ALICE, CAROL]
+    assert await carol.members(chat.group_id) == [ALICE, CAROL]
+    await alice.send(chat.group_id, "he has left")
+    assert await bob.receive() == []
+
+
+async def test_a_removed_member_can_come_back(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("again", [BOB])
+    await bob.receive()
+    await alice.remove(chat.group_id, [BOB])
+    await bob.receive()
+    await alice.add(chat.group_id, [BOB])
+    assert isinstance((await bob.receive())[0], ChatJoined)
+    await bob.send(chat.group_id, "back")
+    (received,) = await alice.receive()
+    assert received.message.text == "back"
+
+
+async def test_offline_messages_wait_unencrypted_and_are_sent_in_order(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("offline", [BOB])
+    await bob.receive()
+    world.network.down.add("delivery.test")
+    first = await bob.send(chat.group_id, "one")
+    second = await bob.send(chat.group_id, "two")
+    assert (first.state, second.state) == ("sending", "queued")
+    world.network.down.clear()
+    await alice.refresh(chat.group_id)  # the group moves on: what Bob encrypted is stale
+    world.clock.now += 3600
+    events = await bob.receive()
+    assert [event.message for event in events if isinstance(event, MessageDelivered)] == [first.id, second.id]
+    received = [event.message for event in await alice.receive()]
+    assert [message.text for message in received] == ["one", "two"]
+    assert {message.verification.verdict for message in received} == {Verdict.VERIFIED}
+
+
+async def test_certificates_are_renewed_early_and_every_group_gets_the_new_one(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("renewal", [BOB])
+    await bob.receive()
+    old = alice.account.chain
+    world.clock.now += 5 * 86400
+    await alice.receive()
+    assert alice.account.chain != old
+    renewals = [event.renewed for event in await bob.receive() if isinstance(event, MembersChanged)]
+    assert renewals == [(ALICE,), (BOB,)]
+    await alice.receive()
+    world.clock.now += 4 * 86400
+    await alice.receive()
+    await alice.send(chat.group_id, "after the old certificate ended")
+    (message,) = (event.message for event in await bob.receive() if isinstance(event, MessageReceived))
+    assert message.verification.verdict is Verdict.VERIFIED
+
+
+async def test_a_restart_goes_on_where_it_was(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("restart", [BOB])
+    await bob.receive()
+    await alice.send(chat.group_id, "before")
+    await stack.aclose()
+    async with world.open(BOB) as bob, world.open(ALICE) as alice:
+        await bob.receive()
+        await bob.send(chat.group_id, "after")
+        await alice.receive()
+        texts = [message.text for message in await alice.history(chat.group_id) if message.kind == "received"]
+        assert texts == ["after"]
+        assert [message.text for message in await bob.history(chat.group_id) if message.text == "before"] == ["before"]
