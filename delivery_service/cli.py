@@ -1,5 +1,7 @@
 """The `delivery` command."""
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -8,6 +10,8 @@ import click
 import httpx
 import platformdirs
 import uvicorn
+import uvloop
+from starlette.applications import Starlette
 
 from delivery_service.app import create_app
 from delivery_service.errors import StartError
@@ -32,27 +36,35 @@ def delivery() -> None:
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
 def serve(host: str, port: int, name: str, data_dir: Path | None, anchors: Path | None, authority: str | None) -> None:
     """Run the service until it is interrupted."""
+    folder = data_dir or platformdirs.user_data_path("ringtrue") / "delivery"
     try:
         check_sqlite(apsw.sqlite_lib_version())
-        trust = _trust_anchors(anchors, authority)
-    except (StartError, CertificateError) as error:
+        app = create_app(folder, _trust_anchors(anchors, authority), host=name)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    folder = data_dir or platformdirs.user_data_path("ringtrue") / "delivery"
-    app = create_app(folder, trust, host=name)
-    click.echo(f"delivery service {name} on http://{host}:{port}, data in {folder}", err=True)
-    uvicorn.run(
+    with listener, suppress(KeyboardInterrupt):
+        uvloop.run(_serve(app, listener, f"delivery service {name}, data in {folder}"))
+
+
+async def _serve(app: Starlette, listener: socket.socket, title: str) -> None:
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        loop="uvloop",
         http="httptools",
         ws="none",
-        lifespan="on",
+        lifespan="off",  # entered here, where a StartError can be told without a traceback
         access_log=False,
         server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
     )
+    try:
+        async with app.router.lifespan_context(app):
+            host, port = listener.getsockname()[:2]
+            click.echo(f"{title}, at http://{f'[{host}]' if ':' in host else host}:{port}", err=True)
+            await uvicorn.Server(config).serve([listener])
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _trust_anchors(anchors: Path | None, authority: str | None) -> TrustAnchors:

@@ -1,6 +1,7 @@
 """A real service over ASGI, real devices with real certificates, and a clock that tests set."""
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -238,6 +239,24 @@ async def running_world(folder: Path | None) -> AsyncIterator[World]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as http:
             yield World(http, clock, roots, app)
+
+
+@pytest.fixture
+def make_world() -> Callable[[], World]:
+    """A world without its service."""
+    return lambda: World(httpx.AsyncClient(), Clock(), make_roots("Test root"), None)
+
+
+@pytest.fixture
+def now_roots() -> Roots:
+    """Roots that are valid at this machine's time, for services that run on it."""
+    return make_roots("Present root", int(time.time()))
+
+
+@pytest.fixture
+def now_device(now_roots: Roots) -> Callable[[str], Device]:
+    """Makes devices of `now_roots` without a connection."""
+    return lambda number: Device(now_roots, number, httpx.AsyncClient(), time.time, 86_400)
 
 
 @pytest.fixture
