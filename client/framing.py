@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 
 from client.errors import ContentError
+from identity.passport import PASSPORT_SIZE_LIMIT
 
 ATTESTED_TYPE = "application/vnd.ringtrue.attested"
 MIMI_TYPE = "application/mimi-content"
 
 FRAMED_LIMIT = 48 * 1024  # octets of one framed content; leaves room for passport and padding in one MLS message
-PASSPORT_LIMIT = 8 * 1024  # octets
-ATTESTED_LIMIT = FRAMED_LIMIT + PASSPORT_LIMIT + 128
+ATTESTED_LIMIT = FRAMED_LIMIT + PASSPORT_SIZE_LIMIT + 128
 TYPE_LIMIT = 255  # octets; RFC 6838 §4.2: 127 + "/" + 127
 PARAMETER_LIMIT = 255  # octets of one name or value
 PARAMETERS_LIMIT = 8
@@ -52,7 +52,7 @@ class Carried:
 
 def wrap(passport: bytes, framed: bytes) -> bytes:
     """Build the attested wrapper. Raises ContentError if either part is empty or too long."""
-    if not 0 < len(passport) <= PASSPORT_LIMIT or not 0 < len(framed) <= FRAMED_LIMIT:
+    if not 0 < len(passport) <= PASSPORT_SIZE_LIMIT or not 0 < len(framed) <= FRAMED_LIMIT:
         raise ContentError("a message carries one passport and one content, within their limits", code="too-large")
     return encode_framing(Framing(MediaType(ATTESTED_TYPE), encode_opaque(passport) + encode_opaque(framed)))
 
@@ -67,7 +67,7 @@ def unwrap(octets: bytes) -> Carried:
     if outer.media_type != MediaType(ATTESTED_TYPE):
         raise ContentError(f"media type {outer.media_type.type!a} is not one of this profile", code="media-type")
     reader = _Reader(outer.content)
-    passport, framed = reader.opaque(PASSPORT_LIMIT), reader.opaque(FRAMED_LIMIT)
+    passport, framed = reader.opaque(PASSPORT_SIZE_LIMIT), reader.opaque(FRAMED_LIMIT)
     reader.finish()
     if not passport or not framed:
         raise ContentError("an attested message lacks its passport or its content")

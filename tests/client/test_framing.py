@@ -9,7 +9,6 @@ from client.framing import (
     ATTESTED_TYPE,
     FRAMED_LIMIT,
     MIMI_TYPE,
-    PASSPORT_LIMIT,
     Carried,
     Framing,
     MediaType,
@@ -19,6 +18,7 @@ from client.framing import (
     unwrap,
     wrap,
 )
+from identity.passport import PASSPORT_SIZE_LIMIT
 
 MIMI = b"\x18application/mimi-content"
 ATTESTED = b"\x21application/vnd.ringtrue.attested"
@@ -39,7 +39,7 @@ def test_what_was_framed_comes_out_again(media_type: MediaType, content: bytes) 
 
 @given(st.binary(min_size=1, max_size=20_000), st.binary(min_size=1, max_size=20_000))
 def test_the_framed_octets_come_out_exactly(passport: bytes, framed: bytes) -> None:
-    assert unwrap(wrap(passport[:PASSPORT_LIMIT], framed)) == Carried(passport[:PASSPORT_LIMIT], framed)
+    assert unwrap(wrap(passport[:PASSPORT_SIZE_LIMIT], framed)) == Carried(passport[:PASSPORT_SIZE_LIMIT], framed)
 
 
 @given(st.binary(max_size=200))
@@ -161,7 +161,7 @@ def test_an_attested_message_has_exactly_two_parts(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("passport", "framed"),
-    [(b"", b"f"), (b"p", b""), (bytes(PASSPORT_LIMIT + 1), b"f"), (b"p", bytes(FRAMED_LIMIT + 1))],
+    [(b"", b"f"), (b"p", b""), (bytes(PASSPORT_SIZE_LIMIT + 1), b"f"), (b"p", bytes(FRAMED_LIMIT + 1))],
 )
 def test_parts_out_of_bounds_are_not_wrapped(passport: bytes, framed: bytes) -> None:
     with pytest.raises(ContentError):
@@ -169,7 +169,7 @@ def test_parts_out_of_bounds_are_not_wrapped(passport: bytes, framed: bytes) -> 
 
 
 def test_parts_out_of_bounds_are_not_unwrapped() -> None:
-    too_long = encode_opaque(bytes(PASSPORT_LIMIT + 1)) + encode_opaque(b"f")
+    too_long = encode_opaque(bytes(PASSPORT_SIZE_LIMIT + 1)) + encode_opaque(b"f")
     with pytest.raises(ContentError) as caught:
         unwrap(encode_framing(Framing(MediaType(ATTESTED_TYPE), too_long)))
     assert caught.value.code == "too-large"
