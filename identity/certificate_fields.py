@@ -1,5 +1,6 @@
 """Single certificates: parsing within limits, and the fields that STIR's profile of X.509 looks at."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -151,7 +152,7 @@ def check_issuer_fields(certificate: x509.Certificate) -> None:
             raise CertificateError("claim-constraints", "claim constraints are for end entities only")
 
 
-def check_key_identifiers(path: list[x509.Certificate]) -> None:
+def check_key_identifiers(path: Sequence[x509.Certificate]) -> None:
     """Raise CertificateError unless each certificate names the key of the next (RFC 9060 §5)."""
     for subject, issuer in pairwise(path):
         authority = _known(subject, x509.AuthorityKeyIdentifier)
@@ -160,13 +161,18 @@ def check_key_identifiers(path: list[x509.Certificate]) -> None:
             raise CertificateError("key-identifiers", "an authority key identifier is not that of the next key")
 
 
-def check_signature_algorithms(certificates: list[x509.Certificate], allow_others: bool) -> None:
+def check_signature_algorithms(certificates: Sequence[x509.Certificate], allow_others: bool) -> None:
     """Raise CertificateError if an issuer did not sign with ECDSA, unless others are allowed."""
     if allow_others:
         return
     for certificate in certificates:
         if certificate.signature_algorithm_oid not in _ECDSA_OIDS:
             raise CertificateError("issuer-algorithm", "an issuer did not sign with ECDSA")
+
+
+def constrains_names(certificate: x509.Certificate) -> bool:
+    """Say whether the certificate limits the names below it (RFC 5280 §4.2.1.10)."""
+    return _known(certificate, x509.NameConstraints) is not None
 
 
 def _known(certificate: x509.Certificate, kind: type[E]) -> E | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from threading import Lock
-from typing import Self
+from typing import Self, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +20,7 @@ from identity.certificate_fields import (
     check_key_identifiers,
     check_leaf_fields,
     check_signature_algorithms,
+    constrains_names,
     load_certificate,
     p256_key,
     policies,
@@ -32,8 +33,11 @@ from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompa
 
 CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
+ISSUER_MEMO_LIMIT = 256  # paths of issuers that it remembers
 TRUST_LIST_SIZE_LIMIT = 1_048_576  # octets of PEM
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,69 @@ def verify_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: int) -> Ver
     """Validate a chain (DER, leaf first, without its root) at the time `now`. Raises CertificateError.
 
     1. size and number of certificates              6. issuers sign with ECDSA, unless the anchors allow others
-    2. each certificate parses                      7. leaf: one P-256 key, CA:false, digitalSignature
-    3. each is valid at `now`                       8. claim constraints only in the leaf (RFC 8226 §8)
-    4. the path leads to an anchor (RFC 5280)       9. TNAuthList in the leaf, each within the one above (RFC 9060)
+    2. each certificate parses                      7. claim constraints only in the leaf (RFC 8226 §8)
+    3. each is valid at `now`                       8. TNAuthList in the leaf, each within the one above (RFC 9060)
+    4. the path leads to an anchor (RFC 5280)       9. leaf: one P-256 key, CA:false, digitalSignature
     5. exactly this path, each AKI = the next SKI
     """
+    return _verify_path(tuple(chain), anchors, now)[0]
+
+
+class ChainVerifier:
+    """verify_chain with its anchors and a bounded memory of the chains that were valid, and of their issuers."""
+
+    def __init__(self, anchors: TrustAnchors, memo_limit: int = CHAIN_MEMO_LIMIT) -> None:
+        self.anchors = anchors
+        self.anchors_fingerprint = anchors.fingerprint
+        self._memo_limit = memo_limit
+        self._chains: dict[tuple[bytes, ...], VerifiedChain] = {}
+        self._issuers: dict[tuple[bytes, ...], _IssuerPath] = {}
+        self._lock = Lock()
+
+    def verify(self, chain: Sequence[bytes], now: int) -> VerifiedChain:
+        """Validate at the time `now`; a remembered chain need only be within its time. Raises CertificateError."""
+        key = tuple(chain)
+        known = self._chains.get(key)
+        if known is not None:
+            known.check_time(now)
+            return known
+        issuers = self._issuers.get(key[1:])
+        if issuers is not None and issuers.not_before <= now <= issuers.not_after:
+            verified = _verify_leaf(key, issuers, self.anchors, now)
+        else:
+            verified, issuers = _verify_path(key, self.anchors, now)
+            if issuers.reusable:
+                self._remember(self._issuers, ISSUER_MEMO_LIMIT, key[1:], issuers)
+        self._remember(self._chains, self._memo_limit, key, verified)
+        return verified
+
+    def known(self, chain: Sequence[bytes]) -> VerifiedChain | None:
+        """Recall a chain that was valid at some time, if this very chain was verified before."""
+        return self._chains.get(tuple(chain))
+
+    def _remember(self, memo: dict[tuple[bytes, ...], T], limit: int, key: tuple[bytes, ...], value: T) -> None:
+        with self._lock:
+            if len(memo) >= limit:
+                del memo[next(iter(memo))]
+            memo[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class _IssuerPath:
+    """The certificates above a leaf, issuer first and root last, valid as a path for end entities."""
+
+    certificates: tuple[x509.Certificate, ...]
+    lists: tuple[TNAuthList, ...]
+    not_before: int
+    not_after: int
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the path says nothing about names: with name constraints each leaf needs the whole validation."""
+        return len(self.certificates) > 1 and not any(map(constrains_names, self.certificates))
+
+
+def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> tuple[VerifiedChain, _IssuerPath]:
     if not anchors.roots:
         raise CertificateError("no-anchors", "there is no trust list to check the chain with")
     if not 1 <= len(chain) <= CHAIN_LENGTH_LIMIT:
@@ -106,43 +168,32 @@ def verify_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: int) -> Ver
     certificates = [load_certificate(der) for der in chain]
     for certificate in certificates:
         _check_validity(certificate, now)
-    path = _path(certificates, anchors, now)
+    path = _validate(certificates, anchors.roots, now)
     if path[:-1] != certificates:
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
-    check_key_identifiers(path)
     check_signature_algorithms(certificates, anchors.allow_non_ecdsa_issuers)
-    check_leaf_fields(path[0])
-    for issuer in path[1:]:
-        check_issuer_fields(issuer)
-    return _verified(tuple(chain), path)
+    root = next(root for root in anchors.roots if root == path[-1])
+    issuers = _issuer_path((*certificates[1:], root))
+    return _verified(chain, certificates[0], issuers), issuers
 
 
-class ChainVerifier:
-    """verify_chain with its anchors and a bounded memory of the chains that were valid."""
+def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustAnchors, now: int) -> VerifiedChain:
+    """Validate a chain whose issuers were validated above another leaf: the leaf alone, with its issuer as anchor."""
+    leaf = load_certificate(chain[0])
+    _check_validity(leaf, now)
+    _validate([leaf], issuers.certificates[:1], now)
+    check_signature_algorithms([leaf], anchors.allow_non_ecdsa_issuers)
+    return _verified(chain, leaf, issuers)
 
-    def __init__(self, anchors: TrustAnchors, memo_limit: int = CHAIN_MEMO_LIMIT) -> None:
-        self.anchors = anchors
-        self.anchors_fingerprint = anchors.fingerprint
-        self._memo: dict[tuple[bytes, ...], VerifiedChain] = {}
-        self._memo_limit = memo_limit
-        self._lock = Lock()
 
-    def verify(self, chain: Sequence[bytes], now: int) -> VerifiedChain:
-        """Validate at the time `now`; a remembered chain need only be within its time. Raises CertificateError."""
-        known = self.known(chain)
-        if known is not None:
-            known.check_time(now)
-            return known
-        verified = verify_chain(chain, self.anchors, now)
-        with self._lock:
-            if len(self._memo) >= self._memo_limit:
-                del self._memo[next(iter(self._memo))]
-            self._memo[verified.certificates] = verified
-        return verified
-
-    def known(self, chain: Sequence[bytes]) -> VerifiedChain | None:
-        """Recall a chain that was valid at some time, if this very chain was verified before."""
-        return self._memo.get(tuple(chain))
+def _issuer_path(certificates: tuple[x509.Certificate, ...]) -> _IssuerPath:
+    check_key_identifiers(certificates)
+    for certificate in certificates:
+        check_issuer_fields(certificate)
+    lists = tuple(filter(None, map(certificate_tn_auth_list, certificates)))
+    _check_encompassing(lists)
+    periods = [validity(certificate) for certificate in certificates]
+    return _IssuerPath(certificates, lists, max(start for start, _ in periods), min(end for _, end in periods))
 
 
 def leaf_number(der: bytes) -> TelephoneNumber | None:
@@ -168,11 +219,13 @@ def _check_validity(certificate: x509.Certificate, now: int) -> None:
         raise CertificateError("expired", f"a certificate was valid until {not_after}, not at {now}")
 
 
-def _path(certificates: list[x509.Certificate], anchors: TrustAnchors, now: int) -> list[x509.Certificate]:
+def _validate(
+    certificates: list[x509.Certificate], anchors: tuple[x509.Certificate, ...], now: int
+) -> list[x509.Certificate]:
     if not 0 <= now <= LATEST_TIME:
         raise CertificateError("time", f"{now} is not a time that X.509 can state")
     leaf_policy, issuer_policy = policies()
-    builder = verification.PolicyBuilder().store(verification.Store(list(anchors.roots)))
+    builder = verification.PolicyBuilder().store(verification.Store(list(anchors)))
     builder = builder.time(datetime.fromtimestamp(now, UTC).replace(tzinfo=None)).max_chain_depth(CHAIN_LENGTH_LIMIT)
     verifier = builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy).build_client_verifier()
     try:
@@ -181,37 +234,37 @@ def _path(certificates: list[x509.Certificate], anchors: TrustAnchors, now: int)
         raise CertificateError("untrusted", f"no path to a trusted root: {str(error)!a}") from error
 
 
-def _verified(chain: tuple[bytes, ...], path: list[x509.Certificate]) -> VerifiedChain:
-    lists = [certificate_tn_auth_list(certificate) for certificate in path]
-    leaf_list = lists[0]
+def _verified(chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: _IssuerPath) -> VerifiedChain:
+    check_key_identifiers((leaf, issuers.certificates[0]))
+    check_leaf_fields(leaf)
+    leaf_list = certificate_tn_auth_list(leaf)
     if leaf_list is None:
         raise CertificateError("tn-auth-list", "the leaf has no TNAuthList (RFC 8226 §9)")
-    bounds = tuple(entries for entries in lists[1:] if entries is not None)
-    _check_encompassing(leaf_list, bounds)
-    periods = [validity(certificate) for certificate in path]
-    key = p256_key(path[0])
-    constraints, conflicting = certificate_constraints(path[0])
+    _check_encompassing((leaf_list, *issuers.lists[:1]))
+    not_before, not_after = validity(leaf)
+    key = p256_key(leaf)
+    constraints, conflicting = certificate_constraints(leaf)
     return VerifiedChain(
         certificates=chain,
         public_key=key,
         public_point=public_point(key),
         fingerprint=hashlib.sha256(chain[0]).digest(),
         tn_auth_list=leaf_list,
-        bounds=bounds,
+        bounds=issuers.lists,
         number=_single_number(leaf_list),
         constraints=constraints,
         conflicting_constraints=conflicting,
-        not_before=max(start for start, _ in periods),
-        not_after=min(end for _, end in periods),
-        lifetime=periods[0][1] - periods[0][0],
-        issuer=_common_name(path[0].issuer),
-        serial=path[0].serial_number,
+        not_before=max(not_before, issuers.not_before),
+        not_after=min(not_after, issuers.not_after),
+        lifetime=not_after - not_before,
+        issuer=_common_name(leaf.issuer),
+        serial=leaf.serial_number,
     )
 
 
-def _check_encompassing(leaf_list: TNAuthList, bounds: tuple[TNAuthList, ...]) -> None:
+def _check_encompassing(lists: tuple[TNAuthList, ...]) -> None:
     try:
-        for child, parent in pairwise((leaf_list, *bounds)):
+        for child, parent in pairwise(lists):
             check_encompassing(parent, child)
     except TNAuthListError as error:
         raise CertificateError("encompassing", str(error)) from error
