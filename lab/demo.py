@@ -1,8 +1,9 @@
 """The demo: honest people talk, then Mallory tries everything; told event by event."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import cycle
 from random import Random
@@ -17,9 +18,9 @@ from lab.world import World
 
 LINES = (
     "Climbing on Saturday?",
-    "Yes! The north face, if it stays dry.",
+    "Yes, if it stays dry!",
     "I have the ropes.",
-    "The forecast says sun until four.",
+    "They say sun until four.",
     "Train at 7:12, platform 3.",
     "Then breakfast on the train.",
 )
@@ -47,7 +48,7 @@ async def run_demo(
     return succeeded
 
 
-async def play(seed: int | None, attacks: Sequence[Attack]) -> AsyncIterator[Event]:
+async def play(seed: int | None, attacks: Sequence[Attack]) -> AsyncGenerator[Event]:
     """Run a world and yield what happens in it. The seed settles who says what, and the order of the attacks."""
     started = time.monotonic()
     random = None if seed is None else Random(seed)  # noqa: S311 - a story, not a secret
@@ -56,11 +57,16 @@ async def play(seed: int | None, attacks: Sequence[Attack]) -> AsyncIterator[Eve
         people = []
         for name, number in FRIENDS.items():
             people.append(await enrol(world, name, number))
-            yield Enrolled(name, people[-1].number, world.codes.codes[people[-1].number], people[-1].certificate)
+            yield Enrolled(
+                name,
+                people[-1].number,
+                world.codes.codes[people[-1].number],
+                _fingerprint(people[-1].session.account.chain),
+            )
         mallory = await world.mallory(MALLORY)
-        yield Enrolled("Mallory", mallory.number, world.codes.codes[mallory.number], mallory.certificate)
+        yield Enrolled("Mallory", mallory.number, world.codes.codes[mallory.number], _fingerprint(mallory.device.chain))
         stage = await set_stage(world, people, mallory)
-        yield GroupMade(GROUP_NAME, (*FRIENDS, "Mallory"), stage.epoch)
+        yield GroupMade(GROUP_NAME, (*FRIENDS, "Mallory"), mallory.groups[stage.group].epoch)
         for speaker, line in _talk(people, LINES, random):
             yield Spoke(await stage.say(speaker, line))
         await stage.send_honestly(stage.group, "Hello everybody! I am Mallory.")
@@ -78,6 +84,10 @@ async def play(seed: int | None, attacks: Sequence[Attack]) -> AsyncIterator[Eve
         verified = sum(said.verified for said in stage.said)
         seconds = time.monotonic() - started
         yield Finished(tuple(attempts), verified, len(stage.said) - verified, seconds)
+
+
+def _fingerprint(chain: Sequence[bytes]) -> str:
+    return hashlib.sha256(chain[0]).hexdigest()
 
 
 def _talk(people: Sequence[Person], lines: Sequence[str], random: Random | None) -> Iterator[tuple[Person, str]]:

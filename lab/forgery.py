@@ -1,10 +1,12 @@
 """Making tokens that no honest client makes: any header, any claims, down to the octets."""
 
+import hmac
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from identity.base64url import decode_base64url, encode_base64url
 from identity.passport import canonical_json
@@ -24,9 +26,13 @@ def sign_values(key: ec.EllipticCurvePrivateKey, header: Mapping[str, object], c
     return sign_octets(key, canonical_json(header), canonical_json(claims))
 
 
-def unsigned_token(header: bytes, claims: bytes) -> bytes:
-    """Header and claims with an empty signature."""
-    return encode_base64url(header) + b"." + encode_base64url(claims) + b"."
+def with_public_key_as_secret(
+    key: ec.EllipticCurvePublicKey, header: Mapping[str, object], claims: Mapping[str, object]
+) -> bytes:
+    """A token with an HMAC-SHA-512, as long as an ES256 signature, under the PEM of a public key (RFC 8725 §2.1)."""
+    signing_input = encode_base64url(canonical_json(header)) + b"." + encode_base64url(canonical_json(claims))
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return signing_input + b"." + encode_base64url(hmac.digest(pem, signing_input, "sha512"))
 
 
 def msg_header(x5u: str) -> dict[str, object]:

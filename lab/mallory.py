@@ -1,6 +1,6 @@
 """Mallory: a member like any other, with her own number, key, MLS engine and wire, and no rules.
 
-Her certificate is real, from the authority that everybody trusts. What an honest client would refuse to make, she makes.
+Her certificate is real, from the authority that everybody trusts. What an honest client refuses to make, she makes.
 """
 
 from collections.abc import Callable, Mapping
@@ -125,12 +125,16 @@ class Mallory:
     def framed(self, group_id: bytes, text: str, sender: TelephoneNumber | None = None) -> bytes:
         """Content for a group, in anybody's name."""
         sender_uri = user_uri(self._host, sender or self.number)
-        return content.encode(content.text(sender_uri, group_uri(self._host, group_id), text))
+        return content.encode(content.text(sender_uri, self.group_uri(group_id), text))
+
+    def group_uri(self, group_id: bytes) -> str:
+        """The URI of a group."""
+        return group_uri(self._host, group_id)
 
     def claims(self, group_id: bytes, framed: bytes) -> dict[str, object]:
         """The claims that an honest client would sign over these octets."""
         return {
-            "dest": {"uri": [group_uri(self._host, group_id)]},
+            "dest": {"uri": [self.group_uri(group_id)]},
             "iat": self.now(),
             "msgi": message_digest(framed),
             "orig": {"tn": self.number.digits},
@@ -147,4 +151,3 @@ class Mallory:
     def sign_octets(self, header: bytes, claims: bytes) -> bytes:
         """Sign any octets as header and claims with her own key."""
         return sign_octets(self.device.key, header, claims)
-

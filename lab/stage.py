@@ -1,8 +1,8 @@
-"""Where attacks are played: a group of honest people with Mallory in it, and what the honest people make of her messages."""
+"""Where attacks are played: honest people in a group with Mallory, and what they make of her messages."""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from client.framing import wrap
 from client.session import Session
@@ -11,6 +11,7 @@ from identity.number import TelephoneNumber
 from lab.attacks.attack import Outcome
 from lab.mallory import Heard, Mallory
 from lab.readings import Reading, agreed, outcome, reading
+from lab.sent import describe_proof
 from lab.world import World
 
 
@@ -61,10 +62,9 @@ class Stage:
 
     async def say(self, speaker: Person, text: str) -> Said:
         """Let an honest person write to the group, and everybody read it."""
-        sent = await speaker.session.send(self.group, text)
-        seq = await self._ordered(speaker, sent)
+        message = await speaker.session.send(self.group, text)
         readers = [person for person in self.people if person is not speaker]
-        return self._record(speaker.name, speaker.number, text, await self._readings(readers, self.group, seq))
+        return self._record(speaker.name, speaker.number, text, await self._readings(readers, self.group, message.seq))
 
     async def overhear(self, speaker: Person, text: str) -> Heard:
         """Let an honest person write, and Mallory keep what she decrypts."""
@@ -73,6 +73,7 @@ class Stage:
 
     async def send_honestly(self, group_id: bytes, text: str) -> tuple[bytes, bytes]:
         """Let Mallory keep to the rules once; returns the proof and the octets that it covers."""
+        await self.mallory.listen(group_id)
         framed = self.mallory.framed(group_id, text)
         proof = self.mallory.prove(group_id, framed)
         await self._post_honest(group_id, text, self.mallory.encrypt(group_id, wrap(proof, framed)))
@@ -80,6 +81,7 @@ class Stage:
 
     async def send_and_keep_ciphertext(self, text: str) -> bytes:
         """Let Mallory keep to the rules once; returns what she posted."""
+        await self.mallory.listen(self.group)
         framed = self.mallory.framed(self.group, text)
         ciphertext = self.mallory.encrypt(self.group, wrap(self.mallory.prove(self.group, framed), framed))
         await self._post_honest(self.group, text, ciphertext)
@@ -87,29 +89,33 @@ class Stage:
 
     async def send_proven(self, proof: bytes, framed: bytes) -> Outcome:
         """Let Mallory encrypt and post any proof with any octets."""
-        return await self.send(wrap(proof, framed))
+        sent = describe_proof(proof, self.mallory.group_uri(self.group), self.now())
+        return replace(await self.send(wrap(proof, framed)), sent=sent)
 
     async def send(self, data: bytes) -> Outcome:
         """Let Mallory encrypt and post any application data."""
         await self.mallory.listen(self.group)
-        return await self.post(self.mallory.encrypt(self.group, data))
+        return await self.post(self.mallory.encrypt(self.group, data), "content alone, without any proof")
 
-    async def post(self, message: bytes) -> Outcome:
+    async def post(self, message: bytes, sent: str) -> Outcome:
         """Let Mallory append any octets to the group's log, and everybody read them."""
         seq = await self.mallory.post(self.group, message)
         readings = await self._readings(self.people, self.group, seq)
-        return agreed([outcome(found) for found in readings.values()])
+        return replace(agreed([outcome(found) for found in readings.values()]), sent=sent)
+
+    async def remove_mallory(self) -> None:
+        """Let Alice remove Mallory from the group, and everybody learn of it."""
+        await self.alice.session.remove(self.group, [self.mallory.number])
+        await asyncio.gather(*(person.session.receive() for person in self.people))
 
     async def _post_honest(self, group_id: bytes, text: str, ciphertext: bytes) -> None:
         seq = await self.mallory.post(group_id, ciphertext)
         readers = self.people if group_id == self.group else self.other_people
         self._record("Mallory", self.mallory.number, text, await self._readings(readers, group_id, seq))
 
-    async def _readings(self, readers: Sequence[Person], group_id: bytes, seq: int) -> dict[str, Reading]:
+    async def _readings(self, readers: Sequence[Person], group_id: bytes, seq: int | None) -> dict[str, Reading]:
         told = await asyncio.gather(*(reader.session.receive() for reader in readers))
-        return {
-            reader.name: reading(events, group_id, seq) for reader, events in zip(readers, told, strict=True)
-        }
+        return {reader.name: reading(events, group_id, seq) for reader, events in zip(readers, told, strict=True)}
 
     def _record(self, speaker: str, number: TelephoneNumber, text: str, readings: dict[str, Reading]) -> Said:
         verdicts = {

@@ -10,11 +10,14 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.delivery import DeliveryClient
+from client.enrolling import enrol
 from client.enrolment import EnrolmentClient
+from client.keys import Argon2id
 from client.session import Session
 from delivery_service.app import create_app
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
+from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 from lab.clock import SettableClock
@@ -23,6 +26,7 @@ from lab.serving import listening
 
 HOST = "ringtrue.example"  # the delivery service's name in group URIs
 NUMBERS = ("+1202555",)  # prefixes that the authority certifies: 555-01xx are for fiction
+COST = Argon2id(time_cost=1, memory_kib=8 * 1024, parallelism=1)  # the passphrase is no secret
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of stores in a temporary folder
 
 
@@ -63,6 +67,33 @@ class World:
         """The authority's roots."""
         async with EnrolmentClient(self.authority_url, clock=self.clock) as authority:
             return await authority.anchors()
+
+    async def person(self, name: str, number: str) -> Session:
+        """Enrol a person; their client stays open until the world ends, and others can add it to chats."""
+        return await self._running.enter_async_context(self.visitor(name, number, self.delivery_url))
+
+    @asynccontextmanager
+    async def visitor(self, name: str, number: str, delivery_url: str) -> AsyncIterator[Session]:
+        """Enrol a person at some delivery service; their client is open inside the context."""
+        telephone = TelephoneNumber.parse(number)
+
+        async def read_code(_: ChallengeOpened) -> str:
+            return self.codes.codes[telephone]
+
+        with TemporaryDirectory(dir=self.folder, prefix=f"{name.lower()}-") as folder:
+            await enrol(
+                Path(folder),
+                PASSPHRASE,
+                telephone,
+                authority=self.authority_url,
+                delivery=delivery_url,
+                ask_code=read_code,
+                cost=COST,
+                clock=self.clock,
+            )
+            async with Session.open(Path(folder), PASSPHRASE, clock=self.clock, jitter=0) as session:
+                await session.maintain()
+                yield session
 
     async def mallory(self, number: str) -> Mallory:
         """Enrol Mallory as anybody would be, with a connection of her own."""

@@ -16,8 +16,8 @@ class Keeper(StrEnum):
 
     CHECK = "check"  # a numbered check of docs/binding.md, at each recipient
     DISPLAY = "display"  # the recipient's client shows the message, and shows that nothing proves it
-    ENGINE = "MLS engine"  # each recipient's engine
-    SERVICE = "delivery service"  # its rules, by the word of its problem
+    ENGINE = "engine"  # each recipient's engine
+    SERVICE = "service"  # the delivery service's rules, by the word of its problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Guard:
     rule: str
 
     def __str__(self) -> str:
-        """`check 6 (number)`, `delivery service: not-a-member`."""
+        """`check 6 (number)`, `service: not-a-member`."""
         if self.keeper is Keeper.CHECK:
             return f"check {self.rule} ({RULES[int(self.rule)].name})"
         return f"{self.keeper}: {self.rule}"
@@ -43,13 +43,16 @@ def check(number: int) -> Guard:
 class Outcome:
     """What came of an attack: `by` is None if it got through.
 
-    `badge` is what the recipients saw, empty if nothing reached their eyes; `code` is the RFC 8224 analogue.
+    `badge` is what the recipients saw, empty if nothing reached their eyes; `code` is the RFC 8224 analogue; `compared`
+    says what the check saw; `sent` what the attacker sent.
     """
 
     by: Guard | None
     reason: str
     badge: str = ""
     code: int | None = None
+    compared: str = ""
+    sent: str = ""
 
     @property
     def stopped(self) -> bool:

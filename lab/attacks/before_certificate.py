@@ -15,7 +15,7 @@ async def run(stage: Stage) -> Outcome:
 
 ATTACK = Attack(
     "before-certificate",
-    "Sign outside the certificate's time",
+    "Sign before the certificate",
     "Mallory dates her message to yesterday, when the certificate that she signs with did not exist.",
     check(5),
     run,

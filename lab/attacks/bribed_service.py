@@ -17,14 +17,17 @@ GROUP_ID = b"a group of Alice"
 async def run(stage: Stage) -> Outcome:
     """Invite Bob, at a service that trusts Mallory's root, into a group that seems to be Alice's."""
     device, root = impostor(stage.alice.number, stage.now())
+    bob = stage.people[1]
     honest = await stage.world.anchors()
-    async with stage.world.delivery_service(TrustAnchors((*honest.roots, root))) as bribed:
-        bob = await stage.world.person("Bob", stage.people[1].number.e164, delivery_url=bribed)
-        await _invite(stage, bribed, device, stage.people[1])
-        for event in await bob.receive():
+    sent = "a Welcome to a group whose other leaf has her chain for Alice's number"
+    async with (
+        stage.world.delivery_service(TrustAnchors((*honest.roots, root))) as bribed,
+        stage.world.visitor("Bob", bob.number.e164, bribed) as session,
+    ):
+        await _invite(stage, bribed, device, bob)
+        for event in await session.receive():
             if isinstance(event, WelcomeRefused) and event.group_id == GROUP_ID:
-                return welcome_refusal(event)
-        await bob.close()
+                return welcome_refusal(event, sent)
     return Outcome(None, "Bob's client joined the group.")
 
 

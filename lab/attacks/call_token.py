@@ -17,7 +17,7 @@ async def run(stage: Stage) -> Outcome:
 
 ATTACK = Attack(
     "call-token",
-    "Use the proof of a telephone call",
+    "Use the proof of a call",
     "Mallory offers a token of the kind that carriers sign for calls (shaken) as the proof of a message.",
     check(2),
     run,

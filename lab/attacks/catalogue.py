@@ -1,6 +1,7 @@
 """Every attack, in the order in which the demo tells them; the last one ends Mallory's membership."""
 
 from lab.attacks import (
+    algorithm_confusion,
     altered_signature,
     backdated,
     before_certificate,
@@ -12,7 +13,6 @@ from lab.attacks import (
     duplicate_key,
     forged_number,
     forged_successor,
-    no_algorithm,
     postdated,
     re_attribution,
     removed_member,
@@ -41,7 +41,7 @@ ATTACKS = (
     postdated.ATTACK,
     before_certificate.ATTACK,
     call_token.ATTACK,
-    no_algorithm.ATTACK,
+    algorithm_confusion.ATTACK,
     text_iat.ATTACK,
     duplicate_key.ATTACK,
     resent_ciphertext.ATTACK,

@@ -12,7 +12,7 @@ async def run(stage: Stage) -> Outcome:
 
 ATTACK = Attack(
     "cut-and-paste",
-    "Move words to another conversation",
+    "Move words to another group",
     "Mallory carries a message that she signed in another group into this one, where it means something else.",
     check(10),
     run,

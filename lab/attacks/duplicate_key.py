@@ -11,7 +11,8 @@ async def run(stage: Stage) -> Outcome:
     framed = stage.mallory.framed(stage.group, "Which orig do you see?")
     claims = canonical_json(stage.mallory.claims(stage.group, framed))
     doubled = claims[:-1] + b',"orig":' + canonical_json({"tn": stage.alice.number.digits}) + b"}"
-    return await stage.send_proven(stage.mallory.sign_octets(canonical_json(msg_header(stage.mallory.x5u)), doubled), framed)
+    header = canonical_json(msg_header(stage.mallory.x5u))
+    return await stage.send_proven(stage.mallory.sign_octets(header, doubled), framed)
 
 
 ATTACK = Attack(

@@ -6,7 +6,7 @@ from lab.stage import Stage
 
 async def run(stage: Stage) -> Outcome:
     """Claim Alice's number in `orig` and in the content."""
-    framed = stage.mallory.framed(stage.group, "I lost my phone. Send 500 to my new account?", sender=stage.alice.number)
+    framed = stage.mallory.framed(stage.group, "I lost my phone. Can you lend me 500?", sender=stage.alice.number)
     claims = stage.mallory.claims(stage.group, framed) | {"orig": {"tn": stage.alice.number.digits}}
     return await stage.send_proven(stage.mallory.sign(claims), framed)
 

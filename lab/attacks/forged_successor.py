@@ -1,7 +1,7 @@
 """A commit in which a member's certificate turns into one for another number."""
 
-from client.outbox import new_idempotency_key
 from client.errors import ServiceError
+from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
 from lab.attacks.attack import Attack, Guard, Keeper, Outcome
 from lab.impostor import impostor
@@ -20,7 +20,7 @@ async def run(stage: Stage) -> Outcome:
     try:
         await mallory.delivery.commit(stage.group, bundle, new_idempotency_key())
     except ServiceError as refusal:
-        return service_refusal(refusal)
+        return service_refusal(refusal, "a commit with a path whose leaf has her chain for Alice's number")
     return Outcome(None, "The delivery service accepted the commit.")
 
 

@@ -11,11 +11,12 @@ async def run(stage: Stage) -> Outcome:
     """Have Alice remove Mallory, who then posts an honestly proven message with the keys that she still has."""
     mallory, group = stage.mallory, stage.group
     await stage.remove_mallory()
+    sent = "an honestly proven message, encrypted for the epoch in which she was a member"
     framed = mallory.framed(group, "You cannot just throw me out.")
     try:
-        return await stage.post(mallory.encrypt(group, wrap(mallory.prove(group, framed), framed)))
+        return await stage.post(mallory.encrypt(group, wrap(mallory.prove(group, framed), framed)), sent)
     except ServiceError as refusal:
-        return service_refusal(refusal)
+        return service_refusal(refusal, sent)
 
 
 ATTACK = Attack(

@@ -7,13 +7,13 @@ from lab.stage import Stage
 async def run(stage: Stage) -> Outcome:
     """Post the octets of an honest message again, as a new entry."""
     ciphertext = await stage.send_and_keep_ciphertext("See you there.")
-    return await stage.post(ciphertext)
+    return await stage.post(ciphertext, f"the same {len(ciphertext)} octets under a new idempotency key")
 
 
 ATTACK = Attack(
     "resent-ciphertext",
     "Post the same ciphertext again",
     "Mallory posts the very octets of an earlier message as a new entry of the group's log.",
-    Guard(Keeper.ENGINE, "already-read"),
+    Guard(Keeper.ENGINE, "already_read"),
     run,
 )

@@ -11,7 +11,7 @@ GUEST = "+12025550198"
 
 
 async def run(stage: Stage) -> Outcome:
-    """Hand the group's state to a guest with an honest certificate, who joins by an external commit (RFC 9420 §12.4.3.2)."""
+    """Hand the GroupInfo to a guest with an honest certificate, who joins by external commit (RFC 9420 §12.4.3.2)."""
     await stage.mallory.listen(stage.group)
     group_info = stage.mallory.groups[stage.group].group_info()
     guest = await stage.world.mallory(GUEST)
@@ -20,7 +20,7 @@ async def run(stage: Stage) -> Outcome:
         bundle = CommitBundle(commit, [], next_group_info)
         await guest.delivery.commit(stage.group, bundle, new_idempotency_key())
     except ServiceError as refusal:
-        return service_refusal(refusal)
+        return service_refusal(refusal, "an external commit by a certified device that nobody added")
     return Outcome(None, "The delivery service let the guest in.")
 
 

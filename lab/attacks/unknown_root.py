@@ -11,13 +11,11 @@ from lab.stage import Stage
 async def run(stage: Stage) -> Outcome:
     """Ask for a session with a chain for Alice's number that leads to Mallory's own root."""
     device, _ = impostor(stage.alice.number, stage.now())
-    async with DeliveryClient(
-        stage.world.delivery_url, device.key, device.chain, clock=stage.world.clock
-    ) as delivery:
+    async with DeliveryClient(stage.world.delivery_url, device.key, device.chain, clock=stage.world.clock) as delivery:
         try:
             await delivery.open_session()
         except ServiceError as refusal:
-            return service_refusal(refusal)
+            return service_refusal(refusal, "a signed session request with her own chain for Alice's number")
     return Outcome(None, "The delivery service opened a session.")
 
 

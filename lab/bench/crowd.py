@@ -91,5 +91,3 @@ def newcomer_to_group_of(members: int) -> Newcomer:
         first_message=group.encrypt(b"x" * 600),
         now=now,
     )
-
-

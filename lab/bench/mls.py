@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -19,18 +20,17 @@ import click
 
 from identity.binding import DeviceVerifier
 from lab.bench.crowd import Certifier, validator
-from lab.bench.mls_ours import Device, Repetitions, Times, Validate, accept_all, engine, join_times, measure
+from lab.bench.mls_ours import Device, Stage, Times, Validate, accept_all, engine
 from lab.bench.rows import Aim, Row, table
 
 CRATE = Path(__file__).parents[2] / "mls-rs-python"
-# Members, rounds (each measures the floor, then ours), repetitions in a round.
-SIZES = (
-    (2, 3, Repetitions(20, 20, 100, 20)),
-    (10, 3, Repetitions(10, 10, 100, 20)),
-    (100, 3, Repetitions(2, 5, 100, 10)),
-    (1_000, 2, Repetitions(1, 3, 40, 4)),
-    (10_000, 1, Repetitions(1, 2, 10, 3)),
-)
+SIZES = {  # members: how often each step is taken
+    2: {"create": 30, "join": 50, "talk": 200, "advance": 50},
+    10: {"create": 20, "join": 30, "talk": 200, "advance": 50},
+    100: {"create": 5, "join": 10, "talk": 200, "advance": 20},
+    1_000: {"create": 2, "join": 5, "talk": 60, "advance": 7},
+    10_000: {"create": 1, "join": 1, "talk": 10, "advance": 3},
+}
 OPERATIONS = {
     "create": ("create the whole group", "ms"),
     "join": ("join by Welcome", "ms"),
@@ -62,11 +62,13 @@ def run_up_to(largest: int) -> list[Row]:
     with TemporaryDirectory(prefix="ringtrue-bench-") as folder:
         fixture = Path(folder) / "devices.json"
         fixture.write_text(_fixture(devices, now))
-        rows = []
-        for members, rounds, repetitions in SIZES:
-            if members <= largest:
-                rows += _compare(fixture, devices[:members], rounds, repetitions, now)
-    return rows + _validated_join(certifier, devices[: min(largest, VALIDATED_MEMBERS)], now)
+        rows = [
+            row
+            for members, steps in SIZES.items()
+            if members <= largest
+            for row in _compare(fixture, devices[:members], steps, now)
+        ]
+    return [*rows, _validated_join(certifier, devices[: min(largest, VALIDATED_MEMBERS)], now)]
 
 
 def _fixture(devices: Sequence[Device], now: int) -> str:
@@ -78,16 +80,17 @@ def _fixture(devices: Sequence[Device], now: int) -> str:
     return json.dumps({"now": now, "devices": [fields(device) for device in devices]})
 
 
-def _compare(fixture: Path, devices: Sequence[Device], rounds: int, repetitions: Repetitions, now: int) -> list[Row]:
-    floor: Times = defaultdict(list)
-    ours: Times = defaultdict(list)
-    for _ in range(rounds):
-        for collected, measured in (
-            (floor, _native(fixture, len(devices), repetitions)),
-            (ours, measure(devices, repetitions, now)),
-        ):
-            for operation, seconds in measured.items():
-                collected[operation] += seconds
+def _compare(fixture: Path, devices: Sequence[Device], steps: Mapping[str, int], now: int) -> list[Row]:
+    """Take each step natively and through the bindings in turns, so that both meet the same load."""
+    floor: dict[str, list[float]] = defaultdict(list)
+    ours: dict[str, list[float]] = defaultdict(list)
+    stage = Stage(devices, now)
+    with _native(fixture, len(devices)) as native:
+        for step, times in steps.items():
+            for _ in range(times):
+                for collected, take in ((floor, native), (ours, stage.step)):
+                    for operation, seconds in take(step).items():
+                        collected[operation].append(seconds)
     return [_row(operation, len(devices), ours[operation], floor[operation]) for operation in OPERATIONS]
 
 
@@ -97,28 +100,47 @@ def _row(operation: str, members: int, ours: Sequence[float], floor: Sequence[fl
     return Row(f"MLS: {name}", scale * median(ours), unit, members, "native mls-rs", scale * median(floor), RATIO)
 
 
-def _native(fixture: Path, members: int, repetitions: Repetitions) -> Times:
+@contextmanager
+def _native(fixture: Path, members: int) -> Iterator[Callable[[str], Times]]:
     cargo = shutil.which("cargo")
     if cargo is None:
         raise click.ClickException("the native benchmark is compiled by cargo, which was not found")
-    counts = (repetitions.creates, repetitions.joins, repetitions.messages, repetitions.commits)
-    arguments = [str(fixture), str(members), *map(str, counts)]
-    command = [cargo, "bench", "--quiet", "--locked", "--bench", "native", "--", *arguments]
-    finished = subprocess.run(command, cwd=CRATE, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    times: Times = json.loads(finished.stdout)
-    return times
+    command = [cargo, "bench", "--quiet", "--locked", "--bench", "native", "--", str(fixture), str(members)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=CRATE, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:  # noqa: S603
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def step(name: str) -> Times:
+            requests.write(f"{name}\n")
+            line = answers.readline()
+            if not line:
+                raise click.ClickException("the native benchmark failed; its message is above")
+            times: Times = json.loads(line)
+            return times
+
+        yield step
 
 
-def _validated_join(certifier: Certifier, devices: Sequence[Device], now: int) -> list[Row]:
+def _validated_join(certifier: Certifier, devices: Sequence[Device], now: int) -> Row:
     """The same join with every chain validated by `identity` and with nothing validated, in turns."""
     clock = _Clock(certifier)
-    kinds: list[Callable[[], Validate]] = [lambda: accept_all, clock.validator] * VALIDATED_REPETITIONS
-    seconds = list(join_times(devices, kinds, now))
-    floor, ours = median(seconds[::2]), median(seconds[1::2])
+    stage = Stage(devices, now)
+    stage.step("create")
+    floor: list[float] = []
+    ours: list[float] = []
+    for _ in range(VALIDATED_REPETITIONS):
+        for collected, validate in ((floor, accept_all), (ours, clock.validator())):
+            times: Times = {}
+            stage.join(times, validate)
+            collected.append(times["join"])
     each = 1e6 * clock.spent / VALIDATED_REPETITIONS / len(devices)
-    note = f"{each:.0f} µs in the validator per chain, one chain at a time under the GIL while the engine works on"
-    name = "MLS: join, every chain validated"
-    return [Row(name, 1e3 * ours, "ms", len(devices), "no validation", 1e3 * floor, VALIDATED_RATIO, note)]
+    note = f"{each:.0f} µs per chain in the validator, which runs under the GIL: one chain at a time"
+    name, unit = "MLS: join, every chain validated", "ms"
+    scale = PER_SECOND[unit]
+    members = len(devices)
+    return Row(name, scale * median(ours), unit, members, "no validation", scale * median(floor), VALIDATED_RATIO, note)
 
 
 class _Clock:

@@ -22,7 +22,7 @@ class Aim:
         return measured <= self.value if self.bound == "at most" else measured >= self.value
 
     def __str__(self) -> str:
-        """Show the bound: `≤ 1.6×` or `≥ 3,000`."""
+        """Show the bound: `≤ 1.6` as a ratio, or `≥ 3,000`."""
         sign = "≤" if self.bound == "at most" else "≥"
         return f"{sign} {quantity(self.value)}×" if self.of == "ratio" else f"{sign} {quantity(self.value)}"
 

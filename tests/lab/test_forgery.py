@@ -1,11 +1,22 @@
 """The forger's tools make tokens that are wrong in exactly one way."""
 
+import hmac
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from identity.base64url import decode_base64url
 from identity.errors import PassportError
 from identity.passport import canonical_json, parse_passport, verify_signature
-from lab.forgery import msg_header, sign_octets, sign_values, unsigned_token, with_broken_signature, with_other_signature
+from lab.forgery import (
+    msg_header,
+    sign_octets,
+    sign_values,
+    with_broken_signature,
+    with_other_signature,
+    with_public_key_as_secret,
+)
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 HEADER = msg_header("https://authority.example/certificates/00.pem")
@@ -44,7 +55,11 @@ def test_broken_signature_does_not_verify() -> None:
     assert refusal.value.check == 8
 
 
-def test_unsigned_token_has_three_parts_and_no_signature() -> None:
-    token = unsigned_token(canonical_json(HEADER), canonical_json(CLAIMS))
-    assert token.count(b".") == 2
-    assert token.endswith(b".")
+def test_public_key_as_secret_gives_a_token_that_only_a_confused_verifier_accepts() -> None:
+    token = with_public_key_as_secret(KEY.public_key(), HEADER | {"alg": "HS512"}, CLAIMS)
+    with pytest.raises(PassportError) as refusal:
+        parse_passport(token)
+    assert refusal.value.check == 2
+    signing_input, _, signature = token.rpartition(b".")
+    pem = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert decode_base64url(signature) == hmac.digest(pem, signing_input, "sha512")

@@ -22,7 +22,9 @@ def test_runs_stand_in_their_columns_and_lines() -> None:
 
 
 def test_inks_have_colours() -> None:
-    fills = {element.text: element.attrib["fill"] for element in drawn_texts(f"{INK(Ink.BAD, 'bad')}{INK(Ink.GOOD, 'good')}")}
+    fills = {
+        element.text: element.attrib["fill"] for element in drawn_texts(f"{INK(Ink.BAD, 'bad')}{INK(Ink.GOOD, 'good')}")
+    }
     assert fills["bad"] != fills["good"]
 
 

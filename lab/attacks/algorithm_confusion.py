@@ -1,0 +1,25 @@
+"""A token that misuses a public key as a shared secret."""
+
+from identity.binding import x5u_for
+from lab.attacks.attack import Attack, Outcome, check
+from lab.forgery import msg_header, with_public_key_as_secret
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Say HS512, and make the MAC with Alice's public key, which everybody has (RFC 8725 §2.1)."""
+    framed = stage.mallory.framed(stage.group, "My key is your key.", sender=stage.alice.number)
+    account = stage.alice.session.account
+    header = msg_header(x5u_for(account.authority, account.chain[0])) | {"alg": "HS512"}
+    claims = stage.mallory.claims(stage.group, framed) | {"orig": {"tn": stage.alice.number.digits}}
+    public_key = account.key.public_key()
+    return await stage.send_proven(with_public_key_as_secret(public_key, header, claims), framed)
+
+
+ATTACK = Attack(
+    "algorithm-confusion",
+    "Confuse the algorithm",
+    "Mallory's token says HS512: she hopes that Alice's public key will be taken for a shared secret.",
+    check(2),
+    run,
+)

@@ -1,0 +1,44 @@
+"""Each attack, with real octets through the real services, is stopped by its own guard at every honest client."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from lab.attacks import removed_member
+from lab.attacks.attack import Attack
+from lab.attacks.catalogue import ATTACKS
+from lab.casting import cast
+from lab.stage import Stage
+from lab.world import World
+
+REPEATABLE = [attack for attack in ATTACKS if attack is not removed_member.ATTACK]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage() -> AsyncIterator[Stage]:
+    """One world for all attacks that leave Mallory in the group; they are played in any order."""
+    async with World() as world:
+        yield await cast(world)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("attack", REPEATABLE, ids=lambda attack: attack.name)
+async def test_attack_is_stopped_by_its_guard(attack: Attack, stage: Stage) -> None:
+    told = len(stage.said)
+    outcome = await attack.run(stage)
+    assert outcome.by == attack.guard, outcome.reason
+    assert all(said.verified for said in stage.said[told:])
+
+
+async def test_removed_member_is_refused_and_the_others_go_on() -> None:
+    async with World() as world:
+        stage = await cast(world)
+        outcome = await removed_member.ATTACK.run(stage)
+        assert outcome.by == removed_member.ATTACK.guard, outcome.reason
+        assert (await stage.say(stage.alice, "Now we are among us.")).verified
+
+
+def test_catalogue_names_each_attack_once_and_ends_with_the_removal() -> None:
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+    assert ATTACKS[-1] is removed_member.ATTACK
