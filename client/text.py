@@ -54,9 +54,15 @@ def safe_text(raw: str) -> Safe:
 
 def safe_name(raw: str) -> Safe:
     """Make a name or a title harmless: one line, letters, digits, spaces and -'.,()& only, at most 32 cells wide."""
-    text = " ".join("".join(_name_characters(safe_text(raw).text)).split())
-    cut = _cut(unicodedata.normalize("NFC", text)).rstrip()
-    return Safe(cut, max(0, len(raw.strip()) - len(cut)))
+    name = raw
+    while (shorter := _name(name)) != name:  # without its joiners, marks can meet that have to be counted again
+        name = shorter
+    return Safe(name, max(0, len(raw.strip()) - len(name)))
+
+
+def _name(text: str) -> str:
+    words = "".join(_name_characters(safe_text(text).text)).split()
+    return _cut(unicodedata.normalize("NFC", " ".join(words))).rstrip()
 
 
 def _cleaned(text: str) -> Iterator[str]:

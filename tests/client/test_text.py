@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from client.text import MARKS_LIMIT, NAME_CELLS_LIMIT, Safe, safe_name, safe_text
@@ -114,6 +114,7 @@ def test_a_name_is_one_short_line_of_letters_and_digits(raw: str) -> None:
 
 
 @given(HOSTILE)
+@example("a\u2ded\u0fa9\u200c\u1dc6\u1a56\u200d\u1dc1\u06ec")
 def test_a_safe_name_stays_as_it_is(raw: str) -> None:
     name = safe_name(raw).text
     assert safe_name(name).text == name
