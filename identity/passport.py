@@ -4,11 +4,11 @@ Nothing here decides whether a token is right for a message: `identity.binding` 
 """
 
 import hashlib
-import hmac
 import re
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from hmac import compare_digest
 from typing import NamedTuple
 
 import msgspec
@@ -192,8 +192,8 @@ def check_digest(msgi: str, octets: bytes) -> None:
     algorithm = msgi.partition("-")[0]
     if algorithm not in _DIGESTS:
         raise PassportError("msgi-algorithm", "msgi does not start with sha256-, sha384- or sha512-", check=9)
-    expected, given = message_digest(octets, algorithm).encode(), msgi.encode()
-    if not (hmac.compare_digest(given, expected) or hmac.compare_digest(given, expected.rstrip(b"="))):
+    expected = message_digest(octets, algorithm)
+    if not msgi.isascii() or not (compare_digest(msgi, expected) or compare_digest(msgi, expected.rstrip("="))):
         raise _digest_error(msgi.partition("-")[2], _DIGESTS[algorithm]().digest_size)
 
 
