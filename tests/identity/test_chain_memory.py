@@ -1,0 +1,118 @@
+"""ChainVerifier remembers chains and issuers, and is no less strict for it."""
+
+from collections.abc import Sequence
+
+import pytest
+from cryptography import x509
+
+from identity.certificates import ChainVerifier, verify_chain
+from identity.errors import CertificateError
+from identity.issuing import DEVICE_LIFETIME
+from identity.tn_auth_list import OneNumber, TNAuthList
+from tests.identity.conftest import (
+    ALICE,
+    BOB,
+    LEAF_FIELDS,
+    NOW,
+    YEAR,
+    Authority,
+    Extension,
+    any_certificate,
+    der,
+    one,
+    private_key,
+    tn_extension,
+)
+from tests.identity.test_chain_verification import CA_FIELDS, LEAVES
+
+AUTHORITY = Authority()
+
+
+def test_a_remembered_chain_still_has_its_time() -> None:
+    chains = ChainVerifier(AUTHORITY.anchors)
+    chain = AUTHORITY.device_chain(private_key(1), ALICE)
+    first = chains.verify(chain, NOW)
+    assert chains.verify(list(chain), NOW + 1) is first
+    for now, code in ((NOW - 3_601, "not-yet-valid"), (NOW + DEVICE_LIFETIME + 1, "expired")):
+        with pytest.raises(CertificateError) as refused:
+            chains.verify(chain, now)
+        assert refused.value.code == code
+
+
+def siblings(*fields: Extension) -> tuple[ChainVerifier, tuple[bytes, ...]]:
+    """A verifier that has met the issuer above another leaf, and a chain of that issuer's with any fields."""
+    chains = ChainVerifier(AUTHORITY.anchors)
+    chains.verify(AUTHORITY.device_chain(private_key(2), BOB), NOW)
+    return chains, AUTHORITY.chain((*fields, tn_extension(one(ALICE))))
+
+
+def test_a_known_issuer_makes_the_same_result() -> None:
+    chains, chain = siblings(*LEAF_FIELDS)
+    again, anew = chains.verify(chain, NOW), verify_chain(chain, AUTHORITY.anchors, NOW)
+    assert again == anew
+
+
+@pytest.mark.parametrize(("fields", "code"), LEAVES.values(), ids=LEAVES.keys())
+def test_a_known_issuer_excuses_no_leaf(fields: Sequence[Extension], code: str) -> None:
+    chains, chain = siblings(*fields)
+    with pytest.raises(CertificateError) as refused:
+        chains.verify(chain, NOW)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("leaf", "code"),
+    [
+        (any_certificate(private_key(9), AUTHORITY.issuer().subject, private_key(1).public_key(),
+                         (*LEAF_FIELDS, tn_extension(one(ALICE)))), "untrusted"),
+        (any_certificate(AUTHORITY.issuer_key, AUTHORITY.issuer().subject, private_key(1).public_key(),
+                         (*LEAF_FIELDS, tn_extension(TNAuthList((OneNumber("447700900123"),))))), "encompassing"),
+        (any_certificate(AUTHORITY.issuer_key, AUTHORITY.issuer().subject, private_key(1).public_key(),
+                         (*LEAF_FIELDS, tn_extension(one(ALICE))), period=(NOW - 9, NOW - 1)), "expired"),
+    ],
+    ids=["other key", "other number", "other time"],
+)  # fmt: skip
+def test_a_known_issuer_vouches_only_for_its_own(leaf: x509.Certificate, code: str) -> None:
+    chains, chain = siblings(*LEAF_FIELDS)
+    with pytest.raises(CertificateError) as refused:
+        chains.verify((der(leaf), chain[1]), NOW)
+    assert refused.value.code == code
+
+
+def test_a_known_issuer_still_has_its_time() -> None:
+    chains, chain = siblings(*LEAF_FIELDS)
+    long_lived = AUTHORITY.chain((*LEAF_FIELDS, tn_extension(one(ALICE))), period=(NOW, NOW + 3 * YEAR))
+    for after_the_issuer in (chain, long_lived):
+        with pytest.raises(CertificateError) as refused:
+            chains.verify(after_the_issuer, NOW + 2 * YEAR)
+        assert refused.value.code == "expired"
+
+
+def test_an_issuer_with_name_constraints_is_validated_above_each_leaf() -> None:
+    """The library applies name constraints along the whole path, so no part of such a path is left out."""
+    allowed = x509.NameConstraints(permitted_subtrees=[x509.DNSName("example.org")], excluded_subtrees=None)
+    issuer = any_certificate(AUTHORITY.root_key, AUTHORITY.root.subject, AUTHORITY.issuer_key.public_key(),
+                             (*CA_FIELDS, (allowed, True)), name="issuer")  # fmt: skip
+
+    def chain(name: str) -> tuple[bytes, ...]:
+        san = x509.SubjectAlternativeName([x509.DNSName(name)])
+        fields = (*LEAF_FIELDS, tn_extension(one(ALICE)), (san, False))
+        key = private_key(1).public_key()
+        return der(any_certificate(AUTHORITY.issuer_key, issuer.subject, key, fields)), der(issuer)
+
+    chains = ChainVerifier(AUTHORITY.anchors)
+    assert chains.verify(chain("a.example.org"), NOW).number == ALICE
+    with pytest.raises(CertificateError) as refused:
+        chains.verify(chain("example.com"), NOW)
+    assert refused.value.code == "untrusted"
+
+
+def test_the_memory_is_bounded_and_holds_only_valid_chains() -> None:
+    chains = ChainVerifier(AUTHORITY.anchors, memo_limit=2)
+    all_chains = [AUTHORITY.device_chain(private_key(n), ALICE) for n in (1, 2, 3)]
+    for chain in all_chains:
+        chains.verify(chain, NOW)
+    assert [chains.known(chain) is not None for chain in all_chains] == [False, True, True]
+    with pytest.raises(CertificateError):
+        chains.verify(all_chains[1][:1], NOW)
+    assert chains.known(all_chains[1][:1]) is None
