@@ -93,7 +93,8 @@ class Narration:
         self._paragraph(f"sent: {outcome.sent}", INDENT, Ink.FAINT)
         self._print(f"{INDENT}{self.paint(badge_ink(badge), badge)}  {outcome.reason}")
         analogue = f" · SIP {outcome.code}" if outcome.code else ""
-        self._print(INDENT + self.paint(Ink.FAINT, f"stopped by {STOPPED_BY[outcome.by.keeper]}{outcome.by}{analogue}"))
+        by = f"stopped by {STOPPED_BY[outcome.by.keeper]}{outcome.by}"
+        self._print(INDENT + by + self.paint(Ink.FAINT, analogue))
         if not attack.held(outcome):
             self._print(INDENT + self.paint(Ink.BAD, f"should have been stopped by {attack.guard}"))
 
@@ -101,10 +102,10 @@ class Narration:
         self._begin("5  What came of it")
         for attempt in event.attempts:
             held = attempt.attack.held(attempt.outcome)
-            badge = (attempt.outcome.badge or REFUSED) if held else "✗ NOT AS IT MUST"
+            badge = (attempt.outcome.badge or REFUSED) if held else "✗ NOT AS NAMED"
             by = "nothing" if attempt.outcome.by is None else str(attempt.outcome.by)
-            left = f"  {attempt.place:>2}  {attempt.attack.title:<32}"
-            self._print(f"{left}{self.paint(badge_ink(badge), badge)}{by:>{self.width - len(left) - len(badge)}}")
+            left = f"  {attempt.place:>2}  {attempt.attack.title:<31}"
+            self._print(f"{left}{self.paint(badge_ink(badge), f'{badge:<15}')}{by}")
         closing = f"{event.verified} honest messages verified · {event.refused} attacks refused"
         closing += f" · {event.through} got through"
         if event.unverified:

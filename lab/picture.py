@@ -13,7 +13,7 @@ from lab.demo import run_demo
 from lab.narration import Narration
 from lab.paint import Ink, Paint
 
-COLUMNS = 92
+COLUMNS = 88
 CELL_WIDTH, LINE_HEIGHT, FONT_SIZE = 8.4, 19, 14  # pixels
 MARGIN, TITLE_HEIGHT = 18, 38
 BACKGROUND, FOREGROUND, FRAME = "#121212", "#d8d8d8", "#2b2b2b"
@@ -25,6 +25,8 @@ STYLES = {
     Ink.WARNING: 'fill="#e69f00" font-weight="bold"',
     Ink.BAD: 'fill="#ff7a33" font-weight="bold"',
 }
+ATTACKS_SHOWN = 2
+_PLACE = re.compile(r" +(\d+) ")
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
 
@@ -77,17 +79,28 @@ def _runs(line: str) -> Iterator[tuple[int, str, str]]:
 def demo_output() -> str:
     """Run the whole demo and return what a terminal with colours would have shown. Raises SystemExit if it failed."""
     screen = io.StringIO()
-    succeeded = asyncio.run(run_demo(Narration(screen, Paint(colour=True))))
+    succeeded = asyncio.run(run_demo(Narration(screen, Paint(colour=True), COLUMNS)))
     if not succeeded:
         raise SystemExit("the demo failed; the picture is left as it was")
     return screen.getvalue()
+
+
+def abridged(printed: str, attacks: int = ATTACKS_SHOWN) -> str:
+    """Leave out all attacks but the first few; the table at the end still has all of them."""
+    blocks = printed.split("\n\n")
+    left_out = [block for block in blocks if (place := _PLACE.match(block)) and int(place[1]) > attacks]
+    if not left_out:
+        return printed
+    ellipsis = Paint(colour=True)(Ink.FAINT, f"      and {len(left_out)} more")
+    first = blocks.index(left_out[0])
+    return "\n\n".join([*blocks[:first], ellipsis, *(block for block in blocks[first:] if block not in left_out)])
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/demo.svg"))
 def main(file: Path) -> None:
     """Draw the demo's real output into FILE."""
-    file.write_text(draw(demo_output(), "make demo"), encoding="utf-8")
+    file.write_text(draw(abridged(demo_output()), "make demo"), encoding="utf-8")
     click.echo(f"{file} drawn")
 
 

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from lab.paint import Ink, Paint
-from lab.picture import CELL_WIDTH, LINE_HEIGHT, MARGIN, draw
+from lab.picture import CELL_WIDTH, LINE_HEIGHT, MARGIN, abridged, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 INK = Paint(colour=True)
@@ -35,3 +35,13 @@ def test_markup_in_the_output_is_text() -> None:
 
 def test_text_without_colour_has_no_escapes() -> None:
     assert Paint(colour=False)(Ink.BAD, "bad") == "bad"
+
+
+def test_abridging_keeps_the_first_attacks_and_says_how_many_are_left_out() -> None:
+    printed = (
+        "1  Heading\n\n   1  First\n      deed\n\n   2  Second\n\n   3  Third\n\n5  Table\n   1  First\n   3  Third"
+    )
+    short = abridged(printed, attacks=1)
+    assert "Second" not in short
+    assert "and 2 more" in short
+    assert short.endswith("5  Table\n   1  First\n   3  Third")

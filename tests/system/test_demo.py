@@ -18,15 +18,21 @@ from lab.attacks.attack import Attack
 from lab.demo import run_demo
 from lab.story import Event, Finished
 
-COMMAND = [sys.executable, "-c", "import ringtrue; ringtrue.main()", "demo"]
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from lab.cli import demo; demo()"]
 CLOSING = re.compile(r"(\d+) honest messages verified · (\d+) attacks refused · 0 got through")
 TIME_LIMIT = 60  # seconds
 
 
 def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, *options]
-    environ = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environ, timeout=TIME_LIMIT)
+    return subprocess.run(
+        [*COMMAND, *options],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        timeout=TIME_LIMIT,
+    )
 
 
 def test_demo_tells_that_all_is_verified_and_all_attacks_are_refused(tmp_path: Path) -> None:
@@ -56,9 +62,14 @@ def test_demo_as_json_lines() -> None:
 
 
 def test_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
-    environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([*COMMAND, "--json"], **pipes, text=True, env=environ)
+    process = subprocess.Popen(
+        [*COMMAND, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if json.loads(line)["event"] == "message":

@@ -1,0 +1,16 @@
+"""The measurements run, at a small size, and measure what they say."""
+
+from lab.bench import end_to_end, memory
+
+
+def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
+    whole, share = end_to_end.run(quick=True)
+    assert whole.floor is not None
+    assert 0 < share.ours < whole.ours
+    assert share.floor == whole.ours
+
+
+def test_memory_is_that_of_the_joining_process() -> None:
+    joined, received = memory.run(quick=True)
+    assert joined.floor is not None
+    assert 10 < joined.floor <= joined.ours <= received.ours < 1_000
