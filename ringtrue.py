@@ -1,7 +1,6 @@
 """The `ringtrue` command: composes the packages' sub-commands, nothing else."""
 
 import importlib
-from importlib.metadata import version
 
 import click
 
@@ -43,7 +42,7 @@ class Composed(click.Group):
 
 
 @click.group(cls=Composed, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("ringtrue"), prog_name="ringtrue")
+@click.version_option(package_name="ringtrue", prog_name="ringtrue")
 def main() -> None:
     """An end-to-end encrypted messenger in which every message proves the telephone number it came from."""
 
