@@ -12,7 +12,7 @@ from cryptography.x509.oid import ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.certificate_fields import CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID
+from identity.certificate_fields import CERTIFICATE_SIZE_LIMIT, CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID
 from identity.certificates import (
     CHAIN_LENGTH_LIMIT,
     TrustAnchors,
@@ -99,6 +99,11 @@ def test_no_trust_list_is_said() -> None:
 def test_a_root_of_the_same_name_with_another_key_is_not_trusted() -> None:
     impostor = Authority(root_key=private_key(6_666))
     assert refusal(AUTHORITY.device_chain(private_key(1), ALICE), impostor.anchors) == "untrusted"
+
+
+def test_a_certificate_over_the_limit_is_refused_before_it_is_parsed() -> None:
+    issuer = AUTHORITY.device_chain(private_key(1), ALICE)[1]
+    assert refusal((bytes(CERTIFICATE_SIZE_LIMIT + 1), issuer)) == "too-large"
 
 
 @pytest.mark.parametrize("count", [0, CHAIN_LENGTH_LIMIT + 1])
