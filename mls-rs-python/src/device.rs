@@ -13,7 +13,7 @@ use mls_rs::extension::ExtensionType;
 use mls_rs::group::ExportedTree;
 use mls_rs::identity::SigningIdentity;
 use mls_rs::mls_rs_codec::MlsDecode;
-use mls_rs::{CipherSuite, Client, MlsMessage};
+use mls_rs::{CipherSuite, Client, MlsMessage, WireFormat};
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 
 use crate::errors::{Failure, Kind, Outcome};
@@ -134,4 +134,22 @@ pub fn key_package_message(bytes: &[u8]) -> Outcome<MlsMessage> {
 /// An exported ratchet tree, exactly.
 pub fn tree(bytes: &[u8]) -> Outcome<ExportedTree<'static>> {
     ExportedTree::mls_decode_exhaustive(bytes).map_err(|_| Failure::malformed("ratchet tree"))
+}
+
+/// The optional tree argument of a join.
+pub fn given_tree(bytes: Option<&[u8]>) -> Outcome<Option<ExportedTree<'static>>> {
+    bytes.map(tree).transpose()
+}
+
+/// A message that must be of one wire format.
+pub fn parsed(bytes: &[u8], format: WireFormat) -> Outcome<MlsMessage> {
+    let parsed = message(bytes)?;
+    let found = parsed.wire_format();
+    if found == format {
+        return Ok(parsed);
+    }
+    Err(Failure::new(
+        Kind::Unsupported,
+        format!("expected {format:?}, found {found:?}"),
+    ))
 }

@@ -14,8 +14,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyTuple};
 
-use crate::device::{key_package_message, message, tree, Device, Parts};
-use crate::errors::{caught, Failure, Kind, Outcome};
+use crate::device::{key_package_message, Device, Parts};
+use crate::errors::{caught, Outcome};
 use crate::group::Group;
 use crate::joining;
 use crate::keys::{absorb, signer};
@@ -247,7 +247,8 @@ impl Engine {
                 group_id.to_vec(),
                 extensions,
                 ExtensionList::new(),
-                Some(MlsTime::from(now)),
+                // As for a key package: a joiner whose clock is slow must not refuse our leaf.
+                Some(MlsTime::from(now.saturating_sub(BACK_DATING))),
             )?;
             Ok(Membership::new(device.clone(), parts, group))
         })
@@ -337,20 +338,4 @@ pub fn import_key_package(
     let (init_key, encryption_key) = (absorb(init_key), absorb(encryption_key));
     let imported = py.detach(|| caught(|| joining::import_key_package(&message, init_key, encryption_key)))?;
     imported.into_value(py)
-}
-
-/// Parses the optional tree argument of a join.
-pub fn given_tree(bytes: Option<&[u8]>) -> Outcome<Option<mls_rs::group::ExportedTree<'static>>> {
-    bytes.map(tree).transpose()
-}
-
-pub fn parsed(bytes: &[u8], kind: mls_rs::WireFormat) -> Outcome<mls_rs::MlsMessage> {
-    let parsed = message(bytes)?;
-    if parsed.wire_format() == kind {
-        return Ok(parsed);
-    }
-    Err(Failure::new(
-        Kind::Unsupported,
-        format!("expected {kind:?}, found {:?}", parsed.wire_format()),
-    ))
 }

@@ -17,8 +17,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use zeroize::Zeroizing;
 
-use crate::device::{key_package_message, tree, Device, Parts};
-use crate::engine::{extension_tuple, given_tree, parsed};
+use crate::device::{given_tree, key_package_message, parsed, tree, Device, Parts};
+use crate::engine::extension_tuple;
 use crate::errors::{Failure, Kind, Outcome};
 use crate::keys::suite;
 use crate::membership::Membership;
@@ -159,9 +159,6 @@ pub fn external_join(
     device.require_suite(&message)?;
     let given = given_tree(request.tree)?;
     parts.provider.approve(&device.identity)?;
-    if let Some(index) = request.remove {
-        may_replace(device, &parts.provider, &message, given.as_ref(), index)?;
-    }
     let mut builder = device
         .client(&parts)
         .external_commit_builder()?
@@ -179,25 +176,6 @@ pub fn external_join(
     let (group, commit) = builder.build(message)?;
     let info = group.group_info_message_allowing_ext_commit(true)?.to_bytes()?;
     Ok((Membership::new(device.clone(), parts, group), commit.to_bytes()?, info))
-}
-
-/// mls-rs asks the other members whether we may replace this leaf, but not us.
-fn may_replace(
-    device: &Device,
-    provider: &Provider,
-    message: &MlsMessage,
-    given: Option<&ExportedTree<'_>>,
-    index: u32,
-) -> Outcome<()> {
-    let info = message.as_group_info().ok_or_else(|| Failure::malformed("GroupInfo"))?;
-    let in_band = tree_in_band(info)?;
-    let tree = in_band.as_ref().or(given).ok_or_else(missing_tree)?;
-    let member = tree.roster().member_with_index(index).map_err(|_| no_member(index))?;
-    Ok(provider.succession(&member.signing_identity, &device.identity)?)
-}
-
-fn missing_tree() -> Failure {
-    Failure::new(Kind::MissingTree, "the ratchet tree is neither in-band nor given")
 }
 
 fn tree_in_band(info: &GroupInfo) -> Outcome<Option<ExportedTree<'static>>> {

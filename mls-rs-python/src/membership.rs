@@ -163,7 +163,7 @@ impl Membership {
     pub fn delta(&mut self) -> Outcome<DeltaParts> {
         self.group.write_to_storage_without_ratchet_tree()?;
         let written = self.parts.states.take_written();
-        self.refresh_beside()?;
+        let exported = self.refresh_beside()?;
         let token = self.ledger.token + 1;
         self.ledger.token = token;
         self.ledger.written_epoch = self.epoch();
@@ -189,7 +189,9 @@ impl Membership {
         self.ledger.trees.push((token, hash));
         Ok(DeltaParts {
             state: self.seal_state(written.state)?,
-            tree: changed.then(|| self.tree().to_bytes()).transpose()?,
+            tree: changed
+                .then(|| exported.map_or_else(|| self.tree().to_bytes(), Ok))
+                .transpose()?,
             epoch: self.epoch(),
             inserts: self.ledger.rows(true),
             updates: self.ledger.rows(false),
@@ -203,24 +205,26 @@ impl Membership {
         })
     }
 
-    fn refresh_beside(&mut self) -> Outcome<()> {
+    /// Returns the encoded tree if it had to be encoded.
+    fn refresh_beside(&mut self) -> Outcome<Option<Vec<u8>>> {
         if self
             .beside
             .as_ref()
             .is_some_and(|beside| beside.tree_hash == self.tree_hash())
         {
-            return Ok(());
+            return Ok(None);
         }
         let exported = self.tree();
         let (ordered, leaves) = identities(&exported, &self.parts.provider)?;
+        let bytes = exported.to_bytes()?;
         let beside = Beside {
             tree_hash: self.tree_hash().to_vec(),
-            digest: digest(&exported.to_bytes()?),
+            digest: digest(&bytes),
             identities: ordered,
         };
         self.parts.provider.settle_all(leaves);
         self.beside = Some(beside);
-        Ok(())
+        Ok(Some(bytes))
     }
 
     fn seal_state(&self, snapshot: Secret) -> Outcome<Secret> {

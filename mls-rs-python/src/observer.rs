@@ -9,8 +9,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use crate::device::message;
-use crate::engine::{given_tree, parsed};
+use crate::device::{given_tree, message, parsed};
 use crate::errors::{caught, Failure, Kind, Outcome};
 use crate::guard::{new_owner, Guarded};
 use crate::incoming::{check_addressed, screen, Incoming, ProposalReport};

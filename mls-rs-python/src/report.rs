@@ -6,7 +6,7 @@ use mls_rs::crypto::SignaturePublicKey;
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{
     CommitEffect, CommitMessageDescription, ExportedTree, GroupContext, GroupState, Member as MlsMember, NewEpoch,
-    Sender,
+    Node, Sender,
 };
 use mls_rs::identity::SigningIdentity;
 use pyo3::prelude::*;
@@ -150,21 +150,27 @@ impl After<'_> {
     }
 
     fn added(&self, epoch: &NewEpoch, joiner: Option<u32>) -> Outcome<Vec<Leaf>> {
-        let keys: HashSet<SignaturePublicKey> = epoch
+        let adds = epoch
             .applied_proposals()
             .iter()
             .filter_map(|info| match &info.proposal {
-                Proposal::Add(add) => Some(add.signing_identity().signature_key.clone()),
+                Proposal::Add(add) => Some(&add.signing_identity().signature_key),
                 _ => None,
-            })
-            .collect();
+            });
+        let keys: HashSet<&SignaturePublicKey> = adds.collect();
         if keys.is_empty() && joiner.is_none() {
             return Ok(Vec::new());
         }
-        let is_new =
-            |member: &MlsMember| joiner == Some(member.index) || keys.contains(&member.signing_identity.signature_key);
-        let members = self.tree.roster().members_iter().filter(is_new);
-        members.map(|member| Leaf::of(member, self.provider)).collect()
+        let leaves = (0..).zip(self.tree.nodes().iter().step_by(2));
+        let new = leaves.filter_map(|(index, node)| match node {
+            Some(Node::Leaf(leaf)) => {
+                let identity = &leaf.signing_identity;
+                let is_new = joiner == Some(index) || keys.contains(&identity.signature_key);
+                is_new.then(|| Leaf::at(index, identity.clone(), self.provider))
+            }
+            _ => None,
+        });
+        new.collect()
     }
 
     fn updated(&self, epoch: &NewEpoch, committer: Option<u32>, removed: &BTreeSet<u32>) -> Outcome<Vec<(Leaf, Leaf)>> {

@@ -18,7 +18,7 @@ SUITES = (1, 2, 3, 7)
 CURVES = {2: (ec.SECP256R1(), 32), 7: (ec.SECP384R1(), 48)}
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """What the gate raises."""
 
 
@@ -85,7 +85,7 @@ class Gate:
         name = name_of(credential)
         self.asked.append((name, signature_key, now))
         if name in self.refused:
-            self.raised.append(Refusal(name))
+            self.raised.append(RefusalError(name))
             raise self.raised[-1]
         if credential.kind == "x509":
             return self.chain(credential, signature_key, now, name)
@@ -94,20 +94,20 @@ class Gate:
     def chain(self, credential: mls.Credential, signature_key: bytes, now: int, name: str) -> mls.Approval:
         leaf, issuer = (x509.load_der_x509_certificate(der) for der in credential.chain)
         if issuer != authority()[1] or raw_public(leaf.public_key()) != signature_key:
-            raise Refusal("chain")
+            raise RefusalError("chain")
         try:
             leaf.verify_directly_issued_by(issuer)
         except (InvalidSignature, ValueError) as error:
-            raise Refusal("signature") from error
+            raise RefusalError("signature") from error
         start, end = (int(at.timestamp()) for at in (leaf.not_valid_before_utc, leaf.not_valid_after_utc))
         if not start <= now <= end:
-            raise Refusal("expired")
+            raise RefusalError("expired")
         return mls.Approval(name.encode(), start, end)
 
     def succeed(self, old: mls.Credential, old_key: bytes, new: mls.Credential, new_key: bytes) -> None:
         self.succeeded.append((name_of(old), name_of(new)))
         if self.no_heirs:
-            self.raised.append(Refusal("heir"))
+            self.raised.append(RefusalError("heir"))
             raise self.raised[-1]
 
     def names(self) -> list[str]:

@@ -201,7 +201,7 @@ def test_a_generation_too_far_ahead_is_refused():
 
 @pytest.mark.parametrize("padding", ["step", "padme", "none"])
 def test_padding_hides_lengths_or_not(padding):
-    alice, bob = gathered("alice", "bob", padding=padding)
+    alice, _ = gathered("alice", "bob", padding=padding)
     sizes = {len(alice.group.encrypt(b"x" * size)) for size in (33, 34, 35)}
     assert len(sizes) == (3 if padding == "none" else 1)
     with pytest.raises(ValueError, match="padding"):

@@ -252,4 +252,3 @@ def test_the_sender_of_a_late_message_is_the_one_of_its_epoch():
         assert heard.sender.identity == b"alice"
         assert bob.group.member(0).identity == b"alicia"
         bob.reload(epochs=bob.epochs)
-

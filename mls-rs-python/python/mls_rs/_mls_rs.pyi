@@ -6,13 +6,63 @@ Times are whole seconds since the Unix epoch. Every call releases the GIL before
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, final
 
+__all__ = [
+    "MLS_RS_VERSION",
+    "AlreadyReadError",
+    "Application",
+    "Approval",
+    "Commit",
+    "CommitRequiredError",
+    "Credential",
+    "CredentialRefusedError",
+    "Delta",
+    "Engine",
+    "EngineError",
+    "Group",
+    "Inspected",
+    "InvalidConfirmationError",
+    "InvalidProposalError",
+    "InvalidSignatureError",
+    "KeyPackage",
+    "KeyPackageNotFoundError",
+    "MalformedError",
+    "Member",
+    "MissingPskError",
+    "MissingTreeError",
+    "MlsError",
+    "NotAMemberError",
+    "Observer",
+    "OwnMessageError",
+    "Pending",
+    "PoisonedError",
+    "Preview",
+    "Proposal",
+    "ReentrantCallError",
+    "StalePendingError",
+    "Succeed",
+    "SuccessorRefusedError",
+    "TooFarAheadError",
+    "UnsupportedError",
+    "Validate",
+    "WrongEpochError",
+    "WrongGroupError",
+    "__version__",
+    "generate_signature_key",
+    "import_key_package",
+    "inspect",
+    "tree_members",
+]
+
 __version__: str
 MLS_RS_VERSION: str
 
 # ---- signature keys ------------------------------------------------------------------------------------------
 
 def generate_signature_key(cipher_suite: int) -> tuple[bytearray, bytes]:
-    """A fresh (private, public) signature key pair. P-256: 32-byte scalar, 65-byte uncompressed point. Ed25519: 32-byte seed, 32 bytes."""
+    """A fresh (private, public) signature key pair.
+
+    P-256: 32-byte scalar, 65-byte uncompressed point. P-384: 48 and 97 bytes. Ed25519: 32-byte seed, 32 bytes.
+    """
 
 # ---- values --------------------------------------------------------------------------------------------------
 
@@ -37,7 +87,7 @@ class Credential:
 
 @final
 class Approval:
-    """What a validator answers: the identity of the leaf (unique in a group) and the time within which the answer may be reused."""
+    """What a validator answers: the leaf's identity (unique in a group) and when the answer may be reused."""
 
     def __new__(cls, identity: bytes, not_before: int, not_after: int) -> Approval: ...
     @property
@@ -48,7 +98,8 @@ class Approval:
     def not_after(self) -> int: ...
 
 # validate(credential, signature_key, now) returns an Approval or raises to refuse. The exception is chained as the
-# __cause__ of CredentialRefusedError. It runs while the object is locked: calling back into the same object raises ReentrantCallError.
+# __cause__ of CredentialRefusedError. It runs while the object is locked: calling back into the same object raises
+# ReentrantCallError.
 Validate = Callable[[Credential, bytes, int], Approval]
 # succeed(old, old_key, new, new_key) returns None or raises to refuse (RFC 9420 §5.3.1, successor identifiers).
 Succeed = Callable[[Credential, bytes, Credential, bytes], None]
@@ -81,8 +132,11 @@ class Inspected:
     sender: Literal["member", "external", "new_member_proposal", "new_member_commit"] | None  # public messages
     sender_index: int | None  # public messages of members
     key_package_references: tuple[bytes, ...]  # of a Welcome's addressees; of a key package, its own
-    proposals: tuple[str, ...]  # by-value proposal types in a public commit or the type of a public proposal: "add", "update", "remove", "psk", "reinit", "external_init", "group_context_extensions", "custom:<n>"
-    proposed_credentials: tuple[tuple[Credential, bytes], ...]  # (credential, signature_key) of a key package, of Adds, Updates and the path leaf
+    # by-value proposal types in a public commit, or the type of a public proposal: "add", "update", "remove", "psk",
+    # "reinit", "external_init", "group_context_extensions", "custom:<n>"
+    proposals: tuple[str, ...]
+    # (credential, signature_key) of a key package, of Adds, Updates and the path leaf
+    proposed_credentials: tuple[tuple[Credential, bytes], ...]
     removed: tuple[int, ...]  # leaf indices that by-value Remove proposals name
     has_path: bool
 
@@ -90,11 +144,13 @@ def inspect(message: bytes) -> Inspected:
     """Parses one MLSMessage exactly (no trailing bytes). Raises MalformedError."""
 
 def tree_members(ratchet_tree: bytes) -> list[tuple[int, Credential, bytes]]:
-    """(leaf index, credential, signature key) for each non-blank leaf of an exported ratchet tree. Raises MalformedError."""
+    """(leaf index, credential, signature key) for each non-blank leaf of a ratchet tree. Raises MalformedError."""
 
 def import_key_package(message: bytes, init_key: bytearray, encryption_key: bytearray) -> KeyPackage:
-    """A key package made elsewhere, with its raw HPKE private keys (copied and wiped), in the form that Engine.join takes.
-    Raises MalformedError."""
+    """A key package made elsewhere, in the form that Engine.join takes. Raises MalformedError.
+
+    The raw HPKE private keys are copied and wiped.
+    """
 
 @final
 class Preview:
@@ -147,7 +203,8 @@ class Pending:
     commit: bytes
     welcomes: tuple[bytes, ...]
     group_info: bytes  # for external joins and observers, of the new epoch, with the ratchet tree inside
-    secrets: bytes  # opaque, bound to group and epoch: store encrypted, give to Group.apply once the delivery service accepted
+    # opaque, bound to group and epoch: store encrypted, give to Group.apply once the delivery service has accepted
+    secrets: bytes
     unused_proposals: int
 
 @final
@@ -186,9 +243,9 @@ class Engine:
         extension_types: Sequence[int] = (),
         past_epochs: int = 0,
     ) -> Engine:
-        """`extension_types` are advertised by this device's leaves (0x000A always is): a context extension needs every leaf to
-        advertise its type. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read late messages;
-        rows given to `load` stay usable in any case. The keys in `psks` are copied and wiped too."""
+        """`extension_types` are advertised by this device's leaves (0x000A always is): a context extension needs every
+        leaf to advertise its type. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read
+        late messages; rows given to `load` stay usable in any case. The keys in `psks` are copied and wiped, too."""
     @property
     def cipher_suite(self) -> int: ...
     @property
@@ -207,7 +264,7 @@ class Engine:
     def preview_group_info(self, group_info: bytes, now: int, *, tree: bytes | None = None) -> Preview: ...
     def create(self, group_id: bytes, now: int, *, context_extensions: Sequence[tuple[int, bytes]] = ()) -> Group: ...
     def join(self, welcome: bytes, secrets: Sequence[bytes], now: int, *, tree: bytes | None = None) -> Group:
-        """Joins from a Welcome with the secrets of one's key packages; needs the engine whose credential made the key package."""
+        """Joins from a Welcome with the secrets of key packages that this engine made."""
     def external_join(
         self,
         group_info: bytes,
@@ -218,16 +275,22 @@ class Engine:
         psks: Sequence[bytes] = (),
         authenticated_data: bytes = b"",
     ) -> tuple[Group, bytes, bytes]:
-        """Joins by an external commit: (group, commit, GroupInfo of the new epoch with the tree). Drop the group if the commit is not accepted."""
+        """Joins by an external commit: (group, commit, GroupInfo of the new epoch with the tree).
+
+        Drop the group if the commit is not accepted.
+        """
     def load(self, state: bytes, tree: bytes, *, epochs: Mapping[int, bytes] = ...) -> Group:
-        """A group from `Delta.state`, the last `Delta.tree`, and rows of past epochs: all kept from the oldest wanted one up."""
+        """A group from `Delta.state`, the last `Delta.tree`, and past epochs' rows: all from the oldest wanted one."""
 
 # ---- group ---------------------------------------------------------------------------------------------------
 
 @final
 class Group:
-    """One group at one epoch. After any MlsError but OwnMessageError, CommitRequiredError and MalformedError the object refuses every call
-    with PoisonedError: load it again from its last stored state. Methods that only read never poison."""
+    """One group at one epoch.
+
+    After any MlsError but OwnMessageError, CommitRequiredError and MalformedError the object refuses every call with
+    PoisonedError: load it again from its last stored state. Methods that only read never poison.
+    """
 
     @property
     def group_id(self) -> bytes: ...
@@ -268,7 +331,9 @@ class Group:
     def propose_add(self, key_package: bytes, now: int, authenticated_data: bytes = b"") -> bytes: ...
     def propose_remove(self, index: int, authenticated_data: bytes = b"") -> bytes: ...
     def propose_update(self, now: int, identity: Engine | None = None, authenticated_data: bytes = b"") -> bytes: ...
-    def propose_context_extensions(self, extensions: Sequence[tuple[int, bytes]], authenticated_data: bytes = b"") -> bytes: ...
+    def propose_context_extensions(
+        self, extensions: Sequence[tuple[int, bytes]], authenticated_data: bytes = b""
+    ) -> bytes: ...
     def propose_psk(self, psk_id: bytes, authenticated_data: bytes = b"") -> bytes: ...
     def leave(self, authenticated_data: bytes = b"") -> bytes:
         """A Remove proposal for one's own leaf (RFC 9420 §12.1.3); another member must commit it."""
@@ -283,7 +348,9 @@ class Observer:
     """Follows a group's public handshakes without any secret: a delivery service's view (RFC 9750 §5)."""
 
     @staticmethod
-    def open(group_info: bytes, validate: Validate, succeed: Succeed | None, now: int, *, tree: bytes | None = None) -> Observer: ...
+    def open(
+        group_info: bytes, validate: Validate, succeed: Succeed | None, now: int, *, tree: bytes | None = None
+    ) -> Observer: ...
     @staticmethod
     def load(snapshot: bytes, validate: Validate, succeed: Succeed | None) -> Observer: ...
     @property
@@ -319,7 +386,9 @@ class InvalidSignatureError(MlsError): ...
 class InvalidConfirmationError(MlsError): ...
 class InvalidProposalError(MlsError): ...
 class NotAMemberError(MlsError): ...
-class CredentialRefusedError(MlsError): ...  # validate() raised, or an identity is twice in the group; __cause__ says why
+class CredentialRefusedError(
+    MlsError
+): ...  # validate() raised, or an identity is twice in the group; __cause__ says why
 class SuccessorRefusedError(MlsError): ...
 class KeyPackageNotFoundError(MlsError): ...
 class MissingTreeError(MlsError): ...
