@@ -117,8 +117,10 @@ impl Engine {
         past_epochs: u64,
     ) -> PyResult<Self> {
         let cipher_suite = CipherSuite::new(cipher_suite);
+        let signing_key = absorb(signing_key);
+        let psks = absorb_psks(psks)?;
         let padding = padding_mode(padding)?;
-        let (signer, public) = signer(cipher_suite, &absorb(signing_key))?;
+        let (signer, public) = signer(cipher_suite, &signing_key)?;
         let mut extension_types: Vec<_> = extension_types.into_iter().map(ExtensionType::new).collect();
         if !extension_types.contains(&ExtensionType::LAST_RESORT_KEY_PACKAGE) {
             extension_types.push(ExtensionType::LAST_RESORT_KEY_PACKAGE);
@@ -128,7 +130,7 @@ impl Engine {
             identity: SigningIdentity::new(credential.0.clone(), public),
             signer,
             judge: Judge::new(validate, succeed),
-            psks: absorb_psks(psks)?,
+            psks,
             padding,
             encrypt_handshakes,
             extension_types,

@@ -120,8 +120,18 @@ pub fn screen(
                 provider.succession(&leaf.signing_identity, update.signing_identity())?;
             }
         }
-        Proposal::GroupContextExtensions(extensions) => validate_external_senders(provider, extensions)?,
+        Proposal::GroupContextExtensions(extensions) => {
+            validate_external_senders(provider, extensions).map_err(as_proposal_error)?;
+        }
         _ => {}
     }
     Ok(sender)
+}
+
+/// mls-rs has cached the proposal by now: a malformed extension inside it is no longer a harmless malformed message.
+fn as_proposal_error(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Malformed => Failure::new(Kind::InvalidProposal, "malformed external_senders extension"),
+        _ => failure,
+    }
 }

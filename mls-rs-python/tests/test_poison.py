@@ -5,11 +5,17 @@ import hmac
 
 import mls_rs as mls
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mls_people import NOW, Person, gathered
 
 TAG = 32  # suite 1: HMAC-SHA256
 OPAQUE_TAG = 1 + TAG
 OPAQUE_SIGNATURE = 2 + 64
+
+
+def opaque(data: bytes) -> bytes:
+    size = len(data)
+    return (bytes([size]) if size < 64 else (1 << 14 | size).to_bytes(2, "big")) + data
 
 
 def take_opaque(data: bytes) -> tuple[bytes, bytes]:
@@ -31,22 +37,40 @@ def group_context(group_info: bytes) -> bytes:
     return context
 
 
+def membership_tag(key: bytes, framed: bytes, context: bytes, authenticated: bytes) -> bytes:
+    """HMAC over AuthenticatedContentTBM (RFC 9420 §6.2)."""
+    return hmac.digest(key, framed + context + authenticated, hashlib.sha256)
+
+
+def membership_key(member: Person, message: bytes, framed: bytes, context: bytes) -> bytes:
+    """The key lies somewhere in the member's own state: it is the one that made the message's tag."""
+    authenticated = message[len(framed) : -OPAQUE_TAG]
+    windows = (member.state[start : start + TAG] for start in range(len(member.state) - TAG))
+    (key,) = {key for key in windows if membership_tag(key, framed, context, authenticated) == message[-TAG:]}
+    return key
+
+
 def with_wrong_confirmation_tag(member: Person, commit: bytes) -> bytes:
     """What a malicious member sends: a signed commit with a wrong confirmation tag and a right membership tag.
 
-    The signature does not cover the confirmation tag (RFC 9420 §6.1); the membership key lies in the member's state.
+    The signature does not cover the confirmation tag (RFC 9420 §6.1).
     """
-    membership_tag = commit[-TAG:]
-    confirmed, framed = commit[:-OPAQUE_TAG], commit[: -2 * OPAQUE_TAG - OPAQUE_SIGNATURE]
+    framed = commit[: -2 * OPAQUE_TAG - OPAQUE_SIGNATURE]
     context = group_context(member.group.group_info())
+    key = membership_key(member, commit, framed, context)
+    forged = commit[: -OPAQUE_TAG - 1] + bytes([commit[-OPAQUE_TAG - 1] ^ 1])
+    return forged + opaque(membership_tag(key, framed, context, forged[len(framed) :]))
 
-    def tag(key: bytes, message: bytes) -> bytes:
-        return hmac.digest(key, framed + context + message[len(framed) :], hashlib.sha256)
 
-    windows = (member.state[start : start + TAG] for start in range(len(member.state) - TAG))
-    (key,) = {window for window in windows if tag(window, confirmed) == membership_tag}
-    forged = confirmed[:-1] + bytes([confirmed[-1] ^ 1])
-    return forged + bytes([TAG]) + tag(key, forged)
+def with_other_proposal(member: Person, message: bytes, old: bytes, new: bytes) -> bytes:
+    """A proposal message with another proposal inside, signed and tagged by its sender."""
+    framed = message[: -OPAQUE_TAG - OPAQUE_SIGNATURE]
+    context = group_context(member.group.group_info())
+    key = membership_key(member, message, framed, context)
+    forged = framed.removesuffix(old) + new
+    signed = opaque(b"MLS 1.0 FramedContentTBS") + opaque(forged + context)
+    signature = opaque(Ed25519PrivateKey.from_private_bytes(member.seed).sign(signed))
+    return forged + signature + opaque(membership_tag(key, forged, context, signature))
 
 
 @pytest.mark.parametrize("path", [True, False])
@@ -126,3 +150,18 @@ def test_removing_oneself_by_value_is_an_invalid_proposal():
     with pytest.raises(mls.InvalidProposalError) as caught:
         alice.group.commit(NOW, remove=[0])
     assert caught.value.code == "committer_self_removal"
+
+
+@pytest.mark.parametrize(("extension", "refused"), [(b"\0", False), (b"\x05", True)])
+def test_a_malformed_extension_inside_a_proposal_poisons(extension, refused):
+    """mls-rs has cached such a proposal before its content is looked at, so the error is not a harmless one."""
+    alice, bob = gathered("alice", "bob")
+    proposal = bob.group.propose_context_extensions([])
+    listed = opaque(b"\0\5" + opaque(extension))
+    forged = with_other_proposal(bob, proposal, b"\0\7\0", b"\0\7" + listed)
+    if not refused:
+        assert alice.group.process(forged, NOW).type == "group_context_extensions"
+        return
+    with pytest.raises(mls.InvalidProposalError):
+        alice.group.process(forged, NOW)
+    assert alice.group.poisoned
