@@ -67,7 +67,7 @@ def policies() -> tuple[ExtensionPolicy, ExtensionPolicy]:
     any_criticality = Criticality.AGNOSTIC
     leaf = (
         ExtensionPolicy.permit_all()
-        .require_present(TNAuthListExtension, any_criticality, None)
+        .may_be_present(TNAuthListExtension, any_criticality, None)  # verify_chain says clearly when it is missing
         .may_be_present(ClaimConstraintsExtension, any_criticality, None)
         .may_be_present(EnhancedClaimConstraintsExtension, any_criticality, None)
         .may_be_present(x509.CertificatePolicies, any_criticality, None)  # critical in some carriers' leaves

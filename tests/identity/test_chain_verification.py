@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from identity.certificate_fields import CERTIFICATE_SIZE_LIMIT, CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID
 from identity.certificates import (
     CHAIN_LENGTH_LIMIT,
+    TRUST_LIST_SIZE_LIMIT,
     TrustAnchors,
     leaf_number,
     leaf_public_point,
@@ -153,7 +154,7 @@ def test_leaves_that_may_not_sign(fields: Sequence[Extension], code: str) -> Non
 
 
 def test_a_leaf_without_numbers_is_refused() -> None:
-    assert refusal(AUTHORITY.chain(LEAF_FIELDS)) == "untrusted"
+    assert refusal(AUTHORITY.chain(LEAF_FIELDS)) == "tn-auth-list"
 
 
 def test_a_leaf_without_basic_constraints_is_an_end_entity() -> None:
@@ -281,6 +282,12 @@ def test_a_trust_list_is_read_from_pem_and_named_whatever_its_order() -> None:
     ):
         with pytest.raises(CertificateError):
             TrustAnchors.from_pem(malformed)
+
+
+def test_a_trust_list_over_the_limit_is_refused() -> None:
+    with pytest.raises(CertificateError) as refused:
+        TrustAnchors.from_pem(bytes(TRUST_LIST_SIZE_LIMIT + 1))
+    assert refused.value.code == "too-large"
 
 
 def test_a_leaf_is_read_without_trust_for_its_number_and_key() -> None:
