@@ -13,6 +13,7 @@ from client.events import Event, IntentSettled, Outcome
 from client.groups import Groups, Step
 from client.intents import (
     AddMembers,
+    Body,
     CommitProposals,
     CreateGroup,
     Intent,
@@ -39,8 +40,8 @@ class Committer:
         self._groups = groups
         self._intents = intents
 
-    def create(self, name: str, now: int) -> bytes:
-        """Make a group with this device alone; its GroupInfo waits to be posted. Returns the group id."""
+    def create(self, name: str, then: Sequence[Body], now: int) -> tuple[bytes, list[int]]:
+        """Make a group with this device alone, to be published and then changed; returns its id and the intents."""
         group = self._groups.engine.create(secrets.token_bytes(GROUP_ID_SIZE), now)
         with self._groups.store.transaction():
             _, token = self._groups.adopt(group, name, 0, now)
@@ -48,8 +49,15 @@ class Committer:
             intent = self._intents.get(self._intents.add(group.group_id, CreateGroup()))
             assert intent is not None, "added just now"
             self._intents.requested(intent, group.epoch, group.group_info(), None)
+            intents = [self._intents.add(group.group_id, body) for body in then]
         self._groups.adopted(group, token)
-        return group.group_id
+        return group.group_id, intents
+
+    def want(self, group_id: bytes, bodies: Sequence[Body]) -> list[int]:
+        """Want changes to a group; returns the intents. Raises ChatError if this device is no member."""
+        self._groups.chats.require_member(group_id)
+        with self._groups.store.transaction():
+            return [self._intents.add(group_id, body) for body in bodies]
 
     def leave(self, group_id: bytes) -> int | None:
         """Want to leave; returns the intent, or None if nobody else is there and the chat is closed at once."""

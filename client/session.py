@@ -104,8 +104,9 @@ class Session:
     async def create_chat(self, name: str, numbers: Sequence[TelephoneNumber]) -> Chat:
         """Create a chat with these people. Raises NotFoundError if one of them has not enrolled."""
         key_packages = await self._claimed(numbers)
-        group_id = await self.worker.run(self.steps.committer.create, name, self._now())
-        await self._add(group_id, key_packages)
+        create = self.steps.committer.create
+        group_id, intents = await self.worker.run(create, name, _batches(key_packages), self._now())
+        await self._carry_out(group_id, intents)
         return await self.worker.run(self.steps.chats.known, group_id)
 
     async def add(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
@@ -114,17 +115,17 @@ class Session:
         absent = [number for number in numbers if number not in present]
         if not absent:
             raise ChatError("they are members of this chat already", code="already-members")
-        await self._add(group_id, await self._claimed(absent))
+        await self._change(group_id, _batches(await self._claimed(absent)))
 
     async def remove(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
         """Remove every device of these numbers. Raises ChatError if none is a member."""
         if not set(numbers) & set(await self.members(group_id)):
             raise ChatError("they are not members of this chat", code="unknown-member")
-        await self._carry_out(group_id, [RemoveMembers([number.e164 for number in numbers])])
+        await self._change(group_id, [RemoveMembers([number.e164 for number in numbers])])
 
     async def refresh(self, group_id: bytes) -> None:
         """Replace this device's keys in a chat (RFC 9420 §7.5)."""
-        await self._carry_out(group_id, [RefreshKeys()])
+        await self._change(group_id, [RefreshKeys()])
 
     async def leave(self, group_id: bytes) -> None:
         """Ask to be taken out; the chat closes when another member's client has committed it."""
@@ -188,12 +189,10 @@ class Session:
             for key_package in await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
         ]
 
-    async def _add(self, group_id: bytes, key_packages: Sequence[bytes]) -> None:
-        batches = [key_packages[start : start + ADDED_AT_ONCE] for start in range(0, len(key_packages), ADDED_AT_ONCE)]
-        await self._carry_out(group_id, [AddMembers(list(batch)) for batch in batches])
+    async def _change(self, group_id: bytes, bodies: Sequence[Body]) -> None:
+        await self._carry_out(group_id, await self.worker.run(self.steps.committer.want, group_id, bodies))
 
-    async def _carry_out(self, group_id: bytes, bodies: Sequence[Body]) -> None:
-        intents = await self.worker.run(lambda: [self.steps.intents.add(group_id, body) for body in bodies])
+    async def _carry_out(self, group_id: bytes, intents: Sequence[int]) -> None:
         self._outcomes.update(dict.fromkeys(intents))
         try:
             await self._exchange.drive(group_id)
@@ -221,6 +220,13 @@ class Session:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _batches(key_packages: Sequence[bytes]) -> list[Body]:
+    return [
+        AddMembers(list(key_packages[start : start + ADDED_AT_ONCE]))
+        for start in range(0, len(key_packages), ADDED_AT_ONCE)
+    ]
 
 
 @contextmanager
