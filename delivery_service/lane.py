@@ -43,7 +43,8 @@ class Lane:
         self._connect = connect
         self._begin = begin
         self._batch = batch
-        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Item] | None] = SimpleQueue()
+        self._gathered: list[_Item] = []
         self._items = 0
         self._octets = 0
         self._open = False
@@ -61,6 +62,8 @@ class Lane:
         """Answers what is queued, then ends the thread and closes the connection."""
         self._open = False
         if self._thread is not None:
+            if self._gathered:
+                self._hand_over()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
             self._thread = None
@@ -76,16 +79,25 @@ class Lane:
         self._items += 1
         self._octets += octets
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Item(work, arguments, octets, future, then))
+        if not self._gathered:
+            # One hand-over for all that this turn of the event loop brings: each would cost a switch of threads.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Item(work, arguments, octets, future, then))
         return future
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._queue.put(gathered)
 
     def _serve(self) -> None:
         items: list[_Item] = []
         try:
             while self._gather(items):
-                self._transact(items)
-                self._loop.call_soon_threadsafe(self._answer, items)
-                items = []
+                while items:
+                    batch = items[: self._batch]
+                    self._transact(batch)
+                    self._loop.call_soon_threadsafe(self._answer, batch)
+                    del items[: self._batch]
         finally:
             # Items are left only by a programming error: then nothing more is accepted, and nobody waits for ever.
             self._open = False
@@ -93,14 +105,14 @@ class Lane:
             self._connection.close()
 
     def _gather(self, items: list[_Item]) -> bool:
-        """Waits for a request and adds those queued behind it; false at the end."""
-        item = self._queue.get()
-        while item is not None:
-            items.append(item)
+        """Waits for requests and adds those queued behind them; false at the end."""
+        more = self._queue.get()
+        while more is not None:
+            items += more
             if len(items) >= self._batch:
                 return True
             try:
-                item = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except Empty:
                 return True
         if items:
@@ -109,8 +121,7 @@ class Lane:
 
     def _abandon(self, items: list[_Item]) -> None:
         while not self._queue.empty():
-            if (item := self._queue.get()) is not None:
-                items.append(item)
+            items += self._queue.get() or []
         for item in items:
             item.error = StoreError("the store has stopped")
         if items:

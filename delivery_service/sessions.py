@@ -1,7 +1,7 @@
 """Sessions: a bearer token that carries its own facts under a MAC, so that the hot path looks nothing up."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,6 +14,7 @@ from identity.binding import DeviceIdentity
 _TAG_SIZE = 32  # HMAC-SHA-256
 _SCHEME = b"Bearer "
 TOKEN_LIMIT = 1024  # octets
+KNOWN_LIMIT = 10_000  # tokens whose MAC is remembered as good
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
@@ -37,6 +38,7 @@ class Sessions:
     """Grants and checks tokens under a secret that lives as long as the process."""
 
     secret: bytes
+    _known: dict[bytes, Session] = field(default_factory=dict)
 
     def grant(self, device: DeviceIdentity, now: int) -> tuple[str, Session]:
         """A token that ends with the certificate at the latest."""
@@ -47,6 +49,17 @@ class Sessions:
 
     def check(self, authorization: bytes, now: int) -> Session:
         """The session of an Authorization header; refuses session-expired."""
+        session = self._known.get(authorization)
+        if session is None:
+            session = self._read(authorization)
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            self._known[authorization] = session
+        if now >= session.expires_at:
+            raise RefusedError("session-expired", "the session has ended: open a new one")
+        return session
+
+    def _read(self, authorization: bytes) -> Session:
         if not authorization.startswith(_SCHEME) or len(authorization) > TOKEN_LIMIT:
             raise RefusedError("session-expired", "open a session first")
         try:
@@ -56,10 +69,7 @@ class Sessions:
         facts = octets[_TAG_SIZE:]
         if not hmac.compare_digest(octets[:_TAG_SIZE], self._tag(facts)):
             raise RefusedError("session-expired", "the token is not one of this service's: open a new session")
-        session = _DECODER.decode(facts)
-        if now >= session.expires_at:
-            raise RefusedError("session-expired", "the session has ended: open a new one")
-        return session
+        return _DECODER.decode(facts)
 
     def _tag(self, facts: bytes) -> bytes:
         return hmac.digest(self.secret, facts, "sha256")

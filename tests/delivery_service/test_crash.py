@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from delivery_service.wire import MLS_TYPE
 from identity.base64url import encode_base64url
 
 ALICE = "+12025550142"
-KILLS = 4
+KILLS = 3
 
 
 class Process:
@@ -45,10 +46,13 @@ class Process:
 
 
 @pytest.fixture
-def process(tmp_path: Path, now_roots) -> Process:
+async def process(tmp_path: Path, now_roots) -> AsyncIterator[Process]:
     anchors = tmp_path / "anchors.pem"
     anchors.write_bytes(b"".join(root.public_bytes(Encoding.PEM) for root in now_roots.anchors.roots))
-    return Process(tmp_path / "data", anchors)
+    started = Process(tmp_path / "data", anchors)
+    yield started
+    if started.process.returncode is None:
+        await started.kill()
 
 
 async def connect(device, process: Process) -> None:

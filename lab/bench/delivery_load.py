@@ -1,0 +1,134 @@
+"""The load of the delivery benchmark: keep-alive connections that append, wait for the answer, and append again.
+
+A process of its own: `python -m lab.bench.delivery_load` reads a Load as JSON from standard input and prints a Sent.
+The messages are PrivateMessages with an honest framing around random octets: the service cannot see inside either way.
+"""
+
+import asyncio
+import os
+import resource
+import sys
+import time
+from functools import partial
+from typing import cast
+
+import msgspec
+import uvloop
+
+from identity.base64url import encode_base64url
+
+ENVELOPE = 64  # octets of framing around the random part, about
+
+
+class Load(msgspec.Struct):
+    """Whom to load with what; connection i appends to group i modulo their number, with the token of its device."""
+
+    host: str
+    port: int
+    groups: list[bytes]
+    tokens: list[str]
+    connections: int
+    seconds: float
+    octets: int
+
+
+class Sent(msgspec.Struct):
+    """Accepted appends, other answers, the seconds that all took, one append's milliseconds, and CPU seconds."""
+
+    accepted: int
+    refused: int
+    seconds: float
+    median_ms: float
+    p99_ms: float
+    cpu: float
+
+
+def private_message(group_id: bytes, epoch: int, octets: int) -> bytes:
+    """An MLSMessage(PrivateMessage) of application data (RFC 9420 §6.3) with random sender data and ciphertext."""
+    head = b"\0\1\0\2" + bytes([len(group_id)]) + group_id + epoch.to_bytes(8, "big") + b"\1\0"
+    sender_data = os.urandom(28)
+    ciphertext = os.urandom(max(64, octets - ENVELOPE))
+    return head + bytes([len(sender_data)]) + sender_data + (0x4000 | len(ciphertext)).to_bytes(2, "big") + ciphertext
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection: a request, its answer, the next request."""
+
+    def __init__(self, load: Load, index: int, latencies: list[float]) -> None:
+        group = index % len(load.groups)
+        self._group_id = load.groups[group]
+        self._octets = load.octets
+        self._latencies = latencies
+        self._head = (
+            f"POST /v1/groups/{encode_base64url(self._group_id).decode()}/entries HTTP/1.1\r\n"
+            f"host: {load.host}:{load.port}\r\ncontent-type: message/mls\r\n"
+            f"authorization: Bearer {load.tokens[group]}\r\nidempotency-key: "
+        ).encode()
+        self._end = time.perf_counter() + load.seconds
+        self._started = 0.0
+        self._received = b""
+        self.refused = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are none of asyncio's classes
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The end, whether expected or not."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect an answer; when it is whole, send the next request until the time is over."""
+        self._received += data
+        head, blank, body = self._received.partition(b"\r\n\r\n")
+        if not blank or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            return
+        self._received = b""
+        if head.startswith(b"HTTP/1.1 201"):
+            self._latencies.append(time.perf_counter() - self._started)
+        else:
+            self.refused += 1
+        if time.perf_counter() < self._end:
+            self._send()
+        else:
+            self._transport.close()
+
+    def _send(self) -> None:
+        message = private_message(self._group_id, 0, self._octets)
+        key = os.urandom(16).hex().encode()
+        self._started = time.perf_counter()
+        self._transport.write(b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (self._head, key, len(message), message))
+
+
+async def run(load: Load) -> Sent:
+    """Load the service for the time asked."""
+    loop = asyncio.get_running_loop()
+    latencies: list[float] = []
+    start = time.perf_counter()
+    connections = [Connection(load, index, latencies) for index in range(load.connections)]
+    for connection in connections:
+        await loop.create_connection(partial(_itself, connection), load.host, load.port)
+    await asyncio.gather(*(connection.done for connection in connections))
+    seconds = time.perf_counter() - start
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    latencies.sort()
+    return Sent(
+        len(latencies),
+        sum(connection.refused for connection in connections),
+        seconds,
+        1000 * latencies[len(latencies) // 2],
+        1000 * latencies[len(latencies) * 99 // 100],
+        usage.ru_utime + usage.ru_stime,
+    )
+
+
+def _itself(connection: Connection) -> Connection:
+    return connection
+
+
+if __name__ == "__main__":
+    load = msgspec.json.decode(sys.stdin.buffer.read(), type=Load)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(load))))
