@@ -7,12 +7,11 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import cycle
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lab.attacks.attack import Attack
 from lab.attacks.catalogue import ATTACKS
 from lab.casting import FRIENDS, GROUP_NAME, MALLORY, enrol, set_stage
-from lab.stage import Person
 from lab.story import AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke
 from lab.world import World
 
@@ -25,6 +24,9 @@ LINES = (
     "Then breakfast on the train.",
 )
 CLOSING_LINES = ("So, Saturday it is.", "See you on platform 3.", "I bring coffee.")
+
+
+T = TypeVar("T")
 
 
 class Narrator(Protocol):
@@ -67,19 +69,19 @@ async def play(seed: int | None, attacks: Sequence[Attack]) -> AsyncGenerator[Ev
         yield Enrolled("Mallory", mallory.number, world.codes.codes[mallory.number], _fingerprint(mallory.device.chain))
         stage = await set_stage(world, people, mallory)
         yield GroupMade(GROUP_NAME, (*FRIENDS, "Mallory"), mallory.groups[stage.group].epoch)
-        for speaker, line in _talk(people, LINES, random):
+        for speaker, line in talk(people, LINES, random):
             yield Spoke(await stage.say(speaker, line))
         await stage.send_honestly(stage.group, "Hello everybody! I am Mallory.")
         yield Spoke(stage.said[-1])
         attempts = []
         yield AttacksBegin(mallory.number)
-        for place, attack in enumerate(_order(attacks, random), start=1):
+        for place, attack in enumerate(order(attacks, random), start=1):
             told = len(stage.said)
             attempts.append(Attempted(place, attack, await attack.run(stage)))
             for said in stage.said[told:]:
                 yield Spoke(said, prelude=True)
             yield attempts[-1]
-        for speaker, line in _talk(people, CLOSING_LINES, random):
+        for speaker, line in talk(people, CLOSING_LINES, random):
             yield Spoke(await stage.say(speaker, line))
         verified = sum(said.verified for said in stage.said)
         seconds = time.monotonic() - started
@@ -90,14 +92,14 @@ def _fingerprint(chain: Sequence[bytes]) -> str:
     return hashlib.sha256(chain[0]).hexdigest()
 
 
-def _talk(people: Sequence[Person], lines: Sequence[str], random: Random | None) -> Iterator[tuple[Person, str]]:
-    """Who says which line."""
+def talk(people: Sequence[T], lines: Sequence[str], random: Random | None) -> Iterator[tuple[T, str]]:
+    """Who says which line: one after the other, or as chance has it."""
     if random is None:
         return zip(cycle(people), lines)
     return ((random.choice(people), line) for line in random.sample(lines, len(lines)))
 
 
-def _order(attacks: Sequence[Attack], random: Random | None) -> Sequence[Attack]:
+def order(attacks: Sequence[Attack], random: Random | None) -> Sequence[Attack]:
     """The attacks as told, or shuffled; the last one ends Mallory's membership and stays the last."""
     if random is None:
         return attacks

@@ -35,19 +35,30 @@ async def _run(messages: int) -> list[Row]:
             whole = [await _send_and_receive(alice, bob, stage.group) for _ in range(WARM_UP + messages)]
         carried = [await _carry(stage) for _ in range(messages)]
     binding = [sum(pair) for pair in zip(attesting, verifying, strict=True)]
-    total, share = median(whole[WARM_UP:]), median(binding[WARM_UP:])
+    elapsed, computing = (median(times) for times in zip(*whole[WARM_UP:], strict=True))
     note = "the rest: two encrypted durable stores, MLS, and the requests that say what is new"
+    share_note = "computing, not waiting: the share of the elapsed time is smaller still"
     return [
-        Row("send to verified receive", total, "ms", 4, "ciphertext posted and read", median(carried), note=note),
-        Row("its share for the binding", share, "ms", 4, "send to verified receive", total, SHARE),
+        Row("send to verified receive", elapsed, "ms", 4, "ciphertext posted and read", median(carried), note=note),
+        Row(
+            "the binding's share of its CPU time",
+            median(binding[WARM_UP:]),
+            "ms",
+            4,
+            "CPU, clients and service",
+            computing,
+            SHARE,
+            share_note,
+        ),
     ]
 
 
-async def _send_and_receive(alice: Person, bob: Person, group_id: bytes) -> float:
-    started = time.perf_counter()
+async def _send_and_receive(alice: Person, bob: Person, group_id: bytes) -> tuple[float, float]:
+    """Elapsed and CPU milliseconds of the whole process: both clients and the services."""
+    started, computed = time.perf_counter(), time.process_time()
     message = await alice.session.send(group_id, TEXT)
     events = await bob.session.receive()
-    spent = 1000 * (time.perf_counter() - started)
+    spent = 1000 * (time.perf_counter() - started), 1000 * (time.process_time() - computed)
     found = reading(events, group_id, message.seq)
     if not isinstance(found, Verification) or found.verdict is not Verdict.VERIFIED:
         raise RuntimeError("a message was not verified")

@@ -1,0 +1,122 @@
+"""How the demo is told: in 80 columns, with failures that nobody can overlook, or as JSON."""
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from identity.binding import Verdict
+from identity.number import TelephoneNumber
+from lab.attacks.attack import Outcome, check
+from lab.attacks.catalogue import ATTACKS
+from lab.demo import CLOSING_LINES, LINES
+from lab.narration import JsonNarration, Narration
+from lab.paint import Paint
+from lab.stage import Said
+from lab.story import AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke
+
+NUMBER = TelephoneNumber.from_digits("12025550199")
+ATTACK = ATTACKS[0]
+STOPPED = Outcome(ATTACK.guard, "The message was signed for another number.", "✗ PROOF FAILED", 438)
+ELSEWHERE = replace(STOPPED, by=check(9))
+THROUGH = Outcome(None, "The sender proved control of this number.", "✓ NUMBER VERIFIED")
+
+
+def told(*events: Event, columns: int = 80) -> str:
+    screen = io.StringIO()
+    narration = Narration(screen, Paint(colour=False), columns)
+    for event in events:
+        narration.tell(event)
+    return screen.getvalue()
+
+
+def finished(*outcomes: Outcome, unverified: int = 0) -> Finished:
+    attempts = tuple(Attempted(place, ATTACK, outcome) for place, outcome in enumerate(outcomes, start=1))
+    return Finished(attempts, 15, unverified, 3.21)
+
+
+def said(text: str, verdict: Verdict | None = Verdict.VERIFIED) -> Said:
+    return Said("Mallory", NUMBER, text, {"Bob": verdict, "Carol": Verdict.VERIFIED})
+
+
+def test_every_line_fits_into_eighty_columns() -> None:
+    story: list[Event] = [
+        Opened("http://127.0.0.1:65535", "http://127.0.0.1:65535"),
+        Enrolled("Mallory", NUMBER, "123456", "0123456789abcdef"),
+        GroupMade("Climbing", ("Alice", "Bob", "Carol", "Mallory"), 2),
+        *(Spoke(said(line)) for line in (*LINES, *CLOSING_LINES)),
+        AttacksBegin(NUMBER),
+    ]
+    attempts = tuple(
+        Attempted(place, attack, Outcome(attack.guard, "The proof is of another kind.", "✗ PROOF FAILED", 438))
+        for place, attack in enumerate(ATTACKS, start=1)
+    )
+    text = told(*story, *attempts, Finished(attempts, 15, 0, 12.3))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "  ✓ NUMBER VERIFIED" in text
+
+
+def test_message_with_two_verdicts_shows_both() -> None:
+    text = told(Spoke(said("Hello", Verdict.FAILED)))
+    assert "✗ PROOF FAILED" in text
+    assert "✓ NUMBER VERIFIED" in text
+
+
+def test_message_that_did_not_arrive_is_not_verified() -> None:
+    assert not said("Hello", None).verified
+    assert "✗ NOT SHOWN" in told(Spoke(said("Hello", None)))
+
+
+def test_preludes_are_counted_but_not_told() -> None:
+    assert told(Spoke(said("Hello"), prelude=True)) == ""
+
+
+@pytest.mark.parametrize(
+    ("ending", "closing"),
+    [
+        (finished(STOPPED), "15 honest messages verified · 1 attacks refused · 0 got through   3.2 s"),
+        (finished(STOPPED, THROUGH), "· 1 attacks refused · 1 got through"),
+        (finished(ELSEWHERE), "· 0 attacks refused · 0 got through · 1 stopped by another guard"),
+        (finished(STOPPED, unverified=2), "· 2 honest messages not verified"),
+    ],
+)
+def test_closing_line_counts_everything(ending: Finished, closing: str) -> None:
+    assert closing in told(ending).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("ending", "succeeded"),
+    [
+        (finished(STOPPED), True),
+        (finished(STOPPED, THROUGH), False),
+        (finished(ELSEWHERE), False),
+        (finished(STOPPED, unverified=1), False),
+        (finished(), False),
+        (Finished((Attempted(1, ATTACK, STOPPED),), 0, 0, 1.0), False),
+    ],
+)
+def test_only_a_flawless_run_succeeds(ending: Finished, succeeded: bool) -> None:
+    assert ending.succeeded is succeeded
+
+
+def test_attack_that_got_through_is_shouted() -> None:
+    assert "GOT THROUGH" in told(Attempted(1, ATTACK, THROUGH))
+
+
+def test_attack_stopped_elsewhere_names_the_guard_that_failed() -> None:
+    text = told(Attempted(1, ATTACK, ELSEWHERE))
+    assert "stopped by check 9 (content)" in text
+    assert "should have been stopped by check 6 (number)" in text
+
+
+def test_json_names_guard_and_check() -> None:
+    screen = io.StringIO()
+    JsonNarration(screen).tell(Attempted(1, ATTACK, ELSEWHERE))
+    line = json.loads(screen.getvalue())
+    assert (line["guard"], line["by"], line["check"], line["held"]) == (
+        "check 6 (number)",
+        "check 9 (content)",
+        9,
+        False,
+    )
