@@ -25,7 +25,6 @@ LINES = (
 )
 CLOSING_LINES = ("So, Saturday it is.", "See you on platform 3.", "I bring coffee.")
 
-
 T = TypeVar("T")
 
 
