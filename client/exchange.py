@@ -57,6 +57,7 @@ class Exchange:
         self._clock = clock
         self._jitter = jitter
         self._tell = tell
+        self._acknowledged = 0
         self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def sync(self, heads: GroupHeads) -> None:
@@ -83,8 +84,9 @@ class Exchange:
                 self._tell(await self._run(self._steps.joiner.join, item, self._now()))
                 groups.append(item.group_id)
             cursor = batch.items[-1].position
-        if cursor:  # also after a crash between storing and acknowledging
+        if cursor > self._acknowledged:  # also after a crash between storing and acknowledging
             await self._delivery.ack_inbox(cursor)
+            self._acknowledged = cursor
         return groups
 
     async def read(self, group_id: bytes) -> None:

@@ -142,7 +142,7 @@ class Session:
 
     async def receive(self) -> list[Event]:
         """Bring everything up to date once; returns what happened."""
-        with self._listening() as events:
+        with self.listening() as events:
             await self.sync()
             return [events.get_nowait() for _ in range(events.qsize())]
 
@@ -154,7 +154,7 @@ class Session:
 
     async def follow(self) -> AsyncGenerator[Event]:
         """Stay up to date for ever, telling each event as it comes; close it with `aclosing`."""
-        with self._listening() as events:
+        with self.listening() as events:
             following = asyncio.create_task(self._follow())
             try:
                 while True:
@@ -167,6 +167,16 @@ class Session:
                     yield waiting.result()
             finally:
                 following.cancel()
+
+    @contextmanager
+    def listening(self) -> Iterator[asyncio.Queue[Event]]:
+        """A queue of every event from now on, whichever call brings it about."""
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._listeners.add(events)
+        try:
+            yield events
+        finally:
+            self._listeners.discard(events)
 
     async def maintain(self) -> None:
         """Renew the certificate and refill the key packages now if they need it."""
@@ -208,15 +218,6 @@ class Session:
                 self._outcomes[event.intent] = event
             for listener in self._listeners:
                 listener.put_nowait(event)
-
-    @contextmanager
-    def _listening(self) -> Iterator[asyncio.Queue[Event]]:
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        self._listeners.add(events)
-        try:
-            yield events
-        finally:
-            self._listeners.discard(events)
 
     def _now(self) -> int:
         return int(self._clock())

@@ -1,5 +1,6 @@
 """A world in memory: the real authority and the real delivery service behind ASGI, a clock that tests set."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -37,18 +38,19 @@ class Clock:
 
 
 class Network(httpx.AsyncBaseTransport):
-    """Leads each host to its service; `down` hosts cannot be reached. Counts what is posted."""
+    """Leads each host to its service; `down` hosts cannot be reached. Counts the answers."""
 
     def __init__(self) -> None:
         self.services: dict[str, httpx.AsyncBaseTransport] = {}
         self.down: set[str] = set()
-        self.requests: list[httpx.Request] = []
+        self.statuses: Counter[int] = Counter()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.host in self.down:
             raise httpx.ConnectError("the network is down", request=request)
-        self.requests.append(request)
-        return await self.services[request.url.host].handle_async_request(request)
+        response = await self.services[request.url.host].handle_async_request(request)
+        self.statuses[response.status_code] += 1
+        return response
 
 
 class World:
