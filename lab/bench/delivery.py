@@ -65,6 +65,7 @@ class Round:
     user: float  # CPU seconds of the service while it was loaded
     system: float
     floor: Floor
+    empty: float  # CPU seconds for one request of a server that does nothing
 
 
 def run(quick: bool = False) -> list[Row]:
@@ -77,19 +78,36 @@ def run(quick: bool = False) -> list[Row]:
 async def _measure(folder: Path, rounds: int, seconds: float) -> list[Round]:
     anchors, chains = _credentials()
     (folder / "anchors.pem").write_bytes(b"".join(root.public_bytes(Encoding.PEM) for root in anchors.roots))
-    async with _service(folder) as (process, port):
-        groups, tokens = await _found(port, anchors, chains)
-        load = Load("127.0.0.1", port, groups, tokens, CONNECTIONS, seconds, OCTETS)
-        measured = []
-        for turn in range(rounds):
-            user, system = _cpu(process.pid)
-            sent = msgspec.json.decode(await _child("lab.bench.delivery_load", msgspec.json.encode(load)), type=Sent)
-            user_after, system_after = _cpu(process.pid)
-            floor = await _child("lab.bench.delivery", msgspec.json.encode((str(folder / f"bare{turn}"), seconds)))
-            measured.append(
-                Round(sent, user_after - user, system_after - system, msgspec.json.decode(floor, type=Floor))
-            )
-    return measured
+    command = (
+        "-c",
+        SERVE,
+        "serve",
+        "--port",
+        "0",
+        "--data-dir",
+        folder / "service",
+        "--anchors",
+        folder / "anchors.pem",
+    )
+    async with _server(*command) as service, _server("-m", "lab.bench.delivery_echo") as empty:
+        groups, tokens = await _found(service.port, anchors, chains)
+        load = Load("127.0.0.1", service.port, groups, tokens, CONNECTIONS, seconds, OCTETS)
+        return [await _round(service, empty, load, folder / f"bare{turn}") for turn in range(rounds)]
+
+
+async def _round(service: "Server", empty: "Server", load: Load, folder: Path) -> Round:
+    user, system = _cpu(service.pid)
+    sent = await _loaded(load)
+    user_after, system_after = _cpu(service.pid)
+    floor = await _child("lab.bench.delivery", msgspec.json.encode((str(folder), load.seconds)))
+    before = sum(_cpu(empty.pid))
+    answered = await _loaded(msgspec.structs.replace(load, port=empty.port, seconds=load.seconds / 2))
+    idle = (sum(_cpu(empty.pid)) - before) / answered.accepted
+    return Round(sent, user_after - user, system_after - system, msgspec.json.decode(floor, type=Floor), idle)
+
+
+async def _loaded(load: Load) -> Sent:
+    return msgspec.json.decode(await _child("lab.bench.delivery_load", msgspec.json.encode(load)), type=Sent)
 
 
 def _rows(rounds: list[Round]) -> list[Row]:
@@ -98,12 +116,14 @@ def _rows(rounds: list[Round]) -> list[Row]:
     refused = sum(turn.sent.refused for turn in rounds)
     service = 1e6 * (middle.user + middle.system) / sent.accepted
     writer = 1e6 * median(turn.floor.cpu for turn in rounds)
+    user = 100 * middle.user / (middle.user + middle.system)
+    empty = 1e6 * median(turn.empty for turn in rounds)
     note = (
-        f"{CONNECTIONS} connections, {GROUPS} groups, {OCTETS} octets, generator on the same cores; each append "
-        f"{sent.median_ms:.1f} ms (p99 {sent.p99_ms:.1f} ms). Service {service:.0f} µs of CPU an append "
-        f"({100 * middle.user / (middle.user + middle.system):.0f} % user), of which the bare writer needs "
-        f"{writer:.0f} µs with its callers; the generator {1e6 * sent.cpu / sent.accepted:.0f} µs. The rest is HTTP, routing, session, "
-        f"MLS framing and the answer. Other answers than 201: {refused}"
+        f"{CONNECTIONS} connections, {GROUPS} groups, {OCTETS} octets, generator on the same cores; an append takes "
+        f"{sent.median_ms:.1f} ms (p99 {sent.p99_ms:.1f} ms). CPU an append: service {service:.0f} µs ({user:.0f} % "
+        f"user), of these an empty answer by the same server and framework {empty:.0f} µs and the bare writer with its "
+        f"callers {writer:.0f} µs; the rest is session, MLS framing and the turns of two threads. "
+        f"Generator {1e6 * sent.cpu / sent.accepted:.0f} µs. Answers other than 201: {refused}"
     )
     return [
         Row(
@@ -138,14 +158,21 @@ def _device(
     return key, (leaf.public_bytes(Encoding.DER), issuer.public_bytes(Encoding.DER))
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server process and the port on which it listens."""
+
+    pid: int
+    port: int
+
+
 @asynccontextmanager
-async def _service(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    arguments = ("serve", "--port", "0", "--data-dir", folder / "service", "--anchors", folder / "anchors.pem")
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVE, *arguments, stderr=subprocess.PIPE)
+async def _server(*arguments: str | Path) -> AsyncIterator[Server]:
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=subprocess.PIPE)
     assert process.stderr is not None
     try:
         line = (await process.stderr.readline()).decode()
-        yield process, int(line.rstrip().rpartition(":")[2])
+        yield Server(process.pid, int(line.rstrip().rpartition(":")[2]))
     finally:
         process.terminate()
         await process.wait()
