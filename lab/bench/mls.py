@@ -10,7 +10,8 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -62,11 +63,12 @@ def run_up_to(largest: int) -> list[Row]:
     with TemporaryDirectory(prefix="ringtrue-bench-") as folder:
         fixture = Path(folder) / "devices.json"
         fixture.write_text(_fixture(devices, now))
+        floor = partial(_native, _compiled(), fixture)
         rows = [
             row
             for members, steps in SIZES.items()
             if members <= largest
-            for row in _compare(fixture, devices[:members], steps, now)
+            for row in _compare(floor(members), Stage(devices[:members], now), steps, members)
         ]
     return [*rows, _validated_join(certifier, devices[: min(largest, VALIDATED_MEMBERS)], now)]
 
@@ -80,18 +82,19 @@ def _fixture(devices: Sequence[Device], now: int) -> str:
     return json.dumps({"now": now, "devices": [fields(device) for device in devices]})
 
 
-def _compare(fixture: Path, devices: Sequence[Device], steps: Mapping[str, int], now: int) -> list[Row]:
+def _compare(
+    floor: AbstractContextManager[Callable[[str], Times]], stage: Stage, steps: Mapping[str, int], members: int
+) -> list[Row]:
     """Take each step natively and through the bindings in turns, so that both meet the same load."""
-    floor: dict[str, list[float]] = defaultdict(list)
+    natively: dict[str, list[float]] = defaultdict(list)
     ours: dict[str, list[float]] = defaultdict(list)
-    stage = Stage(devices, now)
-    with _native(fixture, len(devices)) as native:
+    with floor as native:
         for step, times in steps.items():
             for _ in range(times):
-                for collected, take in ((floor, native), (ours, stage.step)):
+                for collected, take in ((natively, native), (ours, stage.step)):
                     for operation, seconds in take(step).items():
                         collected[operation].append(seconds)
-    return [_row(operation, len(devices), ours[operation], floor[operation]) for operation in OPERATIONS]
+    return [_row(operation, members, ours[operation], natively[operation]) for operation in OPERATIONS]
 
 
 def _row(operation: str, members: int, ours: Sequence[float], floor: Sequence[float]) -> Row:
@@ -100,14 +103,23 @@ def _row(operation: str, members: int, ours: Sequence[float], floor: Sequence[fl
     return Row(f"MLS: {name}", scale * median(ours), unit, members, "native mls-rs", scale * median(floor), RATIO)
 
 
-@contextmanager
-def _native(fixture: Path, members: int) -> Iterator[Callable[[str], Times]]:
+def _compiled() -> str:
+    """The native benchmark's executable, compiled if its sources have changed."""
     cargo = shutil.which("cargo")
     if cargo is None:
         raise click.ClickException("the native benchmark is compiled by cargo, which was not found")
-    command = [cargo, "bench", "--quiet", "--locked", "--bench", "native", "--", str(fixture), str(members)]
+    command = [cargo, "bench", "--quiet", "--locked", "--bench", "native", "--no-run", "--message-format=json"]
+    finished = subprocess.run(command, cwd=CRATE, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    made = [json.loads(line) for line in finished.stdout.splitlines()]
+    (path,) = (message["executable"] for message in made if message.get("executable"))
+    return str(path)
+
+
+@contextmanager
+def _native(executable: str, fixture: Path, members: int) -> Iterator[Callable[[str], Times]]:
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=CRATE, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:  # noqa: S603
+    command = [executable, str(fixture), str(members)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:  # noqa: S603
         assert process.stdin is not None
         assert process.stdout is not None
         requests, answers = process.stdin, process.stdout
