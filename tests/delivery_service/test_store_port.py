@@ -311,3 +311,17 @@ def test_a_sqlite_that_can_corrupt_its_log_is_refused():
     check_sqlite("3.51.3")
     with pytest.raises(StartError, match="WAL-reset"):
         check_sqlite("3.51.2")
+
+
+async def test_a_refusal_that_comes_after_a_change_undoes_it(store):
+    await store.create_group(new_group())
+
+    def careless(db) -> None:
+        db.execute("UPDATE groups SET epoch = 7")
+        raise RefusedError("malformed", "too late")
+
+    answers = await asyncio.gather(
+        store.append(new_entry()), store._writer.run(careless), store.append(new_entry()), return_exceptions=True
+    )
+    assert isinstance(answers[1], StoreError)
+    assert [answer.seq for answer in (answers[0], answers[2])] == [1, 2]
