@@ -8,7 +8,7 @@ import msgspec
 
 from client.chats import Standing
 from client.device import number_of
-from client.errors import ClientError
+from client.errors import ClientError, GroupRefusedError
 from client.events import Event, IntentSettled, Outcome
 from client.groups import Groups, Step
 from client.intents import (
@@ -25,6 +25,7 @@ from client.intents import (
     RotateCredential,
 )
 from delivery_service.wire import CommitBundle
+from identity.errors import CertificateError
 
 GROUP_ID_SIZE = 16  # octets, random
 
@@ -92,6 +93,8 @@ class Committer:
                 return self._intents.get(intent.id), events
             except MootError as reason:
                 events += self._settle(intent, "moot", str(reason))
+            except GroupRefusedError as error:
+                events += self._settle(intent, "refused", str(error))
             except mls_rs.MlsError as error:
                 cause = f" ({error.__cause__})" if error.__cause__ else ""
                 events += self._settle(intent, "refused", f"{error}{cause}")
@@ -139,6 +142,7 @@ class Committer:
         group = step.group
         match intent.body:
             case AddMembers(key_packages=key_packages):
+                self._require_current_members(group, now)
                 return group.commit(now, add=self._still_absent(step, key_packages, now))
             case RemoveMembers(numbers=numbers):
                 return group.commit(now, remove=_leaves(group, numbers))
@@ -154,6 +158,19 @@ class Committer:
                 return group.commit(now)
             case _:
                 raise AssertionError(f"{type(intent.body).__name__} is no commit")
+
+    def _require_current_members(self, group: mls_rs.Group, now: int) -> None:
+        """Whoever joins validates every leaf (RFC 9420 §5.3.1): with an expired one in the group, nobody could join."""
+        for member in group.members():
+            try:
+                self._groups.verifier.verify(member.credential.chain, member.signature_key, now)
+            except CertificateError as error:
+                number = number_of(member)
+                raise GroupRefusedError(
+                    f"nobody can join while {number} is a member with a certificate that is not valid now: {error}. "
+                    f"That device renews it when it is next used; or remove {number} first",
+                    code="member-expired",
+                ) from error
 
     def _still_absent(self, step: Step, key_packages: Sequence[bytes], now: int) -> list[bytes]:
         present = {member.signature_key for member in step.group.members()}

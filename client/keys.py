@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from keyring.backends import fail
 
-from client.errors import AccountError, PassphraseNeededError, WrongPassphraseError
+from client.errors import AccountError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.home import Home, write_private
 
 KEY_SIZE = 32
@@ -129,6 +129,8 @@ def _read(home: Home) -> PassphraseKey | KeyringKey:
     try:
         return msgspec.json.decode(home.key_file.read_bytes(), type=PassphraseKey | KeyringKey)
     except FileNotFoundError as error:
+        if not home.database.exists():
+            raise NotEnrolledError(f"there is no account in {home.folder}") from error
         raise AccountError(f"{home.key_file} is missing: the account's store cannot be opened without it") from error
     except (msgspec.DecodeError, OSError) as error:
         raise AccountError(f"{home.key_file} cannot be read as a key file") from error
