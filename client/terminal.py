@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
+import mls_rs
 import platformdirs
 
 from client.errors import ClientError, PassphraseNeededError
@@ -126,6 +127,8 @@ def account_command(
             terminal.fail(error.code, str(error), error.hint, error.exit_code)
         except IdentityError as error:
             terminal.fail(error.code, str(error), "", 2 if error.code in _WRITTEN_WRONG else 1)
+        except mls_rs.MlsError as error:
+            terminal.fail(error.code, str(error), "The state of the account is as before. Run: ringtrue doctor", 1)
         except OSError as error:
             terminal.fail("system", f"{error.strerror or error}: {error.filename or ''}", "", 1)
         except KeyboardInterrupt:
