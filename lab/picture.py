@@ -86,14 +86,13 @@ def demo_output() -> str:
 
 
 def abridged(printed: str, attacks: int = ATTACKS_SHOWN) -> str:
-    """Leave out all attacks but the first few; the table at the end still has all of them."""
+    """Keep what leads to the first few attacks, and the closing line: what fits on a page's first screen."""
     blocks = printed.split("\n\n")
     left_out = [block for block in blocks if (place := _PLACE.match(block)) and int(place[1]) > attacks]
     if not left_out:
         return printed
     ellipsis = Paint(colour=True)(Ink.FAINT, f"      and {len(left_out)} more")
-    first = blocks.index(left_out[0])
-    return "\n\n".join([*blocks[:first], ellipsis, *(block for block in blocks[first:] if block not in left_out)])
+    return "\n\n".join([*blocks[: blocks.index(left_out[0])], ellipsis, blocks[-1]])
 
 
 @click.command()

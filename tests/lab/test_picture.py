@@ -37,11 +37,12 @@ def test_text_without_colour_has_no_escapes() -> None:
     assert Paint(colour=False)(Ink.BAD, "bad") == "bad"
 
 
-def test_abridging_keeps_the_first_attacks_and_says_how_many_are_left_out() -> None:
+def test_abridging_keeps_the_first_attacks_and_the_closing_line() -> None:
     printed = (
-        "1  Heading\n\n   1  First\n      deed\n\n   2  Second\n\n   3  Third\n\n5  Table\n   1  First\n   3  Third"
+        "1  Heading\n\n   1  First\n      deed\n\n   2  Second\n\n   3  Third\n\n5  Table\n   1  First\n\n3 refused"
     )
     short = abridged(printed, attacks=1)
+    assert short.startswith("1  Heading\n\n   1  First")
     assert "Second" not in short
     assert "and 2 more" in short
-    assert short.endswith("5  Table\n   1  First\n   3  Third")
+    assert short.endswith("more\x1b[0m\n\n3 refused")
