@@ -70,6 +70,10 @@ class Committer:
                 return None
             return self._intents.add(group_id, Leave())
 
+    def is_published(self, group_id: bytes) -> bool:
+        """Whether the service has, or may have, the group's log."""
+        return not any(isinstance(intent.body, CreateGroup) for intent in self._intents.of(group_id))
+
     def others_may_commit(self, group_id: bytes) -> bool:
         """Whether the next thing to do is to commit proposals, which any member may do."""
         intents = self._intents.of(group_id)
@@ -117,10 +121,16 @@ class Committer:
 
     def refused(self, intent: Intent, error: ClientError) -> list[Event]:
         """Note that the service will not accept the request."""
-        if isinstance(intent.body, Leave):
-            with self._groups.step(intent.group_id) as step:
-                step.group.forget_proposals()
-                step.standing = Standing.ACTIVE
+        match intent.body:
+            case Leave():
+                with self._groups.step(intent.group_id) as step:
+                    step.group.forget_proposals()
+                    step.standing = Standing.ACTIVE
+            case CreateGroup():
+                with self._groups.step(intent.group_id) as step:
+                    step.standing = Standing.LEFT
+                    moot = self._intents.forget_group(intent.group_id)
+                return [IntentSettled(intent.group_id, each.id, "refused", str(error)) for each in moot]
         return self._settle(intent, "refused", str(error))
 
     def _settle(self, intent: Intent, outcome: Outcome, why: str) -> list[Event]:

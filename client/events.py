@@ -118,6 +118,16 @@ class WelcomeRefused:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something could not be done now and will be tried again; `group_id` is None if it concerns no single chat."""
+
+    group_id: bytes | None
+    error: Exception
+    code: str
+    reason: str
+
+
 Event = (
     MessageReceived
     | MessageAccepted
@@ -130,4 +140,5 @@ Event = (
     | IntentSettled
     | Gap
     | WelcomeRefused
+    | Trouble
 )

@@ -23,7 +23,7 @@ from client.errors import (
     StaleEpochError,
     UnexpectedAnswerError,
 )
-from client.events import Event
+from client.events import Event, Trouble
 from client.intents import CreateGroup, Intent, Leave
 from client.outbox import Outgoing
 from client.steps import Steps
@@ -57,23 +57,31 @@ class Exchange:
         self._clock = clock
         self._jitter = jitter
         self._tell = tell
+        self._inbox = asyncio.Lock()
         self._acknowledged = 0
+        self._looked_at: set[bytes] = set()
         self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def sync(self, heads: GroupHeads) -> None:
+    async def sync(self, heads: GroupHeads) -> list[Trouble]:
         """Read what the heads say is new, then post what waits. A group's trouble does not keep the others from it."""
         groups = await self.read_inbox(heads.inbox)
         cursors = {chat.group_id: chat.cursor for chat in await self._run(self._steps.chats.all)}
         named = {_group_id(name): head for name, head in heads.groups.items()}
         groups += [group for group, head in named.items() if cursors.get(group, head) < head]
-        troubles = [trouble for group in groups if (trouble := await self._attempt(self.read(group)))]
+        troubles = [trouble for group in groups if (trouble := await self._attempt(group, self.read(group)))]
+        return troubles + await self.post()
+
+    async def post(self) -> list[Trouble]:
+        """Post what waits in any group."""
         pending = await self._run(lambda: {*self._steps.intents.groups(), *self._steps.outbox.groups()})
-        troubles += [trouble for group in pending if (trouble := await self._attempt(self.drive(group)))]
-        if troubles:
-            raise troubles[0]
+        return [trouble for group in pending if (trouble := await self._attempt(group, self.drive(group)))]
 
     async def read_inbox(self, head: int) -> list[bytes]:
         """Join the chats that Welcomes invite to, up to the inbox's head; returns their group ids."""
+        async with self._inbox:
+            return await self._read_inbox(head)
+
+    async def _read_inbox(self, head: int) -> list[bytes]:
         groups: list[bytes] = []
         cursor = await self._run(inbox_cursor, self._steps.store)
         while cursor < head:
@@ -100,6 +108,9 @@ class Exchange:
         Raises UnreachableError and other errors that a later attempt may cure; refusals become events.
         """
         async with self._locks[group_id]:
+            if group_id not in self._looked_at and await self._run(self._steps.committer.is_published, group_id):
+                # A store restored from an old copy would use message keys again; the log shows that it is old.
+                await self._read(group_id)
             if await self._run(self._steps.committer.others_may_commit, group_id):
                 await asyncio.sleep(random.uniform(0, self._jitter))  # noqa: S311 - spreads load, hides nothing
                 await self._read(group_id)
@@ -179,14 +190,17 @@ class Exchange:
             self._tell(await self._run(self._steps.receiver.receive, group_id, batch.entries, self._now(), end))
             chat = await self._run(self._steps.chats.get, group_id)
             if not batch.more:
+                self._looked_at.add(group_id)
                 break
         return first is None or chat is None or (first.epoch, first.standing) != (chat.epoch, chat.standing)
 
-    async def _attempt(self, work: Coroutine[None, None, None]) -> ClientError | None:
+    async def _attempt(self, group_id: bytes, work: Coroutine[None, None, None]) -> Trouble | None:
         try:
             await work
         except ClientError as error:
-            return error
+            trouble = Trouble(group_id, error, error.code, str(error))
+            self._tell([trouble])
+            return trouble
         return None
 
     def _now(self) -> int:

@@ -21,11 +21,12 @@ async def claim(
     if not key_packages:
         raise GroupRefusedError(f"the service has no device of {number}", code="no-device")
     for key_package in key_packages:
-        await worker.run(_check, groups, key_package, number, now)
+        await worker.run(check_key_package, groups, key_package, number, now)
     return key_packages
 
 
-def _check(groups: Groups, key_package: bytes, number: TelephoneNumber, now: int) -> None:
+def check_key_package(groups: Groups, key_package: bytes, number: TelephoneNumber, now: int) -> None:
+    """Raise GroupRefusedError unless the key package is valid and its owner's number is the one asked for."""
     try:
         owner = number_of(groups.engine.check_key_package(key_package, now))
     except mls_rs.MlsError as error:

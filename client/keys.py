@@ -65,7 +65,10 @@ def create_key(home: Home, passphrase: str | None, cost: Argon2id | None = None)
         _keep(home, wrap(key, passphrase, cost or Argon2id()))
     elif keyring_available():
         held = KeyringKey(f"store-{os.urandom(8).hex()}")
-        keyring.set_password(KEYRING_SERVICE, held.name, base64.b64encode(key).decode("ascii"))
+        try:
+            keyring.set_password(KEYRING_SERVICE, held.name, base64.b64encode(key).decode("ascii"))
+        except keyring.errors.KeyringError as error:
+            raise AccountError("the system's keyring cannot be used now; give a passphrase instead") from error
         _keep(home, held)
     else:
         raise PassphraseNeededError(

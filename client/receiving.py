@@ -22,7 +22,7 @@ from client.events import (
 from client.framing import unwrap
 from client.groups import Groups, Step
 from client.history import History, Kind, NewMessage
-from client.intents import CommitProposals, Intents
+from client.intents import CommitProposals, Intents, RefreshKeys
 from client.outbox import Outbox
 from client.reading import Reading, Titled, read
 from client.sending import Sender
@@ -76,6 +76,9 @@ class Receiver:
         except (mls_rs.MlsError, GroupRefusedError) as error:
             cause = "" if error.__cause__ is None else str(error.__cause__)
             with self._groups.store.transaction():
+                if isinstance(error, mls_rs.OwnMessageError):
+                    # This device sent what its store does not know: the store is an old copy, its keys were used.
+                    self._intents.add_once(group_id, RefreshKeys())
                 return self._gap(group_id, entry, error.code, str(error), cause, now)
 
     def _together(self, group_id: bytes, entries: Sequence[Entry], now: int) -> list[Event]:

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -14,8 +14,15 @@ from client.account import Account, load_account
 from client.chats import Chat
 from client.delivery import DeliveryClient
 from client.device import number_of
-from client.errors import ChatError, GroupRefusedError, NotEnrolledError, RateLimitedError, UnreachableError
-from client.events import Event, IntentSettled
+from client.errors import (
+    ChatError,
+    ClientError,
+    GroupRefusedError,
+    NotEnrolledError,
+    RateLimitedError,
+    UnreachableError,
+)
+from client.events import Event, IntentSettled, Trouble
 from client.exchange import Exchange
 from client.history import Message
 from client.home import AccountLock, Home
@@ -32,6 +39,7 @@ from identity.number import TelephoneNumber
 
 ADDED_AT_ONCE = 64  # members that one commit adds
 COMMIT_JITTER = 1.0  # seconds
+TICK = 60  # seconds between looks at what waits, while following
 
 
 class Session:
@@ -53,7 +61,7 @@ class Session:
         self._clock = clock
         self._exchange = Exchange(steps, delivery, worker, clock=clock, jitter=jitter, tell=self._tell)
         self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport)
-        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 
     @classmethod
@@ -150,47 +158,64 @@ class Session:
         """Read and post whatever there is, and look after key packages and the certificate when that is due."""
         await self._upkeep.run()
         heads = await self.delivery.heads()
-        await self._exchange.sync(heads)
+        troubles = await self._exchange.sync(heads)
+        if troubles:
+            raise troubles[0].error
 
     async def follow(self) -> AsyncGenerator[Event]:
-        """Stay up to date for ever, telling each event as it comes; close it with `aclosing`."""
-        with self.listening() as events:
-            following = asyncio.create_task(self._follow())
-            try:
-                while True:
-                    waiting = asyncio.create_task(events.get())
-                    await asyncio.wait((waiting, following), return_when=asyncio.FIRST_COMPLETED)
-                    if not waiting.done():
-                        waiting.cancel()
-                        following.result()
-                        return
-                    yield waiting.result()
-            finally:
-                following.cancel()
+        """Stay up to date for ever, telling each event as it comes; close it with `aclosing`.
+
+        Passing troubles are events; raises only what makes going on pointless, such as a refused certificate.
+        """
+        told: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._listeners.add(told.put_nowait)
+        following = asyncio.create_task(self._follow())
+        following.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (event := await told.get()) is not None:
+                yield event
+            following.result()
+        finally:
+            self._listeners.discard(told.put_nowait)
+            following.cancel()
+            await asyncio.wait((following,))
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Queue[Event]]:
         """A queue of every event from now on, whichever call brings it about."""
         events: asyncio.Queue[Event] = asyncio.Queue()
-        self._listeners.add(events)
+        self._listeners.add(events.put_nowait)
         try:
             yield events
         finally:
-            self._listeners.discard(events)
+            self._listeners.discard(events.put_nowait)
 
     async def maintain(self) -> None:
         """Renew the certificate and refill the key packages now if they need it."""
         await self._upkeep.run(now=True)
 
     async def _follow(self) -> None:
-        await self._upkeep.run()
-        async with aclosing(self.delivery.follow()) as stream:
-            async for heads in stream:
-                try:
-                    await self._exchange.sync(heads)
-                    await self._upkeep.run()
-                except (UnreachableError, RateLimitedError):
-                    continue  # the stream ends or goes on by itself, and what is due stays due
+        ticking = asyncio.create_task(self._tick())
+        try:
+            async with aclosing(self.delivery.follow()) as stream:
+                async for heads in stream:
+                    await self._trying(self._exchange.sync(heads))
+        finally:
+            ticking.cancel()
+            await asyncio.wait((ticking,))
+
+    async def _tick(self) -> None:
+        # The stream is silent while nothing happens; certificates end and refused posts are due all the same.
+        while True:
+            await self._trying(self._upkeep.run())
+            await self._trying(self._exchange.post())
+            await asyncio.sleep(TICK)
+
+    async def _trying(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except ClientError as error:
+            self._tell([Trouble(None, error, error.code, str(error))])
 
     async def _claimed(self, numbers: Sequence[TelephoneNumber]) -> list[bytes]:
         return [
@@ -217,7 +242,7 @@ class Session:
             if isinstance(event, IntentSettled) and event.intent in self._outcomes:
                 self._outcomes[event.intent] = event
             for listener in self._listeners:
-                listener.put_nowait(event)
+                listener(event)
 
     def _now(self) -> int:
         return int(self._clock())

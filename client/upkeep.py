@@ -1,5 +1,6 @@
 """Upkeep: enough key packages at the service, and a certificate that never ends while the account is in use."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -36,10 +37,15 @@ class Upkeep:
         self._worker = worker
         self._clock = clock
         self._transport = transport
+        self._lock = asyncio.Lock()
         self._looked_at: float | None = None
 
     async def run(self, *, now: bool = False) -> None:
         """Renew and refill if that is due; looks at most once an INTERVAL unless told to look `now`."""
+        async with self._lock:
+            await self._run(now)
+
+    async def _run(self, now: bool) -> None:
         if not now and self._looked_at is not None and self._clock() < self._looked_at + INTERVAL:
             return
         renewed = await self._renew()

@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from client.chats import Standing
-from client.errors import ChatError
-from client.events import ChatJoined, ChatNamed, MembersChanged, MessageDelivered, MessageReceived
+from client.errors import ChatError, GroupRefusedError, NotFoundError
+from client.events import ChatJoined, ChatNamed, Gap, MembersChanged, MessageDelivered, MessageReceived
+from client.invitations import check_key_package
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
 
@@ -138,3 +139,42 @@ async def test_a_restart_goes_on_where_it_was(world, stack: AsyncExitStack) -> N
         texts = [message.text for message in await alice.history(chat.group_id) if message.kind == "received"]
         assert texts == ["after"]
         assert [message.text for message in await bob.history(chat.group_id) if message.text == "before"] == ["before"]
+
+
+async def test_a_store_restored_from_an_old_copy_uses_no_message_key_again(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("copies", [BOB])
+    await bob.receive()
+    await alice.receive()
+    await stack.aclose()
+    copied = {path: path.read_bytes() for path in world.home(BOB).iterdir()}
+    async with world.open(BOB) as bob:
+        await bob.send(chat.group_id, "sent after the copy was made")
+    for path, octets in copied.items():
+        path.write_bytes(octets)
+    async with world.open(BOB) as bob, world.open(ALICE) as alice:
+        message = await bob.send(chat.group_id, "sent by the old copy")
+        assert message.state == "delivered"
+        events = await alice.receive()
+        assert not [event for event in events if isinstance(event, Gap)]
+        # The old copy saw in the log that it is old, and took new keys before it sent anything.
+        assert [type(event) for event in events] == [MessageReceived, MembersChanged, MessageReceived]
+        assert [row.kind for row in await bob.history(chat.group_id)].count("gap") == 1
+
+
+async def test_inviting_by_a_key_package_of_somebody_else_is_refused(world, stack: AsyncExitStack) -> None:
+    alice, bob, _ = await world.people(stack, ALICE, BOB, CAROL)
+    carols = await bob.delivery.claim_key_packages(CAROL)
+    with pytest.raises(GroupRefusedError, match="handed out a key package of"):
+        await alice.worker.run(check_key_package, alice.steps.groups, carols[0], BOB, int(world.clock()))
+
+
+async def test_nobody_can_be_added_twice_or_removed_without_being_there(world, stack: AsyncExitStack) -> None:
+    alice, _ = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("once", [BOB])
+    with pytest.raises(ChatError):
+        await alice.add(chat.group_id, [BOB])
+    with pytest.raises(ChatError):
+        await alice.remove(chat.group_id, [CAROL])
+    with pytest.raises(NotFoundError):
+        await alice.add(chat.group_id, [CAROL])

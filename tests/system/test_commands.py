@@ -180,5 +180,5 @@ async def test_without_network_messages_wait(tmp_path: Path) -> None:
             await person.enroll()
         await alice.run("chat", "new", "later", BOB)
     offline = await alice.run("send", "later", "when you are back", "--json")
-    assert (offline.code, offline.lines[0]["state"]) == (6, "sending")
+    assert (offline.code, offline.lines[0]["state"]) == (6, "queued")
     assert (await alice.run("receive")).code == 6
