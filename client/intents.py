@@ -20,6 +20,7 @@ import msgspec
 from client.errors import StoreError
 from client.outbox import new_idempotency_key
 from client.store import Row, Store
+from delivery_service.wire import CommitBundle
 
 
 class CreateGroup(msgspec.Struct, frozen=True, tag="create"):
@@ -99,6 +100,11 @@ class Request:
     octets: bytes
     secrets: bytes | None
 
+    @property
+    def message(self) -> bytes:
+        """The MLS message that will stand in the log."""
+        return self.octets if self.secrets is None else msgspec.msgpack.decode(self.octets, type=CommitBundle).commit
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -144,10 +150,12 @@ class Intents:
         found = self._select("WHERE id = ?", intent)
         return found[0] if found else None
 
-    def own_entry(self, group_id: bytes, idempotency_key: str) -> Intent | None:
-        """The intent whose request carries this idempotency key."""
-        found = self._select("WHERE group_id = ? AND idempotency_key = ?", group_id, idempotency_key)
-        return found[0] if found else None
+    def own_entry(self, group_id: bytes, body: bytes) -> Intent | None:
+        """The intent whose commit or proposal this log entry is, by its octets: the rest is the service's word."""
+        for intent in self._select("WHERE group_id = ? AND request IS NOT NULL", group_id):
+            if intent.request is not None and intent.request.message == body:
+                return intent
+        return None
 
     def requested(self, intent: Intent, epoch: int, octets: bytes, secrets: bytes | None) -> None:
         """Keep what is to be posted, under a fresh idempotency key."""

@@ -101,10 +101,9 @@ class Outbox:
             for row in self._store.rows("SELECT DISTINCT group_id FROM outbox WHERE state IN ('queued', 'sending')")
         ]
 
-    def own_entry(self, group_id: bytes, idempotency_key: str, body: bytes) -> Outgoing | None:
-        """The message that this log entry is the own copy of: key and octets must agree, the service sets both."""
-        found = self._one("group_id = ? AND idempotency_key = ?", group_id, idempotency_key)
-        return found if found is not None and found.ciphertext == body else None
+    def own_entry(self, group_id: bytes, body: bytes) -> Outgoing | None:
+        """The message that this log entry is the own copy of, by its octets: the rest is the service's word."""
+        return self._one("group_id = ? AND state IN ('sending', 'accepted') AND ciphertext = ?", group_id, body)
 
     def encrypted(self, message: int, epoch: int, ciphertext: bytes) -> None:
         """Note the octets to post, under a fresh idempotency key."""

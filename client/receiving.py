@@ -27,7 +27,7 @@ from client.outbox import Outbox
 from client.reading import Reading, Titled, read
 from client.sending import Sender
 from client.wording import describe, notice
-from delivery_service.wire import CommitBundle, Entry
+from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, verify_message
 
 # Verdicts with which a member may name the chat for this device.
@@ -114,21 +114,19 @@ class Receiver:
 
     def _entry(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
         group_id = step.group.group_id
-        own = self._outbox.own_entry(group_id, entry.idempotency_key, entry.body)
+        own = self._outbox.own_entry(group_id, entry.body)
         if own is not None:
             self._outbox.read_back(own.message, entry.seq)
             self._history.ordered(own.message, entry.seq, entry.at_ms)
             return [MessageDelivered(group_id, own.message, entry.seq)]
-        intent = self._intents.own_entry(group_id, entry.idempotency_key)
+        intent = self._intents.own_entry(group_id, entry.body)
         if intent is not None and intent.request is not None:
             if intent.request.secrets is None:
-                if intent.request.octets == entry.body:
-                    return []  # the own proposal to leave: the commit that carries it out will follow
-            elif msgspec.msgpack.decode(intent.request.octets, type=CommitBundle).commit == entry.body:
-                commit = step.group.apply(intent.request.secrets)
-                self._intents.settle(intent.id)
-                done = IntentSettled(group_id, intent.id, "done", "")
-                return [*self._committed(step, commit, entry, now, own=True), done]
+                return []  # the own proposal to leave: the commit that carries it out will follow
+            commit = step.group.apply(intent.request.secrets)
+            self._intents.settle(intent.id)
+            done = IntentSettled(group_id, intent.id, "done", "")
+            return [*self._committed(step, commit, entry, now, own=True), done]
         return self._foreign(step, entry, at, now)
 
     def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:

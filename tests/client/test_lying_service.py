@@ -1,0 +1,159 @@
+"""A delivery service that drops, repeats, invents or relabels entries: the client notices, and goes on."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import msgspec
+import pytest
+
+from client.device import make_engine
+from client.events import Gap, MembersChanged, MessageReceived
+from client.intents import RefreshKeys
+from client.session import Session
+from delivery_service.wire import Entry, EntryBatch
+from identity.binding import DeviceVerifier
+from identity.certificates import TrustAnchors
+from identity.number import TelephoneNumber
+
+ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
+Lie = Callable[[list[Entry]], list[Entry]]
+
+
+class Liar(httpx.AsyncBaseTransport):
+    """Changes the entries in the answers of a delivery service."""
+
+    def __init__(self, honest: httpx.AsyncBaseTransport) -> None:
+        self._honest = honest
+        self.lie: Lie | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._honest.handle_async_request(request)
+        if self.lie is None or request.method != "GET" or not request.url.path.endswith("/entries"):
+            return response
+        batch = msgspec.msgpack.decode(await response.aread(), type=EntryBatch)
+        entries = self.lie(batch.entries)
+        head = max([batch.head, *(entry.seq for entry in entries)])
+        body = msgspec.msgpack.encode(EntryBatch(entries, head, False))
+        headers = {"content-type": response.headers["content-type"]}
+        return httpx.Response(response.status_code, headers=headers, stream=httpx.ByteStream(body))
+
+
+@pytest.fixture
+def liar(world) -> Liar:
+    liar = Liar(world.network.services["delivery.test"])
+    world.network.services["delivery.test"] = liar
+    return liar
+
+
+async def chatting(world, stack: AsyncExitStack) -> tuple[Session, Session, bytes]:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("lies", [BOB])
+    await bob.receive()
+    return alice, bob, chat.group_id
+
+
+def texts(events: list[object]) -> list[str]:
+    return [event.message.text for event in events if isinstance(event, MessageReceived)]
+
+
+async def test_an_entry_left_out_is_a_visible_gap(world, liar: Liar, stack: AsyncExitStack) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    for text in ("one", "two", "three"):
+        await alice.send(group_id, text)
+    liar.lie = lambda entries: [entries[0], *entries[2:]]
+    events = await bob.receive()
+    assert texts(events) == ["one", "three"]
+    (gap,) = (event for event in events if isinstance(event, Gap))
+    assert (gap.code, gap.reason) == ("withheld", "the service left out 1 entries")
+    kinds = [row.kind for row in await bob.history(group_id)]
+    assert kinds[-3:] == ["received", "gap", "received"]
+
+
+async def test_garbage_among_entries_is_a_gap_and_costs_nothing_else(world, liar: Liar, stack: AsyncExitStack) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    for text in ("one", "two"):
+        await alice.send(group_id, text)
+
+    def invent(entries: list[Entry]) -> list[Entry]:
+        garbage = msgspec.structs.replace(entries[0], seq=entries[1].seq, body=b"garbage", idempotency_key="0" * 32)
+        return [entries[0], garbage, msgspec.structs.replace(entries[1], seq=entries[1].seq + 1)]
+
+    liar.lie = invent
+    events = await bob.receive()
+    assert texts(events) == ["one", "two"]
+    assert [event.code for event in events if isinstance(event, Gap)] == ["malformed"]
+
+
+async def test_an_entry_handed_out_twice_is_read_once(world, liar: Liar, stack: AsyncExitStack) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    await alice.send(group_id, "once")
+    liar.lie = lambda entries: [*entries, msgspec.structs.replace(entries[-1], seq=entries[-1].seq + 1)]
+    events = await bob.receive()
+    assert texts(events) == ["once"]
+    assert [event.code for event in events if isinstance(event, Gap)] == ["already_read"]
+
+
+async def test_an_own_key_on_a_strangers_commit_applies_nothing_own(world, liar: Liar, stack: AsyncExitStack) -> None:
+    """The service knows every idempotency key; only the octets say whose commit it is."""
+    alice, bob, group_id = await chatting(world, stack)
+    await bob.worker.run(lambda: bob.steps.committer.want(group_id, [RefreshKeys()]))
+    intent, _ = await bob.worker.run(bob.steps.committer.prepare, group_id, int(world.clock()))
+    await alice.refresh(group_id)
+    own_key = intent.request.idempotency_key
+    liar.lie = lambda entries: [msgspec.structs.replace(entry, idempotency_key=own_key) for entry in entries]
+    events = await bob.receive()
+    assert next(event.committer for event in events if isinstance(event, MembersChanged)) == ALICE
+    liar.lie = None
+    await alice.receive()
+    await bob.receive()
+    assert await _authenticator(alice, group_id) == await _authenticator(bob, group_id)
+
+
+async def test_nobody_joins_by_an_external_commit(world, liar: Liar, stack: AsyncExitStack) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    (carol,) = await world.people(stack, CAROL)
+    with_tree = await alice.worker.run(_group_info, alice, group_id)
+    engine = make_engine(carol.account, DeviceVerifier(TrustAnchors.from_pem(carol.account.anchors)))
+    _, commit, _ = engine.external_join(with_tree, int(world.clock()))
+    await alice.send(group_id, "still here")
+
+    def intrude(entries: list[Entry]) -> list[Entry]:
+        first = entries[0]
+        intrusion = msgspec.structs.replace(first, kind="commit", idempotency_key="0" * 32, body=commit)
+        return [intrusion, *(msgspec.structs.replace(entry, seq=entry.seq + 1) for entry in entries)]
+
+    liar.lie = intrude
+    events = await bob.receive()
+    assert [event.code for event in events if isinstance(event, Gap)] == ["not-from-a-member"]
+    assert texts(events) == ["still here"]
+    assert await bob.members(group_id) == [ALICE, BOB]
+
+
+async def test_a_device_that_was_away_for_days_reads_everything(world, stack: AsyncExitStack) -> None:
+    """Certificates that were valid when they came, and have ended since, do not stop a returning reader."""
+    alice, bob, group_id = await chatting(world, stack)
+    for day in range(3):
+        world.clock.now += 3 * 86_400
+        await alice.receive()
+        await alice.send(group_id, f"day {day}")
+    world.clock.now += 86_400
+    events = await bob.receive()
+    assert not [event for event in events if isinstance(event, Gap)]
+    verdicts = {event.message.text: event.message.verification.verdict for event in events if _is_message(event)}
+    assert verdicts == {"day 0": "delayed", "day 1": "delayed", "day 2": "delayed"}
+    await bob.send(group_id, "back")
+    assert texts(await alice.receive()) == ["back"]
+
+
+def _is_message(event: object) -> bool:
+    return isinstance(event, MessageReceived)
+
+
+def _group_info(session: Session, group_id: bytes) -> bytes:
+    with session.steps.groups.step(group_id) as step:
+        return step.group.group_info()
+
+
+async def _authenticator(session: Session, group_id: bytes) -> bytes:
+    return await session.worker.run(session.steps.groups.authenticator, group_id)
