@@ -87,9 +87,10 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, kind: Kind, new: NewMessage, *, own: bool = False) -> int:
-        """Add a message; returns its row id. One's own count as shown from the start."""
-        return self._store.insert(
+    def add(self, kind: Kind, new: NewMessage, chat: str, *, own: bool = False) -> Message:
+        """Add a message to the chat of this name; returns its row. One's own count as shown from the start."""
+        stored_context = None if new.context is None else self._store_context(new.context)
+        row = self._store.insert(
             "INSERT INTO message (message_id, group_id, seq, kind, sender, text, framed, passport, verification, "
             "context, arrived, at_ms, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             new.message_id,
@@ -101,10 +102,28 @@ class History:
             new.framed,
             new.passport,
             None if new.verification is None else new.verification.to_json(),
-            None if new.context is None else self._store_context(new.context),
+            stored_context,
             new.arrived,
             new.at_ms,
             own,
+        )
+        return Message(
+            id=row,
+            message_id=new.message_id,
+            group_id=new.group_id,
+            chat=chat,
+            seq=new.seq,
+            kind=kind,
+            sender=new.sender,
+            text=new.text,
+            framed=new.framed,
+            passport=new.passport,
+            verification=new.verification,
+            stored_context=stored_context,
+            arrived=new.arrived,
+            at_ms=new.at_ms,
+            state=None,
+            reason=None,
         )
 
     def note(self, kind: Kind, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> int:

@@ -176,10 +176,10 @@ class Receiver:
         return self._stored(new, reading, verification.verdict)
 
     def _stored(self, new: NewMessage, reading: Reading, verdict: Verdict) -> list[Event]:
-        if not isinstance(reading, Titled) or verdict not in _PROVED:
-            return [MessageReceived(self._history.get(self._history.add(Kind.RECEIVED, new)))]
-        self._history.add(Kind.TITLED, new)
         chat = self._chats.known(new.group_id)
+        if not isinstance(reading, Titled) or verdict not in _PROVED:
+            return [MessageReceived(self._history.add(Kind.RECEIVED, new, chat.name))]
+        self._history.add(Kind.TITLED, new, chat.name)
         name = chat.name if chat.own_name else self._chats.rename(new.group_id, reading.title.text)
         return [ChatNamed(new.group_id, name, new.sender)]
 

@@ -24,15 +24,16 @@ class Sender:
 
     def queue_text(self, group_id: bytes, body: str, now: int) -> Message:
         """Queue a text. Raises ChatError if this device is no member, ContentError if the text is too long."""
-        return self._history.get(self.queue(group_id, mimi.text(*self._uris(group_id), body), now))
+        return self.queue(group_id, mimi.text(*self._uris(group_id), body), now)
 
     def queue_title(self, group_id: bytes, now: int) -> None:
         """Queue the chat's name, for members who do not know it yet."""
         self.queue(group_id, mimi.title(*self._uris(group_id), self._groups.chats.known(group_id).name), now)
 
-    def queue(self, group_id: bytes, content: Content, now: int) -> int:
+    def queue(self, group_id: bytes, content: Content, now: int) -> Message:
         """Queue any content; returns its row in the history."""
-        if self._groups.chats.require_member(group_id).standing is not Standing.ACTIVE:
+        chat = self._groups.chats.require_member(group_id)
+        if chat.standing is not Standing.ACTIVE:
             raise ChatError("you are leaving this chat", code="leaving")
         framed = mimi.encode(content)
         reading = read(content)
@@ -45,8 +46,9 @@ class Sender:
             arrived=now,
         )
         with self._groups.store.transaction():
-            message = self._history.add(Kind.TITLED if isinstance(reading, Titled) else Kind.SENT, new, own=True)
-            self._outbox.queue(message, group_id)
+            kind = Kind.TITLED if isinstance(reading, Titled) else Kind.SENT
+            message = self._history.add(kind, new, chat.name, own=True)
+            self._outbox.queue(message.id, group_id)
         return message
 
     def prepare(self, group_id: bytes, now: int) -> Outgoing | None:
