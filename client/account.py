@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.errors import AccountExistsError, NotEnrolledError
 from client.store import Store
+from identity.certificate_fields import validity
 from identity.number import TelephoneNumber
 
 SCALAR_SIZE = 32  # octets of a P-256 private key
+RENEWAL_SHARE = 3  # certificates are renewed early: the last part in so many of their life is for trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class Account:
     def with_chain(self, chain: Sequence[bytes]) -> "Account":
         """The same device after a renewal."""
         return replace(self, chain=tuple(chain))
+
+    def validity(self) -> tuple[int, int]:
+        """The first and last second of the certificate."""
+        return validity(x509.load_der_x509_certificate(self.chain[0]))
+
+    def renewal_due(self, now: int) -> bool:
+        """Whether less than one part in RENEWAL_SHARE of the certificate's life is left."""
+        not_before, not_after = self.validity()
+        return not_after - now <= (not_after - not_before) // RENEWAL_SHARE
 
 
 def save_account(store: Store, account: Account) -> None:

@@ -11,6 +11,7 @@ import click
 from client.doctor import look_at_account, look_at_home
 from client.enrolling import enrol
 from client.errors import AccountError, RateLimitedError, UnreachableError
+from client.events import Event, Trouble
 from client.home import Home
 from client.proof import ProofError, export, verify
 from client.rendering import tell_chat, tell_message, verification_values
@@ -128,7 +129,8 @@ async def receive(terminal: Terminal, follow: bool, limit: int | None, timeout: 
     """Fetch what is new, verify it and show it."""
     async with _session(terminal) as session:
         if not follow:
-            await session.sync()
+            for event in await session.receive():
+                _hint(terminal, event)
             await _tell_new(terminal, session, limit)
             return
         try:
@@ -297,5 +299,10 @@ async def _follow(terminal: Terminal, session: Session, limit: int | None) -> No
     shown = await _tell_new(terminal, session, limit)
     async with aclosing(session.follow()) as events:
         while limit is None or shown < limit:
-            await anext(events)
+            _hint(terminal, await anext(events))
             shown += await _tell_new(terminal, session, None if limit is None else limit - shown)
+
+
+def _hint(terminal: Terminal, event: Event) -> None:
+    if isinstance(event, Trouble):
+        terminal.hint(f"Trouble: {event.reason}")

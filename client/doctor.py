@@ -4,13 +4,10 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from cryptography import x509
-
 from client.enrolment import EnrolmentClient
 from client.errors import ClientError
 from client.home import Home
 from client.session import Session
-from identity.certificate_fields import validity
 
 CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
 
@@ -35,7 +32,7 @@ def look_at_home(home: Home) -> Finding:
 async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     """The certificate, both services, their clocks and the key packages."""
     account = session.account
-    _, not_after = validity(x509.load_der_x509_certificate(account.chain[0]))
+    _, not_after = account.validity()
     left = not_after - int(time.time())
     words = f"{account.number}, valid for {left // 3600} h more" if left > 0 else "ended; run: ringtrue receive"
     yield Finding("certificate", left > 0, words)

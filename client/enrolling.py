@@ -17,6 +17,7 @@ from client.errors import AccountExistsError, NotEnrolledError, ServiceError
 from client.home import AccountLock, Home, write_private
 from client.keys import Argon2id, create_key, open_key
 from client.store import Store
+from client.upkeep import adopt_chain
 from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
@@ -39,17 +40,22 @@ async def enrol(
 ) -> Account:
     """Prove the number to the authority and store the account; the first session uploads key packages.
 
-    Without `anchors` the authority's own are trusted from now on. Raises AccountExistsError, EnrolmentError and what
-    the services answer; a second attempt may follow any of them.
+    Without `anchors` the authority's own are trusted from now on. An account of the same number whose renewal is due
+    gets a new certificate for its key and keeps its chats. Raises AccountExistsError, EnrolmentError and what the
+    services answer; a second attempt may follow any of them.
     """
     place = Home(home)
     place.create()
     with AccountLock(place):
         store = Store.open(place.database, _store_key(place, passphrase, cost))
         try:
-            _require_empty(store)
-            account = await _certified(place, number, authority, delivery, ask_code, anchors, clock, transport)
-            save_account(store, account)
+            earlier = _earlier(store, number, int(clock()))
+            key = ec.generate_private_key(ec.SECP256R1()) if earlier is None else earlier.key
+            account = await _certified(place, key, number, authority, delivery, ask_code, anchors, clock, transport)
+            if earlier is None:
+                save_account(store, account)
+            else:
+                adopt_chain(store, account.chain)
             place.enrolment.unlink(missing_ok=True)
         finally:
             store.close()
@@ -59,6 +65,7 @@ async def enrol(
 
 async def _certified(
     place: Home,
+    key: ec.EllipticCurvePrivateKey,
     number: TelephoneNumber,
     authority: str,
     delivery: str,
@@ -67,7 +74,6 @@ async def _certified(
     clock: Callable[[], float],
     transport: httpx.AsyncBaseTransport | None,
 ) -> Account:
-    key = ec.generate_private_key(ec.SECP256R1())
     async with EnrolmentClient(authority, clock=clock, transport=transport) as issuing:
         trusted = anchors or await issuing.anchors()
         challenge = await _challenge(place, issuing, number, clock())
@@ -108,9 +114,11 @@ def _store_key(home: Home, passphrase: str | None, cost: Argon2id | None) -> byt
     return create_key(home, passphrase, cost)
 
 
-def _require_empty(store: Store) -> None:
+def _earlier(store: Store, number: TelephoneNumber, now: int) -> Account | None:
     try:
         account = load_account(store)
     except NotEnrolledError:
-        return
-    raise AccountExistsError(f"this folder holds the account of {account.number} already")
+        return None
+    if account.number != number or not account.renewal_due(now):
+        raise AccountExistsError(f"this folder holds the account of {account.number} already")
+    return account

@@ -60,7 +60,7 @@ class Session:
         self.worker = worker
         self._clock = clock
         self._exchange = Exchange(steps, delivery, worker, clock=clock, jitter=jitter, tell=self._tell)
-        self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport)
+        self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport, tell=self._tell)
         self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 

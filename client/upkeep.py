@@ -1,23 +1,24 @@
 """Upkeep: enough key packages at the service, and a certificate that never ends while the account is in use."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import httpx
-from cryptography import x509
 
-from client.account import save_chain
+from client.account import Account, save_chain
+from client.chats import Chats
 from client.delivery import DeliveryClient
-from client.enrolment import Enrolled, EnrolmentClient
-from client.intents import RotateCredential
+from client.enrolment import EnrolmentClient
+from client.errors import ClientError
+from client.events import Event, Trouble
+from client.intents import Intents, RotateCredential
 from client.joining import KEY_PACKAGES_READY
 from client.steps import Steps
+from client.store import Store
 from client.worker import Worker
-from identity.certificate_fields import validity
 from identity.certificates import TrustAnchors
 
 INTERVAL = 3600  # seconds between looks
-RENEWAL_SHARE = 3  # renew when less than one part in so many of a certificate's life is left
 
 
 class Upkeep:
@@ -31,12 +32,14 @@ class Upkeep:
         *,
         clock: Callable[[], float],
         transport: httpx.AsyncBaseTransport | None,
+        tell: Callable[[Iterable[Event]], None],
     ) -> None:
         self._steps = steps
         self._delivery = delivery
         self._worker = worker
         self._clock = clock
         self._transport = transport
+        self._tell = tell
         self._lock = asyncio.Lock()
         self._looked_at: float | None = None
 
@@ -48,36 +51,48 @@ class Upkeep:
     async def _run(self, now: bool) -> None:
         if not now and self._looked_at is not None and self._clock() < self._looked_at + INTERVAL:
             return
-        renewed = await self._renew()
+        renewed = await self._renewed()
         stock = await self._delivery.key_package_stock()
         if renewed or stock.available < stock.low_water or not stock.last_resort:
             wanted = KEY_PACKAGES_READY if renewed else max(KEY_PACKAGES_READY - stock.available, 0)
             await self._upload(wanted)
         self._looked_at = self._clock()
 
-    async def _renew(self) -> bool:
-        account, at = self._steps.groups.account, int(self._clock())
-        not_before, not_after = await self._worker.run(self._validity)
-        if not_after - at > (not_after - not_before) // RENEWAL_SHARE:
+    async def _renewed(self) -> bool:
+        """Renew if that is due; a refusal is passed on at once only if nothing works without a new certificate."""
+        account, now = self._steps.groups.account, int(self._clock())
+        if not await self._worker.run(account.renewal_due, now):
             return False
-        async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
-            enrolled = await authority.renew(account.key, account.chain, TrustAnchors.from_pem(account.anchors))
-        await self._worker.run(self._adopt, enrolled)
-        self._delivery.use_chain(enrolled.chain)
+        try:
+            await self._renew(account)
+        except ClientError as error:
+            if now >= account.validity()[1]:
+                raise
+            self._tell([Trouble(None, error, error.code, f"the certificate could not be renewed: {error}")])
+            return False
         return True
 
-    def _validity(self) -> tuple[int, int]:
-        return validity(x509.load_der_x509_certificate(self._steps.groups.account.chain[0]))
+    async def _renew(self, account: Account) -> None:
+        async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
+            enrolled = await authority.renew(account.key, account.chain, TrustAnchors.from_pem(account.anchors))
+        await self._worker.run(self._adopt, enrolled.chain)
+        self._delivery.use_chain(enrolled.chain)
 
-    def _adopt(self, enrolled: Enrolled) -> None:
-        with self._steps.store.transaction():
-            save_chain(self._steps.store, enrolled.chain)
-            for chat in self._steps.chats.all():
-                if chat.standing.is_member:
-                    self._steps.intents.add_once(chat.group_id, RotateCredential())
-        self._steps.groups.use_account(self._steps.groups.account.with_chain(enrolled.chain))
+    def _adopt(self, chain: Sequence[bytes]) -> None:
+        adopt_chain(self._steps.store, chain)
+        self._steps.groups.use_account(self._steps.groups.account.with_chain(chain))
 
     async def _upload(self, count: int) -> None:
-        _, not_after = await self._worker.run(self._validity)
+        _, not_after = self._steps.groups.account.validity()
         made = await self._worker.run(self._steps.joiner.key_packages, count, not_after, int(self._clock()))
         await self._delivery.upload_key_packages(made)
+
+
+def adopt_chain(store: Store, chain: Sequence[bytes]) -> None:
+    """Store a new chain for the same key, and want it in every group."""
+    intents = Intents(store)
+    with store.transaction():
+        save_chain(store, chain)
+        for chat in Chats(store).all():
+            if chat.standing.is_member:
+                intents.add_once(chat.group_id, RotateCredential())

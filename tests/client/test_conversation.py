@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from client.chats import Standing
-from client.errors import ChatError, GroupRefusedError, NotFoundError
+from client.errors import ChatError, ClientError, GroupRefusedError, NotFoundError
 from client.events import ChatJoined, ChatNamed, Gap, MembersChanged, MessageDelivered, MessageReceived
 from client.invitations import check_key_package
 from identity.binding import Verdict
@@ -178,3 +178,27 @@ async def test_nobody_can_be_added_twice_or_removed_without_being_there(world, s
         await alice.remove(chat.group_id, [CAROL])
     with pytest.raises(NotFoundError):
         await alice.add(chat.group_id, [CAROL])
+
+
+async def test_an_account_whose_certificate_ended_long_ago_enrols_again_and_keeps_its_chats(
+    world, stack: AsyncExitStack
+) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("long ago", [BOB])
+    await bob.receive()
+    for _ in range(7):
+        world.clock.now += 3 * 86_400
+        await alice.receive()
+    with pytest.raises(ClientError):
+        await bob.receive()
+    await stack.aclose()
+    before = bob.account
+    after = await world.enrol(BOB)
+    assert (after.chain != before.chain, after.scalar()) == (True, before.scalar())
+    async with world.open(BOB) as bob, world.open(ALICE) as alice:
+        await bob.receive()
+        await bob.send(chat.group_id, "here again")
+        events = await alice.receive()
+        assert not [event for event in events if isinstance(event, Gap)]
+        (message,) = (event.message for event in events if isinstance(event, MessageReceived))
+        assert message.verification.verdict is Verdict.VERIFIED
