@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use crate::device::{tree, Config, Device, Parts};
 use crate::errors::{Failure, Kind, Outcome};
 use crate::report::{After, CommitReport, Leaf};
-use crate::stored::{digest, identities, open, restore_identities, seal, Octets, PastLeaf, StoredEpoch, StoredGroup};
+use crate::stored::{
+    digest, identities, open_with, restore_identities, seal_with, Octets, PastLeaf, StoredEpoch, StoredGroup,
+};
 
 type Secret = Zeroizing<Vec<u8>>;
 
@@ -25,6 +27,8 @@ pub struct Membership {
     /// Past epochs read since the last delta: their rows are still to be written.
     touched: BTreeSet<u64>,
     beside: Option<Beside>,
+    /// Whether a commit since `beside` was filled brought, took or changed a credential or a key.
+    roster_changed: bool,
     ledger: Ledger,
 }
 
@@ -75,13 +79,14 @@ impl Membership {
             given: BTreeSet::new(),
             touched: BTreeSet::new(),
             beside: None,
+            roster_changed: true,
             ledger: Ledger::default(),
         }
     }
 
     /// A group from its stored state, its tree and as many past epochs as the caller kept.
     pub fn load(device: &Arc<Device>, state: &[u8], tree_bytes: &[u8], epochs: Vec<(u64, Vec<u8>)>) -> Outcome<Self> {
-        let stored: StoredGroup = open(state)?;
+        let (stored, snapshot): (StoredGroup, _) = open_with(state)?;
         if digest(tree_bytes).0 != stored.tree_digest.0 {
             return Err(Failure::malformed("ratchet tree of this state"));
         }
@@ -89,7 +94,7 @@ impl Membership {
         let parts = device.parts();
         let (rows, departed) = open_rows(epochs)?;
         let given = rows.keys().copied().collect();
-        parts.states.put(stored.snapshot.clone().take(), rows);
+        parts.states.put(Zeroizing::new(snapshot.to_vec()), rows);
         restore_identities(&exported, stored.identities, &parts.provider)?;
         let group = device
             .client(&parts)
@@ -138,6 +143,7 @@ impl Membership {
 
     /// Remembers which leaves a commit changed, for readers of late messages of `epoch`.
     pub fn note_departures(&mut self, epoch: u64, report: &CommitReport) {
+        self.roster_changed |= !(report.added.is_empty() && report.removed.is_empty() && report.updated.is_empty());
         let departed = report.departed().into_iter().map(PastLeaf::from);
         self.departed.insert(epoch, departed.collect());
     }
@@ -170,7 +176,7 @@ impl Membership {
         self.touched.clear();
         for (insert, records) in [(true, written.inserts), (false, written.updates)] {
             for (epoch, secrets) in records {
-                let bytes = self.seal_row(epoch, secrets)?;
+                let bytes = self.seal_row(epoch, &secrets)?;
                 self.ledger.rows.push(Row {
                     token,
                     insert,
@@ -188,7 +194,7 @@ impl Membership {
         let changed = hash != self.ledger.stored_tree;
         self.ledger.trees.push((token, hash));
         Ok(DeltaParts {
-            state: self.seal_state(written.state)?,
+            state: self.seal_state(&written.state)?,
             tree: changed
                 .then(|| exported.map_or_else(|| self.tree().to_bytes(), Ok))
                 .transpose()?,
@@ -214,38 +220,45 @@ impl Membership {
         {
             return Ok(None);
         }
-        let exported = self.tree();
-        let (ordered, leaves) = identities(&exported, &self.parts.provider)?;
-        let bytes = exported.to_bytes()?;
-        let beside = Beside {
-            tree_hash: self.tree_hash().to_vec(),
-            digest: digest(&bytes),
-            identities: ordered,
-        };
-        self.parts.provider.settle_all(leaves);
-        self.beside = Some(beside);
+        let bytes = self.tree().to_bytes()?;
+        let (tree_hash, digest) = (self.tree_hash().to_vec(), digest(&bytes));
+        let provider = &self.parts.provider;
+        match &mut self.beside {
+            // Most commits leave every credential and key as it was.
+            Some(beside) if !self.roster_changed => {
+                provider.forget_fresh();
+                (beside.tree_hash, beside.digest) = (tree_hash, digest);
+            }
+            _ => {
+                let (identities, leaves) = identities(&self.group.export_tree(), provider)?;
+                provider.settle_all(leaves);
+                self.roster_changed = false;
+                self.beside = Some(Beside {
+                    tree_hash,
+                    digest,
+                    identities,
+                });
+            }
+        }
         Ok(Some(bytes))
     }
 
-    fn seal_state(&self, snapshot: Secret) -> Outcome<Secret> {
-        let beside = self
-            .beside
-            .as_ref()
-            .ok_or_else(|| Failure::new(Kind::Engine, "the tree is unknown"))?;
-        seal(&StoredGroup {
+    fn seal_state(&mut self, snapshot: &[u8]) -> Outcome<Secret> {
+        let beside = self.beside.as_mut();
+        let beside = beside.ok_or_else(|| Failure::new(Kind::Engine, "the tree is unknown"))?;
+        let head = StoredGroup {
             group_id: Octets(self.group.group_id().to_vec()),
             tree_digest: beside.digest.clone(),
-            identities: beside.identities.clone(),
-            snapshot: Octets(snapshot.to_vec()),
-        })
+            identities: std::mem::take(&mut beside.identities),
+        };
+        let sealed = seal_with(&head, snapshot);
+        beside.identities = head.identities;
+        sealed
     }
 
-    fn seal_row(&self, epoch: u64, secrets: Secret) -> Outcome<Secret> {
-        seal(&StoredEpoch {
-            epoch,
-            departed: self.departed.get(&epoch).cloned().unwrap_or_default(),
-            secrets: Octets(secrets.to_vec()),
-        })
+    fn seal_row(&self, epoch: u64, secrets: &[u8]) -> Outcome<Secret> {
+        let departed = self.departed.get(&epoch).cloned().unwrap_or_default();
+        seal_with(&StoredEpoch { epoch, departed }, secrets)
     }
 
     /// The caller's transaction with this delta is durable: forget what it holds, and the past epochs beyond the window.
@@ -289,11 +302,11 @@ fn open_rows(epochs: Vec<(u64, Vec<u8>)>) -> Outcome<OpenRows> {
     let mut rows = BTreeMap::new();
     let mut departed = BTreeMap::new();
     for (epoch, bytes) in epochs {
-        let stored: StoredEpoch = open(&bytes)?;
+        let (stored, secrets): (StoredEpoch, _) = open_with(&bytes)?;
         if stored.epoch != epoch {
             return Err(Failure::malformed("epoch row of this epoch"));
         }
-        rows.insert(epoch, stored.secrets.take());
+        rows.insert(epoch, Zeroizing::new(secrets.to_vec()));
         departed.insert(epoch, stored.departed);
     }
     Ok((rows, departed))

@@ -15,7 +15,7 @@ use crate::guard::{new_owner, Guarded};
 use crate::incoming::{check_addressed, screen, Incoming, ProposalReport};
 use crate::provider::{Judge, Provider};
 use crate::report::{After, Leaf};
-use crate::stored::{identities, open, restore_identities, seal, Octets, StoredObserver};
+use crate::stored::{identities, open_with, restore_identities, seal_with, StoredObserver};
 use crate::values::{octets, Member, Octets as PyOctets};
 
 type Config = WithIdentityProvider<Provider, WithCryptoProvider<RustCryptoProvider, ExternalBaseConfig>>;
@@ -48,22 +48,19 @@ impl Watched {
     }
 
     fn load(provider: Provider, snapshot: &[u8]) -> Outcome<Self> {
-        let stored: StoredObserver = open(snapshot)?;
-        let snapshot = ExternalSnapshot::from_bytes(&stored.snapshot.0);
+        let (stored, snapshot): (StoredObserver, _) = open_with(snapshot)?;
+        let snapshot = ExternalSnapshot::from_bytes(snapshot);
         let snapshot = snapshot.map_err(|_| Failure::malformed("observer snapshot"))?;
         let group = client(&provider).load_group(snapshot)?;
-        restore_identities(&group.exported_tree(), stored.identities.clone(), &provider)?;
+        restore_identities(&group.exported_tree(), stored.identities, &provider)?;
         Ok(Self { provider, group })
     }
 
     fn snapshot(&self) -> Outcome<Vec<u8>> {
         let (ordered, leaves) = identities(&self.group.exported_tree(), &self.provider)?;
         self.provider.settle_all(leaves);
-        let stored = StoredObserver {
-            identities: ordered,
-            snapshot: Octets(self.group.snapshot().to_bytes()?),
-        };
-        Ok(seal(&stored)?.to_vec())
+        let stored = StoredObserver { identities: ordered };
+        Ok(seal_with(&stored, &self.group.snapshot().to_bytes()?)?.to_vec())
     }
 
     fn process(&mut self, message: MlsMessage, now: u64) -> Outcome<Incoming> {

@@ -15,7 +15,7 @@ use crate::errors::{Failure, Kind, Outcome};
 use crate::incoming::{check_addressed, screen, ApplicationReport, Incoming, ProposalReport};
 use crate::membership::Membership;
 use crate::report::{no_member, CommitReport};
-use crate::stored::{digest, open, seal, KnownIdentity, Octets, StoredPending};
+use crate::stored::{digest, open_with, seal_with, KnownIdentity, Octets, StoredPending};
 
 /// A message that was made but not yet encoded.
 pub type Sending = Outcome<MlsMessage>;
@@ -115,13 +115,13 @@ impl Membership {
             fingerprint: Octets(print.to_vec()),
             identity: Octets(identity),
         });
-        seal(&StoredPending {
+        let head = StoredPending {
             group_id: Octets(self.group.group_id().to_vec()),
             epoch: self.epoch(),
             context_digest: self.context_digest()?,
             identities: identities.collect(),
-            secrets: Octets(secrets.to_bytes()?),
-        })
+        };
+        seal_with(&head, &Zeroizing::new(secrets.to_bytes()?))
     }
 
     fn context_digest(&self) -> Outcome<Octets> {
@@ -129,7 +129,7 @@ impl Membership {
     }
 
     pub fn apply(&mut self, bytes: &[u8]) -> Outcome<CommitReport> {
-        let stored: StoredPending = open(bytes)?;
+        let (stored, secrets): (StoredPending, _) = open_with(bytes)?;
         let epoch = self.epoch();
         if stored.group_id.0 != self.group.group_id()
             || stored.epoch != epoch
@@ -143,9 +143,7 @@ impl Membership {
             let print = print.map_err(|_| Failure::malformed("pending commit"))?;
             self.parts.provider.add_fresh(print, known.identity.0.clone());
         }
-        let description = self
-            .group
-            .apply_detached_commit(CommitSecrets::from_bytes(&stored.secrets.0)?)?;
+        let description = self.group.apply_detached_commit(CommitSecrets::from_bytes(secrets)?)?;
         let report = self.after().report(description)?;
         self.note_departures(epoch, &report);
         Ok(report)

@@ -213,10 +213,18 @@ impl Provider {
 
     /// The identity settled for a leaf earlier, without asking: a leaf may be removed after its credential has expired.
     pub fn known(&self, identity: &SigningIdentity) -> Option<Vec<u8>> {
-        let print = fingerprint(identity).ok()?;
+        self.known_by(&fingerprint(identity).ok()?)
+    }
+
+    pub fn known_by(&self, print: &Fingerprint) -> Option<Vec<u8>> {
         let identities = locked(&self.0.identities);
-        let known = identities.settled.get(&print).or_else(|| identities.fresh.get(&print));
+        let known = identities.settled.get(print).or_else(|| identities.fresh.get(print));
         known.cloned()
+    }
+
+    /// The tree's leaves are as they were when they were settled; nothing else is in it.
+    pub fn forget_fresh(&self) {
+        locked(&self.0.identities).fresh.clear();
     }
 
     /// The identities of leaves that no stored state names yet.

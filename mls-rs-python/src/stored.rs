@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mls_rs::group::ExportedTree;
 use mls_rs::identity::SigningIdentity;
-use mls_rs::mls_rs_codec::{self, MlsDecode, MlsEncode, MlsSize};
+use mls_rs::mls_rs_codec::{self, MlsDecode, MlsEncode, MlsSize, VarInt};
 use mls_rs_core::key_package::KeyPackageData;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
@@ -43,7 +43,6 @@ pub struct StoredGroup {
     pub group_id: Octets,
     pub tree_digest: Octets,
     pub identities: Vec<Octets>,
-    pub snapshot: Octets,
 }
 
 impl Stored for StoredGroup {
@@ -63,7 +62,6 @@ pub struct StoredPending {
     pub epoch: u64,
     pub context_digest: Octets,
     pub identities: Vec<KnownIdentity>,
-    pub secrets: Octets,
 }
 
 impl Stored for StoredPending {
@@ -114,7 +112,6 @@ impl From<Leaf> for PastLeaf {
 pub struct StoredEpoch {
     pub epoch: u64,
     pub departed: Vec<PastLeaf>,
-    pub secrets: Octets,
 }
 
 impl Stored for StoredEpoch {
@@ -125,7 +122,6 @@ impl Stored for StoredEpoch {
 #[derive(MlsSize, MlsEncode, MlsDecode)]
 pub struct StoredObserver {
     pub identities: Vec<Octets>,
-    pub snapshot: Octets,
 }
 
 impl Stored for StoredObserver {
@@ -134,16 +130,47 @@ impl Stored for StoredObserver {
 }
 
 pub fn seal<T: Stored>(value: &T) -> Outcome<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(value.mls_encoded_len() + 6 + DIGEST));
+    written(value, |_| Ok(()), 0)
+}
+
+/// As `seal`, with mls-rs's own octets, which grow with the group, as the last field: they are copied once.
+pub fn seal_with<T: Stored>(value: &T, octets: &[u8]) -> Outcome<Zeroizing<Vec<u8>>> {
+    let encode = |bytes: &mut Vec<u8>| mls_rs_codec::byte_vec::mls_encode(&octets, bytes);
+    written(value, encode, mls_rs_codec::byte_vec::mls_encoded_len(&octets))
+}
+
+fn written<T: Stored>(
+    value: &T,
+    encode_rest: impl FnOnce(&mut Vec<u8>) -> Result<(), mls_rs_codec::Error>,
+    rest: usize,
+) -> Outcome<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(value.mls_encoded_len() + 6 + rest + DIGEST));
     bytes.extend_from_slice(&T::TAG);
     VERSION.mls_encode(&mut bytes)?;
     value.mls_encode(&mut bytes)?;
+    encode_rest(&mut bytes)?;
     let digest = Sha256::digest(&*bytes);
     bytes.extend_from_slice(&digest);
     Ok(bytes)
 }
 
 pub fn open<T: Stored>(bytes: &[u8]) -> Outcome<T> {
+    T::mls_decode_exhaustive(body::<T>(bytes)?).map_err(|_| Failure::malformed(T::NAME))
+}
+
+/// As `open`, for what `seal_with` has written; the octets are not copied.
+pub fn open_with<T: Stored>(bytes: &[u8]) -> Outcome<(T, &[u8])> {
+    let malformed = |_| Failure::malformed(T::NAME);
+    let mut rest = body::<T>(bytes)?;
+    let value = T::mls_decode(&mut rest).map_err(malformed)?;
+    let length = u32::from(VarInt::mls_decode(&mut rest).map_err(malformed)?);
+    if rest.len() != length as usize {
+        return Err(Failure::malformed(T::NAME));
+    }
+    Ok((value, rest))
+}
+
+fn body<T: Stored>(bytes: &[u8]) -> Outcome<&[u8]> {
     let malformed = || Failure::malformed(T::NAME);
     let split = bytes.len().checked_sub(DIGEST).ok_or_else(malformed)?;
     let (content, digest) = bytes.split_at(split);
@@ -154,7 +181,7 @@ pub fn open<T: Stored>(bytes: &[u8]) -> Outcome<T> {
     if Sha256::digest(content)[..] != *digest {
         return Err(malformed());
     }
-    T::mls_decode_exhaustive(body).map_err(|_| malformed())
+    Ok(body)
 }
 
 pub fn digest(bytes: &[u8]) -> Octets {
@@ -169,12 +196,13 @@ pub fn identities(tree: &ExportedTree<'_>, provider: &Provider) -> Outcome<TreeI
     let mut ordered = Vec::new();
     let mut leaves = HashMap::new();
     for identity in tree.roster().member_identities_iter() {
-        let known = match provider.known(identity) {
+        let print = fingerprint(identity)?;
+        let known = match provider.known_by(&print) {
             Some(known) => known,
             None => provider.approve(identity)?,
         };
         ordered.push(Octets(known.clone()));
-        leaves.insert(fingerprint(identity)?, known);
+        leaves.insert(print, known);
     }
     Ok((ordered, leaves))
 }
