@@ -1,5 +1,6 @@
 """A delivery service that drops, repeats, invents or relabels entries: the client notices, and goes on."""
 
+import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -83,6 +84,32 @@ async def test_garbage_among_entries_is_a_gap_and_costs_nothing_else(world, liar
     events = await bob.receive()
     assert texts(events) == ["one", "two"]
     assert [event.code for event in events if isinstance(event, Gap)] == ["malformed"]
+
+
+@pytest.mark.parametrize("kind", ["application", "commit"])
+async def test_no_changed_octet_is_believed_or_does_harm(world, liar: Liar, stack: AsyncExitStack, kind: str) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    await (alice.send(group_id, "intact") if kind == "application" else alice.refresh(group_id))
+    seeded = random.Random(20261123)
+
+    def corrupt(entries: list[Entry]) -> list[Entry]:
+        (honest,) = entries
+        bodies = [bytearray(honest.body) for _ in range(40)]
+        for body in bodies:
+            body[seeded.randrange(len(body))] ^= 1 << seeded.randrange(8)
+        bodies += [honest.body[:length] for length in range(0, len(honest.body), 97)]
+        first = honest.seq
+        return [
+            *(msgspec.structs.replace(honest, seq=first + n, body=bytes(body)) for n, body in enumerate(bodies)),
+            msgspec.structs.replace(honest, seq=first + len(bodies)),
+        ]
+
+    liar.lie = corrupt
+    *refused, last = await bob.receive()
+    assert len(refused) > 40
+    assert all(isinstance(event, Gap) for event in refused)
+    assert isinstance(last, MessageReceived if kind == "application" else MembersChanged)
+    assert await _authenticator(alice, group_id) == await _authenticator(bob, group_id)
 
 
 async def test_an_entry_handed_out_twice_is_read_once(world, liar: Liar, stack: AsyncExitStack) -> None:

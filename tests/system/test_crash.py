@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -71,6 +72,7 @@ class Crash:
             await self.everybody_agrees(recovered)
             check(said, recovered["rows"])
             if not killed:
+                print(f"{op}: killed at {kill_at - 1} boundaries")
                 return kill_at - 1
         raise AssertionError("unreachable")
 
@@ -133,6 +135,15 @@ class Crash:
 
     def _notes(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._log.read_text().splitlines()] if self._log.exists() else []
+
+
+@pytest.fixture
+def tmp_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Files in memory where the system has such a folder: a kill leaves them as it leaves those on a disk."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)  # the services' files too
+        yield Path(folder)
 
 
 @pytest.fixture
