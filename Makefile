@@ -1,5 +1,5 @@
 # `make demo` and `make test` set everything up on a fresh machine and then do the work.
-# Needed beforehand: Python 3.11 or newer, a Rust toolchain (cargo), a C linker.
+# Needed beforehand: Python 3.11 or newer, Rust 1.91 or newer (cargo), a C compiler for linking.
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
@@ -38,7 +38,7 @@ setup: $(UV) rust
 rust:
 	@command -v cargo >/dev/null || { \
 	  echo "Ringtrue compiles its MLS engine, and there is no Rust toolchain here: 'cargo' was not found." >&2; \
-	  echo "Install Rust 1.85 or newer (https://rustup.rs, or your package manager) and run this again." >&2; exit 1; }
+	  echo "Install Rust 1.91 or newer (https://rustup.rs, or your package manager) and run this again." >&2; exit 1; }
 
 clean:
 	rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis mls-rs-python/target
