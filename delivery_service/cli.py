@@ -55,6 +55,7 @@ async def _serve(app: Starlette, listener: socket.socket, title: str) -> None:
         lifespan="off",  # entered here, where a StartError can be told without a traceback
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks for a client's address
         log_level="warning",
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
     )

@@ -35,14 +35,15 @@ _UPLOAD = msgspec.json.Decoder(wire.KeyPackageUpload)
 _CLAIM = msgspec.json.Decoder(wire.KeyPackageClaim)
 _ACK = msgspec.json.Decoder(wire.InboxAck)
 _BUNDLE = msgspec.msgpack.Decoder(wire.CommitBundle)
-_MLS_ONLY = frozenset({wire.MLS_TYPE})
-_JSON_ONLY = frozenset({wire.JSON_TYPE})
-_MSGPACK_ONLY = frozenset({wire.MSGPACK_TYPE})
 
 
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+def _group_id(request: Request) -> bytes:
+    return group_id_of(request.path_params["group"])
 
 
 def _session(service: Service, headers: Headers) -> Session:
@@ -55,13 +56,13 @@ def _json(value: Any, status: int = 200) -> Response:
 
 async def _control(request: Request, headers: Headers, limit: int = wire.CONTROL_LIMIT) -> bytes:
     name = "CONTROL_LIMIT" if limit == wire.CONTROL_LIMIT else "UPLOAD_LIMIT"
-    return await read_body(request, headers, _JSON_ONLY, limit, name)
+    return await read_body(request.receive, headers, wire.JSON_TYPE, limit, name)
 
 
 async def open_session(request: Request) -> Response:
     """POST /v1/sessions"""
     service, now = _service(request), _service(request).now()
-    body = await _control(request, headers_of(request))
+    body = await _control(request, headers_of(request.scope))
     chain = tuple(decode(body, _SESSION_REQUEST).chain)
     if not chain:
         raise RefusedError("malformed", "the chain is empty")
@@ -94,7 +95,7 @@ def _stock(stock: Stock) -> Response:
 
 async def upload_key_packages(request: Request) -> Response:
     """PUT /v1/key-packages"""
-    service, headers = _service(request), headers_of(request)
+    service, headers = _service(request), headers_of(request.scope)
     session = _session(service, headers)
     upload = decode(await _control(request, headers, wire.UPLOAD_LIMIT), _UPLOAD)
     return _stock(await service.key_packages.upload(session, upload, service.now()))
@@ -103,13 +104,13 @@ async def upload_key_packages(request: Request) -> Response:
 async def key_package_stock(request: Request) -> Response:
     """GET /v1/key-packages"""
     service = _service(request)
-    device = _session(service, headers_of(request)).device
+    device = _session(service, headers_of(request.scope)).device
     return _stock(await service.store.stock(device, service.now()))
 
 
 async def claim_key_packages(request: Request) -> Response:
     """POST /v1/key-packages/claims"""
-    service, headers = _service(request), headers_of(request)
+    service, headers = _service(request), headers_of(request.scope)
     session = _session(service, headers)
     body = await _control(request, headers)
     number = _number(decode(body, _CLAIM).number)
@@ -134,25 +135,17 @@ def _number(text: str) -> str:
 
 async def create_group(request: Request) -> Response:
     """POST /v1/groups"""
-    service, headers = _service(request), headers_of(request)
+    service, headers = _service(request), headers_of(request.scope)
     session, key = _session(service, headers), idempotency_key(headers)
-    body = await read_body(request, headers, _MLS_ONLY, wire.GROUP_INFO_LIMIT, "GROUP_INFO_LIMIT")
+    body = await read_body(request.receive, headers, wire.MLS_TYPE, wire.GROUP_INFO_LIMIT, "GROUP_INFO_LIMIT")
     return _json(await service.groups.create(session, body, key, service.now_ms()), 201)
-
-
-async def append_entry(request: Request) -> Response:
-    """POST /v1/groups/{group}/entries"""
-    service, headers = _service(request), headers_of(request)
-    session, key, group_id = _session(service, headers), idempotency_key(headers), group_id_of(request)
-    body = await read_body(request, headers, _MLS_ONLY, wire.APPLICATION_LIMIT, "APPLICATION_LIMIT")
-    return _json(await service.groups.append(session, group_id, body, key, service.now_ms()), 201)
 
 
 async def append_commit(request: Request) -> Response:
     """POST /v1/groups/{group}/commits"""
-    service, headers = _service(request), headers_of(request)
-    session, key, group_id = _session(service, headers), idempotency_key(headers), group_id_of(request)
-    body = await read_body(request, headers, _MSGPACK_ONLY, wire.BUNDLE_LIMIT, "BUNDLE_LIMIT")
+    service, headers = _service(request), headers_of(request.scope)
+    session, key, group_id = _session(service, headers), idempotency_key(headers), _group_id(request)
+    body = await read_body(request.receive, headers, wire.MSGPACK_TYPE, wire.BUNDLE_LIMIT, "BUNDLE_LIMIT")
     bundle, digest = decode(body, _BUNDLE), hashlib.sha256(body).digest()
     return _json(await service.groups.commit(session, group_id, bundle, digest, key, service.now_ms()), 201)
 
@@ -160,7 +153,7 @@ async def append_commit(request: Request) -> Response:
 async def read_entries(request: Request) -> Response:
     """GET /v1/groups/{group}/entries"""
     service = _service(request)
-    session, group_id = _session(service, headers_of(request)), group_id_of(request)
+    session, group_id = _session(service, headers_of(request.scope)), _group_id(request)
     after = number_of(request, "after", LARGEST_CURSOR)
     wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
     with service.wakeups.watch(session.device, (group_id,)) as watcher:
@@ -173,14 +166,14 @@ async def read_entries(request: Request) -> Response:
 async def heads(request: Request) -> Response:
     """GET /v1/groups"""
     service = _service(request)
-    known = await service.store.heads(_session(service, headers_of(request)).device)
+    known = await service.store.heads(_session(service, headers_of(request.scope)).device)
     return _json(group_heads(known.groups, known.inbox))
 
 
 async def read_inbox(request: Request) -> Response:
     """GET /v1/inbox"""
     service = _service(request)
-    session = _session(service, headers_of(request))
+    session = _session(service, headers_of(request.scope))
     after = number_of(request, "after", LARGEST_CURSOR)
     wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
     with service.wakeups.watch(session.device) as watcher:
@@ -192,7 +185,7 @@ async def read_inbox(request: Request) -> Response:
 
 async def acknowledge_inbox(request: Request) -> Response:
     """POST /v1/inbox/ack"""
-    service, headers = _service(request), headers_of(request)
+    service, headers = _service(request), headers_of(request.scope)
     session = _session(service, headers)
     position = decode(await _control(request, headers), _ACK).position
     if not 0 <= position <= LARGEST_CURSOR:
@@ -204,7 +197,7 @@ async def acknowledge_inbox(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """GET /v1/events"""
     service = _service(request)
-    session = _session(service, headers_of(request))
+    session = _session(service, headers_of(request.scope))
     return EventStream(service.streams, session.device, session.expires_at - service.clock())
 
 

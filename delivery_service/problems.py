@@ -29,14 +29,16 @@ def _respond(problem: Problem, headers: dict[str, str]) -> Response:
     return Response(_ENCODER.encode(problem), problem.status, headers, PROBLEM_TYPE)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
+def answer_to(error: RefusedError | StoreError) -> Response:
+    """The answer to a request that was refused, or that could not be written."""
+    if isinstance(error, StoreError):
+        error = RefusedError("overloaded", "the service cannot write at the moment", retry_after=STORE_RETRY_AFTER)
     return _respond(problem_of(error), {})
 
 
-def _store_failed(request: Request, error: Exception) -> Response:
-    refused = RefusedError("overloaded", "the service cannot write at the moment", retry_after=STORE_RETRY_AFTER)
-    return _respond(problem_of(refused), {})
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError | StoreError)
+    return answer_to(error)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -57,7 +59,7 @@ def _failed(request: Request, error: Exception) -> Response:
 
 EXCEPTION_HANDLERS: dict[type[Exception], ExceptionHandler] = {
     RefusedError: _refused,
-    StoreError: _store_failed,
+    StoreError: _refused,
     HTTPException: _http_error,
     ClientDisconnect: _disconnected,
     Exception: _failed,

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from delivery_service.errors import RefusedError
 from delivery_service.wire import IDEMPOTENCY_HEADER
@@ -18,20 +18,19 @@ Headers = dict[bytes, bytes]
 T = TypeVar("T")
 
 
-def headers_of(request: Request) -> Headers:
+def headers_of(scope: Scope) -> Headers:
     """The header fields by lower-case name."""
-    return dict(request.scope["headers"])
+    return dict(scope["headers"])
 
 
-async def read_body(request: Request, headers: Headers, media_types: frozenset[str], limit: int, name: str) -> bytes:
+async def read_body(receive: Receive, headers: Headers, media_type: str, limit: int, name: str) -> bytes:
     """The body, if its type is right and it has at most `limit` octets; nothing beyond the limit is kept in memory."""
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().decode("latin-1").lower()
-    if media_type not in media_types:
-        raise RefusedError("unsupported-type", f"send {' or '.join(sorted(media_types))}")
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().decode("latin-1").lower() != media_type:
+        raise RefusedError("unsupported-type", f"send {media_type}")
     declared = headers.get(b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit, name)
-    return await _receive(request.receive, limit, name)
+    return await _receive(receive, limit, name)
 
 
 async def _receive(receive: Receive, limit: int, name: str) -> bytes:
@@ -78,9 +77,8 @@ def idempotency_key(headers: Headers) -> bytes:
     return key
 
 
-def group_id_of(request: Request) -> bytes:
-    """The group id in the path."""
-    text: str = request.path_params["group"]
+def group_id_of(text: str) -> bytes:
+    """The group id that a path names."""
     try:
         return decode_base64url(text.encode("ascii"))
     except ValueError as error:

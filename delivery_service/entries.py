@@ -1,0 +1,47 @@
+"""POST /v1/groups/{group}/entries: nearly all requests of a service, hence answered ahead of the framework.
+
+Starlette's layers, request and response objects cost more than all that is done here.
+"""
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from delivery_service import wire
+from delivery_service.errors import RefusedError, StoreError
+from delivery_service.problems import answer_to
+from delivery_service.requests import group_id_of, headers_of, idempotency_key, read_body
+from delivery_service.service import Service
+
+_BEFORE, _AFTER = "/v1/groups/", "/entries"
+_JSON = msgspec.json.Encoder()
+_TYPE = (b"content-type", wire.JSON_TYPE.encode())
+
+
+def addressed_group(scope: Scope) -> str | None:
+    """The path's word for the group to append to; None for any other request."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return None
+    path: str = scope["path"]
+    if not (path.startswith(_BEFORE) and path.endswith(_AFTER)):
+        return None
+    group = path[len(_BEFORE) : -len(_AFTER)]
+    return None if "/" in group else group or None
+
+
+async def append_entry(service: Service, group: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Appends the body to the log of a group."""
+    try:
+        answer = _JSON.encode(await _append(service, group, headers_of(scope), receive))
+    except (RefusedError, StoreError) as error:
+        await answer_to(error)(scope, receive, send)
+        return
+    length = (b"content-length", b"%d" % len(answer))
+    await send({"type": "http.response.start", "status": 201, "headers": [length, _TYPE]})
+    await send({"type": "http.response.body", "body": answer})
+
+
+async def _append(service: Service, group: str, headers: dict[bytes, bytes], receive: Receive) -> wire.Appended:
+    session = service.sessions.check(headers.get(b"authorization", b""), service.now())
+    key, group_id = idempotency_key(headers), group_id_of(group)
+    body = await read_body(receive, headers, wire.MLS_TYPE, wire.APPLICATION_LIMIT, "APPLICATION_LIMIT")
+    return await service.groups.append(session, group_id, body, key, service.now_ms())
