@@ -3,7 +3,6 @@
 Every method raises UnreachableError, UnexpectedAnswerError or a ServiceError; a session is opened when one is needed.
 """
 
-import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from itertools import pairwise
@@ -18,7 +17,7 @@ from client.answers import from_json, from_msgpack
 from client.device_session import DeviceSession
 from client.errors import UnexpectedAnswerError
 from client.following import follow
-from client.service import Call, Service
+from client.service import HOST, Call, Service
 from delivery_service.wire import (
     BATCH_OCTETS,
     IDEMPOTENCY_HEADER,
@@ -42,6 +41,8 @@ from delivery_service.wire import (
 from identity.base64url import encode_base64url
 from identity.number import TelephoneNumber
 
+HOST_LIMIT = 255  # characters of the name that stands in group URIs
+LARGEST = 2**63 - 1  # what the store can keep of a number that the service chooses
 ANSWER_LIMIT = BATCH_OCTETS + WELCOME_LIMIT + 1024 * 1024  # octets: a batch ends after the item that reaches its size
 
 
@@ -82,7 +83,10 @@ class DeliveryClient:
 
     async def status(self) -> Status:
         """The service's host name for group URIs and its clock; needs no session."""
-        return from_json(await self._service.send(Call("GET", "/v1/status")), Status)
+        status = from_json(await self._service.send(Call("GET", "/v1/status")), Status)
+        if not HOST.fullmatch(status.host) or len(status.host) > HOST_LIMIT:
+            raise UnexpectedAnswerError(f"the service's name {status.host[:HOST_LIMIT]!a} is not that of a host")
+        return status
 
     async def upload_key_packages(self, upload: KeyPackageUpload) -> KeyPackageStock:
         """Add one-time key packages, and replace the last-resort one if there is one in `upload`."""
@@ -120,6 +124,9 @@ class DeliveryClient:
         call = Call("GET", f"{_group(group_id)}/entries", params={"after": after, "wait": wait}, wait=wait)
         batch = from_msgpack(await self._session.send(call), EntryBatch)
         _check_order([after, *(entry.seq for entry in batch.entries)], batch.head)
+        _check_range([number for entry in batch.entries for number in (entry.seq, entry.at_ms)])
+        if batch.more and not batch.entries:
+            raise UnexpectedAnswerError("the service says that there are more entries and hands out none")
         return batch
 
     async def heads(self) -> GroupHeads:
@@ -131,6 +138,7 @@ class DeliveryClient:
         call = Call("GET", "/v1/inbox", params={"after": after, "wait": wait}, wait=wait)
         batch = from_msgpack(await self._session.send(call), WelcomeBatch)
         _check_order([after, *(item.position for item in batch.items)], batch.head)
+        _check_range([number for item in batch.items for number in (item.position, item.seq, item.at_ms)])
         return batch
 
     async def ack_inbox(self, position: int) -> None:
@@ -151,11 +159,6 @@ class DeliveryClient:
         return from_json(await self._session.send(Call("POST", path, body, headers)), Appended)
 
 
-def new_idempotency_key() -> str:
-    """32 random hexadecimal digits, kept with what is sent until it is accepted."""
-    return secrets.token_hex(16)
-
-
 def _group(group_id: bytes) -> str:
     return f"/v1/groups/{encode_base64url(group_id).decode()}"
 
@@ -168,3 +171,8 @@ def _check_order(numbers: Sequence[int], head: int) -> None:
     # The service orders, but it is not trusted: an entry handed out twice or backwards must not reach the group.
     if any(later <= earlier for earlier, later in pairwise(numbers)) or (len(numbers) > 1 and numbers[-1] > head):
         raise UnexpectedAnswerError("the service handed out entries that are not in order after the cursor")
+
+
+def _check_range(numbers: Sequence[int]) -> None:
+    if any(not 0 <= number <= LARGEST for number in numbers):
+        raise UnexpectedAnswerError("the service states a place or a time that cannot be")

@@ -10,7 +10,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.answers import from_json
-from client.errors import SessionExpiredError
+from client.errors import SessionExpiredError, UnexpectedAnswerError
 from client.service import Call, Service, Sign
 from client.signing import RequestSigner
 from delivery_service.wire import JSON_TYPE, SessionGranted, SessionRequest
@@ -44,8 +44,11 @@ class DeviceSession:
         """Open a new session, whether there is one or not."""
         body = msgspec.json.encode(SessionRequest(list(self._chain)))
         call = Call("POST", "/v1/sessions", body, {"content-type": JSON_TYPE}, sign=self._sign())
-        self._granted = from_json(await self._service.send(call), SessionGranted)
-        return self._granted
+        granted = from_json(await self._service.send(call), SessionGranted)
+        if not granted.token.isascii() or not granted.token.isprintable():
+            raise UnexpectedAnswerError("the service's session token cannot stand in a header")
+        self._granted = granted
+        return granted
 
     async def send(self, call: Call) -> bytes:
         """The body of the answer to a call within a session."""

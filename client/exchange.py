@@ -32,7 +32,7 @@ from delivery_service.wire import CommitBundle, GroupHeads
 from identity.base64url import decode_base64url
 
 FRUITLESS_LIMIT = 3  # refusals for a stale epoch in a row although the log showed no newer epoch
-_ABOUT_THE_SESSION = (RateLimitedError, SessionExpiredError, CredentialRefusedError)  # not about what was posted
+ABOUT_THE_SESSION = (RateLimitedError, SessionExpiredError, CredentialRefusedError)  # not about what was posted
 
 
 class Exchange:
@@ -138,12 +138,13 @@ class Exchange:
     async def _post_request(self, intent: Intent) -> bool:
         try:
             await self._request(intent)
-        except StaleEpochError:
-            await self._run(self._steps.committer.lost, intent)
-        except _ABOUT_THE_SESSION:
+        except ABOUT_THE_SESSION:
             raise
         except ServiceError as error:
-            self._tell(await self._run(self._steps.committer.refused, intent, error))
+            if isinstance(error, StaleEpochError) and not isinstance(intent.body, CreateGroup):
+                await self._run(self._steps.committer.lost, intent)
+            else:
+                self._tell(await self._run(self._steps.committer.refused, intent, error))
         else:
             self._tell(await self._run(self._steps.committer.accepted, intent))
         return not isinstance(intent.body, CreateGroup)
@@ -166,9 +167,9 @@ class Exchange:
         try:
             appended = await self._delivery.append(outgoing.group_id, outgoing.ciphertext, outgoing.idempotency_key)
         except StaleEpochError:
-            await self._run(self._steps.sender.stale, outgoing)
+            self._tell(await self._run(self._steps.sender.stale, outgoing))
             return True
-        except _ABOUT_THE_SESSION:
+        except ABOUT_THE_SESSION:
             raise
         except ServiceError as error:
             self._tell(await self._run(self._steps.sender.refused, outgoing, str(error)))
@@ -197,7 +198,7 @@ class Exchange:
     async def _attempt(self, group_id: bytes, work: Coroutine[None, None, None]) -> Trouble | None:
         try:
             await work
-        except ClientError as error:
+        except (ClientError, mls_rs.MlsError) as error:
             trouble = Trouble(group_id, error, error.code, str(error))
             self._tell([trouble])
             return trouble

@@ -140,9 +140,13 @@ class History:
         )
 
     def attested(self, message: int, passport: bytes, context: MessageContext) -> None:
-        """Keep the proof that an own message was last encrypted with."""
+        """Keep the proof that an own message was last encrypted with, and when that was."""
         self._store.execute(
-            "UPDATE message SET passport = ?, context = ? WHERE id = ?", passport, self._store_context(context), message
+            "UPDATE message SET passport = ?, context = ?, arrived = ? WHERE id = ?",
+            passport,
+            self._store_context(context),
+            context.arrived,
+            message,
         )
 
     def ordered(self, message: int, seq: int, at_ms: int) -> None:

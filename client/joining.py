@@ -63,9 +63,10 @@ class Joiner:
         if chat is not None and chat.standing.is_member:
             raise GroupRefusedError(f"this device is in that chat already, as {chat.name!a}", code="already-member")
         group = engine.join(item.welcome, secrets, now)
+        cursor = item.seq if chat is None else max(item.seq, chat.cursor)  # what was dealt with stays dealt with
         inviter = number_of(group.member(preview.signer_index))
         with self._groups.store.transaction():
-            name, token = self._groups.adopt(group, str(inviter), item.seq, now)
+            name, token = self._groups.adopt(group, str(inviter), cursor, now)
             advance_inbox(self._groups.store, item.position)
             self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
             if engine is not self._groups.engine:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from client.answers import UNREADABLE
 from client.errors import (
     CredentialRefusedError,
     GoneError,
@@ -50,7 +51,7 @@ def refusal(status: int, body: bytes) -> ServiceError | UnexpectedAnswerError:
     """Read an answer that is not a success; one without a problem document is an UnexpectedAnswerError."""
     try:
         problem = msgspec.json.decode(body, type=ProblemDocument)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return UnexpectedAnswerError(f"the service answered with HTTP status {status} and no problem document")
     word = problem.type.rpartition(":")[2]
     if word == "stale-epoch" and problem.epoch is not None and problem.head is not None:

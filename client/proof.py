@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from client.answers import UNREADABLE
 from client.content import decode
 from client.errors import ChatError, ContentError
 from client.history import History, Message
@@ -93,8 +94,8 @@ def _parsed(file: bytes) -> Proof:
         raise ProofError(f"an exported message has at most {PROOF_LIMIT} octets")
     try:
         return msgspec.json.decode(file, type=Proof)
-    except msgspec.DecodeError as error:
-        raise ProofError(f"this is not an exported message: {error}") from error
+    except UNREADABLE as error:
+        raise ProofError(f"this is not an exported message: {str(error)!a}") from error
 
 
 def _context(proof: Proof) -> MessageContext:

@@ -76,10 +76,12 @@ class Receiver:
         except (mls_rs.MlsError, GroupRefusedError) as error:
             cause = "" if error.__cause__ is None else str(error.__cause__)
             with self._groups.store.transaction():
+                cursor = self._chats.known(group_id).cursor
+                missing = self._missing(group_id, cursor, entry, now) if entry.seq > cursor + 1 else []
                 if isinstance(error, mls_rs.OwnMessageError):
                     # This device sent what its store does not know: the store is an old copy, its keys were used.
                     self._intents.add_once(group_id, RefreshKeys())
-                return self._gap(group_id, entry, error.code, str(error), cause, now)
+                return [*missing, *self._gap(group_id, entry, error.code, str(error), cause, now)]
 
     def _together(self, group_id: bytes, entries: Sequence[Entry], now: int) -> list[Event]:
         chat = self._chats.known(group_id)

@@ -69,10 +69,13 @@ class Sender:
             self._outbox.accepted(outgoing.message, seq)
         return [MessageAccepted(outgoing.group_id, outgoing.message, seq)]
 
-    def stale(self, outgoing: Outgoing) -> None:
-        """Note that the message must be encrypted again, in a later epoch."""
+    def stale(self, outgoing: Outgoing) -> list[Event]:
+        """Note that the message must be encrypted again, in a later epoch, if this device is there to do it."""
+        if not self._groups.chats.known(outgoing.group_id).standing.is_member:
+            return self.refused(outgoing, "this device is no longer in the chat")
         with self._groups.store.transaction():
             self._outbox.stale(outgoing.message)
+        return []
 
     def refused(self, outgoing: Outgoing, reason: str) -> list[Event]:
         """Note that the message will not be sent."""
@@ -87,10 +90,11 @@ class Sender:
 
     def _encrypt(self, step: Step, message: Message, now: int) -> None:
         group, account = step.group, self._groups.account
+        own = group.member(group.own_index)
         uri = group_uri(account.host, group.group_id)
         passport = attest(
             account.key,
-            account.chain[0],
+            own.credential.chain[0],  # a renewed certificate is not in this group before its commit is applied
             base_url=account.authority,
             number=account.number,
             group_uri=uri,
@@ -98,7 +102,6 @@ class Sender:
             framed=message.framed,
             now=now,
         )
-        own = group.member(group.own_index)
         self._history.attested(message.id, passport, self._groups.context(group, own, group.epoch, now))
         self._outbox.encrypted(message.id, group.epoch, group.encrypt(framing.wrap(passport, message.framed)))
 

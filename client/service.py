@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ BACKOFF_LIMIT = 30.0  # seconds
 PATIENCE = 5  # seconds of Retry-After that a call waits by itself; with more it is for the caller to decide
 ADDRESS_HINT = "Write the service's address as https://HOST or, on this machine, http://127.0.0.1:PORT."
 
-_HOST = re.compile("[0-9A-Za-z._:-]+")
+HOST = re.compile("[0-9A-Za-z._:-]+")
 
 Sign = Callable[[httpx.Request], None]
 
@@ -49,6 +50,7 @@ class Service:
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
             transport=transport,
+            verify=_tls(self.base_url),
             headers={"accept-encoding": "identity", "user-agent": "ringtrue"},
             limits=httpx.Limits(max_connections=CONNECTIONS),
         )
@@ -136,12 +138,18 @@ def _unreachable(error: httpx.TransportError, base_url: str, call: Call) -> Clie
     return UnreachableError(message, retryable=never_sent or call.repeatable)
 
 
+def _tls(base_url: str) -> ssl.SSLContext | bool:
+    # To load the system's authorities takes longer than a command's whole exchange with a service on this machine; a
+    # context without any trusts nobody, should a plain address ever lead to TLS.
+    return True if httpx.URL(base_url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _checked(base_url: str) -> str:
     try:
         url = httpx.URL(base_url)
     except (httpx.InvalidURL, TypeError) as error:
         raise ClientError(f"{base_url!a} is not an address", code="address", hint=ADDRESS_HINT) from error
-    named = url.scheme in ("http", "https") and _HOST.fullmatch(url.raw_host.decode("ascii"))
+    named = url.scheme in ("http", "https") and HOST.fullmatch(url.raw_host.decode("ascii"))
     if not named or url.query or url.fragment or url.userinfo:
         raise ClientError(f"{base_url!a} is not an address of a service", code="address", hint=ADDRESS_HINT)
     return base_url.rstrip("/")

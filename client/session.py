@@ -20,10 +20,11 @@ from client.errors import (
     GroupRefusedError,
     NotEnrolledError,
     RateLimitedError,
+    StoreError,
     UnreachableError,
 )
 from client.events import Event, IntentSettled, Trouble
-from client.exchange import Exchange
+from client.exchange import ABOUT_THE_SESSION, Exchange
 from client.history import Message
 from client.home import AccountLock, Home
 from client.intents import AddMembers, Body, RefreshKeys, RemoveMembers
@@ -155,12 +156,16 @@ class Session:
             return [events.get_nowait() for _ in range(events.qsize())]
 
     async def sync(self) -> None:
-        """Read and post whatever there is, and look after key packages and the certificate when that is due."""
+        """Read and post whatever there is, and look after key packages and the certificate when that is due.
+
+        Trouble of a single chat is an event and stops nothing else; raises only what concerns the services.
+        """
         await self._upkeep.run()
         heads = await self.delivery.heads()
         troubles = await self._exchange.sync(heads)
-        if troubles:
-            raise troubles[0].error
+        for trouble in troubles:
+            if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
+                raise trouble.error
 
     async def follow(self) -> AsyncGenerator[Event]:
         """Stay up to date for ever, telling each event as it comes; close it with `aclosing`.

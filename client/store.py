@@ -75,19 +75,25 @@ class Store:
 
     def execute(self, sql: str, *values: object) -> int:
         """Run one statement; returns how many rows it changed."""
-        return cast(int, self.connection.execute(sql, values).rowcount)
+        return cast(int, self._run(sql, values).rowcount)
 
     def insert(self, sql: str, *values: object) -> int:
         """Run one INSERT; returns the new row's id."""
-        return cast(int, self.connection.execute(sql, values).lastrowid)
+        return cast(int, self._run(sql, values).lastrowid)
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """All rows of a query."""
-        return cast("list[Row]", self.connection.execute(sql, values).fetchall())
+        return cast("list[Row]", self._run(sql, values).fetchall())
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row of a query, if there is one."""
-        return cast("Row | None", self.connection.execute(sql, values).fetchone())
+        return cast("Row | None", self._run(sql, values).fetchone())
+
+    def _run(self, sql: str, values: tuple[object, ...]) -> dbapi2.Cursor:
+        try:
+            return self.connection.execute(sql, values)
+        except dbapi2.Error as error:
+            raise StoreError(f"the store cannot be used: {error}") from error
 
 
 def _migrate(connection: dbapi2.Connection) -> None:
