@@ -55,5 +55,6 @@ def create_app(
             yield
 
     app = DeliveryService(routes=ROUTES, exception_handlers=dict(EXCEPTION_HANDLERS), lifespan=lifespan)
+    app.router.redirect_slashes = False  # addresses are exact, and a redirect would repeat the Host field
     app.state.service = service
     return app

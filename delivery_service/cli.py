@@ -14,6 +14,7 @@ import uvloop
 from starlette.applications import Starlette
 
 from delivery_service.app import create_app
+from delivery_service.connections import CONNECTIONS_LIMIT, BoundedConnection
 from delivery_service.errors import StartError
 from delivery_service.sqlite import check_sqlite
 from identity.certificates import TrustAnchors
@@ -50,7 +51,8 @@ def serve(host: str, port: int, name: str, data_dir: Path | None, anchors: Path 
 async def _serve(app: Starlette, listener: socket.socket, title: str) -> None:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedConnection,
+        limit_concurrency=CONNECTIONS_LIMIT,
         ws="none",
         lifespan="off",  # entered here, where a StartError can be told without a traceback
         access_log=False,

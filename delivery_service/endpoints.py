@@ -72,15 +72,16 @@ async def open_session(request: Request) -> Response:
         raise RefusedError("credential-refused", str(error)) from error
     device = service.credentials.device(chain, point, now)
     token, session = service.sessions.grant(device, now)
-    await _check_signature(request, body, session, now)
+    nonce = _check_signature(request, body, session, now)
+    service.sessions_limit.spend(session.number, now)
+    await service.store.spend_nonce(session.device, *nonce)
     return _json(wire.SessionGranted(token, session.device.decode(), session.number, session.expires_at), 201)
 
 
-async def _check_signature(request: Request, body: bytes, session: Session, now: int) -> None:
-    service = _service(request)
-    check_authority(request.headers.get("host", ""), service.host, request.scope.get("server"))
-    nonce, until = verify(signed_request(request), body, session.key(), now)
-    await service.store.spend_nonce(session.device, nonce, until)
+def _check_signature(request: Request, body: bytes, session: Session, now: int) -> tuple[str, int]:
+    """The nonce, to be spent until the second given."""
+    check_authority(request.headers.get("host", ""), _service(request).host, request.scope.get("server"))
+    return verify(signed_request(request), body, session.key(), now)
 
 
 async def status(request: Request) -> Response:
@@ -97,8 +98,10 @@ async def upload_key_packages(request: Request) -> Response:
     """PUT /v1/key-packages"""
     service, headers = _service(request), headers_of(request.scope)
     session = _session(service, headers)
-    upload = decode(await _control(request, headers, wire.UPLOAD_LIMIT), _UPLOAD)
-    return _stock(await service.key_packages.upload(session, upload, service.now()))
+    service.uploads.spend(session.number, service.now())
+    with service.large_bodies.of(session.number):
+        upload = decode(await _control(request, headers, wire.UPLOAD_LIMIT), _UPLOAD)
+        return _stock(await service.key_packages.upload(session, upload, service.now()))
 
 
 async def key_package_stock(request: Request) -> Response:
@@ -115,12 +118,11 @@ async def claim_key_packages(request: Request) -> Response:
     body = await _control(request, headers)
     number = _number(decode(body, _CLAIM).number)
     now = service.now()
-    await _check_signature(request, body, session, now)
-    service.claims.check(session.number, now)
-    service.claims_of_target.check(number, now)
-    service.claims.take(session.number, now)
-    service.claims_of_target.take(number, now)
-    return _json(wire.ClaimedKeyPackages(await service.store.claim(number, session.device, now)))
+    nonce = _check_signature(request, body, session, now)
+    service.claims.spend(session.number, now)
+    await service.store.spend_nonce(session.device, *nonce)
+    sparing = not service.claims_of_target.allows(number, now)
+    return _json(wire.ClaimedKeyPackages(await service.store.claim(number, session.device, now, sparing=sparing)))
 
 
 def _number(text: str) -> str:
@@ -137,7 +139,8 @@ async def create_group(request: Request) -> Response:
     """POST /v1/groups"""
     service, headers = _service(request), headers_of(request.scope)
     session, key = _session(service, headers), idempotency_key(headers)
-    body = await read_body(request.receive, headers, wire.MLS_TYPE, wire.GROUP_INFO_LIMIT, "GROUP_INFO_LIMIT")
+    body = await read_body(request.receive, headers, wire.MLS_TYPE, wire.FOUNDING_LIMIT, "FOUNDING_LIMIT")
+    service.foundings.spend(session.number, service.now())
     return _json(await service.groups.create(session, body, key, service.now_ms()), 201)
 
 
@@ -145,9 +148,11 @@ async def append_commit(request: Request) -> Response:
     """POST /v1/groups/{group}/commits"""
     service, headers = _service(request), headers_of(request.scope)
     session, key, group_id = _session(service, headers), idempotency_key(headers), _group_id(request)
-    body = await read_body(request.receive, headers, wire.MSGPACK_TYPE, wire.BUNDLE_LIMIT, "BUNDLE_LIMIT")
-    bundle, digest = decode(body, _BUNDLE), hashlib.sha256(body).digest()
-    return _json(await service.groups.commit(session, group_id, bundle, digest, key, service.now_ms()), 201)
+    with service.large_bodies.of(session.number):
+        body = await read_body(request.receive, headers, wire.MSGPACK_TYPE, wire.BUNDLE_LIMIT, "BUNDLE_LIMIT")
+        service.octets.spend(session.number, service.now(), len(body))
+        bundle, digest = decode(body, _BUNDLE), hashlib.sha256(body).digest()
+        return _json(await service.groups.commit(session, group_id, bundle, digest, key, service.now_ms()), 201)
 
 
 async def read_entries(request: Request) -> Response:

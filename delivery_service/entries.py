@@ -41,7 +41,9 @@ async def append_entry(service: Service, group: str, scope: Scope, receive: Rece
 
 
 async def _append(service: Service, group: str, headers: dict[bytes, bytes], receive: Receive) -> wire.Appended:
-    session = service.sessions.check(headers.get(b"authorization", b""), service.now())
+    now = service.clock()
+    session = service.sessions.check(headers.get(b"authorization", b""), int(now))
     key, group_id = idempotency_key(headers), group_id_of(group)
     body = await read_body(receive, headers, wire.MLS_TYPE, wire.APPLICATION_LIMIT, "APPLICATION_LIMIT")
-    return await service.groups.append(session, group_id, body, key, service.now_ms())
+    service.octets.spend(session.number, now, len(body))
+    return await service.groups.append(session, group_id, body, key, int(now * 1000))

@@ -34,7 +34,7 @@ class Streams:
         streams = self._open[watcher.device]
         streams.append(watcher)
         if len(streams) > STREAMS_PER_DEVICE:
-            streams[0].close()
+            next(earlier for earlier in streams if not earlier.closed).close()
         try:
             async for event in self._events(watcher):
                 yield event

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Coroutine
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,15 @@ from mls_rs import Commit, Inspected, Member, Observer, Proposal
 
 from delivery_service import framing
 from delivery_service.errors import RefusedError
+from delivery_service.limits import Turns
 from delivery_service.observers import Observers, inspect_message
 from delivery_service.sessions import Session
 from delivery_service.store import NewCommit, NewEntry, NewGroup, NewWelcome, Store
 from delivery_service.tls import tree_hash
 from delivery_service.wire import COMMIT_LIMIT, GROUP_INFO_LIMIT, WELCOME_LIMIT, Appended, CommitBundle, EntryKind
+
+HANDSHAKES_PER_DEVICE = 4  # handshakes of one device that may wait for their turn to be judged
+HANDSHAKES = 64  # of all devices
 
 
 def check_sizes(bundle: CommitBundle) -> None:
@@ -38,6 +43,7 @@ class Groups:
         self._store = store
         self._observers = observers
         self._running: set[asyncio.Task[Appended]] = set()
+        self._turns = Turns(HANDSHAKES_PER_DEVICE, HANDSHAKES)
 
     async def create(self, session: Session, group_info: bytes, key: bytes, now_ms: int) -> Appended:
         """Founds a group of one: the session's device."""
@@ -61,7 +67,7 @@ class Groups:
         kind: EntryKind = "proposal" if proposed else "application"
         entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message)
         if proposed:
-            return await self._undisturbed(self._propose(entry))
+            return await self._undisturbed(entry.device, self._propose(entry))
         return await self._store.append(entry)
 
     async def commit(
@@ -75,14 +81,18 @@ class Groups:
         framing.check_next_group_info(inspect_message(bundle.group_info), group_id, epoch + 1)
         welcomes = tuple(NewWelcome(body, _references(inspect_message(body))) for body in bundle.welcomes)
         entry = NewEntry(group_id, session.device, "commit", epoch, key, digest, now_ms, bundle.commit)
-        return await self._undisturbed(self._commit(entry, welcomes, bundle.group_info))
+        return await self._undisturbed(entry.device, self._commit(entry, welcomes, bundle.group_info))
 
-    async def _undisturbed(self, step: Coroutine[Any, Any, Appended]) -> Appended:
+    async def _undisturbed(self, device: bytes, step: Coroutine[Any, Any, Appended]) -> Appended:
         """A handshake runs to its end although its client hangs up: the next one must start from what it stored."""
-        task = asyncio.create_task(step)
+        task = asyncio.create_task(self._in_turn(device, step))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+    async def _in_turn(self, device: bytes, step: Coroutine[Any, Any, Appended]) -> Appended:
+        with closing(step), self._turns.of(device):
+            return await step
 
     async def _propose(self, entry: NewEntry) -> Appended:
         async with self._observers.lock(entry.group_id):

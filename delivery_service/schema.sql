@@ -40,6 +40,7 @@ CREATE TABLE log (
 ) STRICT;
 CREATE UNIQUE INDEX log_order ON log (group_number, seq);
 CREATE UNIQUE INDEX log_keys ON log (group_number, key);
+CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1;
 
 -- One stored copy of a Welcome, however many devices it names.
 CREATE TABLE welcomes (

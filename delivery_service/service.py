@@ -11,15 +11,25 @@ from delivery_service.errors import StoreError
 from delivery_service.events import Streams
 from delivery_service.groups import Groups
 from delivery_service.key_packages import KeyPackages
-from delivery_service.limits import HourlyLimit
+from delivery_service.limits import HourlyLimit, Turns
 from delivery_service.observers import Observers
 from delivery_service.sessions import Sessions
 from delivery_service.sqlite import SqliteStore
 from delivery_service.wakeups import Wakeups
-from delivery_service.wire import CLAIMS_PER_HOUR, CLAIMS_PER_TARGET_HOUR, RETENTION
+from delivery_service.wire import (
+    CLAIMS_PER_HOUR,
+    CLAIMS_PER_TARGET_HOUR,
+    GROUPS_PER_HOUR,
+    OCTETS_PER_HOUR,
+    RETENTION,
+    SESSIONS_PER_HOUR,
+    UPLOADS_PER_HOUR,
+)
 from identity.certificates import TrustAnchors
 
 EXPIRY_INTERVAL = 3600  # seconds between two runs of the retention
+LARGE_BODIES_PER_NUMBER = 4  # bundles and uploads of one number that may arrive at once
+LARGE_BODIES = 32  # of all numbers: at most about 270 MB in memory
 
 
 class Service:
@@ -36,8 +46,13 @@ class Service:
         self.key_packages = KeyPackages(self.store, self.credentials)
         self.sessions = Sessions(secrets.token_bytes(32))
         self.streams = Streams(self.store, self.wakeups)
-        self.claims = HourlyLimit(CLAIMS_PER_HOUR, "key package claims of one number")
-        self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "key package claims for one number")
+        self.sessions_limit = HourlyLimit(SESSIONS_PER_HOUR, "SESSIONS_PER_HOUR", "sessions of one number")
+        self.uploads = HourlyLimit(UPLOADS_PER_HOUR, "UPLOADS_PER_HOUR", "key package uploads of one number")
+        self.foundings = HourlyLimit(GROUPS_PER_HOUR, "GROUPS_PER_HOUR", "groups founded by one number")
+        self.octets = HourlyLimit(OCTETS_PER_HOUR, "OCTETS_PER_HOUR", "octets sent by one number")
+        self.claims = HourlyLimit(CLAIMS_PER_HOUR, "CLAIMS_PER_HOUR", "key package claims of one number")
+        self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "CLAIMS_PER_TARGET_HOUR", "claims for one number")
+        self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
 
     def now(self) -> int:
         """The service's clock in seconds."""

@@ -73,6 +73,8 @@ def check_authority(authority: str, host: str, server: tuple[str, int] | None) -
         name, port = named.hostname, named.port
     except ValueError as error:
         raise RefusedError("invalid-signature", "the Host header names no host") from error
+    if authority != named.netloc or "@" in authority:
+        name = None  # the rest would move the path that the signature covers
     if name == host.lower():
         return
     if name is None or server is None or port != server[1] or name not in _own_names(server[0]):

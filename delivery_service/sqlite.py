@@ -30,7 +30,8 @@ SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when t
 WRITE_BATCH = 256  # requests in one transaction
 READ_BATCH = 4  # each read can be a batch of several MiB
 CHECKPOINT_PAGES = 4_000
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_FROM_1_TO_2 = "CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1"
 
 
 def check_sqlite(version: str) -> None:
@@ -127,9 +128,9 @@ class SqliteStore:
         """See Store."""
         return await self._reader.run(sqlite_key_packages.stock, device, now)
 
-    async def claim(self, number: str, claimant: bytes, now: int) -> list[bytes]:
+    async def claim(self, number: str, claimant: bytes, now: int, *, sparing: bool = False) -> list[bytes]:
         """See Store."""
-        return await self._writer.run(sqlite_key_packages.claim, number, claimant, now)
+        return await self._writer.run(sqlite_key_packages.claim, number, claimant, now, sparing)
 
     async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
         """See Store."""
@@ -167,9 +168,9 @@ def _create_tables(db: apsw.Connection) -> None:
     version: Any = db.execute("PRAGMA user_version").get
     if version == SCHEMA_VERSION:
         return
-    if version != 0:
+    if version not in (0, 1):
         raise StartError(f"the database has schema {version}, this service knows {SCHEMA_VERSION}")
-    schema = files("delivery_service").joinpath("schema.sql").read_text()
+    schema = _FROM_1_TO_2 if version else files("delivery_service").joinpath("schema.sql").read_text()
     db.execute(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
 
 

@@ -7,7 +7,7 @@ import apsw
 from delivery_service import rules
 from delivery_service.errors import RefusedError, StoreError
 from delivery_service.store import NewCommit, NewEntry, NewGroup, NewWelcome
-from delivery_service.wire import Appended, EntryKind
+from delivery_service.wire import INBOX_LIMIT, PROPOSALS_PER_EPOCH, Appended, EntryKind
 
 KINDS: tuple[EntryKind, ...] = ("application", "proposal", "commit")  # the numbers of log.kind
 
@@ -29,6 +29,11 @@ _STANDING = """
 SELECT epoch, head, EXISTS (
   SELECT 1 FROM memberships m WHERE m.group_number = number AND m.device = ?2 AND m.until IS NULL
 ) FROM groups WHERE group_id = ?1
+"""
+
+_PROPOSALS = """
+SELECT count(*) FROM log WHERE kind = 1 AND epoch = ?2
+  AND group_number = (SELECT number FROM groups WHERE group_id = ?1)
 """
 
 
@@ -54,6 +59,8 @@ def create_group(db: apsw.Connection, group: NewGroup) -> Appended:
 
 def append(db: apsw.Connection, entry: NewEntry) -> Appended:
     """Appends an application message or a proposal, or answers a repeat."""
+    if entry.kind == "proposal":
+        _check_proposals(db, entry)
     appended = _advance(db, entry, 0)
     if appended is None:
         return _repeat(db, entry)
@@ -118,28 +125,42 @@ def _repeat(db: apsw.Connection, entry: NewEntry) -> Appended:
     return answer
 
 
+def _check_proposals(db: apsw.Connection, entry: NewEntry) -> None:
+    """A repeat is answered all the same: the limit is for what would be appended."""
+    if earlier_answer(db, entry) is None:
+        cached: Any = db.execute(_PROPOSALS, (entry.group_id, entry.epoch)).get
+        if cached >= PROPOSALS_PER_EPOCH:
+            raise RefusedError(
+                "not-allowed",
+                f"an epoch takes {PROPOSALS_PER_EPOCH} proposals (PROPOSALS_PER_EPOCH): commit first",
+                limit=PROPOSALS_PER_EPOCH,
+                limit_name="PROPOSALS_PER_EPOCH",
+            )
+
+
 def _save_observer(db: apsw.Connection, number: int, snapshot: bytes) -> None:
     db.execute("UPDATE observers SET snapshot = ? WHERE group_number = ?", (snapshot, number))
 
 
 def _move_members(db: apsw.Connection, number: int, seq: int, commit: NewCommit) -> None:
     end = "UPDATE memberships SET until = ? WHERE group_number = ? AND device = ? AND until IS NULL RETURNING since"
-    begin = "INSERT INTO memberships VALUES (?, ?, ?, NULL)"
+    # A device that takes an earlier name again continues the membership which began then.
+    begin = "INSERT INTO memberships VALUES (?, ?, ?, NULL) ON CONFLICT DO UPDATE SET until = NULL"
     for device in commit.removed:
         db.execute(end, (seq, number, device))
-    for before, after in commit.renamed:
-        since = db.execute(end, (seq, number, before)).get
-        db.execute(begin, (number, after, since))
-    for device in commit.added:
-        db.execute(begin, (number, device, seq))
+    terms = [(number, after, db.execute(end, (seq, number, before)).get) for before, after in commit.renamed]
+    for term in (*terms, *((number, device, seq) for device in commit.added)):
+        db.execute(begin, term)
 
 
 def _addressees(db: apsw.Connection, commit: NewCommit) -> list[tuple[NewWelcome, list[bytes]]]:
-    """The devices that each Welcome names; together they must be exactly those that the commit adds."""
+    """The devices that each Welcome names: exactly those that the commit adds, and each has room for it."""
     deliveries = [(welcome, [_addressee(db, ref) for ref in welcome.references]) for welcome in commit.welcomes]
     named = [device for _, devices in deliveries for device in devices]
     if len(named) != len(commit.added) or frozenset(named) != commit.added:
         raise RefusedError("invalid-handshake", "the Welcomes must name exactly the devices that the commit adds")
+    for device in named:
+        _check_room(db, device)
     return deliveries
 
 
@@ -148,6 +169,17 @@ def _addressee(db: apsw.Connection, reference: bytes) -> bytes:
     if not isinstance(device, bytes):
         raise RefusedError("invalid-handshake", "a Welcome names a key package that was not claimed here")
     return device
+
+
+def _check_room(db: apsw.Connection, device: bytes) -> None:
+    waiting: Any = db.execute("SELECT count(*) FROM inbox WHERE device = ?", (device,)).get
+    if waiting >= INBOX_LIMIT:
+        raise RefusedError(
+            "not-allowed",
+            f"{waiting} Welcomes wait for {device.decode()} (INBOX_LIMIT)",
+            limit=INBOX_LIMIT,
+            limit_name="INBOX_LIMIT",
+        )
 
 
 def _deliver(db: apsw.Connection, entry: NewEntry, seq: int, welcome: NewWelcome, devices: list[bytes]) -> None:

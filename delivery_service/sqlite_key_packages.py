@@ -30,7 +30,7 @@ SELECT state, count(*) FROM key_packages WHERE device = ? AND state IN (0, 3) AN
 """
 _CHOOSE = """
 SELECT position, state, body FROM key_packages
-WHERE device = ? AND state IN (0, 3) AND not_after >= ? ORDER BY state, position LIMIT 1
+WHERE device = ? AND state IN (?, 3) AND not_after >= ? ORDER BY state, position LIMIT 1
 """
 
 
@@ -51,6 +51,7 @@ def add(
             limit=KEY_PACKAGES_PER_DEVICE,
             limit_name="KEY_PACKAGES_PER_DEVICE",
         )
+    db.execute("DELETE FROM key_packages WHERE device = ? AND not_after < ?", (device, now))
     for package in fresh:
         _insert(db, device, number, package, State.ONE_TIME)
     if last_resort is not None and not _known(db, last_resort):
@@ -69,14 +70,15 @@ def stock(db: apsw.Connection, device: bytes, now: int) -> Stock:
     return Stock(counts.get(State.ONE_TIME, 0), State.LAST_RESORT in counts)
 
 
-def claim(db: apsw.Connection, number: str, claimant: bytes, now: int) -> list[bytes]:
-    """Takes one package of each device of a number but the claimant."""
+def claim(db: apsw.Connection, number: str, claimant: bytes, now: int, sparing: bool) -> list[bytes]:
+    """Takes one package of each device of a number but the claimant; if `sparing`, the last-resort one."""
     rows = db.execute(
         "SELECT DISTINCT device FROM key_packages WHERE number = ? AND device <> ?", (number, claimant)
     ).fetchall()
     if not rows:
         raise RefusedError("unknown-number", "no other device of that number has published key packages here")
-    chosen = [row for (device,) in rows if (row := db.execute(_CHOOSE, (device, now)).get) is not None]
+    best = int(State.LAST_RESORT if sparing else State.ONE_TIME)
+    chosen = [row for (device,) in rows if (row := db.execute(_CHOOSE, (device, best, now)).get) is not None]
     if not chosen:
         raise RefusedError(
             "no-key-package", "no device of that number has a key package left: its owner must publish more"

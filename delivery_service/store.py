@@ -112,7 +112,10 @@ class Store(Protocol):
         """The answer to an entry accepted before, None if it could be appended now; refuses as `append` does."""
 
     async def append(self, entry: NewEntry) -> Appended:
-        """Appends an application message or a proposal; refuses unknown-group, not-a-member, stale-epoch, malformed."""
+        """Appends an application message or a proposal; refuses unknown-group, not-a-member, stale-epoch, malformed.
+
+        Refuses a proposal not-allowed when its epoch has too many.
+        """
 
     async def commit(self, commit: NewCommit) -> Appended:
         """Appends a commit, starts the next epoch, delivers its Welcomes; refuses as `append` and invalid-handshake."""
@@ -145,8 +148,11 @@ class Store(Protocol):
     async def stock(self, device: bytes, now: int) -> Stock:
         """What the device can still hand out."""
 
-    async def claim(self, number: str, claimant: bytes, now: int) -> list[bytes]:
-        """Takes one key package of each other device of a number; refuses unknown-number, no-key-package."""
+    async def claim(self, number: str, claimant: bytes, now: int, *, sparing: bool = False) -> list[bytes]:
+        """Takes one key package of each other device of a number, if `sparing` the last-resort one.
+
+        Refuses unknown-number, no-key-package.
+        """
 
     async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
         """Remembers a signature's nonce until `expires_at`; refuses invalid-signature when it was used before."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from delivery_service.store import Change
 
+WATCHERS_PER_DEVICE = 16  # the longest wait ends when a device begins one more
+
 
 @dataclass(eq=False, slots=True)
 class Watcher:
@@ -62,7 +64,10 @@ class Wakeups:
     def watch(self, device: bytes, groups: Iterable[bytes] = ()) -> Iterator[Watcher]:
         """A watcher of a device's joins and of the groups given."""
         watcher = Watcher(device)
-        self._by_device[device].append(watcher)
+        watchers = self._by_device[device]
+        watchers.append(watcher)
+        if len(watchers) > WATCHERS_PER_DEVICE:
+            next(earlier for earlier in watchers if not earlier.closed).close()
         self.follow(watcher, groups)
         try:
             yield watcher

@@ -44,6 +44,7 @@ PROPOSAL_LIMIT = 64 * 1024
 COMMIT_LIMIT = 256 * 1024
 WELCOME_LIMIT = 4 * 1024 * 1024  # octets; the ratchet tree travels inside
 GROUP_INFO_LIMIT = 4 * 1024 * 1024
+FOUNDING_LIMIT = 64 * 1024  # octets of the GroupInfo that founds a group: it has one member
 BUNDLE_LIMIT = COMMIT_LIMIT + WELCOME_LIMIT + GROUP_INFO_LIMIT + 1024
 KEY_PACKAGE_LIMIT = 16 * 1024
 KEY_PACKAGES_PER_DEVICE = 100
@@ -56,7 +57,13 @@ LONG_POLL_LIMIT = 30  # seconds
 HEARTBEAT = 20  # seconds between comments on an idle event stream
 RETENTION = 30 * 86400  # seconds that entries and Welcomes are kept
 CLAIMS_PER_HOUR = 60  # key package claims per requesting number
-CLAIMS_PER_TARGET_HOUR = 60  # key package claims per target number, all requesters together
+CLAIMS_PER_TARGET_HOUR = 60  # claims per target number, all requesters together; more get its last-resort packages
+SESSIONS_PER_HOUR = 1200  # sessions per number
+UPLOADS_PER_HOUR = 120  # key package uploads per number
+GROUPS_PER_HOUR = 120  # groups founded per number
+OCTETS_PER_HOUR = 512 * 1024 * 1024  # octets of entries and bundles per number
+PROPOSALS_PER_EPOCH = 256  # proposals per group until the next commit
+INBOX_LIMIT = 500  # Welcomes that wait for one device
 
 
 class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,8 +193,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: int | None = None  # stale-epoch: the group's current epoch
     head: int | None = None  # stale-epoch: the last sequence number
     floor: int | None = None  # gone: the first sequence number still kept
-    limit: int | None = None  # too-large: octets allowed; rate-limited: requests per hour
-    limit_name: str | None = None  # too-large: the constant of this module that was exceeded
+    limit: int | None = None  # too-large, rate-limited, not-allowed: how much is allowed
+    limit_name: str | None = None  # the constant of this module that says so
     retry_after: int | None = None  # rate-limited, overloaded: seconds
 
 

@@ -70,10 +70,11 @@ class AuthorityStore:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite undoes some failures by itself
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def challenge(self, challenge_id: str) -> tuple[Challenge, bytes | None] | None:
         """Read a challenge and the fingerprint of the certificate that it led to."""

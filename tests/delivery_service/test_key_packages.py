@@ -105,9 +105,9 @@ async def test_claims_are_limited_for_the_claiming_number_and_refill(world, prob
 
 async def test_claims_are_limited_for_the_target_over_all_claimants(world, problem_word):
     bob = await world.device(BOB)
-    await bob.publish(1, last_resort=True)
+    await bob.publish(CLAIMS_PER_HOUR + 1)
     claimants = [await world.device(ALICE), await world.device(CAROL)]
     for turn in range(CLAIMS_PER_HOUR):
         assert (await claimants[turn % 2].claim_answer(BOB)).status_code == 200
-    assert [problem_word(await claimant.claim_answer(BOB)) for claimant in claimants] == ["rate-limited"] * 2
+    assert [problem_word(await claimant.claim_answer(BOB)) for claimant in claimants] == ["no-key-package"] * 2
     assert problem_word(await claimants[0].claim_answer(ALICE)) == "unknown-number"

@@ -49,7 +49,7 @@ async def test_each_part_of_a_bundle_has_its_limit(world, problem_word, name):
 @pytest.mark.parametrize(
     ("method", "path", "kind", "name"),
     [
-        ("POST", "/v1/groups", wire.MLS_TYPE, "GROUP_INFO_LIMIT"),
+        ("POST", "/v1/groups", wire.MLS_TYPE, "FOUNDING_LIMIT"),
         ("POST", "/v1/groups/AAAA/commits", wire.MSGPACK_TYPE, "BUNDLE_LIMIT"),
         ("POST", "/v1/groups/AAAA/entries", wire.MLS_TYPE, "APPLICATION_LIMIT"),
         ("PUT", "/v1/key-packages", wire.JSON_TYPE, "UPLOAD_LIMIT"),
@@ -125,16 +125,14 @@ async def test_waiting_is_limited(world, problem_word):
 
 
 def test_hourly_limits_refill_evenly_and_forget_nobody_too_early():
-    limit = HourlyLimit(2, "requests")
+    limit = HourlyLimit(2, "REQUESTS", "requests")
     for _ in range(2):
-        limit.check("a", 0)
-        limit.take("a", 0)
+        limit.spend("a", 0)
     with pytest.raises(RefusedError) as caught:
         limit.check("a", 0)
-    assert caught.value.members == {"limit": 2, "retry_after": 1801}
+    assert caught.value.members == {"limit": 2, "limit_name": "REQUESTS", "retry_after": 1801}
     limit.check("b", 0)
     with pytest.raises(RefusedError):
         limit.check("a", 1799)
-    limit.check("a", 1800)
-    limit.take("a", 1800)
+    limit.spend("a", 1800)
     limit.check("a", 100_000)

@@ -1,0 +1,207 @@
+"""What a device with a good certificate may not do to the service or to others."""
+
+import asyncio
+import secrets
+from contextlib import ExitStack
+
+import msgspec
+import pytest
+
+from delivery_service import wire
+from delivery_service.errors import RefusedError
+from delivery_service.groups import HANDSHAKES_PER_DEVICE
+from delivery_service.limits import Turns
+from delivery_service.sqlite import SqliteStore
+from delivery_service.sqlite_key_packages import State
+from delivery_service.store import NewCommit, NewEntry, NewKeyPackage
+from delivery_service.wakeups import WATCHERS_PER_DEVICE, Wakeups
+
+ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
+
+INDEXES = "SELECT count(*) FROM sqlite_schema WHERE name = 'log_proposals'"
+BACK = "DROP INDEX log_proposals; PRAGMA user_version = 1"
+
+
+def limited(answer, name: str) -> None:
+    """The answer is a problem that names the limit, its size and when to come again."""
+    assert answer.status_code == 429, answer.text
+    problem = answer.json()
+    assert (problem["limit_name"], problem["limit"]) == (name, getattr(wire, name))
+    assert int(answer.headers["retry-after"]) == problem["retry_after"] > 0
+
+
+async def test_a_number_opens_so_many_sessions_an_hour(world, monkeypatch):
+    alice = await world.device(ALICE)
+    service = world.app.state.service
+    service.sessions_limit.spend(ALICE, alice.now, wire.SESSIONS_PER_HOUR - 2)
+    assert (await alice.http.send(alice.session_request())).status_code == 201
+    limited(await alice.http.send(alice.session_request()), "SESSIONS_PER_HOUR")
+    await world.device(BOB)
+
+
+async def test_a_number_uploads_so_often_an_hour(world):
+    alice = await world.device(ALICE)
+    world.app.state.service.uploads.spend(ALICE, alice.now, wire.UPLOADS_PER_HOUR - 1)
+    assert (await alice.publish()).status_code == 200
+    limited(await alice.publish(), "UPLOADS_PER_HOUR")
+
+
+async def test_a_number_founds_so_many_groups_an_hour(world):
+    alice = await world.device(ALICE)
+    world.app.state.service.foundings.spend(ALICE, alice.now, wire.GROUPS_PER_HOUR - 1)
+    await alice.create()
+    group = alice.engine.create(b"one more", alice.now)
+    limited(await alice.post("/v1/groups", group.group_info(), wire.MLS_TYPE), "GROUPS_PER_HOUR")
+
+
+async def test_a_number_sends_so_many_octets_an_hour(world):
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    group, other = await alice.create(), await bob.create()
+    message = group.encrypt(b"as much as is left")
+    world.app.state.service.octets.spend(ALICE, alice.now, wire.OCTETS_PER_HOUR - len(message))
+    assert (await alice.append(group.group_id, message)).status_code == 201
+    limited(await alice.append(group.group_id, group.encrypt(b"")), "OCTETS_PER_HOUR")
+    limited(await alice.commit(group, group.commit(alice.now, path=True)), "OCTETS_PER_HOUR")
+    assert (await bob.append(other.group_id, other.encrypt(b"hello"))).status_code == 201
+
+
+async def test_an_epoch_takes_so_many_proposals_until_a_commit_clears_them(world, problem_word, monkeypatch):
+    monkeypatch.setattr("delivery_service.sqlite_groups.PROPOSALS_PER_EPOCH", 3)
+    alice, bob = await world.device(ALICE), await world.device(BOB, packages=1)
+    group = await alice.create()
+    await alice.add(group, BOB)
+    joined, seq = await bob.join()
+    proposals = [joined.propose_update(bob.now) for _ in range(4)]
+    for proposal in proposals[:3]:
+        assert (await bob.append(group.group_id, proposal)).status_code == 201
+    answer = await bob.append(group.group_id, proposals[3])
+    assert problem_word(answer) == "not-allowed"
+    assert answer.json()["limit_name"] == "PROPOSALS_PER_EPOCH"
+    pending = group.commit(alice.now, path=True)
+    assert (await alice.commit(group, pending)).status_code == 201
+    for entry in (await bob.read(group.group_id, seq)).entries[-1:]:
+        joined.process(entry.body, bob.now)
+    assert (await bob.append(group.group_id, joined.propose_update(bob.now))).status_code == 201
+
+
+async def test_claims_beyond_the_targets_limit_spare_its_one_time_packages(world):
+    bob = await world.device(BOB)
+    await bob.publish(2, last_resort=True)
+    alice, carol = await world.device(ALICE), await world.device(CAROL)
+    world.app.state.service.claims_of_target.spend(BOB, bob.now, wire.CLAIMS_PER_TARGET_HOUR - 1)
+    assert (await alice.claim_answer(BOB)).status_code == 200
+    (last,), (again,) = await carol.claim(BOB), await alice.claim(BOB)
+    assert last == again
+    assert (await bob.call("GET", "/v1/key-packages")).json() == {"available": 1, "low_water": 10, "last_resort": True}
+
+
+async def test_an_inbox_holds_so_many_welcomes(world, problem_word, monkeypatch):
+    monkeypatch.setattr("delivery_service.sqlite_groups.INBOX_LIMIT", 2)
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    await bob.publish(0, last_resort=True)
+    (package,) = await alice.claim(BOB)
+    for expected in (201, 201, 403):
+        group = await alice.create()
+        answer = await alice.commit(group, group.commit(alice.now, add=[package]))
+        assert answer.status_code == expected, answer.text
+    assert (problem_word(answer), answer.json()["limit_name"]) == ("not-allowed", "INBOX_LIMIT")
+    head = (await bob.inbox()).head
+    assert (await bob.call("POST", "/v1/inbox/ack", msgspec.json.encode({"position": head}))).status_code == 204
+    assert (await alice.commit(group, group.commit(alice.now, add=[package]))).status_code == 201
+
+
+async def test_lapsed_packages_do_not_pile_up(tmp_path, make_world):
+    store = SqliteStore(tmp_path, lambda change: None)
+    store.start()
+    for now in range(3):
+        package = NewKeyPackage(secrets.token_bytes(16), now, b"lapses at once")
+        await store.add_key_packages(b"device", "+1", [package], None, now)
+    kept = await store._writer.run(lambda db: db.execute("SELECT state FROM key_packages").fetchall())
+    assert kept == [(State.ONE_TIME,)]
+    await store.stop()
+
+
+async def test_a_rotation_back_to_an_earlier_key_keeps_the_place(world):
+    service = world.app.state.service
+    alice = await world.device(ALICE)
+    group = await alice.create()
+
+    def renamed(epoch: int, before: bytes, after: bytes) -> NewCommit:
+        key = secrets.token_bytes(16)
+        entry = NewEntry(group.group_id, before, "commit", epoch, key, bytes(32), 0, b"commit", b"observer")
+        return NewCommit(entry, (), frozenset(), frozenset(), ((before, after),))
+
+    await service.store.commit(renamed(0, alice.identity, b"other"))
+    await service.store.commit(renamed(1, b"other", alice.identity))
+    assert [entry.seq for entry in (await service.store.read(group.group_id, alice.identity, 0)).entries] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "host", ["delivery.example/x", "delivery.example?x", "x@delivery.example", "delivery.example#"]
+)
+async def test_a_host_field_is_a_host_and_nothing_more(world, problem_word, host):
+    alice = await world.device(ALICE)
+    request = alice.session_request()
+    request.headers["host"] = host
+    assert problem_word(await alice.http.send(request)) == "invalid-signature"
+
+
+async def test_addresses_are_exact(world):
+    answer = await world.http.get("/v1/status/")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, wire.PROBLEM_TYPE)
+
+
+def test_turns_are_limited_for_each_and_for_all():
+    turns = Turns(each=2, together=3)
+    with turns.of("a"), turns.of("a"):
+        with pytest.raises(RefusedError) as caught, turns.of("a"):
+            pass
+        assert caught.value.word == "overloaded"
+        with turns.of("b"), pytest.raises(RefusedError), turns.of("c"):
+            pass
+        with turns.of("c"):
+            pass
+    with turns.of("a"):
+        pass
+
+
+async def test_a_device_has_so_many_handshakes_waiting(world, problem_word):
+    alice = await world.device(ALICE)
+    group = await alice.create()
+    pending = group.commit(alice.now, path=True)
+    answers = await asyncio.gather(
+        *(alice.append(group.group_id, group.propose_update(alice.now)) for _ in range(HANDSHAKES_PER_DEVICE + 2))
+    )
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert [problem_word(answer) for answer in refused] == ["overloaded"] * 2
+    assert refused[0].headers["retry-after"] == "1"
+    assert (await alice.commit(group, pending)).status_code == 201
+
+
+async def test_large_bodies_of_a_number_take_turns(world, problem_word):
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    service = world.app.state.service
+    with ExitStack() as others:
+        for _ in range(4):
+            others.enter_context(service.large_bodies.of(ALICE))
+        assert problem_word(await alice.publish()) == "overloaded"
+        assert (await bob.publish()).status_code == 200
+    assert (await alice.publish()).status_code == 200
+
+
+def test_the_longest_wait_of_a_device_ends_when_it_begins_too_many():
+    wakeups = Wakeups()
+    with ExitStack() as waits:
+        watchers = [waits.enter_context(wakeups.watch(b"device")) for _ in range(WATCHERS_PER_DEVICE + 2)]
+        waits.enter_context(wakeups.watch(b"another"))
+        assert [watcher.closed for watcher in watchers] == [True] * 2 + [False] * WATCHERS_PER_DEVICE
+
+
+async def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
+    for turn in range(2):
+        store = SqliteStore(tmp_path, lambda change: None)
+        store.start()
+        assert await store._writer.run(lambda db: db.execute(INDEXES).get) == 1
+        if not turn:
+            await store._writer.run(lambda db: db.execute(BACK).get)
+        await store.stop()
