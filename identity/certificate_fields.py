@@ -1,6 +1,7 @@
 """Single certificates: parsing within limits, and the fields that STIR's profile of X.509 looks at."""
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ from identity.tn_auth_list import TNAuthList
 CERTIFICATE_SIZE_LIMIT = (
     65_536  # octets of DER: an issuer with thousands of ranges fits, and the leaf of a device has 700
 )
+
+CONSTRAINTS_MEMO_LIMIT = 64  # kinds of constraints: an issuer gives all its devices the same
 
 TN_AUTH_LIST_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.27")
@@ -62,6 +65,7 @@ class EnhancedClaimConstraintsExtension(x509.ExtensionType):
     oid = ENHANCED_CLAIM_CONSTRAINTS_OID
 
 
+@cache
 def policies() -> tuple[ExtensionPolicy, ExtensionPolicy]:
     """Say which extensions path validation accepts: in the leaf, in issuers. Unknown critical ones are refused."""
     any_criticality = Criticality.AGNOSTIC
@@ -121,8 +125,11 @@ def certificate_tn_auth_list(certificate: x509.Certificate) -> TNAuthList | None
 
 def certificate_constraints(certificate: x509.Certificate) -> tuple[ClaimConstraints | None, bool]:
     """Read the claim constraints, and whether both forms are there (against RFC 9118 §3). Raises CertificateError."""
-    plain = _value(certificate, CLAIM_CONSTRAINTS_OID)
-    enhanced = _value(certificate, ENHANCED_CLAIM_CONSTRAINTS_OID)
+    return _constraints(_value(certificate, CLAIM_CONSTRAINTS_OID), _value(certificate, ENHANCED_CLAIM_CONSTRAINTS_OID))
+
+
+@lru_cache(CONSTRAINTS_MEMO_LIMIT)
+def _constraints(plain: bytes | None, enhanced: bytes | None) -> tuple[ClaimConstraints | None, bool]:
     try:
         old = None if plain is None else ClaimConstraints.decode_8226(plain)
         new = None if enhanced is None else ClaimConstraints.decode_9118(enhanced)
@@ -176,15 +183,21 @@ def constrains_names(certificate: x509.Certificate) -> bool:
 
 
 def _known(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+    value = _extension(certificate, kind.oid)
+    return value if isinstance(value, kind) else None
 
 
 def _value(certificate: x509.Certificate, oid: ObjectIdentifier) -> bytes | None:
-    try:
-        extension = certificate.extensions.get_extension_for_oid(oid).value
-    except x509.ExtensionNotFound:
+    value = _extension(certificate, oid)
+    if value is None:
         return None
-    return extension.value if isinstance(extension, x509.UnrecognizedExtension) else extension.public_bytes()
+    return value.value if isinstance(value, x509.UnrecognizedExtension) else value.public_bytes()
+
+
+def _extension(certificate: x509.Certificate, oid: ObjectIdentifier) -> x509.ExtensionType | None:
+    # Not get_extension_for_oid: a join asks this of every leaf, and there absence is an exception.
+    for extension in certificate.extensions:
+        if extension.oid == oid:
+            value: x509.ExtensionType = extension.value
+            return value
+    return None

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
 from typing import Self, TypeVar
@@ -34,6 +35,7 @@ from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompa
 CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
 ISSUER_MEMO_LIMIT = 256  # paths of issuers that it remembers
+VERIFIER_MEMO_LIMIT = 8  # pairs of anchors and moment: a join asks about all its leaves at one moment
 TRUST_LIST_SIZE_LIMIT = 1_048_576  # octets of PEM
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
 
@@ -222,14 +224,18 @@ def _check_validity(certificate: x509.Certificate, now: int) -> None:
 def _validate(
     certificates: list[x509.Certificate], anchors: tuple[x509.Certificate, ...], now: int
 ) -> list[x509.Certificate]:
+    try:
+        return _verifier(anchors, now).verify(certificates[0], certificates[1:]).chain
+    except verification.VerificationError as error:
+        raise CertificateError("untrusted", f"no path to a trusted root: {str(error)!a}") from error
+
+
+@lru_cache(VERIFIER_MEMO_LIMIT)
+def _verifier(anchors: tuple[x509.Certificate, ...], now: int) -> verification.ClientVerifier:
     leaf_policy, issuer_policy = policies()
     builder = verification.PolicyBuilder().store(verification.Store(list(anchors)))
     builder = builder.time(datetime.fromtimestamp(now, UTC).replace(tzinfo=None)).max_chain_depth(CHAIN_LENGTH_LIMIT)
-    verifier = builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy).build_client_verifier()
-    try:
-        return verifier.verify(certificates[0], certificates[1:]).chain
-    except verification.VerificationError as error:
-        raise CertificateError("untrusted", f"no path to a trusted root: {str(error)!a}") from error
+    return builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy).build_client_verifier()
 
 
 def _verified(chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: _IssuerPath) -> VerifiedChain:

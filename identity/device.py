@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from identity.certificates import CHAIN_MEMO_LIMIT, ChainVerifier, TrustAnchors, VerifiedChain, leaf_number
 from identity.errors import BindingError
 from identity.number import TelephoneNumber
+
+# A SubjectPublicKeyInfo of P-256 up to its uncompressed point (RFC 5480 §2).
+_P256_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 
 _FORBIDDEN = frozenset({"attest", "origid"})  # a messaging-only key signs no call (RFC 8588 §4, §5)
 
@@ -23,7 +24,7 @@ class DeviceIdentity:
     @property
     def identity(self) -> bytes:
         """The number and half of the SHA-256 of the public key: unique to each device key, stable over renewals."""
-        spki = self.chain.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        spki = _P256_SPKI + self.chain.public_point
         return f"{self.number.e164}/{hashlib.sha256(spki).digest()[:16].hex()}".encode()
 
 

@@ -1,6 +1,7 @@
 """TNAuthList: the numbers and service provider codes that a certificate speaks for (RFC 8226 §9, RFC 9060)."""
 
 import re
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -99,11 +100,14 @@ class TNAuthList:
 
     entries: tuple[TNEntry, ...]
     _intervals: tuple[tuple[int, int, int], ...] = field(init=False, repr=False, compare=False)
+    _codes: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.entries:
             raise TNAuthListError("empty", "a TNAuthList has at least one entry")
         object.__setattr__(self, "_intervals", _merged(self.entries))
+        codes = frozenset(entry.code for entry in self.entries if isinstance(entry, ServiceProviderCode))
+        object.__setattr__(self, "_codes", codes)
 
     @classmethod
     def decode(cls, der: bytes) -> Self:
@@ -124,7 +128,7 @@ class TNAuthList:
     @property
     def codes(self) -> frozenset[str]:
         """The service provider codes in the list."""
-        return frozenset(entry.code for entry in self.entries if isinstance(entry, ServiceProviderCode))
+        return self._codes
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say whether the list vouches for the number itself, only through a code, or not at all."""
@@ -134,7 +138,12 @@ class TNAuthList:
         return Coverage.BY_CODE if self.codes else Coverage.NO
 
     def _includes(self, length: int, first: int, last: int) -> bool:
-        return any(size == length and low <= first and last <= high for size, low, high in self._intervals)
+        # The intervals are disjoint and sorted, so only the last that starts at `first` or before can hold it.
+        position = bisect(self._intervals, (length, first + 1, 0))
+        if position == 0:
+            return False
+        size, _, high = self._intervals[position - 1]
+        return size == length and last <= high
 
     def _admits(self, entry: TNEntry) -> bool:
         match entry:
