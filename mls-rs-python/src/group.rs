@@ -1,5 +1,7 @@
 //! The Python `Group`.
 
+use std::sync::Arc;
+
 use mls_rs::psk::ExternalPskId;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -14,6 +16,7 @@ use crate::membership::Membership;
 use crate::observer::check_key_package;
 use crate::outgoing::{Plan, Sending};
 use crate::report::{no_member, Leaf};
+use crate::stored::Sealed;
 use crate::values::{octets, Commit, Delta, Member, Octets, Pending};
 
 /// One group at one epoch.
@@ -32,9 +35,9 @@ fn aad(authenticated_data: &Aad) -> Vec<u8> {
     authenticated_data.as_deref().unwrap_or_default().to_vec()
 }
 
-fn rows(py: Python<'_>, rows: &[(u64, zeroize::Zeroizing<Vec<u8>>)]) -> PyResult<Py<PyTuple>> {
-    let rows = rows.iter().map(|(epoch, bytes)| (*epoch, PyBytes::new(py, bytes)));
-    Ok(PyTuple::new(py, rows.collect::<Vec<_>>())?.unbind())
+fn rows(py: Python<'_>, rows: &[(u64, Arc<Sealed>)]) -> PyResult<Py<PyTuple>> {
+    let rows = rows.iter().map(|(epoch, row)| Ok((*epoch, row.to_python(py)?)));
+    Ok(PyTuple::new(py, rows.collect::<PyResult<Vec<_>>>()?)?.unbind())
 }
 
 #[pymethods]
@@ -188,7 +191,7 @@ impl Group {
             commit: octets(py, &sealed.commit),
             welcomes: PyTuple::new(py, welcomes.collect::<Vec<_>>())?.unbind(),
             group_info: octets(py, &sealed.group_info),
-            secrets: octets(py, &sealed.secrets),
+            secrets: sealed.secrets.to_python(py)?,
             unused_proposals: sealed.unused_proposals,
         })
     }
@@ -301,7 +304,7 @@ impl Group {
         let delta = self.0.change(py, Membership::delta)?;
         let used = delta.used.iter().map(|reference| PyBytes::new(py, reference));
         Ok(Delta {
-            state: octets(py, &delta.state),
+            state: delta.state.to_python(py)?,
             tree: delta.tree.as_ref().map(|tree| octets(py, tree)),
             epoch: delta.epoch,
             epoch_inserts: rows(py, &delta.inserts)?,

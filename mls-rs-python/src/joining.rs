@@ -24,13 +24,13 @@ use crate::keys::suite;
 use crate::membership::Membership;
 use crate::provider::Provider;
 use crate::report::no_member;
-use crate::stored::{open, seal, Octets, StoredKeyPackage};
+use crate::stored::{open, seal, Octets, Sealed, StoredKeyPackage};
 use crate::values::{self, octets, triple};
 
 pub struct SealedKeyPackage {
     message: Vec<u8>,
     reference: Vec<u8>,
-    secret: Zeroizing<Vec<u8>>,
+    secret: Sealed,
     not_after: u64,
 }
 
@@ -39,7 +39,7 @@ impl SealedKeyPackage {
         Ok(values::KeyPackage {
             message: octets(py, &self.message),
             reference: octets(py, &self.reference),
-            secret: octets(py, &self.secret),
+            secret: self.secret.to_python(py)?,
             not_after: self.not_after,
         })
     }

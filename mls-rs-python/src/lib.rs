@@ -16,9 +16,15 @@ mod provider;
 mod report;
 mod storage;
 mod stored;
+mod tree_hash;
 mod values;
 
 use pyo3::prelude::*;
+
+/// mls-rs copies the whole tree at each commit and snapshot, in thousands of small pieces: the system's allocator took as long
+/// over that as the rest of the work did.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[pymodule(gil_used = false)]
 mod _mls_rs {

@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::device::{tree, Config, Device, Parts};
 use crate::errors::{Failure, Kind, Outcome};
+use crate::keys::suite;
 use crate::report::{After, CommitReport, Leaf};
 use crate::stored::{
-    digest, identities, open_with, restore_identities, seal_with, Octets, PastLeaf, StoredEpoch, StoredGroup,
+    identities, open_with, restore_identities, seal_with, Octets, PastLeaf, Sealed, Secret, StoredEpoch, StoredGroup,
 };
-
-type Secret = Zeroizing<Vec<u8>>;
+use crate::tree_hash::tree_hash;
 
 pub struct Membership {
     pub device: Arc<Device>,
@@ -35,7 +35,6 @@ pub struct Membership {
 /// What is stored beside the snapshot and depends on the tree only.
 struct Beside {
     tree_hash: Vec<u8>,
-    digest: Octets,
     identities: Vec<Octets>,
 }
 
@@ -56,15 +55,15 @@ struct Row {
     token: u64,
     insert: bool,
     epoch: u64,
-    bytes: Secret,
+    bytes: Arc<Sealed>,
 }
 
 pub struct DeltaParts {
-    pub state: Secret,
+    pub state: Sealed,
     pub tree: Option<Vec<u8>>,
     pub epoch: u64,
-    pub inserts: Vec<(u64, Secret)>,
-    pub updates: Vec<(u64, Secret)>,
+    pub inserts: Vec<(u64, Arc<Sealed>)>,
+    pub updates: Vec<(u64, Arc<Sealed>)>,
     pub used: Vec<Vec<u8>>,
     pub token: u64,
 }
@@ -87,10 +86,16 @@ impl Membership {
     /// A group from its stored state, its tree and as many past epochs as the caller kept.
     pub fn load(device: &Arc<Device>, state: &[u8], tree_bytes: &[u8], epochs: Vec<(u64, Vec<u8>)>) -> Outcome<Self> {
         let (stored, snapshot): (StoredGroup, _) = open_with(state)?;
-        if digest(tree_bytes).0 != stored.tree_digest.0 {
-            return Err(Failure::malformed("ratchet tree of this state"));
+        if stored.cipher_suite != device.cipher_suite.raw_value() {
+            return Err(Failure::new(
+                Kind::Unsupported,
+                "the state has another cipher suite than the engine",
+            ));
         }
         let exported = tree(tree_bytes)?;
+        if tree_hash(&exported, &suite(device.cipher_suite)?)? != stored.tree_hash.0 {
+            return Err(Failure::malformed("ratchet tree of this state"));
+        }
         let parts = device.parts();
         let (rows, departed) = open_rows(epochs)?;
         let given = rows.keys().copied().collect();
@@ -100,12 +105,6 @@ impl Membership {
             .client(&parts)
             .load_group_with_ratchet_tree(&stored.group_id.0, exported)?;
         parts.states.drop_state();
-        if group.cipher_suite() != device.cipher_suite {
-            return Err(Failure::new(
-                Kind::Unsupported,
-                "the state has another cipher suite than the engine",
-            ));
-        }
         let mut member = Self::new(device.clone(), parts, group);
         member.departed = departed;
         member.given = given;
@@ -143,7 +142,8 @@ impl Membership {
 
     /// Remembers which leaves a commit changed, for readers of late messages of `epoch`.
     pub fn note_departures(&mut self, epoch: u64, report: &CommitReport) {
-        self.roster_changed |= !(report.added.is_empty() && report.removed.is_empty() && report.updated.is_empty());
+        // A report of a reinitialisation names no leaves.
+        self.roster_changed |= report.reinit || report.changes_leaves();
         let departed = report.departed().into_iter().map(PastLeaf::from);
         self.departed.insert(epoch, departed.collect());
     }
@@ -169,14 +169,14 @@ impl Membership {
     pub fn delta(&mut self) -> Outcome<DeltaParts> {
         self.group.write_to_storage_without_ratchet_tree()?;
         let written = self.parts.states.take_written();
-        let exported = self.refresh_beside()?;
+        self.refresh_beside()?;
         let token = self.ledger.token + 1;
         self.ledger.token = token;
         self.ledger.written_epoch = self.epoch();
         self.touched.clear();
         for (insert, records) in [(true, written.inserts), (false, written.updates)] {
             for (epoch, secrets) in records {
-                let bytes = self.seal_row(epoch, &secrets)?;
+                let bytes = Arc::new(self.seal_row(epoch, secrets)?);
                 self.ledger.rows.push(Row {
                     token,
                     insert,
@@ -194,10 +194,8 @@ impl Membership {
         let changed = hash != self.ledger.stored_tree;
         self.ledger.trees.push((token, hash));
         Ok(DeltaParts {
-            state: self.seal_state(&written.state)?,
-            tree: changed
-                .then(|| exported.map_or_else(|| self.tree().to_bytes(), Ok))
-                .transpose()?,
+            state: self.seal_state(written.state)?,
+            tree: changed.then(|| self.tree().to_bytes()).transpose()?,
             epoch: self.epoch(),
             inserts: self.ledger.rows(true),
             updates: self.ledger.rows(false),
@@ -211,44 +209,36 @@ impl Membership {
         })
     }
 
-    /// Returns the encoded tree if it had to be encoded.
-    fn refresh_beside(&mut self) -> Outcome<Option<Vec<u8>>> {
-        if self
-            .beside
-            .as_ref()
-            .is_some_and(|beside| beside.tree_hash == self.tree_hash())
-        {
-            return Ok(None);
-        }
-        let bytes = self.tree().to_bytes()?;
-        let (tree_hash, digest) = (self.tree_hash().to_vec(), digest(&bytes));
+    fn refresh_beside(&mut self) -> Outcome<()> {
+        let tree_hash = &self.group.context().tree_hash;
         let provider = &self.parts.provider;
         match &mut self.beside {
+            Some(beside) if beside.tree_hash == *tree_hash => {}
             // Most commits leave every credential and key as it was.
             Some(beside) if !self.roster_changed => {
                 provider.forget_fresh();
-                (beside.tree_hash, beside.digest) = (tree_hash, digest);
+                beside.tree_hash.clone_from(tree_hash);
             }
             _ => {
                 let (identities, leaves) = identities(&self.group.export_tree(), provider)?;
                 provider.settle_all(leaves);
                 self.roster_changed = false;
                 self.beside = Some(Beside {
-                    tree_hash,
-                    digest,
+                    tree_hash: tree_hash.clone(),
                     identities,
                 });
             }
         }
-        Ok(Some(bytes))
+        Ok(())
     }
 
-    fn seal_state(&mut self, snapshot: &[u8]) -> Outcome<Secret> {
+    fn seal_state(&mut self, snapshot: Secret) -> Outcome<Sealed> {
         let beside = self.beside.as_mut();
         let beside = beside.ok_or_else(|| Failure::new(Kind::Engine, "the tree is unknown"))?;
         let head = StoredGroup {
             group_id: Octets(self.group.group_id().to_vec()),
-            tree_digest: beside.digest.clone(),
+            cipher_suite: self.group.cipher_suite().raw_value(),
+            tree_hash: Octets(beside.tree_hash.clone()),
             identities: std::mem::take(&mut beside.identities),
         };
         let sealed = seal_with(&head, snapshot);
@@ -256,7 +246,7 @@ impl Membership {
         sealed
     }
 
-    fn seal_row(&self, epoch: u64, secrets: &[u8]) -> Outcome<Secret> {
+    fn seal_row(&self, epoch: u64, secrets: Secret) -> Outcome<Sealed> {
         let departed = self.departed.get(&epoch).cloned().unwrap_or_default();
         seal_with(&StoredEpoch { epoch, departed }, secrets)
     }
@@ -281,7 +271,7 @@ impl Membership {
 }
 
 impl Ledger {
-    fn rows(&self, insert: bool) -> Vec<(u64, Secret)> {
+    fn rows(&self, insert: bool) -> Vec<(u64, Arc<Sealed>)> {
         let rows = self.rows.iter().filter(|row| row.insert == insert);
         rows.map(|row| (row.epoch, row.bytes.clone())).collect()
     }
@@ -306,7 +296,7 @@ fn open_rows(epochs: Vec<(u64, Vec<u8>)>) -> Outcome<OpenRows> {
         if stored.epoch != epoch {
             return Err(Failure::malformed("epoch row of this epoch"));
         }
-        rows.insert(epoch, Zeroizing::new(secrets.to_vec()));
+        rows.insert(epoch, Arc::new(Zeroizing::new(secrets.to_vec())));
         departed.insert(epoch, stored.departed);
     }
     Ok((rows, departed))

@@ -1,5 +1,7 @@
 //! A delivery service's view of a group: public handshakes, no secrets.
 
+use std::sync::Arc;
+
 use mls_rs::external_client::builder::{ExternalBaseConfig, WithCryptoProvider, WithIdentityProvider};
 use mls_rs::external_client::{ExternalClient, ExternalGroup, ExternalReceivedMessage, ExternalSnapshot};
 use mls_rs::time::MlsTime;
@@ -8,6 +10,7 @@ use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use zeroize::Zeroizing;
 
 use crate::device::{given_tree, message, parsed};
 use crate::errors::{caught, Failure, Kind, Outcome};
@@ -15,7 +18,7 @@ use crate::guard::{new_owner, Guarded};
 use crate::incoming::{check_addressed, screen, Incoming, ProposalReport};
 use crate::provider::{Judge, Provider};
 use crate::report::{After, Leaf};
-use crate::stored::{identities, open_with, restore_identities, seal_with, StoredObserver};
+use crate::stored::{identities, open_with, restore_identities, seal_with, Sealed, StoredObserver};
 use crate::values::{octets, Member, Octets as PyOctets};
 
 type Config = WithIdentityProvider<Provider, WithCryptoProvider<RustCryptoProvider, ExternalBaseConfig>>;
@@ -56,11 +59,11 @@ impl Watched {
         Ok(Self { provider, group })
     }
 
-    fn snapshot(&self) -> Outcome<Vec<u8>> {
+    fn snapshot(&self) -> Outcome<Sealed> {
         let (ordered, leaves) = identities(&self.group.exported_tree(), &self.provider)?;
         self.provider.settle_all(leaves);
         let stored = StoredObserver { identities: ordered };
-        Ok(seal_with(&stored, &self.group.snapshot().to_bytes()?)?.to_vec())
+        seal_with(&stored, Arc::new(Zeroizing::new(self.group.snapshot().to_bytes()?)))
     }
 
     fn process(&mut self, message: MlsMessage, now: u64) -> Outcome<Incoming> {
@@ -193,7 +196,6 @@ impl Observer {
     }
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<PyOctets> {
-        let snapshot = self.0.read(py, Watched::snapshot)?;
-        Ok(octets(py, &snapshot))
+        self.0.read(py, Watched::snapshot)?.to_python(py)
     }
 }

@@ -15,7 +15,7 @@ use crate::errors::{Failure, Kind, Outcome};
 use crate::incoming::{check_addressed, screen, ApplicationReport, Incoming, ProposalReport};
 use crate::membership::Membership;
 use crate::report::{no_member, CommitReport};
-use crate::stored::{digest, open_with, seal_with, KnownIdentity, Octets, StoredPending};
+use crate::stored::{digest, open_with, seal_with, KnownIdentity, Octets, Sealed, StoredPending};
 
 /// A message that was made but not yet encoded.
 pub type Sending = Outcome<MlsMessage>;
@@ -36,7 +36,7 @@ pub struct SealedCommit {
     pub commit: Vec<u8>,
     pub welcomes: Vec<Vec<u8>>,
     pub group_info: Vec<u8>,
-    pub secrets: Zeroizing<Vec<u8>>,
+    pub secrets: Sealed,
     pub unused_proposals: usize,
 }
 
@@ -109,7 +109,7 @@ impl Membership {
     }
 
     /// mls-rs does not check what a detached commit belongs to: the whole GroupContext is bound in.
-    fn seal_pending(&self, secrets: &CommitSecrets) -> Outcome<Zeroizing<Vec<u8>>> {
+    fn seal_pending(&self, secrets: &CommitSecrets) -> Outcome<Sealed> {
         let fresh = self.parts.provider.fresh().into_iter();
         let identities = fresh.map(|(print, identity)| KnownIdentity {
             fingerprint: Octets(print.to_vec()),
@@ -121,7 +121,7 @@ impl Membership {
             context_digest: self.context_digest()?,
             identities: identities.collect(),
         };
-        seal_with(&head, &Zeroizing::new(secrets.to_bytes()?))
+        seal_with(&head, Arc::new(Zeroizing::new(secrets.to_bytes()?)))
     }
 
     fn context_digest(&self) -> Outcome<Octets> {

@@ -111,7 +111,10 @@ impl Provider {
 
     /// The validator's identity for a leaf, asked now if its last answer has run out.
     pub fn approve(&self, identity: &SigningIdentity) -> Result<Vec<u8>, Refused> {
-        let print = fingerprint(identity).map_err(|_| refusal("the credential cannot be encoded"))?;
+        self.approve_by(printed(identity)?, identity)
+    }
+
+    fn approve_by(&self, print: Fingerprint, identity: &SigningIdentity) -> Result<Vec<u8>, Refused> {
         let now = self.0.now.load(Ordering::Acquire);
         let approval = match self.0.judge.remembered(&print, now) {
             Some(approval) => approval,
@@ -155,8 +158,7 @@ impl Provider {
         if old == new {
             return Ok(());
         }
-        let encode = |identity| fingerprint(identity).map_err(|_| refusal("the credential cannot be encoded"));
-        let pair = (encode(old)?, encode(new)?);
+        let pair = (printed(old)?, printed(new)?);
         let Some(succeed) = &self.0.judge.succeed else {
             return self.same_identity(old, new);
         };
@@ -204,18 +206,15 @@ impl Provider {
         })
     }
 
-    fn known_or_approved(&self, identity: &SigningIdentity) -> Result<Vec<u8>, Refused> {
-        match self.known(identity) {
+    pub fn known_or_approved(&self, identity: &SigningIdentity) -> Result<Vec<u8>, Refused> {
+        let print = printed(identity)?;
+        match self.known_by(&print) {
             Some(known) => Ok(known),
-            None => self.approve(identity),
+            None => self.approve_by(print, identity),
         }
     }
 
     /// The identity settled for a leaf earlier, without asking: a leaf may be removed after its credential has expired.
-    pub fn known(&self, identity: &SigningIdentity) -> Option<Vec<u8>> {
-        self.known_by(&fingerprint(identity).ok()?)
-    }
-
     pub fn known_by(&self, print: &Fingerprint) -> Option<Vec<u8>> {
         let identities = locked(&self.0.identities);
         let known = identities.settled.get(print).or_else(|| identities.fresh.get(print));
@@ -248,6 +247,10 @@ impl Provider {
             fresh: HashMap::new(),
         };
     }
+}
+
+fn printed(identity: &SigningIdentity) -> Result<Fingerprint, Refused> {
+    fingerprint(identity).map_err(|_| refusal("the credential cannot be encoded"))
 }
 
 fn refusal(message: &'static str) -> Refused {

@@ -30,14 +30,10 @@ impl Leaf {
     }
 
     pub fn at(index: u32, signing_identity: SigningIdentity, provider: &Provider) -> Outcome<Self> {
-        let identity = match provider.known(&signing_identity) {
-            Some(known) => known,
-            None => provider.approve(&signing_identity)?,
-        };
         Ok(Self {
             index,
+            identity: provider.known_or_approved(&signing_identity)?,
             signing_identity,
-            identity,
         })
     }
 
@@ -79,9 +75,11 @@ pub struct After<'a> {
 }
 
 impl After<'_> {
-    fn leaf(&self, index: u32) -> Option<SigningIdentity> {
-        let member = self.tree.roster().member_with_index(index).ok()?;
-        Some(member.signing_identity)
+    fn leaf(&self, index: u32) -> Option<&SigningIdentity> {
+        match self.tree.nodes().get(2 * index as usize)? {
+            Some(Node::Leaf(leaf)) => Some(&leaf.signing_identity),
+            _ => None,
+        }
     }
 
     pub fn report(&self, description: CommitMessageDescription) -> Outcome<CommitReport> {
@@ -120,7 +118,7 @@ impl After<'_> {
         } else {
             self.before_one(prior, committer)?
         };
-        report.updated = self.updated(epoch, (!report.external).then_some(committer), &removed)?;
+        report.updated = self.updated(epoch, committer_before.as_ref(), &removed)?;
         report.committer = match committer_before {
             Some(leaf) => Some(leaf),
             None => Some(Leaf::in_tree(&self.tree, committer, self.provider)?),
@@ -173,7 +171,12 @@ impl After<'_> {
         new.collect()
     }
 
-    fn updated(&self, epoch: &NewEpoch, committer: Option<u32>, removed: &BTreeSet<u32>) -> Outcome<Vec<(Leaf, Leaf)>> {
+    fn updated(
+        &self,
+        epoch: &NewEpoch,
+        committer: Option<&Leaf>,
+        removed: &BTreeSet<u32>,
+    ) -> Outcome<Vec<(Leaf, Leaf)>> {
         let proposers = epoch
             .applied_proposals()
             .iter()
@@ -181,25 +184,17 @@ impl After<'_> {
                 (Proposal::Update(_), Sender::Member(index)) => Some(index),
                 _ => None,
             });
-        let candidates: BTreeSet<u32> = proposers
-            .chain(committer)
-            .filter(|index| !removed.contains(index))
-            .collect();
+        let mut candidates = self.before(epoch.prior_state(), &proposers.collect())?;
+        candidates.extend(committer.cloned());
         let mut updated = Vec::new();
-        for index in candidates {
-            let before = epoch
-                .prior_state()
-                .member_at_index(index)
-                .map(|member| member.signing_identity);
-            if let (Some(before), Some(after)) = (before, self.leaf(index)) {
-                if before != after {
-                    updated.push((
-                        Leaf::at(index, before, self.provider)?,
-                        Leaf::at(index, after, self.provider)?,
-                    ));
-                }
+        for before in candidates {
+            let after = self.leaf(before.index).filter(|_| !removed.contains(&before.index));
+            if let Some(after) = after.filter(|after| **after != before.signing_identity) {
+                let after = Leaf::at(before.index, after.clone(), self.provider)?;
+                updated.push((before, after));
             }
         }
+        updated.sort_by_key(|(before, _)| before.index);
         Ok(updated)
     }
 }
@@ -217,6 +212,10 @@ fn removed_leaves(epoch: &NewEpoch) -> BTreeSet<u32> {
 }
 
 impl CommitReport {
+    pub fn changes_leaves(&self) -> bool {
+        !(self.added.is_empty() && self.removed.is_empty() && self.updated.is_empty())
+    }
+
     /// The leaves that the commit changed or removed, as they were: readers of late messages need them.
     pub fn departed(&self) -> Vec<Leaf> {
         let replaced = self.updated.iter().map(|(before, _)| before);

@@ -14,7 +14,7 @@ use mls_rs_core::group::{EpochRecord, GroupState};
 use mls_rs_core::key_package::KeyPackageData;
 use zeroize::Zeroizing;
 
-type Secret = Zeroizing<Vec<u8>>;
+use crate::stored::Secret;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -30,7 +30,7 @@ pub struct Written {
 
 #[derive(Default)]
 struct Shelf {
-    state: Option<Secret>,
+    state: Option<Zeroizing<Vec<u8>>>,
     epochs: BTreeMap<u64, Secret>,
     written: Option<Written>,
 }
@@ -41,7 +41,7 @@ pub struct States(Arc<Mutex<Shelf>>);
 
 impl States {
     /// Makes `state` and `epochs` readable for loading a group.
-    pub fn put(&self, state: Secret, epochs: BTreeMap<u64, Secret>) {
+    pub fn put(&self, state: Zeroizing<Vec<u8>>, epochs: BTreeMap<u64, Secret>) {
         let mut shelf = locked(&self.0);
         shelf.state = Some(state);
         shelf.epochs = epochs;
@@ -64,12 +64,13 @@ impl States {
 impl GroupStateStorage for States {
     type Error = Infallible;
 
-    fn state(&self, _group_id: &[u8]) -> Result<Option<Secret>, Infallible> {
+    fn state(&self, _group_id: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Infallible> {
         Ok(locked(&self.0).state.clone())
     }
 
-    fn epoch(&self, _group_id: &[u8], epoch: u64) -> Result<Option<Secret>, Infallible> {
-        Ok(locked(&self.0).epochs.get(&epoch).cloned())
+    fn epoch(&self, _group_id: &[u8], epoch: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Infallible> {
+        let shelf = locked(&self.0);
+        Ok(shelf.epochs.get(&epoch).map(|secret| Zeroizing::clone(secret)))
     }
 
     fn write(
@@ -79,14 +80,15 @@ impl GroupStateStorage for States {
         updates: Vec<EpochRecord>,
     ) -> Result<(), Infallible> {
         let mut shelf = locked(&self.0);
-        for record in inserts.iter().chain(&updates) {
-            shelf.epochs.insert(record.id, record.data.clone());
-        }
-        let rows = |records: Vec<EpochRecord>| records.into_iter().map(|r| (r.id, r.data)).collect();
+        let [inserts, updates] = [inserts, updates].map(|records| {
+            let rows = records.into_iter().map(|record| (record.id, Arc::new(record.data)));
+            rows.collect::<Vec<_>>()
+        });
+        shelf.epochs.extend(inserts.iter().chain(&updates).cloned());
         shelf.written = Some(Written {
-            state: state.data,
-            inserts: rows(inserts),
-            updates: rows(updates),
+            state: Arc::new(state.data),
+            inserts,
+            updates,
         });
         Ok(())
     }

@@ -1,12 +1,16 @@
-//! The layouts of what leaves the process as opaque bytes: a tag, a version, the body, a SHA-256 against accidental damage.
+//! The layouts of what leaves the process as opaque bytes: a tag, a version, the body, a checksum against accidental damage.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use mls_rs::group::ExportedTree;
 use mls_rs::identity::SigningIdentity;
 use mls_rs::mls_rs_codec::{self, MlsDecode, MlsEncode, MlsSize, VarInt};
 use mls_rs_core::key_package::KeyPackageData;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::Xxh3;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::errors::{Failure, Outcome};
@@ -14,8 +18,11 @@ use crate::provider::{fingerprint, Fingerprint, Provider};
 use crate::report::Leaf;
 
 /// Raised when a layout, or the mls-rs features behind it, changes.
-const VERSION: u16 = 1;
-const DIGEST: usize = 32;
+const VERSION: u16 = 2;
+const CHECKSUM: usize = 16;
+
+/// What mls-rs stores of a group grows with it: it is shared, copied once for Python and wiped when the last holder drops it.
+pub type Secret = Arc<Zeroizing<Vec<u8>>>;
 
 /// Octets that are wiped when dropped.
 #[derive(Clone, MlsSize, MlsEncode, MlsDecode)]
@@ -41,7 +48,8 @@ pub trait Stored: MlsEncode + MlsDecode {
 #[derive(MlsSize, MlsEncode, MlsDecode)]
 pub struct StoredGroup {
     pub group_id: Octets,
-    pub tree_digest: Octets,
+    pub cipher_suite: u16,
+    pub tree_hash: Octets,
     pub identities: Vec<Octets>,
 }
 
@@ -129,28 +137,59 @@ impl Stored for StoredObserver {
     const NAME: &'static str = "observer snapshot";
 }
 
-pub fn seal<T: Stored>(value: &T) -> Outcome<Zeroizing<Vec<u8>>> {
-    written(value, |_| Ok(()), 0)
+/// Bytes for the caller to store.
+pub struct Sealed {
+    head: Zeroizing<Vec<u8>>,
+    octets: Secret,
+    checksum: [u8; CHECKSUM],
 }
 
-/// As `seal`, with mls-rs's own octets, which grow with the group, as the last field: they are copied once.
-pub fn seal_with<T: Stored>(value: &T, octets: &[u8]) -> Outcome<Zeroizing<Vec<u8>>> {
-    let encode = |bytes: &mut Vec<u8>| mls_rs_codec::byte_vec::mls_encode(&octets, bytes);
-    written(value, encode, mls_rs_codec::byte_vec::mls_encoded_len(&octets))
+impl Sealed {
+    fn new(head: Zeroizing<Vec<u8>>, octets: Secret) -> Self {
+        let checksum = checksum(&[&head, &octets]);
+        Self { head, octets, checksum }
+    }
+
+    pub fn to_python(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let parts: [&[u8]; 3] = [&self.head, &self.octets, &self.checksum];
+        let length = parts.iter().map(|part| part.len()).sum();
+        let bytes = PyBytes::new_with(py, length, |mut target| {
+            for part in parts {
+                let (here, rest) = target.split_at_mut(part.len());
+                here.copy_from_slice(part);
+                target = rest;
+            }
+            Ok(())
+        });
+        Ok(bytes?.unbind())
+    }
 }
 
-fn written<T: Stored>(
-    value: &T,
-    encode_rest: impl FnOnce(&mut Vec<u8>) -> Result<(), mls_rs_codec::Error>,
-    rest: usize,
-) -> Outcome<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(value.mls_encoded_len() + 6 + rest + DIGEST));
+/// XXH3, which costs little beside a state of megabytes: it is to notice accidents, and keeping out intent is the work
+/// of the encryption at rest.
+fn checksum(parts: &[&[u8]]) -> [u8; CHECKSUM] {
+    let mut hasher = Xxh3::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.digest128().to_be_bytes()
+}
+
+pub fn seal<T: Stored>(value: &T) -> Outcome<Sealed> {
+    Ok(Sealed::new(head(value, 0)?, Secret::default()))
+}
+
+/// As `seal`, with octets of mls-rs's own as the last field; they are not copied.
+pub fn seal_with<T: Stored>(value: &T, octets: Secret) -> Outcome<Sealed> {
+    let length = VarInt::try_from(octets.len())?;
+    let mut head = head(value, length.mls_encoded_len())?;
+    length.mls_encode(&mut head)?;
+    Ok(Sealed::new(head, octets))
+}
+
+fn head<T: Stored>(value: &T, room: usize) -> Outcome<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(value.mls_encoded_len() + 6 + room));
     bytes.extend_from_slice(&T::TAG);
     VERSION.mls_encode(&mut bytes)?;
     value.mls_encode(&mut bytes)?;
-    encode_rest(&mut bytes)?;
-    let digest = Sha256::digest(&*bytes);
-    bytes.extend_from_slice(&digest);
     Ok(bytes)
 }
 
@@ -172,13 +211,13 @@ pub fn open_with<T: Stored>(bytes: &[u8]) -> Outcome<(T, &[u8])> {
 
 fn body<T: Stored>(bytes: &[u8]) -> Outcome<&[u8]> {
     let malformed = || Failure::malformed(T::NAME);
-    let split = bytes.len().checked_sub(DIGEST).ok_or_else(malformed)?;
-    let (content, digest) = bytes.split_at(split);
+    let split = bytes.len().checked_sub(CHECKSUM).ok_or_else(malformed)?;
+    let (content, expected) = bytes.split_at(split);
     let body = content
         .strip_prefix(&T::TAG)
         .and_then(|rest| rest.strip_prefix(&VERSION.to_be_bytes()));
     let body = body.ok_or_else(malformed)?;
-    if Sha256::digest(content)[..] != *digest {
+    if checksum(&[content])[..] != *expected {
         return Err(malformed());
     }
     Ok(body)

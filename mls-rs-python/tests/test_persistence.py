@@ -189,6 +189,30 @@ def test_state_and_tree_belong_together():
     assert bob.group.epoch == 1
 
 
+@pytest.mark.parametrize("suite", [1, 2, 7])
+def test_a_tree_changed_in_one_bit_is_not_the_tree_of_its_state(suite):
+    alice, *_ = gathered("alice", "bob", "carol", suite=suite)
+    alice.commit(path=True)  # now some parents are not blank
+    assert alice.engine.load(alice.state, alice.tree).tree_hash() == alice.group.tree_hash()
+    for position in range(0, len(alice.tree), 7):
+        damaged = bytearray(alice.tree)
+        damaged[position] ^= 1
+        with pytest.raises(mls.MalformedError):
+            alice.engine.load(alice.state, bytes(damaged))
+    for shorter in (b"", alice.tree[:-1], alice.tree + b"\0"):
+        with pytest.raises(mls.MalformedError):
+            alice.engine.load(alice.state, shorter)
+
+
+@pytest.mark.parametrize("removed", [[1], [3], [2, 4], [1, 2, 3, 4]])
+def test_a_tree_with_blank_leaves_loads(removed):
+    alice, *_ = gathered("alice", "bob", "carol", "dave", "eve")
+    alice.commit(remove=removed)
+    standing = alice.standing()
+    alice.reload()
+    assert alice.standing() == standing
+
+
 def test_late_messages_are_read_from_stored_epochs():
     alice, bob, carol = gathered("alice", "bob", "carol")
     late = [alice.group.encrypt(b"late 0")]
