@@ -80,7 +80,10 @@ class Chats:
         return named[0]
 
     def add(self, group_id: bytes, name: str, state: bytes, tree: bytes, epoch: int, cursor: int, now: int) -> str:
-        """Add a group, or take the place of one that this device is no longer in; returns the name it got."""
+        """Add a group, or take the place of one that this device is no longer in; returns the name it got.
+
+        `name` is this program's own until somebody's is known, and may hold what safe_name takes out of others'.
+        """
         self._store.execute("DELETE FROM credential_since WHERE group_id = ?", group_id)
         free = self.free_name(group_id, name)
         self._store.execute(
@@ -98,8 +101,8 @@ class Chats:
         return free
 
     def rename(self, group_id: bytes, name: str, *, own: bool = False) -> str:
-        """Name a chat; a name in use gets a number behind it. Returns the name."""
-        free = self.free_name(group_id, name)
+        """Name a chat; the name is made safe, and one in use gets a number behind it. Returns the name."""
+        free = self.free_name(group_id, safe_name(name).text or f"chat {group_id.hex()[:8]}")
         self._store.execute("UPDATE chat SET name = ?, own_name = ? WHERE group_id = ?", free, own, group_id)
         return free
 
@@ -118,10 +121,9 @@ class Chats:
         self._store.execute("UPDATE chat SET read_at = max(read_at, ?) WHERE group_id = ?", now, group_id)
 
     def free_name(self, group_id: bytes, wanted: str) -> str:
-        """`wanted` made safe, with a number behind it if another chat has that name."""
-        name = safe_name(wanted).text or f"chat {group_id.hex()[:8]}"
-        taken = {row[0] for row in self._store.rows("SELECT name FROM chat WHERE group_id <> ?", group_id)}
-        return next(free for free in _numbered(name) if free not in taken)
+        """`wanted`, with a number behind it if another chat has that name, in whatever case: `find` ignores it."""
+        taken = {row[0].casefold() for row in self._store.rows("SELECT name FROM chat WHERE group_id <> ?", group_id)}
+        return next(free for free in _numbered(wanted) if free.casefold() not in taken)
 
 
 def _numbered(name: str) -> Iterator[str]:

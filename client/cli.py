@@ -14,10 +14,9 @@ from client.errors import AccountError, RateLimitedError, UnreachableError
 from client.events import Event, Trouble
 from client.home import Home
 from client.proof import ProofError, export, verify
-from client.rendering import tell_chat, tell_message, verification_values
+from client.rendering import tell_chat, tell_exported, tell_message
 from client.session import Session
 from client.terminal import Terminal, account_command
-from client.wording import VERDICT_WORDS
 from identity.authority.wire import ChallengeOpened
 from identity.binding import Verdict
 from identity.certificates import TrustAnchors
@@ -129,9 +128,10 @@ async def receive(terminal: Terminal, follow: bool, limit: int | None, timeout: 
     """Fetch what is new, verify it and show it."""
     async with _session(terminal) as session:
         if not follow:
-            for event in await session.receive():
-                _hint(terminal, event)
-            await _tell_new(terminal, session, limit)
+            try:
+                await _sync(terminal, session)
+            finally:  # what has been received is shown, whatever else went wrong
+                await _tell_new(terminal, session, limit)
             return
         try:
             async with asyncio.timeout(timeout):
@@ -171,7 +171,7 @@ async def add(terminal: Terminal, chat_name: str, number: str) -> None:
     """Add the devices of NUMBER to CHAT."""
     person = TelephoneNumber.parse(number)
     async with _session(terminal) as session:
-        await session.sync()
+        await _sync(terminal, session)
         await session.add((await session.find_chat(chat_name)).group_id, [person])
     terminal.tell("added", f"{person} is in {chat_name} now.", number=person.e164, chat=chat_name)
 
@@ -184,7 +184,7 @@ async def remove(terminal: Terminal, chat_name: str, number: str) -> None:
     """Remove every device of NUMBER from CHAT."""
     person = TelephoneNumber.parse(number)
     async with _session(terminal) as session:
-        await session.sync()
+        await _sync(terminal, session)
         await session.remove((await session.find_chat(chat_name)).group_id, [person])
     terminal.tell("removed", f"{person} is no longer in {chat_name}.", number=person.e164, chat=chat_name)
 
@@ -195,7 +195,7 @@ async def remove(terminal: Terminal, chat_name: str, number: str) -> None:
 async def leave(terminal: Terminal, chat_name: str) -> None:
     """Leave CHAT; another member's program completes it."""
     async with _session(terminal) as session:
-        await session.sync()
+        await _sync(terminal, session)
         found = await session.find_chat(chat_name)
         await session.leave(found.group_id)
         tell_chat(terminal, await session.find_chat(found.group_id.hex()))
@@ -229,9 +229,7 @@ async def verify_file(terminal: Terminal, file: Path, anchors: Path | None) -> N
             "there is no trust list to verify with", code="no-anchors", hint="Give one with --anchors FILE."
         )
     verification, text = verify(octets, TrustAnchors.from_pem(source.read_bytes()))
-    label = VERDICT_WORDS[verification.verdict]
-    values = verification_values(verification)
-    terminal.tell("verification", f"{label} {verification.number}: {text}\n{verification.reason}", text=text, **values)
+    tell_exported(terminal, verification, text)
     exit_code = _VERIFY_EXIT.get(verification.verdict, 0)
     if exit_code:
         raise click.exceptions.Exit(exit_code)
@@ -281,9 +279,14 @@ def _prompt_for_code(number: TelephoneNumber) -> str:
 
 async def _sync_if_possible(terminal: Terminal, session: Session) -> None:
     try:
-        await session.sync()
+        await _sync(terminal, session)
     except (UnreachableError, RateLimitedError) as error:
         terminal.hint(f"Not up to date: {error}")
+
+
+async def _sync(terminal: Terminal, session: Session) -> None:
+    for event in await session.receive():
+        _hint(terminal, event)
 
 
 async def _tell_new(terminal: Terminal, session: Session, limit: int | None) -> int:

@@ -106,7 +106,8 @@ def wrap(key: bytes, passphrase: str, cost: Argon2id) -> PassphraseKey:
 def unwrap(held: PassphraseKey, passphrase: str) -> bytes:
     """Unwrap the key. Raises WrongPassphraseError, also for a file that was tampered with."""
     cost = held.argon2id
-    if not (8 <= cost.memory_kib <= MEMORY_LIMIT_KIB and 1 <= cost.time_cost <= TIME_LIMIT and len(held.nonce) == 12):
+    possible = 1 <= cost.parallelism <= cost.memory_kib // 8 and cost.memory_kib <= MEMORY_LIMIT_KIB
+    if not (possible and 1 <= cost.time_cost <= TIME_LIMIT and len(held.nonce) == 12 and len(held.salt) >= 8):
         raise AccountError("the key file asks for parameters that no version of this program writes")
     try:
         return AESGCM(_derive(passphrase, held.salt, cost)).decrypt(held.nonce, held.wrapped, _header(held.salt, cost))

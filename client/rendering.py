@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from client.chats import Chat
 from client.history import Kind, Message
 from client.terminal import Terminal
+from client.text import folded
 from client.wording import VERDICT_WORDS
-from identity.binding import Verification
+from identity.binding import Verdict, Verification
+from identity.passport import parse_passport
 
 
 def tell_message(terminal: Terminal, message: Message) -> None:
     """Show one row of the history."""
     kind = {Kind.RECEIVED: "message", Kind.SENT: "sent", Kind.TITLED: "chat-named"}.get(message.kind, message.kind)
-    terminal.tell(kind, _line(message), **message_values(message))
+    terminal.tell(kind, folded(_line(message), terminal.cells), **message_values(message))
 
 
 def message_values(message: Message) -> dict[str, object]:
@@ -44,6 +46,17 @@ def verification_values(verification: Verification) -> dict[str, object]:
     }
 
 
+def tell_exported(terminal: Terminal, verification: Verification, text: str) -> None:
+    """Show the verdict on an exported message; what was signed is shown only where the signature was verified."""
+    values = verification_values(verification)
+    words = f"{values['label']} {verification.number}: {text}\n{verification.reason}"
+    if verification.evidence is not None and verification.verdict is not Verdict.UNDECIDED:
+        passport = parse_passport(verification.evidence.passport)
+        values |= {"signed": moment(passport.iat), "group": passport.dest_uris[0]}
+        words += f"\nSigned {values['signed']} for {values['group']}; whether it arrived then is the exporter's word."
+    terminal.tell("verification", folded(words, terminal.cells), text=text, **values)
+
+
 def tell_chat(terminal: Terminal, chat: Chat) -> None:
     """Show one chat."""
     standing = "" if chat.standing == "active" else f"  ({chat.standing})"
@@ -64,12 +77,12 @@ def moment(seconds: int) -> str:
 
 
 def _line(message: Message) -> str:
-    text = message.text.replace("\n", "\n    ")
+    text = message.text
     if message.sender is None:
         return f"[{message.chat}] {'✗ GAP ' if message.kind is Kind.GAP else ''}{text}"
     if message.verification is None:
         return f"[{message.chat}] you: {text}  ({message.state})"
     label = VERDICT_WORDS[message.verification.verdict]
     failed = message.verification.failed_check
-    why = "" if failed is None else f"\n    {message.verification.reason} (check {failed.number}, {failed.name})"
+    why = "" if failed is None else f"\n{message.verification.reason} (check {failed.number}, {failed.name})"
     return f"[{message.chat}] {label} {message.sender}: {text}{why}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import os
+import shutil
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ P = ParamSpec("P")
 
 SCHEMA_VERSION = 1
 INTERRUPTED = 130
+CELLS_AT_LEAST = 40  # of a terminal that says it is narrower
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Terminal:
             words = json.dumps({"v": SCHEMA_VERSION, "type": kind, **values}, ensure_ascii=True)
         click.echo(words)
         sys.stdout.flush()
+
+    @property
+    def cells(self) -> int | None:
+        """How wide a line of the output is; None if it is no terminal."""
+        return max(CELLS_AT_LEAST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
 
     def hint(self, words: str) -> None:
         """Say something that is not data."""
@@ -67,10 +73,9 @@ class Terminal:
 
     def _given(self) -> str | None:
         if self.passphrase_fd is not None:
-            with os.fdopen(self.passphrase_fd, encoding="utf-8") as source:
-                return source.readline().rstrip("\r\n")
+            return _first_line(self.passphrase_fd)
         if self.passphrase_file is not None:
-            return self.passphrase_file.read_text(encoding="utf-8").splitlines()[0]
+            return _first_line(self.passphrase_file)
         return None
 
     def _asked(self, prompt: str, *, confirm: bool) -> str:
@@ -80,6 +85,17 @@ class Terminal:
                 hint="Give it with --passphrase-fd, or name its file in RINGTRUE_PASSPHRASE_FILE.",
             )
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+def _first_line(source: int | Path) -> str:
+    try:
+        with open(source, encoding="utf-8") as opened:
+            line = opened.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise PassphraseNeededError("what was given as the passphrase is not UTF-8 text") from error
+    if not line:
+        raise PassphraseNeededError("what was given as the passphrase is empty")
+    return line
 
 
 def default_home() -> Path:

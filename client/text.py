@@ -13,6 +13,7 @@ from functools import lru_cache
 MARKS_LIMIT = 4  # combining marks on one character
 NAME_CELLS_LIMIT = 32  # terminal cells of a name
 TAB = "    "
+_BREAK = "\n    "
 
 _NEWLINES = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # ZWNJ, ZWJ: Persian, Hindi and family emoji need them
@@ -50,6 +51,23 @@ def safe_text(raw: str) -> Safe:
         hidden += len(text) - len(cleaned)
         text = unicodedata.normalize("NFC", cleaned)
     return Safe(text, hidden)
+
+
+def folded(safe: str, cells: int | None) -> str:
+    """Break safe text that is wider than `cells`, and indent each line but the first.
+
+    A terminal breaks long lines by itself, without a sign: text could then begin a line and pass for another row.
+    """
+    drawn, used = [], 0
+    for character in safe:
+        width = _width(character)
+        if character == "\n" or (cells is not None and used + width > cells):
+            drawn.append(_BREAK)
+            used = len(_BREAK) - 1
+        if character != "\n":
+            drawn.append(character)
+            used += width
+    return "".join(drawn)
 
 
 def safe_name(raw: str) -> Safe:

@@ -23,9 +23,9 @@ def describe(reading: Reading) -> str:
     """One content as a line of history."""
     match reading:
         case Said(text=text):
-            return text.text
+            return text.text + _left_out(reading)
         case Edited(text=text):
-            return f"(edited) {text.text}"
+            return f"(edited) {text.text}{_left_out(reading)}"
         case Withdrawn():
             return "(took back an earlier message)"
         case Reacted(emoji=emoji):
@@ -50,6 +50,16 @@ def notice(changed: MembersChanged) -> str:
         verb = "removed you" if changed.removed_self else f"removed {_listed(changed.removed)}"
         parts.append(f"{who} {verb}.")
     return " ".join(parts)
+
+
+def _left_out(reading: Said | Edited) -> str:
+    # Others may be shown another of the alternatives, and the digest covers them all (docs/binding.md §4.2, §8).
+    parts = []
+    if reading.alternatives:
+        parts.append(f"{reading.alternatives} other versions of this text were sent with it")
+    if reading.omitted:
+        parts.append(f"{reading.omitted} parts are of kinds that this version does not show")
+    return f"\n({'; '.join(parts)})" if parts else ""
 
 
 def _listed(numbers: Iterable[TelephoneNumber]) -> str:

@@ -202,3 +202,36 @@ async def test_an_account_whose_certificate_ended_long_ago_enrols_again_and_keep
         assert not [event for event in events if isinstance(event, Gap)]
         (message,) = (event.message for event in events if isinstance(event, MessageReceived))
         assert message.verification.verdict is Verdict.VERIFIED
+
+
+async def test_a_message_is_signed_with_the_certificate_that_the_group_knows(world, stack: AsyncExitStack) -> None:
+    """Between a renewal and the commit that brings it to a group, the group's members know the old certificate."""
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("renewal", [BOB])
+    await bob.receive()
+    world.clock.now += 5 * 86400
+    await alice._upkeep.run(now=True)
+
+    def drop_rotation() -> None:
+        for intent in alice.steps.intents.of(chat.group_id):
+            alice.steps.intents.settle(intent.id)
+
+    await alice.worker.run(drop_rotation)
+    await alice.send(chat.group_id, "not rotated yet")
+    (message,) = (event.message for event in await bob.receive() if isinstance(event, MessageReceived))
+    assert message.verification.verdict is Verdict.VERIFIED
+
+
+async def test_a_joined_chat_is_named_by_the_number_of_who_added_until_its_name_is_known(
+    world, stack: AsyncExitStack
+) -> None:
+    alice, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
+    chat = await alice.create_chat("Club", [BOB])
+    joined, named, *_ = await bob.receive()
+    assert (joined.name, named.name) == ("+1 202-555-0142", "Club")
+    other = await bob.create_chat("other", [CAROL])
+    await carol.receive()
+    await carol.create_chat("club", [BOB])
+    names = [event.name for event in await bob.receive() if isinstance(event, ChatNamed)]
+    assert names == ["club 2"], "the case of letters must not decide between two chats"
+    assert (await bob.find_chat("CLUB")).group_id == chat.group_id != other.group_id

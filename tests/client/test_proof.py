@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode, b64encode
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from client.errors import ChatError
 from client.proof import ProofError, export, verify
+from client.rendering import tell_exported
+from client.terminal import Terminal
 from identity.binding import Verdict
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
@@ -80,3 +83,35 @@ async def test_without_a_matching_root_it_is_not_verified(exported: tuple[bytes,
 def test_any_octets_are_refused_as_no_proof(octets: bytes) -> None:
     with pytest.raises(ProofError):
         verify(octets, TrustAnchors(()))
+
+
+@pytest.mark.parametrize("octets", [b'{"type":"ringtrue-proof","passport":"\xff"}', b'{"type":' + b"[" * 100_000])
+def test_octets_that_no_decoder_can_take_are_refused_as_no_proof(octets: bytes) -> None:
+    with pytest.raises(ProofError):
+        verify(octets, TrustAnchors(()))
+
+
+async def test_an_own_message_that_waited_for_the_network_verifies_too(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("proof", [BOB])
+    world.network.down.add("delivery.test")
+    await alice.send(chat.group_id, "first")
+    message = await alice.send(chat.group_id, "queued")
+    world.network.down.clear()
+    world.clock.now += 3600
+    await alice.receive()
+    message = await alice.worker.run(alice.steps.history.get, message.id)
+    file = await alice.worker.run(export, alice.steps.history, message)
+    assert verify(file, TrustAnchors.from_pem(bob.account.anchors))[0].verdict is Verdict.VERIFIED
+
+
+async def test_what_was_signed_is_told_with_the_verdict(
+    exported: tuple[bytes, TrustAnchors], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, anchors = exported
+    tell_exported(Terminal(Path(), True, None, None), *verify(file, anchors))
+    told = json.loads(capsys.readouterr().out)
+    assert told["signed"] == "2026-11-18T11:06:40Z"
+    assert told["group"] == json.loads(file)["group"]
+    tell_exported(Terminal(Path(), True, None, None), *verify(file, TrustAnchors(())))
+    assert "signed" not in json.loads(capsys.readouterr().out)

@@ -1,6 +1,7 @@
 """How a client takes a service that is away, overloaded, broken or hostile."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -288,3 +289,12 @@ async def test_a_claim_that_may_have_arrived_is_not_repeated() -> None:
         await delivery.claim_key_packages(TelephoneNumber.from_digits("12025550143"))
     assert not caught.value.retryable
     assert [request.url.path for request in transport.requests] == ["/v1/sessions", "/v1/key-packages/claims"]
+
+
+def test_only_encrypted_connections_load_the_systems_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[ssl.SSLContext] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda context, *_, **__: loaded.append(context))
+    Service("http://127.0.0.1:8441", 1)
+    assert not loaded
+    Service("https://authority.example", 1)
+    assert loaded

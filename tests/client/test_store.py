@@ -23,6 +23,7 @@ from client.keys import Argon2id, create_key, open_key
 from client.outbox import OutboxEvent, OutboxState
 from client.outbox import transition as outbox_transition
 from client.store import Store
+from client.terminal import Terminal
 
 CHEAP = Argon2id(time_cost=1, memory_kib=64, parallelism=1)
 
@@ -201,3 +202,21 @@ def test_the_intent_table_decides_every_pair(state: IntentState, event: IntentEv
     else:
         with pytest.raises(StoreError):
             intent_transition(state, event)
+
+
+def test_a_key_file_that_asks_for_what_argon2_cannot_do_is_refused(home: Home) -> None:
+    create_key(home, "secret", CHEAP)
+    Store.open(home.database, open_key(home, "secret")).close()
+    written = home.key_file.read_bytes()
+    for impossible in (b'"parallelism":0', b'"parallelism":4096', b'"parallelism":4294967296'):
+        home.key_file.write_bytes(written.replace(b'"parallelism":1', impossible))
+        with pytest.raises(AccountError):
+            open_key(home, "secret")
+
+
+@pytest.mark.parametrize("octets", [b"", b"\n", b"\xff\n"])
+def test_a_passphrase_file_without_a_passphrase_is_said_so(tmp_path: Path, octets: bytes) -> None:
+    source = tmp_path / "passphrase"
+    source.write_bytes(octets)
+    with pytest.raises(PassphraseNeededError):
+        Terminal(tmp_path, False, None, source).new_passphrase()
