@@ -4,7 +4,7 @@
 //! `{"operation": seconds, …}`. So another process can take the same steps in turns, and both meet the same weather.
 //!
 //! Options are those of the bindings: suite 0x0002, X.509 chains, RustCrypto, GroupInfo for external joins, detached
-//! commits, a snapshot without the tree. Bytes go in and bytes come out. The identity provider accepts everyone.
+//! commits, a snapshot without the tree, mimalloc. Bytes go in and bytes come out. The identity provider accepts everyone.
 //!
 //! Run by hand: `printf 'create\njoin\ntalk\nadvance\n' | cargo bench --bench native -- DEVICES MEMBERS`.
 
@@ -26,6 +26,9 @@ use mls_rs_core::identity::{CertificateChain, DerCertificate, MemberValidationCo
 use mls_rs_core::key_package::KeyPackageData;
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 use serde::Deserialize;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Members added by one commit while a group is built; the last member joins by a commit of its own.
 const BATCH: usize = 250;
