@@ -66,12 +66,14 @@ async def enroll(
 
     passphrase = terminal.new_passphrase()
     trusted = None if anchors is None else TrustAnchors.from_pem(anchors.read_bytes())
-    await enrol(
+    account = await enrol(
         terminal.home, passphrase, owner, authority=authority, delivery=delivery, ask_code=ask_code, anchors=trusted
     )
     async with Session.open(terminal.home, passphrase) as session:
         await session.maintain()
-    terminal.tell("enrolled", f"{owner} is ready on this device.", number=owner.e164, home=str(terminal.home))
+    roots = TrustAnchors.from_pem(account.anchors).fingerprint.hex()
+    words = f"{owner} is ready on this device.\nIt trusts the roots with the fingerprint {roots}."
+    terminal.tell("enrolled", words, number=owner.e164, home=str(terminal.home), anchors=roots)
 
 
 @click.group()

@@ -76,8 +76,8 @@ class Committer:
 
     def others_may_commit(self, group_id: bytes) -> bool:
         """Whether the next thing to do is to commit proposals, which any member may do."""
-        intents = self._intents.of(group_id)
-        return bool(intents) and intents[0].state is IntentState.WAITING and intents[0].body == CommitProposals()
+        following = next((intent for intent in self._intents.of(group_id) if not intent.is_proposed), None)
+        return following is not None and (following.state, following.body) == (IntentState.WAITING, CommitProposals())
 
     def commit_proposals(self, group_id: bytes) -> None:
         """Want cached proposals committed, because nothing can be sent before."""
@@ -88,6 +88,8 @@ class Committer:
         """The intent whose request is to be posted now, and what was settled on the way to it."""
         events: list[Event] = []
         for intent in self._intents.of(group_id):
+            if intent.is_proposed:
+                continue  # one's own removal is for others to commit; what they propose can be committed here
             if intent.state is IntentState.ACCEPTED:
                 return None, events  # the log will show what became of it
             if intent.state is IntentState.REQUESTED:
@@ -163,7 +165,8 @@ class Committer:
             case RefreshKeys():
                 return group.commit(now, path=True)
             case CommitProposals():
-                if not group.pending_proposals():
+                own = sum(each.is_proposed for each in self._intents.of(intent.group_id))
+                if group.pending_proposals() <= own:
                     raise MootError("the proposals were committed by somebody else")
                 return group.commit(now)
             case _:

@@ -65,7 +65,10 @@ class ChatNamed:
 
 @dataclass(frozen=True, slots=True)
 class MembersChanged:
-    """A commit was applied. `renewed` have a new certificate or key; `removed_self` ends the chat for this device."""
+    """A commit was applied. `renewed` have a new certificate or key; `left` are those removed who had proposed it.
+
+    `removed_self` ends the chat for this device.
+    """
 
     group_id: bytes
     name: str
@@ -73,6 +76,7 @@ class MembersChanged:
     committer: TelephoneNumber | None
     added: Sequence[TelephoneNumber]
     removed: Sequence[TelephoneNumber]
+    left: Sequence[TelephoneNumber]
     renewed: Sequence[TelephoneNumber]
     removed_self: bool
 

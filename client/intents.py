@@ -1,14 +1,15 @@
 """Intents: what this device wants done to a group, kept until the group's log shows that it was done or is pointless.
 
-| state     | requested | accepted | lost    | settled |
-|-----------|-----------|----------|---------|---------|
-| waiting   | requested | -        | -       | (gone)  |
-| requested | -         | accepted | waiting | (gone)  |
-| accepted  | -         | accepted | waiting | (gone)  |
+| state     | requested | accepted | proposed | lost    | settled |
+|-----------|-----------|----------|----------|---------|---------|
+| waiting   | requested | -        | -        | -       | (gone)  |
+| requested | -         | accepted | accepted | waiting | (gone)  |
+| accepted  | -         | accepted | accepted | waiting | (gone)  |
 
 `requested` keeps the exact octets, their idempotency key and the engine's pending commit; the octets are posted until
 the service answers. `lost` means that the log's next commit is another one. Only the log decides: an accepted commit is
-applied when reading reaches it, because messages of the old epoch may stand before it.
+applied when reading reaches it, because messages of the old epoch may stand before it. `proposed` means that reading
+has reached the own proposal to leave: its request is forgotten, and a member who stays has to commit it.
 """
 
 from collections.abc import Sequence
@@ -71,14 +72,17 @@ class IntentEvent(StrEnum):
 
     REQUESTED = "requested"
     ACCEPTED = "accepted"
+    PROPOSED = "proposed"
     LOST = "lost"
 
 
 _TRANSITIONS = {
     (IntentState.WAITING, IntentEvent.REQUESTED): IntentState.REQUESTED,
     (IntentState.REQUESTED, IntentEvent.ACCEPTED): IntentState.ACCEPTED,
+    (IntentState.REQUESTED, IntentEvent.PROPOSED): IntentState.ACCEPTED,
     (IntentState.REQUESTED, IntentEvent.LOST): IntentState.WAITING,
     (IntentState.ACCEPTED, IntentEvent.ACCEPTED): IntentState.ACCEPTED,
+    (IntentState.ACCEPTED, IntentEvent.PROPOSED): IntentState.ACCEPTED,
     (IntentState.ACCEPTED, IntentEvent.LOST): IntentState.WAITING,
 }
 
@@ -115,6 +119,11 @@ class Intent:
     body: Body
     state: IntentState
     request: Request | None
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether the log holds this device's proposal to leave, in the group's current epoch."""
+        return self.state is IntentState.ACCEPTED and self.request is None
 
 
 class Intents:
@@ -174,12 +183,19 @@ class Intents:
         state = transition(intent.state, IntentEvent.ACCEPTED)
         self._store.execute("UPDATE intent SET state = ? WHERE id = ?", state, intent.id)
 
+    def proposed(self, intent: Intent) -> None:
+        """Forget the request, because the log holds the proposal; others carry it out."""
+        self._forget_request(intent, IntentEvent.PROPOSED)
+
     def lost(self, intent: Intent) -> None:
         """Forget the request, because another commit won; the intent is carried out again."""
+        self._forget_request(intent, IntentEvent.LOST)
+
+    def _forget_request(self, intent: Intent, event: IntentEvent) -> None:
         self._store.execute(
             "UPDATE intent SET state = ?, idempotency_key = NULL, epoch = NULL, request = NULL, secrets = NULL "
             "WHERE id = ?",
-            transition(intent.state, IntentEvent.LOST),
+            transition(intent.state, event),
             intent.id,
         )
 

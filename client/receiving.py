@@ -29,6 +29,7 @@ from client.sending import Sender
 from client.wording import describe, notice
 from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, verify_message
+from identity.number import TelephoneNumber
 
 # Verdicts with which a member may name the chat for this device.
 _PROVED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE, Verdict.CARRIER})
@@ -46,6 +47,7 @@ class Receiver:
         self._outbox = outbox
         self._intents = intents
         self._sender = sender
+        self._leavers: set[tuple[bytes, int, bytes]] = set()  # group, epoch, identity of who proposed to leave
 
     def receive(self, group_id: bytes, entries: Sequence[Entry], now: int, end: int | None = None) -> list[Event]:
         """Deal with a batch in one transaction; if one entry is refused, with each entry in a transaction of its own.
@@ -124,7 +126,9 @@ class Receiver:
         intent = self._intents.own_entry(group_id, entry.body)
         if intent is not None and intent.request is not None:
             if intent.request.secrets is None:
-                return []  # the own proposal to leave: the commit that carries it out will follow
+                self._intents.proposed(intent)
+                self._note_leaver(step, step.group.member(step.group.own_index))
+                return []  # the commit that carries the proposal to leave out will follow
             commit = step.group.apply(intent.request.secrets)
             self._intents.settle(intent.id)
             done = IntentSettled(group_id, intent.id, "done", "")
@@ -132,7 +136,8 @@ class Receiver:
         return self._foreign(step, entry, at, now)
 
     def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
-        _check_origin(mls_rs.inspect(entry.body))
+        inspected = mls_rs.inspect(entry.body)
+        _check_admissible(inspected)
         match step.group.process(entry.body, at):
             case mls_rs.Application() as application:
                 return self._application(step, application, entry, now)
@@ -141,6 +146,8 @@ class Receiver:
                     raise GroupRefusedError(f"proposals of the kind {proposal.type} are refused", code="proposal")
                 self._intents.add_once(step.group.group_id, CommitProposals())
                 sender = None if proposal.sender is None else number_of(proposal.sender)
+                if proposal.sender is not None and inspected.removed == (proposal.sender.index,):
+                    self._note_leaver(step, proposal.sender)
                 return [ProposalReceived(step.group.group_id, proposal.type, sender)]
             case mls_rs.Commit() as commit:
                 return self._committed(step, commit, entry, now)
@@ -200,19 +207,32 @@ class Receiver:
             added=tuple(map(number_of, commit.added)),
             removed=tuple(map(number_of, commit.removed)),
             renewed=tuple(number_of(after) for _, after in commit.updated),
+            left=self._left(step, commit),
             removed_self=commit.removed_self,
         )
-        words = notice(changed)
+        words = notice(changed, self._groups.account.number)
         if words:
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
-        if commit.removed_self:
+        if commit.removed_self or (step.standing is Standing.LEAVING and len(step.group.members()) == 1):
             return [changed, *self._ended(step)]
         if own and commit.added and chat.own_name and step.standing is Standing.ACTIVE:
             self._sender.queue_title(group_id, now)
         for intent in self._intents.of(group_id):
-            if intent.request is not None and intent.request.epoch < commit.epoch:
+            if intent.is_proposed or (intent.request is not None and intent.request.epoch < commit.epoch):
                 self._intents.lost(intent)
         return [changed]
+
+    def _note_leaver(self, step: Step, member: mls_rs.Member) -> None:
+        group = step.group
+        self._leavers = {each for each in self._leavers if each[0] != group.group_id or each[1] == group.epoch}
+        self._leavers.add((group.group_id, group.epoch, member.identity))
+
+    def _left(self, step: Step, commit: mls_rs.Commit) -> tuple[TelephoneNumber, ...]:
+        """Who of those removed had proposed it themselves; a restart between proposal and commit forgets that."""
+        group_id, epoch = step.group.group_id, commit.epoch - 1
+        return tuple(
+            number_of(member) for member in commit.removed if (group_id, epoch, member.identity) in self._leavers
+        )
 
     def _ended(self, step: Step) -> list[Event]:
         group_id = step.group.group_id
@@ -226,8 +246,14 @@ class Receiver:
         return events + self._sender.refuse_all(group_id, why)
 
 
-def _check_origin(inspected: mls_rs.Inspected) -> None:
-    """Refuse what no member sent: an external commit needs no member's consent, and a resync shows no continuity."""
+def _check_admissible(inspected: mls_rs.Inspected) -> None:
+    """Refuse what no member sent: an external commit needs no member's consent, and a resync shows no continuity.
+
+    Refuse also what this profile does not use, before the group is touched.
+    """
+    if inspected.kind == "private_message" and inspected.content != "application":
+        # What an encrypted commit proposes can be judged by nobody before it is applied (docs/binding.md §3).
+        raise GroupRefusedError("handshakes are not encrypted in this profile", code="encrypted-handshake")
     if inspected.sender not in (None, "member"):
         resync = inspected.sender == "new_member_commit" and bool(inspected.removed)
         what = "a device rejoining by itself" if resync else "somebody who is not a member"

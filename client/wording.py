@@ -40,14 +40,17 @@ def describe(reading: Reading) -> str:
             assert_never(reading)
 
 
-def notice(changed: MembersChanged) -> str:
-    """Who came and who left; empty if nobody did."""
+def notice(changed: MembersChanged, own: TelephoneNumber) -> str:
+    """Who came and who left, told to `own`; empty if nobody did."""
     who = "Somebody" if changed.committer is None else str(changed.committer)
     parts = []
     if changed.added:
         parts.append(f"{who} added {_listed(changed.added)}.")
-    if changed.removed:
-        verb = "removed you" if changed.removed_self else f"removed {_listed(changed.removed)}"
+    if changed.left:
+        parts.append("You left." if changed.removed_self and own in changed.left else f"{_listed(changed.left)} left.")
+    removed = [number for number in changed.removed if number not in changed.left]
+    if removed:
+        verb = "removed you" if changed.removed_self and own in removed else f"removed {_listed(removed)}"
         parts.append(f"{who} {verb}.")
     return " ".join(parts)
 

@@ -73,6 +73,9 @@ async def test_leaving_closes_the_chat_once_another_member_committed_it(world, s
     assert (await bob.find_chat(chat.group_id.hex())).standing is Standing.LEFT
     assert await alice.members(chat.group_id) == [ALICE, CAROL]
     assert await carol.members(chat.group_id) == [ALICE, CAROL]
+    assert (await bob.history(chat.group_id))[-1].text == "You left."
+    for other in (alice, carol):
+        assert (await other.history(chat.group_id))[-1].text == "+1 202-555-0143 left."
     await alice.send(chat.group_id, "he has left")
     assert await bob.receive() == []
 
@@ -235,3 +238,40 @@ async def test_a_joined_chat_is_named_by_the_number_of_who_added_until_its_name_
     names = [event.name for event in await bob.receive() if isinstance(event, ChatNamed)]
     assert names == ["club 2"], "the case of letters must not decide between two chats"
     assert (await bob.find_chat("CLUB")).group_id == chat.group_id != other.group_id
+
+
+async def test_two_who_leave_at_once_both_get_out(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("both", [BOB])
+    await bob.receive()
+    await alice.receive()
+    for session in (alice, bob):
+        await session.worker.run(session.steps.committer.leave, chat.group_id)
+    for _ in range(3):
+        await alice.receive()
+        await bob.receive()
+    for session in (alice, bob):
+        assert (await session.find_chat("both")).standing is Standing.LEFT
+        assert await session.worker.run(session.steps.intents.of, chat.group_id) == []
+    notices = {row.text for session in (alice, bob) for row in await session.history(chat.group_id)}
+    assert "You left." in notices
+    assert not [text for text in notices if "removed" in text]
+
+
+async def test_two_of_three_who_leave_at_once_both_get_out(world, stack: AsyncExitStack) -> None:
+    alice, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
+    chat = await alice.create_chat("three", [BOB, CAROL])
+    for session in (bob, carol, alice):
+        await session.receive()
+    for session in (alice, bob):
+        await session.worker.run(session.steps.committer.leave, chat.group_id)
+    for _ in range(3):
+        await alice.receive()
+        await bob.receive()
+    await carol.receive()
+    for session in (alice, bob):
+        await session.receive()
+        assert (await session.find_chat("three")).standing is Standing.LEFT
+    assert await carol.members(chat.group_id) == [CAROL]
+    told = [row.text for row in await carol.history(chat.group_id) if row.kind == "notice"]
+    assert sorted(told[1:]) == ["+1 202-555-0142 left.", "+1 202-555-0143 left."]

@@ -157,6 +157,24 @@ async def test_nobody_joins_by_an_external_commit(world, liar: Liar, stack: Asyn
     assert await bob.members(group_id) == [ALICE, BOB]
 
 
+async def test_an_encrypted_handshake_is_refused_before_the_group_is_touched(
+    world, liar: Liar, stack: AsyncExitStack
+) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    await alice.send(group_id, "really an application message")
+
+    def pretend(entries: list[Entry]) -> list[Entry]:
+        (honest,) = entries
+        body = bytearray(honest.body)
+        body[4 + 1 + len(group_id) + 8] = 3  # RFC 9420 §6.3: the content type of a PrivateMessage: commit
+        return [msgspec.structs.replace(honest, body=bytes(body)), msgspec.structs.replace(honest, seq=honest.seq + 1)]
+
+    liar.lie = pretend
+    events = await bob.receive()
+    assert [event.code for event in events if isinstance(event, Gap)] == ["encrypted-handshake"]
+    assert texts(events) == ["really an application message"]
+
+
 async def test_a_device_that_was_away_for_days_reads_everything(world, stack: AsyncExitStack) -> None:
     """Certificates that were valid when they came, and have ended since, do not stop a returning reader."""
     alice, bob, group_id = await chatting(world, stack)

@@ -194,8 +194,8 @@ def test_the_outbox_table_decides_every_pair(state: OutboxState, event: OutboxEv
 def test_the_intent_table_decides_every_pair(state: IntentState, event: IntentEvent) -> None:
     allowed = {
         "waiting": {"requested": "requested"},
-        "requested": {"accepted": "accepted", "lost": "waiting"},
-        "accepted": {"accepted": "accepted", "lost": "waiting"},
+        "requested": {"accepted": "accepted", "proposed": "accepted", "lost": "waiting"},
+        "accepted": {"accepted": "accepted", "proposed": "accepted", "lost": "waiting"},
     }[state]
     if event in allowed:
         assert intent_transition(state, event) == allowed[event]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from client.home import write_private
+from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 from lab.world import World
 
@@ -90,6 +91,8 @@ async def test_from_enrolment_to_a_verified_message_and_its_proof(world: World, 
     for person in (alice, bob):
         (enrolled,) = (await person.enroll()).lines
         assert (enrolled["type"], enrolled["number"]) == ("enrolled", person.number)
+        trusted = TrustAnchors.from_pem((person.home / "anchors.pem").read_bytes())
+        assert enrolled["anchors"] == trusted.fingerprint.hex()
     assert (await alice.run("chat", "new", "dinner", BOB)).code == 0
     sent = await alice.run("send", "dinner", "-", "--json", stdin="at \x1b[31meight ‮".encode())
     assert [line["state"] for line in sent.lines] == ["delivered"]
