@@ -46,7 +46,7 @@ OPERATIONS = {
 NOTES = {  # said once, with the smallest group
     "create": "both allocate with mimalloc",
     "apply": "ours also compares the stored secrets' checksum and GroupContext, and reports who was added and removed",
-    "snapshot_message": "ours also writes each leaf's identity and a checksum, hands out Python bytes, and is two calls",
+    "snapshot_message": "ours also writes identities and a checksum, hands out Python bytes, and is two calls",
     "snapshot_commit": "as after a message",
 }
 PER_SECOND = {"ms": 1e3, "µs": 1e6}
