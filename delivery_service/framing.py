@@ -6,7 +6,8 @@ from delivery_service.errors import RefusedError
 
 GROUP_ID_LIMIT = 255  # octets; RFC 9420 sets none, and an id is a key of every table
 CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256: the profile's only suite
-REFUSED_PROPOSALS = frozenset({"reinit", "external_init"})
+# The profile has no pre-shared keys: a commit with one that other members lack would lock them out of the group.
+REFUSED_PROPOSALS = frozenset({"reinit", "external_init", "psk"})
 
 
 def check_group(inspected: Inspected, group_id: bytes) -> int:

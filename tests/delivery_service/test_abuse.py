@@ -6,8 +6,10 @@ from contextlib import ExitStack
 
 import msgspec
 import pytest
+from mls_rs import Credential, Engine
 
 from delivery_service import wire
+from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
 from delivery_service.groups import HANDSHAKES_PER_DEVICE
 from delivery_service.limits import Turns
@@ -205,3 +207,18 @@ async def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
         if not turn:
             await store._writer.run(lambda db: db.execute(BACK).get)
         await store.stop()
+
+
+async def test_a_secret_that_only_some_members_hold_cannot_enter_a_group(world, problem_word):
+    alice, bob = await world.device(ALICE), await world.device(BOB, packages=1)
+    scalar = bytearray(alice.key.private_numbers().private_value.to_bytes(32, "big"))
+    credentials, chain = Credentials(world.roots.anchors), Credential.x509(alice.chain)
+    psks = {b"id": bytearray(b"known to Alice alone")}
+    alice.engine = Engine(2, chain, scalar, credentials.validate, credentials.succeed, psks=psks)
+    group = await alice.create()
+    await alice.add(group, BOB)
+    joined, _ = await bob.join()
+    assert problem_word(await alice.append(group.group_id, group.propose_psk(b"id"))) == "not-allowed"
+    group.forget_proposals()
+    assert problem_word(await alice.commit(group, group.commit(alice.now, psks=[b"id"]))) == "not-allowed"
+    assert (await bob.commit(joined, joined.commit(bob.now, path=True))).status_code == 201
