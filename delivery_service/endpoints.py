@@ -10,6 +10,7 @@ from starlette.responses import Response
 from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
+from delivery_service.limits import HourlyLimit
 from delivery_service.requests import (
     LARGEST_CURSOR,
     Headers,
@@ -73,8 +74,7 @@ async def open_session(request: Request) -> Response:
     device = service.credentials.device(chain, point, now)
     token, session = service.sessions.grant(device, now)
     nonce = _check_signature(request, body, session, now)
-    service.sessions_limit.spend(session.number, now)
-    await service.store.spend_nonce(session.device, *nonce)
+    await _spend(service, service.sessions_limit, session, nonce, now)
     return _json(wire.SessionGranted(token, session.device.decode(), session.number, session.expires_at), 201)
 
 
@@ -82,6 +82,13 @@ def _check_signature(request: Request, body: bytes, session: Session, now: int) 
     """The nonce, to be spent until the second given."""
     check_authority(request.headers.get("host", ""), _service(request).host, request.scope.get("server"))
     return verify(signed_request(request), body, session.key(), now)
+
+
+async def _spend(service: Service, limit: HourlyLimit, session: Session, nonce: tuple[str, int], now: int) -> None:
+    """Counts a signed request; one that is refused writes nothing, and a replayed one counts against nobody."""
+    limit.check(session.number, now)
+    await service.store.spend_nonce(session.device, *nonce)
+    limit.spend(session.number, now)
 
 
 async def status(request: Request) -> Response:
@@ -119,8 +126,7 @@ async def claim_key_packages(request: Request) -> Response:
     number = _number(decode(body, _CLAIM).number)
     now = service.now()
     nonce = _check_signature(request, body, session, now)
-    service.claims.spend(session.number, now)
-    await service.store.spend_nonce(session.device, *nonce)
+    await _spend(service, service.claims, session, nonce, now)
     sparing = not service.claims_of_target.allows(number, now)
     return _json(wire.ClaimedKeyPackages(await service.store.claim(number, session.device, now, sparing=sparing)))
 

@@ -222,3 +222,12 @@ async def test_a_secret_that_only_some_members_hold_cannot_enter_a_group(world, 
     group.forget_proposals()
     assert problem_word(await alice.commit(group, group.commit(alice.now, psks=[b"id"]))) == "not-allowed"
     assert (await bob.commit(joined, joined.commit(bob.now, path=True))).status_code == 201
+
+
+async def test_a_repeated_signature_costs_its_signer_nothing(world, problem_word):
+    alice = await world.device(ALICE)
+    world.app.state.service.sessions_limit.spend(ALICE, alice.now, wire.SESSIONS_PER_HOUR - 3)
+    request = alice.session_request()
+    assert (await alice.http.send(request)).status_code == 201
+    assert [problem_word(await alice.http.send(request)) for _ in range(3)] == ["invalid-signature"] * 3
+    assert (await alice.http.send(alice.session_request())).status_code == 201
