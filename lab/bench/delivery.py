@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from mls_rs import Credential, Engine
 
-from client.delivery import DeliveryClient, new_idempotency_key
+from client.delivery import DeliveryClient
+from client.outbox import new_idempotency_key
 from delivery_service.credentials import Credentials
 from delivery_service.sqlite import SqliteStore
 from delivery_service.store import Change, NewEntry, NewGroup
