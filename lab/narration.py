@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Any, TextIO, assert_never
 
 from client.wording import VERDICT_WORDS
-from lab.attacks.attack import Keeper
+from lab.attacks.outcome import Keeper
 from lab.paint import Ink, Paint, badge_ink
 from lab.stage import Said
 from lab.story import AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke

@@ -8,7 +8,7 @@ from client.events import Event, Gap, MessageReceived, WelcomeRefused
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.verdict import RULES
-from lab.attacks.attack import Guard, Keeper, Outcome, check
+from lab.attacks.outcome import Guard, Keeper, Outcome, check
 
 _ENGINE_REASONS = {"already_read": "This ciphertext was decrypted before; its key is deleted."}
 

@@ -8,7 +8,7 @@ from client.framing import wrap
 from client.session import Session
 from identity.binding import Verdict, Verification
 from identity.number import TelephoneNumber
-from lab.attacks.attack import Outcome
+from lab.attacks.outcome import Outcome
 from lab.mallory import Heard, Mallory
 from lab.readings import Reading, agreed, outcome, reading
 from lab.sent import describe_proof

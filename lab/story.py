@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from identity.number import TelephoneNumber
-from lab.attacks.attack import Attack, Outcome
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome
 from lab.stage import Said
 
 

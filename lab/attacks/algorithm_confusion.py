@@ -1,7 +1,8 @@
 """A token that misuses a public key as a shared secret."""
 
 from identity.binding import x5u_for
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header, with_public_key_as_secret
 from lab.stage import Stage
 

@@ -1,6 +1,7 @@
 """A proof whose signature does not fit."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.forgery import with_broken_signature
 from lab.stage import Stage
 

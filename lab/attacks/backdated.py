@@ -1,6 +1,7 @@
 """A message dated before its sender was here."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 HALF_AN_HOUR = 1_800  # seconds; within the certificate's time, before Mallory was added

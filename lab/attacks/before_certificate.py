@@ -1,6 +1,7 @@
 """A message dated to a time when its certificate was not valid."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 A_DAY = 86_400  # seconds

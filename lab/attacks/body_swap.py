@@ -1,6 +1,7 @@
 """Other words under a valid proof."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 

@@ -5,7 +5,8 @@ from client.events import WelcomeRefused
 from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
 from identity.certificates import TrustAnchors
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.impostor import impostor
 from lab.mallory import Credentials, raw_engine
 from lab.readings import welcome_refusal

@@ -1,6 +1,7 @@
 """A telephone call's token in the place of a message's."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header
 from lab.stage import Stage
 

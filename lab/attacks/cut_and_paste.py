@@ -1,6 +1,7 @@
 """A signed message lifted out of another conversation."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 

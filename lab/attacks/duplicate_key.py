@@ -1,7 +1,8 @@
 """JSON that two readers read differently."""
 
 from identity.passport import canonical_json
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header
 from lab.stage import Stage
 

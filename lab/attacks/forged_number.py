@@ -1,6 +1,7 @@
 """A proof in another person's name, made with one's own key and certificate."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 

@@ -3,7 +3,8 @@
 from client.errors import ServiceError
 from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
-from lab.attacks.attack import Attack, Guard, Keeper, Outcome
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.impostor import impostor
 from lab.mallory import raw_engine
 from lab.readings import service_refusal

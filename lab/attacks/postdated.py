@@ -1,6 +1,7 @@
 """A message from the future."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 AN_HOUR = 3_600  # seconds

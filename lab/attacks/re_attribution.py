@@ -1,6 +1,7 @@
 """Somebody else's proof, sent from one's own leaf."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.stage import Stage
 
 

@@ -2,7 +2,8 @@
 
 from client.errors import ServiceError
 from client.framing import wrap
-from lab.attacks.attack import Attack, Guard, Keeper, Outcome
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.readings import service_refusal
 from lab.stage import Stage
 

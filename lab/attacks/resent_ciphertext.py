@@ -1,6 +1,7 @@
 """The same ciphertext a second time."""
 
-from lab.attacks.attack import Attack, Guard, Keeper, Outcome
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.stage import Stage
 
 

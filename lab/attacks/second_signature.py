@@ -1,6 +1,7 @@
 """A replay under the other valid ECDSA signature of the same token."""
 
-from lab.attacks.attack import Attack, Outcome, check
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome, check
 from lab.forgery import with_other_signature
 from lab.stage import Stage
 

@@ -8,8 +8,8 @@ import pytest
 
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
-from lab.attacks.attack import Outcome, check
 from lab.attacks.catalogue import ATTACKS
+from lab.attacks.outcome import Outcome, check
 from lab.demo import CLOSING_LINES, LINES
 from lab.narration import JsonNarration, Narration
 from lab.paint import Paint

@@ -1,0 +1,55 @@
+"""Who stops an attack, and what came of one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from identity.verdict import RULES
+
+
+class Keeper(StrEnum):
+    """Who can stop an attack."""
+
+    CHECK = "check"  # a numbered check of docs/binding.md, at each recipient
+    DISPLAY = "display"  # the recipient's client shows the message, and shows that nothing proves it
+    ENGINE = "engine"  # each recipient's engine
+    SERVICE = "service"  # the delivery service's rules, by the word of its problem
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One rule of one keeper: the number of a check, a verdict, an error's code or a problem's word."""
+
+    keeper: Keeper
+    rule: str
+
+    def __str__(self) -> str:
+        """`check 6 (number)`, `service: not-a-member`."""
+        if self.keeper is Keeper.CHECK:
+            return f"check {self.rule} ({RULES[int(self.rule)].name})"
+        return f"{self.keeper}: {self.rule}"
+
+
+def check(number: int) -> Guard:
+    """The guard that is a numbered check."""
+    return Guard(Keeper.CHECK, str(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attack: `by` is None if it got through.
+
+    `badge` is what the recipients saw, empty if nothing reached their eyes; `code` is the RFC 8224 analogue; `compared`
+    says what the check saw; `sent` what the attacker sent.
+    """
+
+    by: Guard | None
+    reason: str
+    badge: str = ""
+    code: int | None = None
+    compared: str = ""
+    sent: str = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether anything stopped it."""
+        return self.by is not None
