@@ -12,6 +12,8 @@ from functools import lru_cache
 
 MARKS_LIMIT = 4  # combining marks on one character
 NAME_CELLS_LIMIT = 32  # terminal cells of a name
+TITLE_CELLS_LIMIT = 80  # terminal cells of a window's title
+NOTICE_CELLS_LIMIT = 200  # terminal cells of a desktop notification
 TAB = "    "
 _BREAK = "\n    "
 
@@ -26,6 +28,31 @@ _INVISIBLE = re.compile(
 )
 _REPLACEMENT = "\ufffd"
 _NAME_PUNCTUATION = frozenset("-'.,()&")
+# Notification services may read a body as markup (Desktop Notifications Specification, "body-markup"), whether it was
+# escaped or not: nothing that looks like a tag or an entity is left in it.
+_WITHOUT_TAGS = str.maketrans("<>&", "\u2039\u203a+")
+
+_WIDE_SYMBOLS = "".join(
+    chr(code)
+    for code in range(0x2300, 0x2C00)
+    if unicodedata.category(chr(code)) == "So" and unicodedata.east_asian_width(chr(code)) == "W"
+)
+_TONES = "\U0001f3fb-\U0001f3ff"
+_PICTOGRAPH = (
+    f"(?:[\U0001f000-\U0001f1e5\U0001f200-\U0001faff{_WIDE_SYMBOLS}]\ufe0f?|[\u00a9\u00ae\u2000-\u33ff]\ufe0f)"
+)
+_PERSON = f"{_PICTOGRAPH}[{_TONES}]?"  # what a skin tone can follow
+_EMOJI = re.compile(
+    f"[\U0001f1e6-\U0001f1ff]{{1,2}}|[0-9#*]\ufe0f?\u20e3|{_PERSON}(?:\u200d(?:{_PERSON}|[\u2600-\u27bf]))*"
+)
+_EMOJI_WORDS = {
+    "\u2764": "red heart",
+    "\U0001f3fb": "light skin",
+    "\U0001f3fc": "medium-light skin",
+    "\U0001f3fd": "medium skin",
+    "\U0001f3fe": "medium-dark skin",
+    "\U0001f3ff": "dark skin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +105,54 @@ def safe_name(raw: str) -> Safe:
     return Safe(name, max(0, len(raw.strip()) - len(name)))
 
 
+def safe_title(raw: str) -> str:
+    """Text for the title of a window or a terminal: one line, at most 80 cells wide."""
+    return _one_line(raw, TITLE_CELLS_LIMIT)
+
+
+def safe_notice(raw: str) -> str:
+    """Text for a desktop notification: one line, at most 200 cells wide, and nothing that could be read as markup."""
+    return _one_line(raw.translate(_WITHOUT_TAGS), NOTICE_CELLS_LIMIT).translate(_WITHOUT_TAGS)
+
+
+def safe_clipboard(raw: str) -> str:
+    """Text for the clipboard: as `safe_text`, but tabs stay, for what is copied is to be used, not looked at."""
+    return "\t".join(safe_text(part).text for part in raw.split("\t"))
+
+
+def export_line(raw: str) -> str:
+    """Text for one entry of a written history: what follows a line break is indented, so that no text begins a row."""
+    return folded(safe_text(raw).text, None)
+
+
+def without_emoji(safe: str) -> str:
+    """Put emoji into words, "[thumbs up]", for fonts and readers that have none; `safe` is text made safe before."""
+    return _EMOJI.sub(_in_words, safe)
+
+
+def _in_words(match: re.Match[str]) -> str:
+    emoji = match[0].replace("\ufe0f", "")
+    if emoji[-1] == "\u20e3":
+        return f"[key {emoji[0]}]"
+    if "\U0001f1e6" <= emoji[0] <= "\U0001f1ff":
+        return f"[flag {''.join(chr(ord(letter) - 0x1F1E6 + ord('A')) for letter in emoji)}]"
+    return f"[{', '.join(_words(character) for character in emoji if character not in _JOINERS)}]"
+
+
+def _words(character: str) -> str:
+    if character in _EMOJI_WORDS:
+        return _EMOJI_WORDS[character]
+    name = unicodedata.name(character, f"u+{ord(character):04x}")
+    return name.lower().removesuffix(" sign").removesuffix(" symbol")
+
+
+def _one_line(raw: str, cells: int) -> str:
+    return _cut(" ".join(safe_text(raw).text.split()), cells).rstrip()
+
+
 def _name(text: str) -> str:
     words = "".join(_name_characters(safe_text(text).text)).split()
-    return _cut(unicodedata.normalize("NFC", " ".join(words))).rstrip()
+    return _cut(unicodedata.normalize("NFC", " ".join(words)), NAME_CELLS_LIMIT).rstrip()
 
 
 def _cleaned(text: str) -> Iterator[str]:
@@ -135,11 +207,11 @@ def _name_characters(text: str) -> Iterator[str]:
             yield character
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, limit: int) -> str:
     cells = 0
     for position, character in enumerate(text):
         cells += _width(character)
-        if cells > NAME_CELLS_LIMIT:
+        if cells > limit:
             return text[:position]
     return text
 
