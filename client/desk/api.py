@@ -1,0 +1,202 @@
+"""What may be asked of an account, by a screen in the same process or by any program through the daemon's socket.
+
+Every call is async and raises ClientError and IdentityError. `group` and `row` are as in client.desk.views. The same
+signatures make the in-process desk (client.desk.Desk), the daemon's protocol and its schema.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from client.desk.views import (
+    AccountView,
+    ChatView,
+    CheckNumberView,
+    ContactView,
+    FindingView,
+    InspectionView,
+    MemberView,
+    MessageView,
+    Rendering,
+    RequestView,
+    StatusView,
+    Told,
+)
+
+
+class Chats(Protocol):
+    """Chats: the list, and what concerns one of them."""
+
+    async def all(self, archived: bool = False) -> list[ChatView]:
+        """The chats of the inbox, pinned ones first, then by last message; or those that were archived."""
+
+    async def get(self, group: str) -> ChatView:
+        """One chat."""
+
+    async def find(self, name: str) -> ChatView:
+        """The chat that a person means by a name, a number or the beginning of a group id."""
+
+    async def direct(self, number: str) -> ChatView:
+        """The chat with one person; it is created if there is none. `number`: as in a spelling, URI or short code."""
+
+    async def create(self, name: str, numbers: list[str], roles: bool = True) -> ChatView:
+        """Create a group; with `roles` its creator is its admin, and only admins change who is in it."""
+
+    async def rename(self, group: str, name: str) -> ChatView:
+        """Name a chat, for everybody in it."""
+
+    async def read(self, group: str, row: int) -> None:
+        """Note that a person has seen everything up to this row."""
+
+    async def draft(self, group: str, text: str) -> None:
+        """Keep what was typed and not sent."""
+
+    async def timer(self, group: str, seconds: int) -> ChatView:
+        """Let messages sent from now on disappear so many seconds after they were read; 0 ends that."""
+
+    async def mute(self, group: str, seconds: int | None) -> ChatView:
+        """No alerts for so many seconds, for ever if None, from now on again if 0."""
+
+    async def pin(self, group: str, pinned: bool) -> ChatView:
+        """Keep a chat on top of the list."""
+
+    async def archive(self, group: str, archived: bool) -> ChatView:
+        """Put a chat away; a new message does not bring it back."""
+
+    async def members(self, group: str) -> list[MemberView]:
+        """Each device in a chat, and what its certificate shows now."""
+
+    async def check_number(self, group: str) -> CheckNumberView:
+        """Thirty digits to compare with another member, by voice or in person."""
+
+    async def invite(self, group: str, numbers: list[str]) -> ChatView:
+        """Add people."""
+
+    async def remove(self, group: str, number: str) -> ChatView:
+        """Remove every device of a number."""
+
+    async def admin(self, group: str, number: str, admin: bool) -> ChatView:
+        """Make a member an admin, or an admin a member."""
+
+    async def leave(self, group: str) -> ChatView:
+        """Leave; another member's client completes it."""
+
+    async def export(self, group: str, form: Rendering) -> str:
+        """The whole conversation; as JSON with the proof of each message."""
+
+
+class Messages(Protocol):
+    """Messages: reading, writing and what is done to one of them."""
+
+    async def page(self, group: str, before: int | None = None, limit: int = 60) -> list[MessageView]:
+        """The last rows of a chat, oldest first; those before a row, to page back."""
+
+    async def after(self, group: str, row: int, limit: int = 60) -> list[MessageView]:
+        """The rows after a row, oldest first, to page forward."""
+
+    async def get(self, row: int) -> MessageView:
+        """One row as it is now."""
+
+    async def find(self, message_id: str) -> MessageView:
+        """One message by its id or an unambiguous beginning of it."""
+
+    async def first_unread(self, group: str) -> int | None:
+        """The oldest row that nobody has seen yet."""
+
+    async def send(self, group: str, text: str, reply_to: int | None = None) -> MessageView:
+        """Send a text; returns at once with the state so far, and changes are told as events."""
+
+    async def send_file(self, group: str, path: str, caption: str = "") -> MessageView:
+        """Encrypt a file, store it at the service and offer it to the chat."""
+
+    async def edit(self, row: int, text: str) -> MessageView:
+        """Say something else in the place of an own message."""
+
+    async def delete(self, row: int) -> MessageView:
+        """Take an own message back, for everybody."""
+
+    async def react(self, row: int, emoji: str) -> MessageView:
+        """React with one emoji; the same one again takes it back."""
+
+    async def retry(self, row: int) -> MessageView:
+        """Send a message again that failed."""
+
+    async def fetch(self, row: int) -> bytes:
+        """Fetch and decrypt an attachment, without saving it."""
+
+    async def save(self, row: int, folder: str) -> str:
+        """Fetch, decrypt and save an attachment under a harmless name; returns the path."""
+
+    async def search(self, words: str, group: str | None = None, limit: int = 100) -> list[MessageView]:
+        """The newest messages of the inbox that contain this text, in one chat or in all."""
+
+    async def inspect(self, row: int) -> InspectionView:
+        """What was checked about a message, and what each check compared."""
+
+    async def proof(self, row: int) -> str:
+        """The message with its proof, as JSON for `ringtrue verify`."""
+
+    async def quarantine(self) -> list[MessageView]:
+        """What was held back, newest first, without its words."""
+
+    async def reveal(self, row: int) -> MessageView:
+        """One held-back message with its words, because a person asked to see it."""
+
+
+class People(Protocol):
+    """People: requests, contacts and blocked numbers."""
+
+    async def requests(self) -> list[RequestView]:
+        """Who wants to talk, newest first."""
+
+    async def accept(self, group: str) -> ChatView:
+        """Talk: the chat and its messages move to the inbox, and whoever asked becomes a contact."""
+
+    async def decline(self, group: str) -> None:
+        """Leave the chat and forget what was said in it."""
+
+    async def block(self, number: str) -> ContactView:
+        """Decline this number's requests, hide what it writes elsewhere, and count both."""
+
+    async def unblock(self, number: str) -> ContactView:
+        """Treat the number as a stranger again."""
+
+    async def contacts(self) -> list[ContactView]:
+        """Everybody who was accepted, named or blocked."""
+
+    async def name(self, number: str, name: str) -> ContactView:
+        """Call a number by a name of one's own; an empty one forgets it. Nobody else learns of it."""
+
+    async def know(self, number: str) -> ContactView:
+        """Make a number a contact, so that its requests are accepted at once."""
+
+
+class Device(Protocol):
+    """This device: the account, its services and their state."""
+
+    async def account(self) -> AccountView:
+        """The account."""
+
+    async def status(self) -> StatusView:
+        """How it stands."""
+
+    async def sync(self) -> StatusView:
+        """Read and post whatever there is, now."""
+
+    async def doctor(self) -> list[FindingView]:
+        """Look at the account, its files, both services and the clock."""
+
+
+class Api(Protocol):
+    """One open account."""
+
+    @property
+    def chats(self) -> Chats: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def people(self) -> People: ...
+    @property
+    def device(self) -> Device: ...
+
+    def events(self) -> AsyncGenerator[Told]:
+        """What happens from now on; close it with `contextlib.aclosing`."""

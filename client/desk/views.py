@@ -1,0 +1,301 @@
+"""What an account shows to a screen, a script or another process: one shape each, the same in memory and as JSON.
+
+Numbers are `+E164`, times are UTC, `group` is a chat's group id in hexadecimal, `row` a message's place in this
+device's history. All text of others in these shapes has been made harmless (client.text) and may be drawn.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Place = Literal["inbox", "request", "quarantine"]
+Rendering = Literal["text", "markdown", "json"]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """One shape; fields may be added in later versions, never renamed."""
+
+
+class CheckView(View):
+    """One numbered check (docs/binding.md §5): its outcome and what it compared."""
+
+    number: int
+    name: str
+    outcome: Literal["passed", "failed", "skipped", "undecided"]
+    compared: str
+
+
+class FailedCheck(View):
+    """The number and the name of the check that failed."""
+
+    number: int
+    name: str
+
+
+class ProofView(View):
+    """The verdict on a received message; `label` is its word and sign, `code` the RFC 8224 analogue."""
+
+    verdict: str
+    label: str
+    number: str | None
+    reason: str
+    code: int | None
+    check: FailedCheck | None
+
+
+class QuoteView(View):
+    """The message that another one answers; `row` is None if this device does not have it."""
+
+    row: int | None
+    sender: str | None
+    name: str | None
+    text: str
+
+
+class ReactionView(View):
+    """One emoji and who gave it; `own` if this account did."""
+
+    emoji: str
+    numbers: list[str]
+    own: bool
+
+
+class AttachmentView(View):
+    """A file that was offered; nothing of it is fetched before somebody asks. `saved`: where it lies on this device."""
+
+    filename: str
+    content_type: str
+    size: int
+    is_image: bool
+    saved: str | None
+
+
+class MessageView(View):
+    """One row of a conversation.
+
+    `kind`: received, sent, notice (who came, who left), gap (an entry that could not be read) or chat-named.
+    `state` of an own message: queued, sending, accepted, delivered, failed; `reason` says why it failed.
+    `place`: where it is shown; outside the inbox `text` is empty, and `why` names the rule that hid it.
+    `hidden`: how many invisible characters were taken out of the text.
+    """
+
+    row: int
+    id: str
+    kind: str
+    group: str
+    chat: str
+    seq: int | None
+    sender: str | None = msgspec.field(name="from")
+    name: str | None
+    text: str
+    arrived: datetime
+    state: str | None
+    reason: str | None
+    proof: ProofView | None
+    place: Place = "inbox"
+    why: str = ""
+    reply: QuoteView | None = None
+    reactions: list[ReactionView] = []
+    attachment: AttachmentView | None = None
+    edited: bool = False
+    withdrawn: bool = False
+    mentions_me: bool = False
+    hidden: int = 0
+    expires: datetime | None = None
+
+
+class ChatView(View):
+    """One chat in the list. `direct` is the other person's number where there are two and no roles.
+
+    `standing`: active, leaving, left, removed, lost. `timer`: seconds after which new messages disappear, 0 for never.
+    `waiting` and `failed` count own messages; `quarantined` those of others that failed their check.
+    """
+
+    group: str
+    chat: str
+    direct: str | None
+    standing: str
+    place: Place | Literal["declined"]
+    members: int
+    epoch: int
+    seq: int
+    unread: int
+    mentions: int
+    last_text: str
+    last_from: str | None
+    last_name: str | None
+    last_at: datetime | None
+    last_verdict: str | None
+    pinned: bool
+    archived: bool
+    muted_until: datetime | None
+    timer: int
+    draft: str
+    waiting: int
+    failed: int
+    quarantined: int
+
+
+class MemberView(View):
+    """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order."""
+
+    number: str
+    name: str | None
+    you: bool
+    admin: bool
+    leaf: int
+    proof: str
+    good: bool
+    certificate_ends: datetime
+    fingerprint: str
+
+
+class CheckNumberView(View):
+    """The group's check number: equal on every member's device that shares the group's state (RFC 9420 §8.7)."""
+
+    digits: str
+    epoch: int
+    chat: str
+
+
+class RequestView(View):
+    """Somebody who is not a contact has added this device to a chat; nothing of what they wrote or named is here.
+
+    `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request.
+    """
+
+    group: str
+    number: str
+    direct: bool
+    members: int
+    messages: int
+    label: str
+    why: str
+    alike: str | None
+    alike_name: str | None
+    at: datetime
+
+
+class ContactView(View):
+    """A person this account knows: by being accepted, written to, or named here."""
+
+    number: str
+    name: str | None
+    accepted: bool
+    blocked: bool
+    dropped: int
+
+
+class CertificateView(View):
+    """One certificate of a chain; `numbers` are its TNAuthList entries in words."""
+
+    subject: str
+    issuer: str
+    fingerprint: str
+    not_before: datetime
+    not_after: datetime
+    numbers: str
+
+
+class InspectionView(View):
+    """Everything that was compared for one message. `sentence` is for a layman, `caution` always stands below it."""
+
+    message: MessageView
+    sentence: str
+    caution: str
+    checks: list[CheckView]
+    header: dict[str, str]
+    claims: dict[str, str]
+    chain: list[CertificateView]
+    epoch: int | None
+    leaf: int | None
+    signed: datetime | None
+    arrived: datetime
+    age: str
+    passport: str
+    content: str
+
+
+class AccountView(View):
+    """This account on this device; `anchors` is the fingerprint of the roots it trusts."""
+
+    number: str
+    home: str
+    authority: str
+    delivery: str
+    certificate_ends: datetime
+    anchors: str
+    invite: str
+    short_code: str
+
+
+class StatusView(View):
+    """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is."""
+
+    online: bool
+    since: datetime | None
+    doing: str
+    waiting: int
+    trouble: str
+    requests: int
+    quarantined: int
+    unread: int
+
+
+class FindingView(View):
+    """One thing that the doctor looked at."""
+
+    subject: str
+    right: bool
+    words: str
+
+
+class MessageArrived(View, tag_field="type", tag="message"):
+    """A row was added to a conversation: of others, or one's own from any screen."""
+
+    message: MessageView
+    alert: bool
+
+
+class MessageChanged(View, tag_field="type", tag="message-changed"):
+    """A row looks different now: delivered, edited, taken back, reacted to, saved, expired (then it is gone)."""
+
+    message: MessageView
+    gone: bool = False
+
+
+class ChatChanged(View, tag_field="type", tag="chat"):
+    """A chat's line in the list is different now, or it is new."""
+
+    chat: ChatView
+
+
+class RequestArrived(View, tag_field="type", tag="request"):
+    """Somebody who is not a contact wants to talk."""
+
+    request: RequestView
+
+
+class Quarantined(View, tag_field="type", tag="quarantined"):
+    """A message was held back; `message.why` says by which rule."""
+
+    message: MessageView
+
+
+class StatusChanged(View, tag_field="type", tag="status"):
+    """The account's status is different now."""
+
+    status: StatusView
+
+
+class TroubleTold(View, tag_field="type", tag="trouble"):
+    """Something could not be done now and will be tried again, or a person has to act: `hint` says how."""
+
+    code: str
+    words: str
+    hint: str
+    group: str | None
+
+
+Told = MessageArrived | MessageChanged | ChatChanged | RequestArrived | Quarantined | StatusChanged | TroubleTold
