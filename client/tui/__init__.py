@@ -1,0 +1,1 @@
+"""The terminal client: the one importer of Textual."""
