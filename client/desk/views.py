@@ -13,11 +13,11 @@ Place = Literal["inbox", "request", "quarantine"]
 Rendering = Literal["text", "markdown", "json"]
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """One shape; fields may be added in later versions, never renamed."""
 
 
-class CheckView(View):
+class CheckView(View, frozen=True, kw_only=True):
     """One numbered check (docs/binding.md §5): its outcome and what it compared."""
 
     number: int
@@ -26,14 +26,14 @@ class CheckView(View):
     compared: str
 
 
-class FailedCheck(View):
+class FailedCheck(View, frozen=True, kw_only=True):
     """The number and the name of the check that failed."""
 
     number: int
     name: str
 
 
-class ProofView(View):
+class ProofView(View, frozen=True, kw_only=True):
     """The verdict on a received message; `label` is its word and sign, `code` the RFC 8224 analogue."""
 
     verdict: str
@@ -44,7 +44,7 @@ class ProofView(View):
     check: FailedCheck | None
 
 
-class QuoteView(View):
+class QuoteView(View, frozen=True, kw_only=True):
     """The message that another one answers; `row` is None if this device does not have it."""
 
     row: int | None
@@ -53,7 +53,7 @@ class QuoteView(View):
     text: str
 
 
-class ReactionView(View):
+class ReactionView(View, frozen=True, kw_only=True):
     """One emoji and who gave it; `own` if this account did."""
 
     emoji: str
@@ -61,7 +61,7 @@ class ReactionView(View):
     own: bool
 
 
-class AttachmentView(View):
+class AttachmentView(View, frozen=True, kw_only=True):
     """A file that was offered; nothing of it is fetched before somebody asks. `saved`: where it lies on this device."""
 
     filename: str
@@ -71,7 +71,7 @@ class AttachmentView(View):
     saved: str | None
 
 
-class MessageView(View):
+class MessageView(View, frozen=True, kw_only=True):
     """One row of a conversation.
 
     `kind`: received, sent, notice (who came, who left), gap (an entry that could not be read) or chat-named.
@@ -105,7 +105,7 @@ class MessageView(View):
     expires: datetime | None = None
 
 
-class ChatView(View):
+class ChatView(View, frozen=True, kw_only=True):
     """One chat in the list. `direct` is the other person's number where there are two and no roles.
 
     `standing`: active, leaving, left, removed, lost. `timer`: seconds after which new messages disappear, 0 for never.
@@ -137,7 +137,7 @@ class ChatView(View):
     quarantined: int
 
 
-class MemberView(View):
+class MemberView(View, frozen=True, kw_only=True):
     """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order."""
 
     number: str
@@ -151,7 +151,7 @@ class MemberView(View):
     fingerprint: str
 
 
-class CheckNumberView(View):
+class CheckNumberView(View, frozen=True, kw_only=True):
     """The group's check number: equal on every member's device that shares the group's state (RFC 9420 §8.7)."""
 
     digits: str
@@ -159,7 +159,7 @@ class CheckNumberView(View):
     chat: str
 
 
-class RequestView(View):
+class RequestView(View, frozen=True, kw_only=True):
     """Somebody who is not a contact has added this device to a chat; nothing of what they wrote or named is here.
 
     `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request.
@@ -177,7 +177,7 @@ class RequestView(View):
     at: datetime
 
 
-class ContactView(View):
+class ContactView(View, frozen=True, kw_only=True):
     """A person this account knows: by being accepted, written to, or named here."""
 
     number: str
@@ -187,7 +187,7 @@ class ContactView(View):
     dropped: int
 
 
-class CertificateView(View):
+class CertificateView(View, frozen=True, kw_only=True):
     """One certificate of a chain; `numbers` are its TNAuthList entries in words."""
 
     subject: str
@@ -198,7 +198,7 @@ class CertificateView(View):
     numbers: str
 
 
-class InspectionView(View):
+class InspectionView(View, frozen=True, kw_only=True):
     """Everything that was compared for one message. `sentence` is for a layman, `caution` always stands below it."""
 
     message: MessageView
@@ -217,7 +217,7 @@ class InspectionView(View):
     content: str
 
 
-class AccountView(View):
+class AccountView(View, frozen=True, kw_only=True):
     """This account on this device; `anchors` is the fingerprint of the roots it trusts."""
 
     number: str
@@ -230,7 +230,7 @@ class AccountView(View):
     short_code: str
 
 
-class StatusView(View):
+class StatusView(View, frozen=True, kw_only=True):
     """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is."""
 
     online: bool
@@ -243,7 +243,7 @@ class StatusView(View):
     unread: int
 
 
-class FindingView(View):
+class FindingView(View, frozen=True, kw_only=True):
     """One thing that the doctor looked at."""
 
     subject: str
@@ -251,45 +251,45 @@ class FindingView(View):
     words: str
 
 
-class MessageArrived(View, tag_field="type", tag="message"):
+class MessageArrived(View, frozen=True, kw_only=True, tag_field="type", tag="message"):
     """A row was added to a conversation: of others, or one's own from any screen."""
 
     message: MessageView
     alert: bool
 
 
-class MessageChanged(View, tag_field="type", tag="message-changed"):
+class MessageChanged(View, frozen=True, kw_only=True, tag_field="type", tag="message-changed"):
     """A row looks different now: delivered, edited, taken back, reacted to, saved, expired (then it is gone)."""
 
     message: MessageView
     gone: bool = False
 
 
-class ChatChanged(View, tag_field="type", tag="chat"):
+class ChatChanged(View, frozen=True, kw_only=True, tag_field="type", tag="chat"):
     """A chat's line in the list is different now, or it is new."""
 
     chat: ChatView
 
 
-class RequestArrived(View, tag_field="type", tag="request"):
+class RequestArrived(View, frozen=True, kw_only=True, tag_field="type", tag="request"):
     """Somebody who is not a contact wants to talk."""
 
     request: RequestView
 
 
-class Quarantined(View, tag_field="type", tag="quarantined"):
+class Quarantined(View, frozen=True, kw_only=True, tag_field="type", tag="quarantined"):
     """A message was held back; `message.why` says by which rule."""
 
     message: MessageView
 
 
-class StatusChanged(View, tag_field="type", tag="status"):
+class StatusChanged(View, frozen=True, kw_only=True, tag_field="type", tag="status"):
     """The account's status is different now."""
 
     status: StatusView
 
 
-class TroubleTold(View, tag_field="type", tag="trouble"):
+class TroubleTold(View, frozen=True, kw_only=True, tag_field="type", tag="trouble"):
     """Something could not be done now and will be tried again, or a person has to act: `hint` says how."""
 
     code: str
