@@ -22,6 +22,9 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   └── PassphraseNeededError 8   it needs a passphrase, and none was given
 ├── StoreError               1    the local store is damaged or cannot be written
 ├── ChatError                5    no such chat, message or member
+├── ConfigError              8    config.toml, or a choice of keys in it, is not understood
+├── InviteError              1    a text is no number, no invitation and no short code
+├── ImageError               1    octets are no picture that is shown here
 └── GroupRefusedError        1    a Welcome, a commit or an entry is refused by our rules
 
 Exit codes: 1 other, 3 verification failed, 5 not found, 6 network, 7 timed out or asked to wait, 8 not set up.
@@ -226,6 +229,28 @@ class ChatError(ClientError):
     code = "unknown-chat"
     hint = "See what there is: ringtrue chat list"
     exit_code = 5
+
+
+class ConfigError(ClientError):
+    """The file of settings cannot be read or written, or holds something that is not understood."""
+
+    code = "config"
+    hint = "Correct the file, or move it away: every setting has a default."
+    exit_code = 8
+
+
+class InviteError(ClientError):
+    """A text is no telephone number, no ringtrue: address and no short code."""
+
+    code = "not-an-invitation"
+    hint = "Write the number with + and country code, such as +1 202-555-0142, or copy the code again."
+
+
+class ImageError(ClientError):
+    """Octets are not a picture, or not one that is shown here."""
+
+    code = "image"
+    hint = "Save the file and open it with another program, if you expect it from the sender."
 
 
 class GroupRefusedError(ClientError):
