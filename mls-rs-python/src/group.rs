@@ -15,9 +15,9 @@ use crate::joining::validate_external_senders;
 use crate::membership::Membership;
 use crate::observer::check_key_package;
 use crate::outgoing::{Plan, Sending};
-use crate::report::{no_member, Leaf};
+use crate::report::{no_member, proposed, Leaf, ProposedReport};
 use crate::stored::Sealed;
-use crate::values::{octets, Commit, Delta, Member, Octets, Pending};
+use crate::values::{octets, Commit, Delta, Member, Octets, Pending, Proposed};
 
 /// One group at one epoch.
 #[pyclass(frozen, module = "mls_rs")]
@@ -130,6 +130,15 @@ impl Group {
 
     fn pending_proposals(&self, py: Python<'_>) -> PyResult<usize> {
         self.0.read(py, |member| Ok(member.group.get_cached_proposals().len()))
+    }
+
+    /// The cached proposals, one's own among them: the next commit must cover them.
+    fn proposals(&self, py: Python<'_>) -> PyResult<Vec<Py<Proposed>>> {
+        let reports = self.0.read(py, |member| {
+            let cached = member.group.get_cached_proposals();
+            ProposedReport::cached(&cached, &member.tree(), &member.parts.provider)
+        })?;
+        proposed(py, reports)
     }
 
     #[pyo3(signature = (data, authenticated_data=None), text_signature = "($self, data, authenticated_data=b'')")]

@@ -44,6 +44,7 @@ mod _mls_rs {
     #[pymodule_export]
     use super::values::{
         Application, Approval, Commit, Credential, Delta, Inspected, KeyPackage, Member, Pending, Preview, Proposal,
+        Proposed,
     };
 
     #[pymodule_init]

@@ -9,17 +9,18 @@ use mls_rs::{MlsMessage, WireFormat};
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::device::{given_tree, message, parsed};
+use crate::engine::extension_tuple;
 use crate::errors::{caught, Failure, Kind, Outcome};
 use crate::guard::{new_owner, Guarded};
 use crate::incoming::{check_addressed, screen, Incoming, ProposalReport};
 use crate::provider::{Judge, Provider};
-use crate::report::{After, Leaf};
+use crate::report::{proposed, After, Leaf, ProposedReport};
 use crate::stored::{identities, open_with, restore_identities, seal_with, Sealed, StoredObserver};
-use crate::values::{octets, Member, Octets as PyOctets};
+use crate::values::{octets, Member, Octets as PyOctets, Proposed};
 
 type Config = WithIdentityProvider<Provider, WithCryptoProvider<RustCryptoProvider, ExternalBaseConfig>>;
 
@@ -174,6 +175,22 @@ impl Observer {
             Leaf::all(&watched.group.exported_tree(), &watched.provider)
         })?;
         leaves.iter().map(|leaf| Member::new(py, leaf)).collect()
+    }
+
+    fn context_extensions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let extensions = self
+            .0
+            .read(py, |watched| Ok(watched.group.group_context().extensions.clone()))?;
+        extension_tuple(py, &extensions)
+    }
+
+    /// The cached proposals: the next commit must cover them.
+    fn proposals(&self, py: Python<'_>) -> PyResult<Vec<Py<Proposed>>> {
+        let reports = self.0.read(py, |watched| {
+            let cached = watched.group.get_cached_proposals();
+            ProposedReport::cached(&cached, &watched.group.exported_tree(), &watched.provider)
+        })?;
+        proposed(py, reports)
     }
 
     fn tree<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

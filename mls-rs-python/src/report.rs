@@ -5,16 +5,18 @@ use std::collections::{BTreeSet, HashSet};
 use mls_rs::crypto::SignaturePublicKey;
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{
-    CommitEffect, CommitMessageDescription, ExportedTree, GroupContext, GroupState, Member as MlsMember, NewEpoch,
-    Node, Sender,
+    CachedProposal, CommitEffect, CommitMessageDescription, ExportedTree, GroupContext, GroupState,
+    Member as MlsMember, NewEpoch, Node, Sender,
 };
 use mls_rs::identity::SigningIdentity;
+use mls_rs::ExtensionList;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::engine::extension_tuple;
 use crate::errors::{Failure, Kind, Outcome};
 use crate::provider::Provider;
-use crate::values::{self, octets};
+use crate::values::{self, octets, proposal_type};
 
 /// A leaf with the identity that the validator gave it.
 #[derive(Clone)]
@@ -54,6 +56,54 @@ pub fn no_member(index: u32) -> Failure {
     Failure::new(Kind::NotAMember, format!("no member at leaf {index}"))
 }
 
+/// A proposal, with the leaves that it is about as they are before it is carried out.
+pub struct ProposedReport {
+    kind: String,
+    sender: Option<Leaf>,
+    removed: Option<Leaf>,
+}
+
+impl ProposedReport {
+    fn of(proposal: &Proposal, sender: Sender, leaf: impl Fn(u32) -> Outcome<Option<Leaf>>) -> Outcome<Self> {
+        let sender = match sender {
+            Sender::Member(index) => Some(index),
+            _ => None,
+        };
+        let removed = match proposal {
+            Proposal::Remove(remove) => Some(remove.to_remove()),
+            Proposal::SelfRemove(_) => sender,
+            _ => None,
+        };
+        Ok(Self {
+            kind: proposal_type(proposal),
+            sender: sender.map(&leaf).transpose()?.flatten(),
+            removed: removed.map(&leaf).transpose()?.flatten(),
+        })
+    }
+
+    pub fn cached(proposals: &[CachedProposal], tree: &ExportedTree<'_>, provider: &Provider) -> Outcome<Vec<Self>> {
+        let leaf = |index| Leaf::in_tree(tree, index, provider).map(Some);
+        let reports = proposals
+            .iter()
+            .map(|cached| Self::of(cached.proposal(), *cached.sender(), leaf));
+        reports.collect()
+    }
+
+    pub fn into_value(self, py: Python<'_>) -> PyResult<Py<values::Proposed>> {
+        let member = |leaf: Option<Leaf>| leaf.map(|leaf| values::Member::new(py, &leaf)).transpose();
+        let proposed = values::Proposed {
+            r#type: self.kind,
+            sender: member(self.sender)?,
+            removed: member(self.removed)?,
+        };
+        Py::new(py, proposed)
+    }
+}
+
+pub fn proposed(py: Python<'_>, reports: Vec<ProposedReport>) -> PyResult<Vec<Py<values::Proposed>>> {
+    reports.into_iter().map(|report| report.into_value(py)).collect()
+}
+
 pub struct CommitReport {
     pub epoch: u64,
     pub committer: Option<Leaf>,
@@ -61,7 +111,9 @@ pub struct CommitReport {
     pub added: Vec<Leaf>,
     pub removed: Vec<Leaf>,
     pub updated: Vec<(Leaf, Leaf)>,
+    pub proposals: Vec<ProposedReport>,
     pub context_changed: bool,
+    pub context_extensions: ExtensionList,
     pub removed_self: bool,
     pub reinit: bool,
     pub authenticated_data: Vec<u8>,
@@ -90,7 +142,9 @@ impl After<'_> {
             added: Vec::new(),
             removed: Vec::new(),
             updated: Vec::new(),
+            proposals: Vec::new(),
             context_changed: false,
+            context_extensions: self.context.extensions().clone(),
             removed_self: false,
             reinit: false,
             authenticated_data: description.authenticated_data,
@@ -110,6 +164,7 @@ impl After<'_> {
     fn applied(&self, report: &mut CommitReport, epoch: &NewEpoch, committer: u32) -> Outcome<()> {
         let prior = epoch.prior_state();
         report.context_changed = prior.context().extensions() != self.context.extensions();
+        report.proposals = self.carried_out(epoch)?;
         let removed = removed_leaves(epoch);
         report.removed = self.before(prior, &removed)?;
         report.added = self.added(epoch, report.external.then_some(committer))?;
@@ -131,8 +186,22 @@ impl After<'_> {
         report.epoch = epoch.epoch();
         report.removed_self = true;
         report.removed = self.before(epoch.prior_state(), &removed_leaves(epoch))?;
+        report.proposals = self.carried_out(epoch)?;
+        if let Some(extensions) = new_extensions(epoch) {
+            report.context_changed = *extensions != report.context_extensions;
+            report.context_extensions.clone_from(extensions);
+        }
         report.committer = self.before_one(epoch.prior_state(), committer)?;
         Ok(())
+    }
+
+    fn carried_out(&self, epoch: &NewEpoch) -> Outcome<Vec<ProposedReport>> {
+        let leaf = |index| self.before_one(epoch.prior_state(), index);
+        let reports = epoch
+            .applied_proposals()
+            .iter()
+            .map(|info| ProposedReport::of(&info.proposal, info.sender, leaf));
+        reports.collect()
     }
 
     fn before(&self, prior: &GroupState, leaves: &BTreeSet<u32>) -> Outcome<Vec<Leaf>> {
@@ -211,6 +280,13 @@ fn removed_leaves(epoch: &NewEpoch) -> BTreeSet<u32> {
     removals.collect()
 }
 
+fn new_extensions(epoch: &NewEpoch) -> Option<&ExtensionList> {
+    epoch.applied_proposals().iter().find_map(|info| match &info.proposal {
+        Proposal::GroupContextExtensions(extensions) => Some(extensions),
+        _ => None,
+    })
+}
+
 impl CommitReport {
     pub fn changes_leaves(&self) -> bool {
         !(self.added.is_empty() && self.removed.is_empty() && self.updated.is_empty())
@@ -240,7 +316,9 @@ impl CommitReport {
             added: values::members(py, &self.added)?.unbind(),
             removed: values::members(py, &self.removed)?.unbind(),
             updated: PyTuple::new(py, updated?)?.unbind(),
+            proposals: PyTuple::new(py, proposed(py, self.proposals)?)?.unbind(),
             context_changed: self.context_changed,
+            context_extensions: extension_tuple(py, &self.context_extensions)?.unbind(),
             removed_self: self.removed_self,
             reinit: self.reinit,
             authenticated_data: octets(py, &self.authenticated_data),

@@ -227,6 +227,14 @@ pub struct Proposal {
     pub authenticated_data: Octets,
 }
 
+/// A proposal that waits in a group's cache, or that a commit carried out.
+#[pyclass(frozen, get_all, module = "mls_rs")]
+pub struct Proposed {
+    pub r#type: String,
+    pub sender: Option<Py<Member>>,
+    pub removed: Option<Py<Member>>,
+}
+
 /// A commit applied: the group is in the epoch named here.
 #[pyclass(frozen, get_all, module = "mls_rs")]
 pub struct Commit {
@@ -236,7 +244,9 @@ pub struct Commit {
     pub added: Py<PyTuple>,
     pub removed: Py<PyTuple>,
     pub updated: Py<PyTuple>,
+    pub proposals: Py<PyTuple>,
     pub context_changed: bool,
+    pub context_extensions: Py<PyTuple>,
     pub removed_self: bool,
     pub reinit: bool,
     pub authenticated_data: Octets,

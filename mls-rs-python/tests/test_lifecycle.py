@@ -91,6 +91,39 @@ def test_leaving_is_a_proposal_that_another_member_commits():
     assert [m.identity for m in carol.group.process(pending.commit, NOW).removed] == [b"bob"]
 
 
+def told(proposals) -> set[tuple[str, bytes | None, bytes | None]]:
+    identities = ((each.type, each.sender, each.removed) for each in proposals)
+    return {(kind, sender and sender.identity, removed and removed.identity) for kind, sender, removed in identities}
+
+
+def test_a_commit_tells_who_proposed_what_it_carries_out():
+    alice, bob, carol, dave = gathered("alice", "bob", "carol", "dave")
+    assert alice.group.proposals() == []
+    leave = carol.group.leave()
+    for person in (alice, bob, dave):
+        person.group.process(leave, NOW)
+    for person in (alice, bob, carol, dave):
+        assert told(person.group.proposals()) == {("remove", b"carol", b"carol")}
+    pending = alice.commit(remove=[bob.group.own_index], add=[Person("erin").offer()])
+    carried_out = {("remove", b"carol", b"carol"), ("remove", b"alice", b"bob"), ("add", b"alice", None)}
+    for person in (bob, carol, dave):
+        assert told(person.group.process(pending.commit, NOW).proposals) == carried_out
+    assert dave.group.proposals() == []
+
+
+def test_a_commit_tells_the_context_extensions_of_its_epoch_also_to_whom_it_removes():
+    alice, bob, carol = gathered("alice", "bob", "carol", extension_types=[0xF000])
+    pending = alice.commit(remove=[bob.group.own_index], context_extensions=[(0xF000, b"topic")])
+    for person, removed in ((bob, True), (carol, False)):
+        report = person.group.process(pending.commit, NOW)
+        assert (report.removed_self, report.context_changed) == (removed, True)
+        assert report.context_extensions == ((0xF000, b"topic"),)
+    assert bob.group.context_extensions() == ()
+    report = carol.group.process(alice.commit(path=True).commit, NOW)
+    assert (report.context_changed, report.context_extensions) == (False, ((0xF000, b"topic"),))
+    assert report.proposals == ()
+
+
 def test_every_kind_of_proposal_by_reference():
     psks = {b"psk": bytearray(b"s" * 32)}
     people = [Person(name, psks={k: bytearray(v) for k, v in psks.items()}, extension_types=[0xF000]) for name in "ab"]

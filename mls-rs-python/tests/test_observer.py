@@ -109,6 +109,31 @@ def test_what_an_observer_reports():
     assert proposal.authenticated_data == b"bye"
 
 
+def test_an_observer_tells_context_extensions_and_who_proposed_what():
+    alice, bob = Person("alice", extension_types=[0xF000]), Person("bob", extension_types=[0xF000])
+    alice.create(context_extensions=[(0xF000, b"one")])
+    gate = Gate()
+    observer = mls.Observer.open(alice.group.group_info(), gate.validate, None, NOW)
+    assert (observer.context_extensions(), observer.proposals()) == (((0xF000, b"one"),), [])
+    pending = alice.commit(add=[bob.offer()], context_extensions=[(0xF000, b"two")])
+    report = observer.process(pending.commit, NOW)
+    assert {(each.type, each.sender.identity) for each in report.proposals} == {
+        ("add", b"alice"),
+        ("group_context_extensions", b"alice"),
+    }
+    assert report.context_extensions == observer.context_extensions() == ((0xF000, b"two"),)
+    bob.join(pending)
+    leave = bob.group.leave()
+    observer.process(leave, NOW)
+    observer = mls.Observer.load(observer.snapshot(), gate.validate, None)
+    (proposed,) = observer.proposals()
+    assert (proposed.type, proposed.sender.identity, proposed.removed.identity) == ("remove", b"bob", b"bob")
+    alice.group.process(leave, NOW)
+    (proposed,) = observer.process(alice.commit().commit, NOW).proposals
+    assert (proposed.sender.identity, proposed.removed.identity) == (b"bob", b"bob")
+    assert observer.proposals() == []
+
+
 def test_an_observer_refuses_what_it_cannot_follow():
     alice = Person("alice")
     alice.create()

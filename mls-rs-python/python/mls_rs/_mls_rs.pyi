@@ -37,6 +37,7 @@ __all__ = [
     "PoisonedError",
     "Preview",
     "Proposal",
+    "Proposed",
     "ReentrantCallError",
     "StalePendingError",
     "Succeed",
@@ -182,6 +183,14 @@ class Proposal:
     authenticated_data: bytes
 
 @final
+class Proposed:
+    """A proposal that waits in a group's cache, or that a commit carried out."""
+
+    type: str  # as in Inspected.proposals
+    sender: Member | None  # for a commit's own proposals its committer; None for senders outside the group
+    removed: Member | None  # whom a Remove names
+
+@final
 class Commit:
     """A commit applied: the group is in the epoch named here."""
 
@@ -191,8 +200,11 @@ class Commit:
     added: tuple[Member, ...]
     removed: tuple[Member, ...]  # as they were before the commit
     updated: tuple[tuple[Member, Member], ...]  # (before, after) where the credential or the signature key changed
+    proposals: tuple[Proposed, ...]  # with the members as they were before the commit
     context_changed: bool
-    removed_self: bool  # then only epoch, committer and removed are told, and the group stays as it was
+    context_extensions: tuple[tuple[int, bytes], ...]  # of the new epoch
+    # then added and updated are not told, and the group stays as it was
+    removed_self: bool
     reinit: bool
     authenticated_data: bytes
 
@@ -311,6 +323,8 @@ class Group:
     def tree_hash(self) -> bytes: ...
     def group_info(self, *, with_tree: bool = True, external: bool = True) -> bytes: ...
     def pending_proposals(self) -> int: ...
+    def proposals(self) -> list[Proposed]:
+        """The cached proposals, one's own among them: the next commit must cover them."""
     def encrypt(self, data: bytes, authenticated_data: bytes = b"") -> bytes: ...
     def process(self, message: bytes, now: int) -> Application | Proposal | Commit: ...
     def commit(
@@ -362,6 +376,9 @@ class Observer:
     @property
     def poisoned(self) -> bool: ...
     def members(self) -> list[Member]: ...
+    def context_extensions(self) -> tuple[tuple[int, bytes], ...]: ...
+    def proposals(self) -> list[Proposed]:
+        """The cached proposals: the next commit must cover them."""
     def tree(self) -> bytes: ...
     def tree_hash(self) -> bytes: ...
     def process(self, message: bytes, now: int) -> Proposal | Commit:
