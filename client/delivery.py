@@ -3,6 +3,7 @@
 Every method raises UnreachableError, UnexpectedAnswerError or a ServiceError; a session is opened when one is needed.
 """
 
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from itertools import pairwise
@@ -15,17 +16,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.answers import from_json, from_msgpack
 from client.device_session import DeviceSession
-from client.errors import UnexpectedAnswerError
+from client.errors import ClientError, ContentError, NotFoundError, UnexpectedAnswerError
 from client.following import follow
-from client.service import HOST, Call, Service
+from client.service import HOST, TOO_LONG, Call, Service
 from delivery_service.wire import (
     BATCH_OCTETS,
+    BLOB_TYPE,
     IDEMPOTENCY_HEADER,
     JSON_TYPE,
     MLS_TYPE,
     MSGPACK_TYPE,
     WELCOME_LIMIT,
     Appended,
+    BlobStored,
     ClaimedKeyPackages,
     CommitBundle,
     EntryBatch,
@@ -42,8 +45,29 @@ from identity.base64url import encode_base64url
 from identity.number import TelephoneNumber
 
 HOST_LIMIT = 255  # characters of the name that stands in group URIs
+BLOBS = "/v1/blobs"
+URL_SHOWN = 80  # characters of a refused URL in the message
+GONE_HINT = "The service keeps attachments for a limited time. Ask the sender to send it again."
 LARGEST = 2**63 - 1  # what the store can keep of a number that the service chooses
 ANSWER_LIMIT = BATCH_OCTETS + WELCOME_LIMIT + 1024 * 1024  # octets: a batch ends after the item that reaches its size
+
+_BLOB_NAME = re.compile("[0-9a-f]{32}")
+
+
+async def look_at_delivery(base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> Status:
+    """What a service says of itself to anybody, with an account or without one."""
+    service = Service(base_url, ANSWER_LIMIT, transport)
+    try:
+        return await _status(service)
+    finally:
+        await service.aclose()
+
+
+async def _status(service: Service) -> Status:
+    status = from_json(await service.send(Call("GET", "/v1/status")), Status)
+    if not HOST.fullmatch(status.host) or len(status.host) > HOST_LIMIT:
+        raise UnexpectedAnswerError(f"the service's name {status.host[:HOST_LIMIT]!a} is not that of a host")
+    return status
 
 
 class DeliveryClient:
@@ -83,10 +107,7 @@ class DeliveryClient:
 
     async def status(self) -> Status:
         """The service's host name for group URIs and its clock; needs no session."""
-        status = from_json(await self._service.send(Call("GET", "/v1/status")), Status)
-        if not HOST.fullmatch(status.host) or len(status.host) > HOST_LIMIT:
-            raise UnexpectedAnswerError(f"the service's name {status.host[:HOST_LIMIT]!a} is not that of a host")
-        return status
+        return await _status(self._service)
 
     async def upload_key_packages(self, upload: KeyPackageUpload) -> KeyPackageStock:
         """Add one-time key packages, and replace the last-resort one if there is one in `upload`."""
@@ -154,6 +175,34 @@ class DeliveryClient:
         """
         return follow(self._session)
 
+    async def upload_blob(self, octets: bytes, idempotency_key: str) -> str:
+        """Store the ciphertext of an attachment; the answer is its URL, for the message that offers it.
+
+        Kept for delivery_service.wire.RETENTION seconds. A repeat with the same key and octets gets the same URL.
+        """
+        headers = {**_type(BLOB_TYPE), IDEMPOTENCY_HEADER: idempotency_key}
+        stored = from_json(await self._session.send(Call("POST", BLOBS, octets, headers)), BlobStored)
+        if not _BLOB_NAME.fullmatch(stored.blob):
+            raise UnexpectedAnswerError("the service named what it stored in a form that is not known here")
+        return f"{self._service.base_url}{BLOBS}/{stored.blob}"
+
+    async def download_blob(self, url: str, limit: int) -> bytes:
+        """Fetch a ciphertext of at most `limit` octets from this delivery service.
+
+        Raises ClientError for the URL of any other place: a sender must not choose to whom this device sends requests.
+        Raises NotFoundError if the service has it no more, and ContentError if it is longer.
+        """
+        path = f"{BLOBS}/{_blob_name(url, self._service.base_url)}"
+        try:
+            return await self._session.send(Call("GET", path, answer_limit=limit))
+        except NotFoundError as error:
+            error.hint = GONE_HINT
+            raise
+        except UnexpectedAnswerError as error:
+            if error.code != TOO_LONG:
+                raise
+            raise ContentError(f"the attachment has more than {limit} octets", code="attachment-size") from error
+
     async def _append(self, path: str, media_type: str, body: bytes, idempotency_key: str) -> Appended:
         headers = {**_type(media_type), IDEMPOTENCY_HEADER: idempotency_key}
         return from_json(await self._session.send(Call("POST", path, body, headers)), Appended)
@@ -161,6 +210,25 @@ class DeliveryClient:
 
 def _group(group_id: bytes) -> str:
     return f"/v1/groups/{encode_base64url(group_id).decode()}"
+
+
+def _blob_name(url: str, base_url: str) -> str:
+    """The name in a blob's URL. Only the name is used of it, and only if the rest is this service's address."""
+    base, _, name = url.rpartition(f"{BLOBS}/")
+    if not _BLOB_NAME.fullmatch(name) or _normal(base) != _normal(base_url):
+        raise ClientError(
+            f"the attachment lies at {url[:URL_SHOWN]!a}, which is not this account's delivery service",
+            code="foreign-attachment",
+            hint="Nothing was fetched. Ask the sender to send it again through the delivery service of this chat.",
+        )
+    return name
+
+
+def _normal(address: str) -> httpx.URL | None:
+    try:
+        return httpx.URL(address)
+    except httpx.InvalidURL:
+        return None
 
 
 def _type(media_type: str) -> Mapping[str, str]:

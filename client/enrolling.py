@@ -1,8 +1,18 @@
-"""Enrolling: from a number and a code to an account on this device."""
+"""Enrolling: from a number and a code to an account on this device, in one go (`enrol`) or step by step.
 
+    look_at_services     who they are, before anything is asked of them
+    Enrolment.challenge  a code for the number; one that waits already is not sent again
+    Enrolment.certify    the code for a verified certificate
+    Enrolment.keep       certificate and key into an encrypted store
+
+What was entered and the challenge lie in `Home.enrolment`, so that another process can go on. The device's key lies
+nowhere before `keep`: a certificate that nobody kept is lost, and the next attempt takes a new code.
+"""
+
+import re
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -11,18 +21,141 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.account import Account, load_account, save_account
-from client.delivery import DeliveryClient
+from client.delivery import look_at_delivery
 from client.enrolment import EnrolmentClient
-from client.errors import AccountExistsError, NotEnrolledError, ServiceError
+from client.errors import AccountExistsError, CodeEndedError, NotEnrolledError
 from client.home import AccountLock, Home, write_private
 from client.keys import Argon2id, create_key, open_key
 from client.store import Store
+from client.text import safe_name
 from client.upkeep import adopt_chain
 from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 
+PREFIXES_LIMIT = 20  # of the numbers that an authority says it certifies; more are not shown
 AskCode = Callable[[ChallengeOpened], Awaitable[str]]
+
+_PREFIX = re.compile(r"\+[0-9]{0,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What both services say of themselves. `name` is safe text; `numbers` are prefixes, "+" is any number.
+
+    `now` and `delivery_now` are their clocks, `host` is the delivery service's name in group URIs.
+    """
+
+    name: str
+    numbers: tuple[str, ...]
+    anchors: TrustAnchors
+    now: int
+    host: str
+    delivery_now: int
+
+    def certifies(self, number: TelephoneNumber) -> bool:
+        """Whether the authority says that it certifies this number."""
+        return any(number.e164.startswith(prefix) for prefix in self.numbers)
+
+
+class PendingEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far somebody got: a number, two services, and the challenge if a code was sent that is not used yet."""
+
+    number: str
+    authority: str
+    delivery: str
+    opened: ChallengeOpened | None = None
+
+
+async def look_at_services(
+    authority: str, delivery: str, transport: httpx.AsyncBaseTransport | None = None
+) -> Services:
+    """Ask both services who they are. Raises ClientError; nothing is stored."""
+    async with EnrolmentClient(authority, transport=transport) as issuing:
+        status, anchors = await issuing.status(), await issuing.anchors()
+    carrying = await look_at_delivery(delivery, transport)
+    numbers = tuple(prefix for prefix in status.numbers[:PREFIXES_LIMIT] if _PREFIX.fullmatch(prefix))
+    return Services(safe_name(status.name).text, numbers, anchors, status.now, carrying.host, carrying.now)
+
+
+def pending_enrolment(home: Home) -> PendingEnrolment | None:
+    """What an earlier attempt left, if there is anything to go on with."""
+    try:
+        return msgspec.json.decode(home.enrolment.read_bytes(), type=PendingEnrolment)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One number at one pair of services, on its way to an account in `home`. Every method raises ClientError."""
+
+    home: Home
+    number: TelephoneNumber
+    authority: str
+    delivery: str
+    clock: Callable[[], float] = time.time
+    transport: httpx.AsyncBaseTransport | None = None
+
+    def begin(self) -> None:
+        """Make the folder and note what was entered; a challenge that waits stays."""
+        self.home.create()
+        self._note(self.waiting())
+
+    def waiting(self) -> ChallengeOpened | None:
+        """The challenge of this number whose code was sent and can still be used."""
+        left = pending_enrolment(self.home)
+        if left is None or left.opened is None or left.opened.expires_at <= self.clock():
+            return None
+        return left.opened if (left.number, left.authority) == (self.number.e164, self.authority) else None
+
+    async def challenge(self, *, again: bool = False) -> ChallengeOpened:
+        """Have a code sent, unless one is waiting and nobody wants it sent `again`."""
+        opened = None if again else self.waiting()
+        if opened is None:
+            async with self._issuing() as issuing:
+                opened = await issuing.challenge(self.number)
+            self._note(opened)
+        return opened
+
+    async def certify(
+        self, opened: ChallengeOpened, code: str, key: ec.EllipticCurvePrivateKey, anchors: TrustAnchors
+    ) -> Account:
+        """Exchange the code for a certificate; the same code and key may be sent again if an answer was lost.
+
+        A wrong code leaves the challenge open; one that has ended is forgotten.
+        """
+        async with self._issuing() as issuing:
+            try:
+                enrolled = await issuing.certify(opened.challenge, code, key, self.number, anchors)
+            except CodeEndedError:
+                self._note(None)
+                raise
+        status = await look_at_delivery(self.delivery, self.transport)
+        pem = b"".join(root.public_bytes(Encoding.PEM) for root in anchors.roots)
+        return Account(self.number, key, enrolled.chain, issuing.base_url, self.delivery, status.host, pem)
+
+    def keep(self, account: Account, passphrase: str | None, cost: Argon2id | None = None) -> None:
+        """Store the account under a passphrase, or with its key in the keyring if that is None. Blocking."""
+        with AccountLock(self.home):
+            store = Store.open(self.home.database, _store_key(self.home, passphrase, cost))
+            try:
+                save_account(store, account)
+            finally:
+                store.close()
+            self.finish(account)
+
+    def finish(self, account: Account) -> None:
+        """Forget the attempt, for the account is stored; its trust anchors stay readable beside the store."""
+        write_private(self.home.anchors, account.anchors)
+        self.home.enrolment.unlink(missing_ok=True)
+
+    def _issuing(self) -> EnrolmentClient:
+        return EnrolmentClient(self.authority, clock=self.clock, transport=self.transport)
+
+    def _note(self, opened: ChallengeOpened | None) -> None:
+        reached = PendingEnrolment(self.number.e164, self.authority, self.delivery, opened)
+        write_private(self.home.enrolment, msgspec.json.encode(reached))
 
 
 async def enrol(
@@ -46,66 +179,31 @@ async def enrol(
     """
     place = Home(home)
     place.create()
+    attempt = Enrolment(place, number, authority, delivery, clock, transport)
     with AccountLock(place):
         store = Store.open(place.database, _store_key(place, passphrase, cost))
         try:
             earlier = _earlier(store, number, int(clock()))
             key = ec.generate_private_key(ec.SECP256R1()) if earlier is None else earlier.key
-            account = await _certified(place, key, number, authority, delivery, ask_code, anchors, clock, transport)
+            account = await _certified(attempt, key, ask_code, anchors)
             if earlier is None:
                 save_account(store, account)
             else:
                 adopt_chain(store, account.chain)
-            place.enrolment.unlink(missing_ok=True)
         finally:
             store.close()
-        write_private(place.anchors, account.anchors)
+        attempt.finish(account)
     return account
 
 
 async def _certified(
-    place: Home,
-    key: ec.EllipticCurvePrivateKey,
-    number: TelephoneNumber,
-    authority: str,
-    delivery: str,
-    ask_code: AskCode,
-    anchors: TrustAnchors | None,
-    clock: Callable[[], float],
-    transport: httpx.AsyncBaseTransport | None,
+    attempt: Enrolment, key: ec.EllipticCurvePrivateKey, ask_code: AskCode, anchors: TrustAnchors | None
 ) -> Account:
-    async with EnrolmentClient(authority, clock=clock, transport=transport) as issuing:
-        trusted = anchors or await issuing.anchors()
-        challenge = await _challenge(place, issuing, number, clock())
-        code = await ask_code(challenge)
-        try:
-            enrolled = await issuing.certify(challenge.challenge, code, key, number, trusted)
-        except ServiceError:
-            place.enrolment.unlink(missing_ok=True)  # a wrong code costs the challenge: the next attempt gets a new one
-            raise
-    async with DeliveryClient(delivery, key, enrolled.chain, clock=clock, transport=transport) as carrying:
-        status = await carrying.status()
-    pem = b"".join(root.public_bytes(Encoding.PEM) for root in trusted.roots)
-    return Account(number, key, enrolled.chain, issuing.base_url, delivery, status.host, pem)
-
-
-class PendingEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A code was sent, so that enrolling can go on in another process."""
-
-    number: str
-    authority: str
-    opened: ChallengeOpened
-
-
-async def _challenge(place: Home, issuing: EnrolmentClient, number: TelephoneNumber, now: float) -> ChallengeOpened:
-    with suppress(FileNotFoundError, msgspec.DecodeError):
-        pending = msgspec.json.decode(place.enrolment.read_bytes(), type=PendingEnrolment)
-        same = (pending.number, pending.authority) == (number.e164, issuing.base_url)
-        if same and pending.opened.expires_at > now:
-            return pending.opened
-    opened = await issuing.challenge(number)
-    write_private(place.enrolment, msgspec.json.encode(PendingEnrolment(number.e164, issuing.base_url, opened)))
-    return opened
+    if anchors is None:
+        async with EnrolmentClient(attempt.authority, transport=attempt.transport) as issuing:
+            anchors = await issuing.anchors()
+    opened = await attempt.challenge()
+    return await attempt.certify(opened, await ask_code(opened), key, anchors)
 
 
 def _store_key(home: Home, passphrase: str | None, cost: Argon2id | None) -> bytes:

@@ -9,6 +9,8 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   ├── GoneError            5    the entries asked for are no longer kept     .floor
 │   ├── NotAMemberError      1    this device is not a member of the group
 │   ├── NotFoundError        5    no such group, number, challenge …
+│   │   └── CodeEndedError   5    the one-time code can no longer be used
+│   ├── WrongCodeError       1    that is not the one-time code                .attempts_left
 │   ├── NoKeyPackageError    1    a device of the number has no key package left
 │   ├── CredentialRefusedError 8  the certificate chain, or a request signed with its key, was not accepted
 │   ├── SessionExpiredError  6    the session ended, and a new one did not help
@@ -132,6 +134,22 @@ class NotFoundError(ServiceError):
 
     hint = "Check the number or the name. A person must have enrolled before others can write to them."
     exit_code = 5
+
+
+class CodeEndedError(NotFoundError):
+    """The one-time code can no longer be used: too old, tried too often, or used for another key."""
+
+    hint = "Ask for a new code."
+
+
+class WrongCodeError(ServiceError):
+    """That is not the one-time code; the challenge stays open for `attempts_left` tries, None if that is not known."""
+
+    hint = "Look at the last code that came, and type its digits again."
+
+    def __init__(self, problem: Problem, *, attempts_left: int | None) -> None:
+        super().__init__(problem)
+        self.attempts_left = attempts_left
 
 
 class NoKeyPackageError(ServiceError):

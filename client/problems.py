@@ -4,6 +4,7 @@ import msgspec
 
 from client.answers import UNREADABLE
 from client.errors import (
+    CodeEndedError,
     CredentialRefusedError,
     GoneError,
     NoKeyPackageError,
@@ -14,6 +15,7 @@ from client.errors import (
     SessionExpiredError,
     StaleEpochError,
     UnexpectedAnswerError,
+    WrongCodeError,
 )
 
 RETRY_AFTER = 5  # seconds, where a service does not say how long to wait
@@ -44,6 +46,10 @@ _BY_WORD: dict[str, type[ServiceError]] = {
     "proof-refused": CredentialRefusedError,
     "not-a-member": NotAMemberError,
     "no-key-package": NoKeyPackageError,
+    "unknown-challenge": CodeEndedError,
+    "challenge-expired": CodeEndedError,
+    "challenge-dead": CodeEndedError,
+    "challenge-used": CodeEndedError,
 }
 
 
@@ -60,9 +66,10 @@ def refusal(status: int, body: bytes) -> ServiceError | UnexpectedAnswerError:
         return GoneError(problem, floor=problem.floor)
     if status in (429, 503):
         return RateLimitedError(problem, retry_after=_bounded(problem.retry_after))
-    if status == 404:
-        return NotFoundError(problem)
-    return _BY_WORD.get(word, ServiceError)(problem)
+    if word == "wrong-code":
+        return WrongCodeError(problem, attempts_left=problem.attempts_left)
+    kind = _BY_WORD.get(word, ServiceError)
+    return (NotFoundError if status == 404 and kind is not CodeEndedError else kind)(problem)
 
 
 def _bounded(retry_after: int | None) -> int:
