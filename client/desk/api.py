@@ -99,6 +99,12 @@ class Messages(Protocol):
     async def find(self, message_id: str) -> MessageView:
         """One message by its id or an unambiguous beginning of it."""
 
+    async def unshown(self, limit: int = 1000) -> list[MessageView]:
+        """The oldest rows that `ringtrue receive` has not put out yet: of the inbox, and held-back ones without words."""
+
+    async def shown(self, row: int) -> None:
+        """Note that what `unshown` gave was put out, up to this row."""
+
     async def first_unread(self, group: str) -> int | None:
         """The oldest row that nobody has seen yet."""
 
