@@ -27,6 +27,8 @@ ROUTES = [
     Route("/v1/key-packages/claims", endpoints.claim_key_packages, methods=["POST"]),
     Route("/v1/inbox", endpoints.read_inbox, methods=["GET"]),
     Route("/v1/inbox/ack", endpoints.acknowledge_inbox, methods=["POST"]),
+    Route("/v1/blobs", endpoints.store_blob, methods=["POST"]),
+    Route("/v1/blobs/{blob}", endpoints.read_blob, methods=["GET"]),
     Route("/v1/events", endpoints.events, methods=["GET"]),
 ]
 

@@ -1,6 +1,7 @@
 """The endpoints of wire.py's table: each reads a request, asks the service, and writes the answer."""
 
 import hashlib
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -8,12 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery_service import wire
+from delivery_service.blobs import BlobAnswer
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
 from delivery_service.limits import HourlyLimit
 from delivery_service.requests import (
     LARGEST_CURSOR,
     Headers,
+    blob_of,
+    body_chunks,
+    check_body,
     decode,
     group_id_of,
     headers_of,
@@ -203,6 +208,26 @@ async def acknowledge_inbox(request: Request) -> Response:
         raise RefusedError("malformed", f"position must be a whole number of at most {LARGEST_CURSOR}")
     await service.store.acknowledge(session.device, position)
     return Response(status_code=204)
+
+
+async def store_blob(request: Request) -> Response:
+    """POST /v1/blobs"""
+    service, headers = _service(request), headers_of(request.scope)
+    session, key, now = _session(service, headers), idempotency_key(headers), service.now()
+    with service.blobs.transfers.of(session.number):
+        length = check_body(headers, wire.BLOB_TYPE, wire.BLOB_LIMIT, "BLOB_LIMIT")
+        service.blobs_limit.check(session.number, now)
+        service.octets.spend(session.number, now, length)
+        service.blobs_limit.spend(session.number, now)
+        async with aclosing(body_chunks(request.receive, wire.BLOB_LIMIT, "BLOB_LIMIT")) as chunks:
+            return _json(await service.blobs.store(chunks, key, now), 201)
+
+
+async def read_blob(request: Request) -> Response:
+    """GET /v1/blobs/{blob}"""
+    service = _service(request)
+    number = _session(service, headers_of(request.scope)).number
+    return BlobAnswer(service.blobs, blob_of(request.path_params["blob"]), number)
 
 
 async def events(request: Request) -> Response:

@@ -1,5 +1,7 @@
 """What requests are made of: bodies within their limits, types, cursors and keys; each fault is a RefusedError."""
 
+import re
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +15,7 @@ from identity.base64url import decode_base64url
 LARGEST_CURSOR = 2**63 - 1
 _KEY_HEADER = IDEMPOTENCY_HEADER.encode()
 _KEY_LENGTH = 32  # hexadecimal digits
+_BLOB = re.compile("[0-9a-f]{32}")
 
 Headers = dict[bytes, bytes]
 T = TypeVar("T")
@@ -25,32 +28,34 @@ def headers_of(scope: Scope) -> Headers:
 
 async def read_body(receive: Receive, headers: Headers, media_type: str, limit: int, name: str) -> bytes:
     """The body, if its type is right and it has at most `limit` octets; nothing beyond the limit is kept in memory."""
+    check_body(headers, media_type, limit, name)
+    return b"".join([chunk async for chunk in body_chunks(receive, limit, name)])
+
+
+def check_body(headers: Headers, media_type: str, limit: int, name: str) -> int:
+    """The length that a body declares, `limit` if it declares none; refuses another type and more than `limit`."""
     if headers.get(b"content-type", b"").partition(b";")[0].strip().decode("latin-1").lower() != media_type:
         raise RefusedError("unsupported-type", f"send {media_type}")
-    declared = headers.get(b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
+    declared = headers.get(b"content-length", b"")
+    length = int(declared) if declared.isdigit() else limit
+    if length > limit:
         raise _too_large(limit, name)
-    return await _receive(receive, limit, name)
+    return length
 
 
-async def _receive(receive: Receive, limit: int, name: str) -> bytes:
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit, name)
-        return body
-    chunks: list[bytes] = []
-    received = 0
-    while message["type"] == "http.request":
-        chunks.append(message.get("body", b""))
-        received += len(chunks[-1])
+async def body_chunks(receive: Receive, limit: int, name: str) -> AsyncGenerator[bytes]:
+    """A body as it arrives; refuses the octet after `limit`, and a body that ends early."""
+    received, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise RefusedError("malformed", "the request ended early")
+        chunk: bytes = message.get("body", b"")
+        received += len(chunk)
         if received > limit:
             raise _too_large(limit, name)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
-    raise RefusedError("malformed", "the request ended early")
+        yield chunk
+        more = message.get("more_body", False)
 
 
 def _too_large(limit: int, name: str) -> RefusedError:
@@ -83,6 +88,13 @@ def group_id_of(text: str) -> bytes:
         return decode_base64url(text.encode("ascii"))
     except ValueError as error:
         raise RefusedError("malformed", "the group id is not unpadded base64url") from error
+
+
+def blob_of(text: str) -> bytes:
+    """The 16 octets of the blob's name in a path."""
+    if not _BLOB.fullmatch(text):
+        raise RefusedError("malformed", "a blob's name has 32 hexadecimal digits in lower case")
+    return bytes.fromhex(text)
 
 
 def number_of(request: Request, name: str, largest: int) -> int:

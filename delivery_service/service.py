@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from delivery_service.blobs import Blobs
 from delivery_service.credentials import Credentials
 from delivery_service.errors import StoreError
 from delivery_service.events import Streams
@@ -17,6 +18,7 @@ from delivery_service.sessions import Sessions
 from delivery_service.sqlite import SqliteStore
 from delivery_service.wakeups import Wakeups
 from delivery_service.wire import (
+    BLOBS_PER_HOUR,
     CLAIMS_PER_HOUR,
     CLAIMS_PER_TARGET_HOUR,
     GROUPS_PER_HOUR,
@@ -52,6 +54,8 @@ class Service:
         self.octets = HourlyLimit(OCTETS_PER_HOUR, "OCTETS_PER_HOUR", "octets sent by one number")
         self.claims = HourlyLimit(CLAIMS_PER_HOUR, "CLAIMS_PER_HOUR", "key package claims of one number")
         self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "CLAIMS_PER_TARGET_HOUR", "claims for one number")
+        self.blobs_limit = HourlyLimit(BLOBS_PER_HOUR, "BLOBS_PER_HOUR", "blobs of one number")
+        self.blobs = Blobs(self.store)
         self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
 
     def now(self) -> int:

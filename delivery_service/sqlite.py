@@ -10,19 +10,21 @@ from typing import Any
 
 import apsw
 
-from delivery_service import sqlite_groups, sqlite_key_packages, sqlite_reading, sqlite_retention
+from delivery_service import sqlite_blobs, sqlite_groups, sqlite_key_packages, sqlite_reading, sqlite_retention
 from delivery_service.errors import StartError
 from delivery_service.lane import Lane
 from delivery_service.store import (
     Change,
     Heads,
     Listener,
+    NewBlob,
     NewCommit,
     NewEntry,
     NewGroup,
     NewKeyPackage,
     ReadEntries,
     Stock,
+    StoredBlob,
 )
 from delivery_service.wire import Appended, WelcomeItem
 
@@ -30,7 +32,7 @@ SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when t
 WRITE_BATCH = 256  # requests in one transaction
 READ_BATCH = 4  # each read can be a batch of several MiB
 CHECKPOINT_PAGES = 4_000
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _FROM_1_TO_2 = "CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1"
 
 
@@ -136,11 +138,33 @@ class SqliteStore:
         """See Store."""
         await self._writer.run(sqlite_retention.spend_nonce, device, nonce, expires_at)
 
+    async def add_piece(self, blob: bytes, position: int, piece: bytes, now: int) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_blobs.add_piece, blob, position, piece, now, octets=len(piece))
+
+    async def finish_blob(self, blob: NewBlob) -> StoredBlob:
+        """See Store."""
+        return await self._writer.run(sqlite_blobs.finish, blob)
+
+    async def drop_blob(self, blob: bytes) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_blobs.drop, blob)
+
+    async def blob(self, name: bytes) -> StoredBlob:
+        """See Store."""
+        return await self._reader.run(sqlite_blobs.stored, name)
+
+    async def blob_piece(self, name: bytes, position: int) -> bytes:
+        """See Store."""
+        return await self._reader.run(sqlite_blobs.piece, name, position)
+
     async def expire_before(self, cutoff: int, now: int) -> int:
         """See Store."""
         total = 0
         while count := await self._writer.run(sqlite_retention.expire_entries, cutoff * 1000):
             total += count
+        while await self._writer.run(sqlite_blobs.expire, cutoff):
+            pass
         await self._writer.run(sqlite_retention.expire_rest, cutoff * 1000, now)
         return total
 
@@ -161,6 +185,7 @@ class SqliteStore:
         ):
             db.execute(f"PRAGMA {pragma}")
         _create_tables(db)
+        sqlite_blobs.drop_unfinished(db)
         return db
 
 
@@ -168,10 +193,15 @@ def _create_tables(db: apsw.Connection) -> None:
     version: Any = db.execute("PRAGMA user_version").get
     if version == SCHEMA_VERSION:
         return
-    if version not in (0, 1):
+    if version not in (0, 1, 2):
         raise StartError(f"the database has schema {version}, this service knows {SCHEMA_VERSION}")
-    schema = _FROM_1_TO_2 if version else files("delivery_service").joinpath("schema.sql").read_text()
+    blobs = _read("blobs.sql")
+    schema = {0: f"{_read('schema.sql')};{blobs}", 1: f"{_FROM_1_TO_2};{blobs}", 2: blobs}[version]
     db.execute(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
+
+
+def _read(name: str) -> str:
+    return files("delivery_service").joinpath(name).read_text()
 
 
 def _lock_folder(folder: Path) -> int:

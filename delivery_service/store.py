@@ -102,6 +102,25 @@ class Stock:
     last_resort: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NewBlob:
+    """A blob whose pieces are stored: its name, 16 octets, and its idempotency key, digest and size in octets."""
+
+    name: bytes
+    key: bytes
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that may be read; `at` is the second at which it arrived."""
+
+    name: bytes
+    size: int
+    at: int
+
+
 class Store(Protocol):
     """The storage of one delivery service."""
 
@@ -157,8 +176,23 @@ class Store(Protocol):
     async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
         """Remembers a signature's nonce until `expires_at`; refuses invalid-signature when it was used before."""
 
+    async def add_piece(self, blob: bytes, position: int, piece: bytes, now: int) -> None:
+        """Adds a piece to a blob that arrives; position 0 begins it. Nobody can read it yet."""
+
+    async def finish_blob(self, blob: NewBlob) -> StoredBlob:
+        """Makes a blob readable; a repeat of its key drops it and answers with the first. Refuses malformed."""
+
+    async def drop_blob(self, blob: bytes) -> None:
+        """Deletes a blob that was not finished; at a start of the store all such blobs are gone."""
+
+    async def blob(self, name: bytes) -> StoredBlob:
+        """A finished blob; refuses unknown-blob."""
+
+    async def blob_piece(self, name: bytes, position: int) -> bytes:
+        """One piece of a blob; refuses unknown-blob."""
+
     async def expire_before(self, cutoff: int, now: int) -> int:
-        """Deletes entries and Welcomes older than `cutoff` and what lapsed by `now`; returns how many entries."""
+        """Deletes what is older than `cutoff`, and what lapsed by `now`; returns how many entries."""
 
 
 Listener = Callable[[Change], None]

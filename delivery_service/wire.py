@@ -16,10 +16,13 @@ last sequence number read.
     GET  /v1/groups                                                              -> 200 GroupHeads
     GET  /v1/inbox?after=&wait=                                                  -> 200 WelcomeBatch
     POST /v1/inbox/ack                       InboxAck                            -> 204
+    POST /v1/blobs                           application/octet-stream            -> 201 BlobStored
+    GET  /v1/blobs/{blob}                                                        -> 200 application/octet-stream
     GET  /v1/events                                                              -> 200 text/event-stream of GroupHeads
 
-Every request but the first two carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups` also carries
-`Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer.
+Every request but the first two carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups` and to
+`/v1/blobs` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer.
+`{blob}` has 32 hexadecimal digits in lower case; whoever knows it may read the blob.
 """
 
 from typing import Literal
@@ -31,6 +34,7 @@ MSGPACK_TYPE = "application/msgpack"
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 EVENT_STREAM_TYPE = "text/event-stream"
+BLOB_TYPE = "application/octet-stream"
 IDEMPOTENCY_HEADER = "idempotency-key"
 
 # Signed requests (RFC 9421): what the signature covers, and how old it may be.
@@ -51,17 +55,19 @@ KEY_PACKAGES_PER_DEVICE = 100
 KEY_PACKAGES_LOW_WATER = 10
 CONTROL_LIMIT = 64 * 1024  # octets of a JSON body
 UPLOAD_LIMIT = 2 * KEY_PACKAGES_PER_DEVICE * KEY_PACKAGE_LIMIT
+BLOB_LIMIT = 16 * 1024 * 1024  # octets of a blob: the ciphertext of an attachment
 BATCH_ENTRIES = 256  # entries in one batch
 BATCH_OCTETS = 4 * 1024 * 1024  # a batch ends after the entry that reaches this
 LONG_POLL_LIMIT = 30  # seconds
 HEARTBEAT = 20  # seconds between comments on an idle event stream
-RETENTION = 30 * 86400  # seconds that entries and Welcomes are kept
+RETENTION = 30 * 86400  # seconds that entries, Welcomes and blobs are kept
 CLAIMS_PER_HOUR = 60  # key package claims per requesting number
 CLAIMS_PER_TARGET_HOUR = 60  # claims per target number, all requesters together; more get its last-resort packages
 SESSIONS_PER_HOUR = 1200  # sessions per number
 UPLOADS_PER_HOUR = 120  # key package uploads per number
 GROUPS_PER_HOUR = 120  # groups founded per number
-OCTETS_PER_HOUR = 512 * 1024 * 1024  # octets of entries and bundles per number
+OCTETS_PER_HOUR = 512 * 1024 * 1024  # octets of entries, bundles and blobs per number
+BLOBS_PER_HOUR = 240  # blobs per number
 PROPOSALS_PER_EPOCH = 256  # proposals per group until the next commit
 INBOX_LIMIT = 500  # Welcomes that wait for one device
 
@@ -183,6 +189,13 @@ class InboxAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: int
 
 
+class BlobStored(msgspec.Struct, frozen=True):
+    """A blob's random name, 32 hexadecimal digits in lower case, and the second after which it may be gone."""
+
+    blob: str
+    expires_at: int
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An RFC 9457 problem of `type` `urn:ringtrue:delivery:WORD`; some words bring extension members."""
 
@@ -209,6 +222,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "not-allowed": (403, "This service does not accept that"),
     "unknown-group": (404, "No such group"),
     "unknown-number": (404, "No device of that number has published key packages"),
+    "unknown-blob": (404, "No such blob, or none any more"),
     "stale-epoch": (409, "The entry is not for the group's current epoch"),
     "group-exists": (409, "A group with that id exists"),
     "no-key-package": (409, "A device of that number has no key package left"),

@@ -21,7 +21,7 @@ from delivery_service.wakeups import WATCHERS_PER_DEVICE, Wakeups
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 
 INDEXES = "SELECT count(*) FROM sqlite_schema WHERE name = 'log_proposals'"
-BACK = "DROP INDEX log_proposals; PRAGMA user_version = 1"
+BACK = "DROP INDEX log_proposals; DROP TABLE blobs; DROP TABLE blob_pieces; PRAGMA user_version = 1"
 
 
 def limited(answer, name: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from delivery_service.errors import RefusedError
 from delivery_service.sessions import Sessions
 from delivery_service.tls import lifetime_end, tree_hash
-from delivery_service.wire import JSON_TYPE, MLS_TYPE, MSGPACK_TYPE
+from delivery_service.wire import BLOB_TYPE, JSON_TYPE, MLS_TYPE, MSGPACK_TYPE
 
 ALICE = "+12025550142"
 KEY = "0" * 32
@@ -25,6 +25,12 @@ ROUTES = [
     ("POST", "/v1/groups/Z3JvdXA/entries", MLS_TYPE),
     ("POST", "/v1/groups/Z3JvdXA/commits", MSGPACK_TYPE),
     ("POST", "/v1/inbox/ack", JSON_TYPE),
+]
+MORE_ROUTES = [  # where a body says nothing, or may say anything
+    ("GET", "/v1/groups/Z3JvdXA/entries", JSON_TYPE),
+    ("GET", "/v1/inbox", ""),
+    ("GET", f"/v1/blobs/{KEY}", ""),
+    ("POST", "/v1/blobs", BLOB_TYPE),
 ]
 
 json_values = st.recursive(
@@ -91,7 +97,7 @@ async def test_any_header_and_query_is_refused_as_the_senders_fault(world, run):
 
     @settings(max_examples=150, deadline=None)
     @given(
-        route=st.sampled_from([*ROUTES, ("GET", "/v1/groups/Z3JvdXA/entries", JSON_TYPE), ("GET", "/v1/inbox", "")]),
+        route=st.sampled_from([*ROUTES, *MORE_ROUTES]),
         headers=st.dictionaries(names, header_values),
         query=st.text("after=wit&0123456789-%xé", max_size=30),
         signed=st.booleans(),
