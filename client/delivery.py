@@ -192,7 +192,7 @@ class DeliveryClient:
         Raises ClientError for the URL of any other place: a sender must not choose to whom this device sends requests.
         Raises NotFoundError if the service has it no more, and ContentError if it is longer.
         """
-        path = f"{BLOBS}/{_blob_name(url, self._service.base_url)}"
+        path = f"{BLOBS}/{blob_name(url, self._service.base_url)}"
         try:
             return await self._session.send(Call("GET", path, answer_limit=limit))
         except NotFoundError as error:
@@ -212,7 +212,7 @@ def _group(group_id: bytes) -> str:
     return f"/v1/groups/{encode_base64url(group_id).decode()}"
 
 
-def _blob_name(url: str, base_url: str) -> str:
+def blob_name(url: str, base_url: str) -> str:
     """The name in a blob's URL. Only the name is used of it, and only if the rest is this service's address."""
     base, _, name = url.rpartition(f"{BLOBS}/")
     if not _BLOB_NAME.fullmatch(name) or _normal(base) != _normal(base_url):

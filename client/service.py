@@ -19,6 +19,7 @@ CONNECTIONS = 16
 ATTEMPTS = 4  # of one call, the first included
 BACKOFF = 0.2  # seconds before the first repeat on average; doubles, with full jitter
 BACKOFF_LIMIT = 30.0  # seconds
+TOO_LONG = "answer-too-long"  # code of the error for an answer beyond its limit
 PATIENCE = 5  # seconds of Retry-After that a call waits by itself; with more it is for the caller to decide
 ADDRESS_HINT = "Write the service's address as https://HOST or, on this machine, http://127.0.0.1:PORT."
 
@@ -29,7 +30,10 @@ Sign = Callable[[httpx.Request], None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `repeatable`: to carry it out twice is the same as once. `wait`: seconds a long poll may take."""
+    """One request. `repeatable`: to carry it out twice is the same as once. `wait`: seconds a long poll may take.
+
+    `answer_limit`: octets of a successful answer, where the service's own limit is not the right one.
+    """
 
     method: str
     path: str
@@ -39,6 +43,7 @@ class Call:
     repeatable: bool = True
     wait: float = 0
     sign: Sign | None = None
+    answer_limit: int | None = None
 
 
 class Service:
@@ -92,7 +97,7 @@ class Service:
 
     async def _exchange(self, call: Call) -> bytes:
         async with self.open(call, TRANSFER_TIMEOUT + call.wait) as response:
-            return await self._read(response)
+            return await self._read(response, call.answer_limit)
 
     def _request(self, call: Call, silence: float) -> httpx.Request:
         timeout = httpx.Timeout(TRANSFER_TIMEOUT, connect=CONNECT_TIMEOUT, read=silence)
@@ -104,12 +109,13 @@ class Service:
             call.sign(request)
         return request
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, answer_limit: int | None = None) -> bytes:
+        limit = self._answer_limit if answer_limit is None else answer_limit
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
-            if len(body) > self._answer_limit:
-                raise UnexpectedAnswerError(f"the service's answer is longer than {self._answer_limit} octets")
+            if len(body) > limit:
+                raise UnexpectedAnswerError(f"the service's answer is longer than {limit} octets", code=TOO_LONG)
         return bytes(body)
 
 
