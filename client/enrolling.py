@@ -107,7 +107,8 @@ class Enrolment:
         left = pending_enrolment(self.home)
         if left is None or left.opened is None or left.opened.expires_at <= self.clock():
             return None
-        return left.opened if (left.number, left.authority) == (self.number.e164, self.authority) else None
+        same = (left.number, left.authority) == (self.number.e164, self.authority.rstrip("/"))
+        return left.opened if same else None
 
     async def challenge(self, *, again: bool = False) -> ChallengeOpened:
         """Have a code sent, unless one is waiting and nobody wants it sent `again`."""
@@ -123,7 +124,7 @@ class Enrolment:
     ) -> Account:
         """Exchange the code for a certificate; the same code and key may be sent again if an answer was lost.
 
-        A wrong code leaves the challenge open; one that has ended is forgotten.
+        A wrong code leaves the challenge open; one that has ended or was used is forgotten.
         """
         async with self._issuing() as issuing:
             try:
@@ -132,6 +133,7 @@ class Enrolment:
                 self._note(None)
                 raise
         status = await look_at_delivery(self.delivery, self.transport)
+        self._note(None)
         pem = b"".join(root.public_bytes(Encoding.PEM) for root in anchors.roots)
         return Account(self.number, key, enrolled.chain, issuing.base_url, self.delivery, status.host, pem)
 
@@ -154,7 +156,7 @@ class Enrolment:
         return EnrolmentClient(self.authority, clock=self.clock, transport=self.transport)
 
     def _note(self, opened: ChallengeOpened | None) -> None:
-        reached = PendingEnrolment(self.number.e164, self.authority, self.delivery, opened)
+        reached = PendingEnrolment(self.number.e164, self.authority.rstrip("/"), self.delivery, opened)
         write_private(self.home.enrolment, msgspec.json.encode(reached))
 
 

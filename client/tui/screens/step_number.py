@@ -1,0 +1,148 @@
+"""The first run's first question: which number, and which services."""
+
+from collections.abc import Callable
+
+import httpx
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from client.countries import country
+from client.enrolling import PendingEnrolment, Services, look_at_services
+from client.tui.screens.phrases import span
+from client.tui.screens.step import Step
+from identity.certificates import TrustAnchors
+from identity.errors import NumberError
+from identity.number import TelephoneNumber
+
+CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
+FINGERPRINT_GROUP = 4  # hexadecimal digits
+
+
+class NumberStep(Step):
+    """Asks for a number, and shows who the services are before anything is sent to them."""
+
+    def __init__(
+        self, authority: str, delivery: str, clock: Callable[[], float], transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        super().__init__(id="number-step")
+        self._addresses = (authority, delivery)
+        self._clock = clock
+        self._transport = transport
+        self._seen: tuple[str, str] | None = None
+        self.number: TelephoneNumber | None = None
+        self.services: Services | None = None
+
+    def compose(self) -> ComposeResult:
+        """A number and two addresses, and below each what it was read as."""
+        yield Label("Your telephone number, with + and country code", markup=False)
+        yield Input(placeholder="+1 202-555-0101", id="number", max_length=40)
+        yield Static("Others see that your messages come from it.", id="read-as", classes="quiet", markup=False)
+        yield Label("Who certifies the number (authority)", classes="gap", markup=False)
+        yield Input(self._addresses[0], id="authority")
+        yield Label("Who carries the messages (delivery service)", markup=False)
+        yield Input(self._addresses[1], id="delivery")
+        yield Static("", id="services", classes="gap", markup=False)
+        yield Button("Send me a code", id="go", variant="primary", compact=True)
+        yield Static("", classes="going-on", markup=False)
+
+    def on_mount(self) -> None:
+        """Ask the services who they are while the number is being typed."""
+        super().on_mount()
+        self.check()
+
+    def restore(self, left: PendingEnrolment) -> None:
+        """Put back what was entered at another time."""
+        for name, value in (("number", left.number), ("authority", left.authority), ("delivery", left.delivery)):
+            self.query_one(f"#{name}", Input).value = value
+        self.read_number()
+
+    def addresses(self) -> tuple[str, str]:
+        """The addresses of the authority and of the delivery service, as typed."""
+        authority, delivery = (self.query_one(f"#{name}", Input).value for name in ("authority", "delivery"))
+        return authority.strip().rstrip("/"), delivery.strip().rstrip("/")
+
+    @on(Input.Changed, "#number")
+    def read_number(self) -> None:
+        """Show the number as it was understood."""
+        typed = self.query_one("#number", Input).value.strip()
+        shown = self.query_one("#read-as", Static)
+        try:
+            self.number = TelephoneNumber.parse(typed)
+        except NumberError:
+            self.number = None
+            shown.update(Content("No whole number yet." if typed else "Others see that your messages come from it."))
+        else:
+            shown.update(Content(f"✓ {self.number}  {country(self.number)}"))
+        shown.set_class(self.number is None, "quiet")
+
+    @on(Input.Submitted, "#number")
+    @on(Button.Pressed, "#go")
+    def go(self) -> None:
+        """Go on if the number and the services are known; otherwise say what is missing."""
+        if self.busy:
+            return
+        if self.number is None:
+            self.refuse("Write the whole number with + and country code, such as +1 202-555-0101.")
+            self.query_one("#number", Input).focus()
+        elif self.services is None or self._seen != self.addresses():
+            self.check()
+        elif not self.services.certifies(self.number):
+            prefixes = ", ".join(self.services.numbers) or "no prefix at all"
+            self.refuse(
+                f"This authority certifies only numbers that start with {prefixes}. Correct the number, "
+                "or give the address of an authority that certifies it."
+            )
+        else:
+            self.post_message(self.Done())
+
+    @on(Input.Submitted, "#authority")
+    def to_delivery(self) -> None:
+        """Go on to the next field."""
+        self.query_one("#delivery", Input).focus()
+
+    @on(Input.Submitted, "#delivery")
+    def look_again(self) -> None:
+        """Look at the services that were named, then go on by the button."""
+        self.check()
+        self.query_one("#go", Button).focus()
+
+    @work(exclusive=True, group="services")
+    async def check(self) -> None:
+        """Ask both services who they are, and show it."""
+        with self.doing("Asking both services who they are"):
+            await self.look()
+
+    async def look(self) -> Services:
+        """Who the services at these addresses are. Raises ClientError."""
+        addresses = self.addresses()
+        shown = self.query_one("#services", Static)
+        shown.update(Content(""))
+        self.services = None
+        services = await look_at_services(*addresses, self._transport)
+        shown.update(described(services, int(self._clock())))
+        self.services, self._seen = services, addresses
+        return services
+
+
+def described(services: Services, now: int) -> Content:
+    """Who the services are, for somebody who decides whether to rely on them."""
+    numbers = "any number" if "+" in services.numbers else f"numbers with {', '.join(services.numbers) or 'no prefix'}"
+    lines = [
+        f"✓ {services.name or 'The authority'} certifies {numbers}; {services.host} carries messages.",
+        *fingerprint(services.anchors),
+    ]
+    for who, there in (("authority", services.now), ("delivery service", services.delivery_now)):
+        if abs(there - now) > CLOCK_LIMIT:
+            lines.append(f"⚠ The {who}'s clock differs by {span(there - now)}: set this computer's clock.")
+    return Content("\n".join(lines))
+
+
+def fingerprint(anchors: TrustAnchors) -> list[str]:
+    """The fingerprint of roots in lines that can be compared."""
+    digits = anchors.fingerprint.hex()
+    groups = [digits[start : start + FINGERPRINT_GROUP] for start in range(0, len(digits), FINGERPRINT_GROUP)]
+    half = len(groups) // 2
+    title = "Compare the fingerprint of its roots with its operator's:"
+    return [title, *(f"  {' '.join(row)}" for row in (groups[:half], groups[half:]))]
