@@ -217,7 +217,7 @@ class AccountBusyError(AccountError):
     """Another process is using this account."""
 
     code = "account-busy"
-    hint = "Another ringtrue process is using this account. Stop it first."
+    hint = "Stop that process first; or keep `ringtrue daemon` running, which any number of programs use at once."
 
 
 class WrongPassphraseError(AccountError):
