@@ -1,0 +1,139 @@
+"""The check number of a chat: thirty digits that are equal on every member's screen, or somebody is between them."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+from client.desk.views import ChatChanged, CheckNumberView
+from client.tui.heard import Heard
+from client.tui.qr import qr_text
+from client.tui.screens.reader import Reader
+from client.tui.screens.sheet import Sheet
+
+GROUPED = 5  # digits read in one breath
+IN_A_ROW = 3  # such groups
+HOW = (
+    "The same thirty digits stand on the screen of every member. Read them to each other by voice or in person, not in "
+    "this chat. They change with every change of the group, so compare while both of you are up to date: the epoch "
+    "shown must be equal too."
+)
+MATCH = (
+    "Then nobody stands between you: the devices whose digits you compared hold the same members and keys for this "
+    "epoch. It says nothing about what a person means to do. After the next change of the group the digits are new."
+)
+DIFFER = (
+    "First see whether the epochs are equal: if they are not, wait until both devices are up to date, and compare "
+    "again. If the epochs are equal and the digits are not, somebody may be between you. Write nothing here that "
+    "others must not read, look at who is in the chat (Members), and start a new chat after speaking to each other."
+)
+
+
+class CheckNumberScreen(Sheet[None]):
+    """The digits, their QR code where it fits, and what to do when they match or differ."""
+
+    HEADING = "Check number"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "app.focus_previous", "Other answer", show=False),
+        Binding("right", "app.focus_next", "Other answer", show=False),
+    ]
+    DEFAULT_CSS = """
+    CheckNumberScreen .buttons {
+        height: auto;
+    }
+    CheckNumberScreen Button {
+        margin-right: 2;
+    }
+    CheckNumberScreen #digits {
+        margin: 1 2;
+        text-style: bold;
+    }
+    CheckNumberScreen #code {
+        width: auto;
+        margin: 1 2 0 2;
+    }
+    CheckNumberScreen #advice {
+        margin-top: 1;
+        display: none;
+    }
+    CheckNumberScreen #advice.-match {
+        border-left: thick $success;
+        padding-left: 1;
+        display: block;
+    }
+    CheckNumberScreen #advice.-differ {
+        border-left: thick $error;
+        padding-left: 1;
+        display: block;
+    }
+    """
+
+    def __init__(self, group: str) -> None:
+        super().__init__()
+        self._group = group
+        self._shown: CheckNumberView | None = None
+
+    def body(self) -> Iterator[Widget]:
+        with Reader() as reader:
+            reader.can_focus = True
+            yield Static("", id="whose", markup=False)
+            yield Static("", id="digits", markup=False)
+            yield Static("", id="advice", markup=False)
+            yield Static(Content(HOW), id="how")
+            yield Static("", id="code", markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button(Content("They match"), id="match", disabled=True)
+            yield Button(Content("They differ"), id="differ", disabled=True)
+
+    def on_mount(self) -> None:
+        """Ask for the digits."""
+        self.query_one(Reader).focus()
+        self.load()
+
+    @on(Heard)
+    def _heard(self, heard: Heard) -> None:
+        if isinstance(heard.told, ChatChanged) and heard.told.chat.group == self._group:
+            self.load()
+
+    @work(exclusive=True, group="load")
+    async def load(self) -> None:
+        """Show the digits of the epoch that the group is in now."""
+        with self.doing("Computing"):
+            number = await self.api.chats.check_number(self._group)
+            before, self._shown = self._shown, number
+            self._draw(number)
+            if before is not None and before.epoch != number.epoch:
+                self._advise("", "")
+                self.say(f"The group changed from epoch {before.epoch} to {number.epoch}: these digits are new.")
+
+    def _draw(self, number: CheckNumberView) -> None:
+        self.query_one("#whose", Static).update(Content(f"{number.chat}, epoch {number.epoch}"))
+        self.query_one("#digits", Static).update(Content(in_groups(number.digits)))
+        self.query_one("#code", Static).update(qr_text("".join(number.digits.split())))
+        for button in self.query(Button):
+            button.disabled = False
+
+    @on(Button.Pressed)
+    def _compared(self, event: Button.Pressed) -> None:
+        if event.button.id == "match":
+            self._advise(f"✓ They match. {MATCH}", "-match")
+        else:
+            self._advise(f"✗ They differ. {DIFFER}", "-differ")
+        self.query_one(Reader).scroll_home(animate=False)
+
+    def _advise(self, words: str, kind: str) -> None:
+        advice = self.query_one("#advice", Static)
+        advice.update(Content(words))
+        advice.set_classes(kind)
+
+
+def in_groups(digits: str) -> str:
+    """Six groups of five digits in two rows."""
+    plain = "".join(digits.split())
+    groups = [plain[start : start + GROUPED] for start in range(0, len(plain), GROUPED)]
+    return "\n".join("  ".join(groups[start : start + IN_A_ROW]) for start in range(0, len(groups), IN_A_ROW))

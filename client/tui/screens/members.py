@@ -1,0 +1,187 @@
+"""Who is in a chat: each device, what its certificate shows, and what may be done about it."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import OptionList, Static
+
+from client.desk.views import ChatChanged, ChatView, MemberView
+from client.invite import parse_invite
+from client.tui.heard import Heard
+from client.tui.screens.ask import Confirm, Prompt
+from client.tui.screens.check_number import CheckNumberScreen
+from client.tui.screens.phrases import counted, day, person, shown_number
+from client.tui.screens.rows import Rows
+from client.tui.screens.sheet import Sheet
+
+ADMINS_ONLY = "Only an admin of this chat can do this."
+NO_ROLES = "A chat of two has no roles."
+IT_IS_YOU = "This is you. To leave, use /leave."
+CLOSED = "You are no longer in this chat."
+
+
+class MembersScreen(Sheet[None]):
+    """The devices of a chat. What the roles forbid is dimmed, and pressing it says why."""
+
+    HEADING = "Members"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "admin", "Admin or member"),
+        Binding("x", "remove", "Remove"),
+        Binding("i", "invite", "Invite"),
+        Binding("n", "name", "Name"),
+        Binding("c", "check", "Check number"),
+        Binding("m", "message", "Message"),
+    ]
+
+    def __init__(self, group: str) -> None:
+        super().__init__()
+        self._group = group
+        self._chat: ChatView | None = None
+        self._members: list[MemberView] = []
+        self._equal = False
+
+    def body(self) -> Iterator[Widget]:
+        yield Static("", id="lead", classes="lead", markup=False)
+        yield Rows("devices")
+        yield Static("", id="barred", classes="quiet", markup=False)
+
+    def on_mount(self) -> None:
+        """Show who is there."""
+        self.query_one(Rows).focus()
+        self.load()
+
+    @on(Heard)
+    def _heard(self, heard: Heard) -> None:
+        if isinstance(heard.told, ChatChanged) and heard.told.chat.group == self._group:
+            self.load()
+
+    @work(exclusive=True, group="load")
+    async def load(self) -> None:
+        """Ask for the members."""
+        with self.doing("Looking"):
+            await self._show()
+
+    async def _show(self) -> None:
+        self._chat = await self.api.chats.get(self._group)
+        self._members = await self.api.chats.members(self._group)
+        people = len({member.number for member in self._members})
+        doubtful = sum(not member.good for member in self._members)
+        lead = f"{self._chat.chat}: {counted(people, 'number')}, {counted(len(self._members), 'device')}"
+        good = "every certificate is in order" if not doubtful else f"⚠ {counted(doubtful, 'certificate')} not in order"
+        self.query_one("#lead", Static).update(Content(f"{lead}; {good}."))
+        self._equal = all(member.admin for member in self._members)
+        if self._equal:
+            lead += ", all equal"
+        self.query_one(Rows).show([(str(member.leaf), _row(member, self._equal)) for member in self._members])
+        self._say_what_is_barred()
+
+    @property
+    def _chosen(self) -> MemberView | None:
+        chosen = self.query_one(Rows).chosen
+        return next((member for member in self._members if str(member.leaf) == chosen), None)
+
+    @on(OptionList.OptionHighlighted)
+    def _say_what_is_barred(self) -> None:
+        reasons = dict.fromkeys(reason for action in ("admin", "remove", "invite") if (reason := self._barred(action)))
+        self.query_one("#barred", Static).update(Content(" ".join(reasons)))
+        self.refresh_bindings()
+
+    def _barred(self, action: str) -> str:
+        """Why something cannot be done to the chosen member; empty if it can."""
+        if self._chat is not None and self._chat.standing != "active" and action != "name":
+            return CLOSED
+        if action == "admin" and self._chat is not None and self._chat.direct:
+            return NO_ROLES
+        if action in ("admin", "remove", "invite") and not any(each.admin and each.you for each in self._members):
+            return ADMINS_ONLY
+        if action in ("remove", "name", "message") and self._chosen is not None and self._chosen.you:
+            return IT_IS_YOU
+        return ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what is barred."""
+        if action in ("admin", "remove", "invite", "name", "message") and self.is_mounted and self._barred(action):
+            return None
+        return True
+
+    @work(exclusive=True)
+    async def action_admin(self) -> None:
+        """Make a member an admin, or an admin a member."""
+        member = self._chosen
+        if member is None:
+            return
+        who = person(member.number, member.name)
+        words, yes = f"{who} will be able to invite and remove people.", "Make admin"
+        if member.admin:
+            words, yes = f"{who} will no longer be able to invite and remove people.", "Make member"
+        if await self.app.push_screen_wait(Confirm("Change the role?", words, yes)):
+            with self.doing("Changing the role"):
+                await self.api.chats.admin(self._group, member.number, not member.admin)
+                await self._show()
+
+    @work(exclusive=True)
+    async def action_remove(self) -> None:
+        """Remove every device of a number."""
+        member = self._chosen
+        if member is None:
+            return
+        devices = sum(each.number == member.number for each in self._members)
+        words = (
+            f"{person(member.number, member.name)}, {counted(devices, 'device')}, can read nothing written from then "
+            "on. What was written before stays with them."
+        )
+        if await self.app.push_screen_wait(Confirm("Remove from this chat?", words, "Remove")):
+            with self.doing("Removing", f"{shown_number(member.number)} was removed."):
+                await self.api.chats.remove(self._group, member.number)
+                await self._show()
+
+    @work(exclusive=True)
+    async def action_invite(self) -> None:
+        """Add a person by number or code."""
+        label = "Number (with + and country code), ringtrue: address or short code:"
+        typed = await self.app.push_screen_wait(Prompt("Invite", label))
+        if typed:
+            with self.doing("Inviting", "Invited. They see the chat once they accept."):
+                number = parse_invite(typed)
+                await self.api.chats.invite(self._group, [number.e164])
+                await self._show()
+
+    @work(exclusive=True)
+    async def action_name(self) -> None:
+        """Call a number by a name that only this account sees."""
+        member = self._chosen
+        if member is None:
+            return
+        label = f"Your own name for {shown_number(member.number)}; nobody else sees it:"
+        name = await self.app.push_screen_wait(Prompt("Name", label, member.name or ""))
+        if name is not None:
+            with self.doing("Naming"):
+                await self.api.people.name(member.number, name)
+                await self._show()
+
+    def action_check(self) -> None:
+        """Compare the group's check number."""
+        self.app.push_screen(CheckNumberScreen(self._group))
+
+    @work(exclusive=True)
+    async def action_message(self) -> None:
+        """Write to one member alone."""
+        member = self._chosen
+        if member is not None:
+            with self.doing("Opening the chat"):
+                self.go_to(await self.api.chats.direct(member.number))
+
+
+def _row(member: MemberView, equal: bool) -> Content:
+    roles = [role for role, held in (("you", member.you), ("admin", member.admin and not equal)) if held]
+    style = "$text-success" if member.good else "bold $text-error"
+    return Content.assemble(
+        (person(member.number, None if member.you else member.name), "bold"),
+        f"  {', '.join(roles)}\n  ",
+        (member.proof, style),
+        f"\n  certificate until {day(member.certificate_ends)}, {member.fingerprint[:16]}; leaf {member.leaf}",
+    )

@@ -1,0 +1,69 @@
+"""Numbers, people, times and troubles in the words of the screens; names come in already made safe."""
+
+from datetime import datetime, timedelta
+
+from mls_rs import MlsError
+
+from client.errors import ClientError
+from client.failures import failure
+from identity.errors import IdentityError, NumberError
+from identity.number import TelephoneNumber
+
+Expected = ClientError | IdentityError | MlsError | OSError
+
+
+def shown_number(e164: str) -> str:
+    """A number as people read it: +1 202-555-0142."""
+    try:
+        return str(TelephoneNumber.from_digits(e164.removeprefix("+")))
+    except NumberError:
+        return ascii(e164)
+
+
+def person(e164: str, name: str | None) -> str:
+    """A number, always whole, and behind it what this account calls it."""
+    number = shown_number(e164)
+    return f"{number}  {name} (your contact)" if name else number
+
+
+def day(moment: datetime) -> str:
+    """A date in this computer's time zone: 9 Jan 2027."""
+    local = moment.astimezone()
+    return f"{local.day} {local:%b %Y}"
+
+
+def day_and_time(moment: datetime) -> str:
+    """A time in this computer's time zone: 9 Jan 2027 18:05:09."""
+    return f"{day(moment)} {moment.astimezone():%H:%M:%S}"
+
+
+def minute(moment: datetime) -> str:
+    """The same without seconds: 9 Jan 2027 18:05."""
+    return f"{day(moment)} {moment.astimezone():%H:%M}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: 1 message, 2 messages."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def span(seconds: int) -> str:
+    """A length of time in one or two units: 3 days, 2 min 5 s."""
+    length = timedelta(seconds=abs(seconds))
+    if length.days:
+        return counted(length.days, "day")
+    hours, rest = divmod(length.seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {left} s" if minutes else f"{left} s"
+
+
+def trouble(error: Expected) -> str:
+    """What went wrong and what to do about it."""
+    wrong = failure(error)
+    words = wrong.detail.strip()
+    sentence = words[:1].upper() + words[1:]
+    if not sentence.endswith((".", "?")):
+        sentence += "."
+    return f"{sentence} {wrong.hint}".strip()

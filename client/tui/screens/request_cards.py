@@ -1,0 +1,73 @@
+"""Requests and held-back messages as rows: this program's words and numbers only, nothing that a stranger wrote."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from textual.content import Content
+
+from client.desk.views import MessageView, RequestView
+from client.tui.screens.phrases import counted, minute, shown_number
+
+NO_REASON = "no reason is known"
+Row = tuple[str | None, Content]
+
+
+def request_row(request: RequestView, *, marked: bool) -> Content:
+    """Who asks, what waits and why it waits here."""
+    kind = "direct" if request.direct else f"group of {counted(request.members, 'member')}"
+    waiting = counted(request.messages, "message") + (" waits" if request.messages == 1 else " wait")
+    lines = [
+        Content.assemble(
+            "[x] " if marked else "[ ] ",
+            (request.label, f"bold {label_style(request.label)}"),
+            f"  {shown_number(request.number)}",
+        ),
+        Content(f"    {kind}, {waiting}, since {minute(request.at)}"),
+        Content(f"    here because: {request.why}"),
+    ]
+    if request.alike:
+        whose = f"{request.alike_name}'s number" if request.alike_name else "the number of a contact"
+        warning = f"    ⚠ Differs by one digit from {whose}, {shown_number(request.alike)}."
+        lines.append(Content.assemble((warning, "bold $text-warning")))
+    return Content("\n").join(lines)
+
+
+def quarantine_rows(held: Sequence[MessageView], inbox: Mapping[str, str]) -> Iterator[Row]:
+    """A heading with its count for each reason, and below it the messages; `inbox` names the chats of the inbox."""
+    for reason, messages in _by_reason(held).items():
+        signs = {_sign(message) for message in messages}
+        sign = signs.pop() if len(signs) == 1 else "!"
+        yield None, Content(f"{sign} {counted(len(messages), 'message')}: {reason}")
+        for message in messages:
+            yield str(message.row), _held_row(message, inbox)
+
+
+def label_style(label: str) -> str:
+    """The colour that goes with the sign of a label; the word says the same."""
+    return {"✓": "$text-success", "✗": "$text-error"}.get(label[:1], "$text-warning")
+
+
+def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
+    label = message.proof.label if message.proof else "? NO PROOF"
+    who = shown_number(message.sender) if message.sender else "nobody"
+    known = f" (your contact {message.name})" if message.name else ""
+    # The name of a chat that was not agreed to is a stranger's words.
+    chat = f"in {inbox[message.group]}" if message.group in inbox else "in a chat that you have not accepted"
+    failed = message.proof.check if message.proof else None
+    check = f"; check {failed.number}, {failed.name}, failed" if failed else ""
+    return Content.assemble(
+        "  ",
+        (label, f"bold {label_style(label)}"),
+        f"  claims {who}{known}\n    {chat}, {minute(message.arrived)}\n    hidden by: {message.why}{check}",
+    )
+
+
+def _by_reason(held: Iterable[MessageView]) -> dict[str, list[MessageView]]:
+    groups: dict[str, list[MessageView]] = {}
+    for message in held:
+        reason = (message.proof.reason if message.proof else "") or message.why or NO_REASON
+        groups.setdefault(reason, []).append(message)
+    return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+
+
+def _sign(message: MessageView) -> str:
+    return message.proof.label[:1] if message.proof else "?"
