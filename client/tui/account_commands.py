@@ -1,0 +1,93 @@
+"""What can be asked for about the account, this device and the program."""
+
+from typing import TYPE_CHECKING
+
+from client.tui.command import Command, answer
+
+if TYPE_CHECKING:
+    from client.tui.app import RingtrueApp
+
+
+async def _invite_screen(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.invite import InviteScreen
+
+    await app.push_screen(InviteScreen())
+
+
+async def _status(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.status import StatusScreen
+
+    await app.push_screen(StatusScreen())
+
+
+async def _sync(app: "RingtrueApp", argument: str) -> None:
+    with app.doing("reading what is new"):
+        await app.api.device.sync()
+
+
+async def _settings(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.settings import SettingsScreen
+
+    await app.push_screen(SettingsScreen())
+
+
+async def _theme(app: "RingtrueApp", argument: str) -> None:
+    names = ", ".join(sorted(app.available_themes))
+    name = await answer(app, argument, "Theme", f"Which one? {names}", app.theme)
+    if name is None:
+        return
+    if name in app.available_themes:
+        app.theme = name
+    else:
+        app.notify(f"There is no theme of this name. There are {names}.", severity="warning")
+
+
+async def _keys_test(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.keys_test import KeysTestScreen
+
+    await app.push_screen(KeysTestScreen())
+
+
+async def _lock(app: "RingtrueApp", argument: str) -> None:
+    app.lock()
+
+
+async def _incognito(app: "RingtrueApp", argument: str) -> None:
+    app.incognito = not app.incognito
+
+
+async def _plain(app: "RingtrueApp", argument: str) -> None:
+    app.notify("Quit, then start: ringtrue --plain. It works with screen readers and in every terminal.", timeout=15)
+
+
+async def _redraw(app: "RingtrueApp", argument: str) -> None:
+    app.refresh(repaint=True, layout=True)
+
+
+async def _help(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.help import HelpScreen
+
+    await app.push_screen(HelpScreen())
+
+
+async def _quit(app: "RingtrueApp", argument: str) -> None:
+    await app.action_quit()
+
+
+ACCOUNT_COMMANDS = (
+    Command("my_number", "My number", "Your number as QR code, address and short code", "me", _invite_screen),
+    Command("status", "Network and services", "How the account stands towards them", "status", _status),
+    Command("doctor", "Doctor", "Look at keys, certificate, clock, services and store", "doctor", _status),
+    Command("sync", "Read what is new", "Read and send whatever there is, now", "sync", _sync),
+    Command("settings", "Settings", "Theme, keys, notifications and more", "settings", _settings),
+    Command("theme", "Theme", "Other colours", "theme", _theme, "nothing", "NAME"),
+    Command("keys_test", "Keys test", "See what this terminal sends for a key", "keys", _keys_test, "nothing"),
+    Command("lock", "Lock", "Hide everything until the passphrase is given", "lock", _lock),
+    Command(
+        "incognito", "Incognito", "Show no names and texts outside a chat; mark nothing read", "incognito", _incognito
+    ),
+    Command("plain", "Plain mode", "How to use line mode instead", "plain", _plain, "nothing"),
+    Command("redraw", "Redraw", "Draw the screen again", "redraw", _redraw, "nothing"),
+    Command("help", "Help", "Keys and commands", "help", _help, "nothing"),
+    Command("quit", "Quit", "Leave the program; nothing is lost", "quit", _quit, "nothing"),
+)

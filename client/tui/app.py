@@ -1,0 +1,277 @@
+"""The terminal client: opens the account, shows its screens, and hands on what the account tells."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.reactive import var
+from textual.screen import Screen
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
+
+from client.abilities import look_at_terminal
+from client.config import Config
+from client.desk.api import Api
+from client.desk.views import ChatView, MessageView, Told
+from client.errors import ClientError, PassphraseNeededError, WrongPassphraseError
+from client.tui.command import Command
+from client.tui.commands import BY_ID
+from client.tui.crash import write_log
+from client.tui.heard import Heard
+from client.tui.incognito import IncognitoApi, refuse
+from client.tui.keymap import keymap
+from client.tui.line_filter import LAST_LINE, survive_odd_mouse_reports
+from client.tui.locking import IDLE_TICK, Lockable
+from client.tui.opening import Opening
+from client.tui.opening_screen import OpeningScreen
+from client.tui.palette import FoundChats, FoundCommands
+from client.tui.themes import for_terminal, use_themes
+
+if TYPE_CHECKING:
+    from client.tui.main_screen import MainScreen
+
+TWICE = 2.0  # seconds in which a second Ctrl+C ends the program
+
+
+class RingtrueApp(Lockable):
+    """`api` is there once the account is open; every screen asks it, and hears what it tells as `Heard`."""
+
+    TITLE = "Ringtrue"
+    COMMANDS = {FoundCommands, FoundChats}  # noqa: RUF012 - Textual's
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "Commands", show=False, id="palette"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        Binding("Q", "quit", "Quit", show=False, id="quit"),
+    ]
+
+    incognito: var[bool] = var(False, init=False)
+
+    def __init__(
+        self,
+        home: Path,
+        config: Config,
+        *,
+        opening: Opening,
+        incognito: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        survive_odd_mouse_reports()
+        super().__init__(home, config, clock)
+        self.crash_log: Path | None = None
+        self._opening = opening
+        self._api: Api | None = None
+        self._main: MainScreen | None = None
+        self._holding: Worker[None] | None = None
+        self._doing: list[str] = []
+        self._interrupted = -TWICE
+        self.set_reactive(RingtrueApp.incognito, incognito)
+        self.set_keymap(keymap(config))
+        use_themes(self, for_terminal(config, look_at_terminal()))
+
+    # --- the account
+
+    @property
+    def api(self) -> Api:
+        """The open account."""
+        assert self._api is not None, "the account is open"
+        return self._api
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the account is open and nothing hides it."""
+        return self._main is not None and self._main.is_mounted and not self.locked
+
+    @property
+    def main(self) -> "MainScreen":
+        """The screen with the chats."""
+        assert self._main is not None, "the account is open"
+        return self._main
+
+    @property
+    def chat(self) -> ChatView | None:
+        """The chat in view."""
+        return None if self._main is None else self._main.chat
+
+    @property
+    def message(self) -> MessageView | None:
+        """The selected message."""
+        return None if self.chat is None else self.main.conversation.selected
+
+    def now(self) -> datetime:
+        """The time, by the app's clock."""
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def get_default_screen(self) -> Screen[None]:
+        """What lies under every other screen."""
+        return OpeningScreen()
+
+    def on_mount(self) -> None:
+        """Draw first, then open the account."""
+        self.set_interval(IDLE_TICK, self.lock_if_idle)
+        self.call_after_refresh(self.open_account)
+
+    async def on_unmount(self) -> None:
+        """Let go of the account before the program ends."""
+        if self._holding is not None:
+            self._holding.cancel()
+            with suppress(WorkerCancelled, WorkerFailed):
+                await self._holding.wait()
+
+    @on(OpeningScreen.Again)
+    def open_account(self) -> None:
+        """Open it and stay with it, in the background."""
+        self._holding = self._open_account()
+
+    @work(exclusive=True, group="account")
+    async def _open_account(self) -> None:
+        await asyncio.sleep(0)  # the worker is known to the app before it asks anything
+        try:
+            await self._hold()
+        except (ClientError, OSError) as error:
+            self._close(error)
+        finally:
+            self._api = self._main = None
+
+    async def _hold(self) -> None:
+        passphrase = None
+        if not self._opening.exists():
+            passphrase = await self.push_screen_wait(self._opening.welcome())
+        elif await asyncio.to_thread(self._opening.asks):
+            passphrase = await self._asked_passphrase()
+        while self.is_running:
+            try:
+                await self._with_account(passphrase)
+                return
+            except (PassphraseNeededError, WrongPassphraseError):
+                passphrase = await self._asked_passphrase()
+
+    async def _with_account(self, passphrase: str | None) -> None:
+        async with self._opening.open(passphrase) as api:
+            from client.tui.main_screen import MainScreen
+
+            self._api = IncognitoApi(api, lambda: self.incognito)
+            self._main = MainScreen()
+            self.push_screen(self._main)  # not awaited: its first question comes after the events are listened to
+            async with aclosing(api.events()) as told:
+                async for each in told:
+                    self._tell(each)
+
+    async def _asked_passphrase(self) -> str | None:
+        from client.tui.screens.unlock import UnlockScreen
+
+        passphrase = await self.push_screen_wait(UnlockScreen(self.home))
+        if passphrase is None:
+            self.exit()
+            await asyncio.Event().wait()  # until the program has ended
+        return passphrase
+
+    def _tell(self, told: Told) -> None:
+        for screen in self.get_screen_stack(self.DEFAULT_MODE):
+            screen.post_message(Heard(told))
+
+    def _close(self, error: ClientError | OSError) -> None:
+        from client.tui.screens.phrases import trouble
+
+        self.workers.cancel_group(self, "command")
+        self.switch_mode(self.DEFAULT_MODE)
+        base, *above = self.get_screen_stack(self.DEFAULT_MODE)
+        for _ in above:
+            self.pop_screen()
+        assert isinstance(base, OpeningScreen)
+        base.fail(trouble(error))
+
+    # --- commands
+
+    def action_command(self, command: str) -> None:
+        """Carry out a command of the table."""
+        self.run_command(BY_ID[command])
+
+    @work(group="command")
+    async def run_command(self, command: Command, argument: str = "") -> None:
+        """Carry out a command; what goes wrong is told in one line."""
+        if self.is_open or command.needs == "nothing":
+            with self.telling_trouble():
+                await command.act(self, argument)
+
+    @work(exclusive=True, group="open-chat")
+    async def show_chat(self, chat: ChatView) -> None:
+        """Show a chat of the list."""
+        with self.telling_trouble():
+            await self.open_chat(chat)
+
+    async def open_chat(self, chat: ChatView, row: int | None = None) -> None:
+        """Show a chat, at its first unread row or at `row`."""
+        await self.main.open_chat(chat, row)
+
+    @contextmanager
+    def doing(self, words: str) -> Iterator[None]:
+        """Show in the status line what is being done, while it is."""
+        self._doing.append(words)
+        self._show_doing()
+        try:
+            yield
+        finally:
+            self._doing.remove(words)
+            self._show_doing()
+
+    @contextmanager
+    def telling_trouble(self) -> Iterator[None]:
+        """Tell what goes wrong in one line, with what to do."""
+        from client.failures import EXPECTED
+        from client.tui.screens.phrases import trouble
+
+        try:
+            yield
+        except EXPECTED as error:
+            self.notify(trouble(error), severity="error", timeout=12)
+
+    def refuse_in_incognito(self, what: str) -> None:
+        """Raises IncognitoError while nothing may leave the conversation."""
+        refuse(what, self.incognito)
+
+    def watch_incognito(self, hidden: bool) -> None:
+        """Hide names and texts outside the conversation, or show them again."""
+        if self._main is not None:
+            self._main.hide_names(hidden)
+        self.entitle()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing but leaving can be asked for before the account is open, and while it is locked."""
+        if action == "command_palette" and not self.is_open:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C is for copying; say what ends the program, and end it if a person insists."""
+        now = time.monotonic()
+        if now - self._interrupted < TWICE:
+            self.exit()
+        self._interrupted = now
+        self.notify("Ctrl+Q quits. Nothing is lost.")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Nothing that steers a terminal passes."""
+        return [*super().get_line_filters(), LAST_LINE]
+
+    def _show_doing(self) -> None:
+        if self._main is not None and self._main.is_mounted:
+            self._main.status_line.doing = self._doing[-1] if self._doing else ""
+
+    # --- failing; both are private in Textual 8.2.8, which is pinned
+
+    def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.crash_log = self.crash_log or write_log(self.home, cause, self.now())
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        self.panic(
+            f"Ringtrue has failed and ended. Where it happened, without any message, is in {self.crash_log}\n"
+            "Nothing that was sent or received is lost. Start it again."
+        )

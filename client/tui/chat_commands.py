@@ -1,0 +1,190 @@
+"""What can be asked for about chats: making, finding, changing and leaving them."""
+
+from typing import TYPE_CHECKING
+
+from client.tui.command import Command, agreed, answer, chat_of
+from client.tui.duration import DurationError, seconds_of
+
+if TYPE_CHECKING:
+    from client.tui.app import RingtrueApp
+
+
+async def _new(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.new_chat import NewChatScreen
+
+    chat = await app.push_screen_wait(NewChatScreen(argument))
+    if chat is not None:
+        await app.open_chat(chat)
+
+
+async def _group(app: "RingtrueApp", argument: str) -> None:
+    name = await answer(app, argument, "New group", "What is the group called?")
+    if name is None:
+        return
+    numbers = await answer(app, "", f"New group {name}", "Whose numbers? Separate them by commas.")
+    if numbers is not None:
+        await app.open_chat(await app.api.chats.create(name, _listed(numbers)))
+
+
+async def _find(app: "RingtrueApp", argument: str) -> None:
+    await _search(app, None if app.chat is None else app.chat.group)
+
+
+async def _find_everywhere(app: "RingtrueApp", argument: str) -> None:
+    await _search(app, None)
+
+
+async def _search(app: "RingtrueApp", group: str | None) -> None:
+    from client.tui.screens.search import SearchScreen
+
+    found = await app.push_screen_wait(SearchScreen(group))
+    if found is not None:
+        await app.open_chat(await app.api.chats.get(found.group), found.row)
+
+
+async def _next_unread(app: "RingtrueApp", argument: str) -> None:
+    chat = app.main.chat_list.next_unread()
+    if chat is None:
+        app.notify("Nothing is unread.")
+    else:
+        await app.open_chat(chat)
+
+
+async def _members(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.members import MembersScreen
+
+    await app.push_screen(MembersScreen(chat_of(app).group))
+
+
+async def _invite(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    numbers = await answer(app, argument, f"Invite to {chat.chat}", "Whose numbers? Separate them by commas.")
+    if numbers is not None:
+        with app.doing("adding members"):
+            await app.api.chats.invite(chat.group, _listed(numbers))
+
+
+async def _remove(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    number = await answer(app, argument, f"Remove from {chat.chat}", "Whose number?")
+    if number is not None and await agreed(
+        app, f"Remove from {chat.chat}", f"Every device of {number} is taken out and reads nothing more here.", "Remove"
+    ):
+        with app.doing("removing a member"):
+            await app.api.chats.remove(chat.group, number)
+
+
+async def _make_admin(app: "RingtrueApp", argument: str) -> None:
+    await _set_admin(app, argument, True)
+
+
+async def _make_member(app: "RingtrueApp", argument: str) -> None:
+    await _set_admin(app, argument, False)
+
+
+async def _set_admin(app: "RingtrueApp", argument: str, admin: bool) -> None:
+    chat = chat_of(app)
+    number = await answer(app, argument, "Make an admin" if admin else "Make an ordinary member", "Whose number?")
+    if number is not None:
+        with app.doing("changing a role"):
+            await app.api.chats.admin(chat.group, number, admin)
+
+
+async def _leave(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    words = "You will read nothing more here. Your history stays on this device."
+    if await agreed(app, f"Leave {chat.chat}", words, "Leave"):
+        with app.doing("leaving"):
+            await app.api.chats.leave(chat.group)
+
+
+async def _rename(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    name = await answer(app, argument, "Rename", "What should everybody call this chat?", chat.chat)
+    if name is not None:
+        await app.api.chats.rename(chat.group, name)
+
+
+async def _mute(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    if chat.muted_until is not None and not argument:
+        argument = "off"
+    length = await answer(app, argument, f"Mute {chat.chat}", "For how long? 8h, 2d, 1w, always; or off.", "8h")
+    if length is not None:
+        await app.api.chats.mute(chat.group, seconds_of(length))
+
+
+async def _pin(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    await app.api.chats.pin(chat.group, not chat.pinned)
+
+
+async def _archive(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    await app.api.chats.archive(chat.group, not chat.archived)
+    app.notify("Taken out of the archive." if chat.archived else "Archived. A new message does not bring it back.")
+
+
+async def _timer(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    label = "After how long do new messages disappear, once read? 1h, 1d, 1w; or off."
+    length = await answer(app, argument, f"Disappearing messages in {chat.chat}", label, "1w")
+    if length is None:
+        return
+    seconds = seconds_of(length)
+    if seconds is None:
+        raise DurationError("messages cannot disappear after for ever")
+    await app.api.chats.timer(chat.group, seconds)
+
+
+async def _export(app: "RingtrueApp", argument: str) -> None:
+    app.refuse_in_incognito("Export")
+    from client.tui.screens.export import ExportScreen
+
+    await app.push_screen(ExportScreen(chat_of(app).group))
+
+
+async def _check_number(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.check_number import CheckNumberScreen
+
+    await app.push_screen(CheckNumberScreen(chat_of(app).group))
+
+
+async def _archived(app: "RingtrueApp", argument: str) -> None:
+    await app.main.show_archived(not app.main.archived)
+
+
+def _listed(numbers: str) -> list[str]:
+    return [number for number in map(str.strip, numbers.replace(";", ",").split(",")) if number]
+
+
+CHAT_COMMANDS = (
+    Command("new_chat", "New chat", "Write to a number, or start a group", "new", _new, argument="NUMBER"),
+    Command("new_group", "New group", "Name a group and choose who is in it", "group", _group, argument="NAME"),
+    Command("find", "Find in this chat", "Search this chat's history", "find", _find),
+    Command("find_everywhere", "Find in all chats", "Search the whole history", "findall", _find_everywhere),
+    Command("next_unread", "Next unread chat", "Open it", "next", _next_unread),
+    Command("members", "Members", "Who is in this chat, and what their certificates show", "members", _members, "chat"),
+    Command("invite", "Invite", "Add people to this chat", "invite", _invite, "chat", "NUMBERS"),
+    Command("remove", "Remove a member", "Take a number's devices out", "remove", _remove, "chat", "NUMBER"),
+    Command("make_admin", "Make an admin", "Let a member change who is in it", "admin", _make_admin, "chat", "NUMBER"),
+    Command(
+        "make_member", "Take back admin", "Make an admin an ordinary member", "member", _make_member, "chat", "NUMBER"
+    ),
+    Command("leave", "Leave this chat", "Ask to be taken out", "leave", _leave, "chat"),
+    Command("rename", "Rename this chat", "Name it for everybody in it", "rename", _rename, "chat", "NAME"),
+    Command("mute", "Mute or unmute", "No alerts from this chat for a while", "mute", _mute, "chat", "8h"),
+    Command("pin", "Pin or unpin", "Keep this chat on top of the list", "pin", _pin, "chat"),
+    Command("archive", "Archive or take back", "Put this chat away", "archive", _archive, "chat"),
+    Command("timer", "Disappearing messages", "Let new messages disappear", "timer", _timer, "chat", "1d"),
+    Command("export", "Export this chat", "Write its history to a file", "export", _export, "chat"),
+    Command(
+        "check_number",
+        "Check number",
+        "Thirty digits to compare by voice or in person",
+        "check",
+        _check_number,
+        "chat",
+    ),
+    Command("archived", "Archived chats", "Show them, or the inbox again", "archived", _archived),
+)

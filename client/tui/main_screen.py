@@ -1,0 +1,202 @@
+"""The main screen: the chats on the left, one conversation on the right; in a narrow window one of them at a time."""
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
+
+from client.desk.views import ChatChanged, ChatView, StatusChanged, StatusView
+from client.tui.chat_list import ChatList
+from client.tui.commands import BY_ID, typed
+from client.tui.composer import SlashCommand
+from client.tui.conversation import ConversationPane
+from client.tui.heard import Heard
+from client.tui.keymap import ACTIONS
+from client.tui.places import Places
+from client.tui.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from client.tui.app import RingtrueApp
+
+TICK = 30  # seconds between looks at what only time changes: how long a certificate lasts
+KEYS = {action.id: action.default for action in ACTIONS}
+SHOWN = ("inspect", "requests", "check_number", "help")  # at the foot
+
+
+class MainScreen(Screen[None]):
+    """Chats and conversation; `archived`: whether the list shows the archive."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(KEYS[name], f"app.command('{name}')", BY_ID[name].title, show=name in SHOWN, id=name)
+            for name in KEYS
+            if name in BY_ID and (BY_ID[name].needs != "message" or name == "inspect") and name != "quit"
+        ),
+        Binding("escape", "back", "Chats", show=False, id="cancel"),
+        Binding("tab", "app.focus_next", "Next pane", show=False, id="next_pane"),
+        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False, id="previous_pane"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - Textual's
+    DEFAULT_CSS = """
+    MainScreen {
+        & #side { width: 30; height: 1fr; background: $surface; border-right: solid $foreground 10%; }
+        & #right { width: 1fr; height: 1fr; }
+        & #nothing { display: none; height: 1fr; padding: 1 3; color: $text-muted; }
+        & #too-small { display: none; width: 1fr; height: 1fr; content-align: center middle; }
+        &.-empty #nothing { display: block; }
+        &.-empty #conversation { display: none; }
+        &.-narrow #side { width: 1fr; border-right: none; }
+        &.-narrow #right { display: none; }
+        &.-narrow.-reading #side { display: none; }
+        &.-narrow.-reading #right { display: block; }
+        &.-thin #body, &.-low #body, &.-thin #foot, &.-low #foot { display: none; }
+        &.-thin #too-small, &.-low #too-small { display: block; }
+        & #foot { height: auto; dock: bottom; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.archived = False
+        self.chat: ChatView | None = None
+
+    def compose(self) -> ComposeResult:
+        """The two panes, and at the foot how things stand and what keys do."""
+        yield Static("Make the window larger (60 columns, 16 rows), or use: ringtrue --plain", id="too-small")
+        with Horizontal(id="body"):
+            with Vertical(id="side"):
+                yield ChatList(id="chats")
+                yield Places(id="places")
+            with Vertical(id="right"):
+                yield Static(_FIRST_STEPS, id="nothing", markup=False)
+                yield ConversationPane(id="conversation")
+        with Vertical(id="foot"):
+            yield StatusLine(id="status")
+            yield Footer(show_command_palette=True)
+
+    @property
+    def owner(self) -> "RingtrueApp":
+        """The app."""
+        return cast("RingtrueApp", self.app)
+
+    @property
+    def chat_list(self) -> ChatList:
+        """The list."""
+        return self.query_one(ChatList)
+
+    @property
+    def conversation(self) -> ConversationPane:
+        """The conversation in view."""
+        return self.query_one(ConversationPane)
+
+    @property
+    def status_line(self) -> StatusLine:
+        """The line at the foot."""
+        return self.query_one(StatusLine)
+
+    @property
+    def in_view(self) -> str | None:
+        """The group that a person is looking at now, if this screen is in front."""
+        seen = self.is_current and (self.has_class("-wide") or self.has_class("-reading"))
+        return self.chat.group if self.chat is not None and seen else None
+
+    def on_mount(self) -> None:
+        """Read the list and how things stand."""
+        self.add_class("-empty")
+        self.status_line.now = self.owner.now()
+        self.set_interval(TICK, self._tick)
+        self.chat_list.focus()
+        self._load()
+
+    async def show_archived(self, archived: bool) -> None:
+        """Show the archive in the list, or the inbox again."""
+        self.archived = archived
+        self.query_one(Places).archived = archived
+        self.chat_list.show(await self.owner.api.chats.all(archived))
+        self.chat_list.focus()
+
+    async def open_chat(self, chat: ChatView, row: int | None = None) -> None:
+        """Show a conversation, at its first unread row or at `row`."""
+        self.chat = chat
+        self.remove_class("-empty")
+        self.add_class("-reading")
+        self.chat_list.cursor = self.chat_list.opened = chat.group
+        self.owner.entitle()
+        await self.conversation.show(chat, row)
+
+    def hide_names(self, hidden: bool) -> None:
+        """Begin or end incognito."""
+        self.chat_list.discreet = hidden
+        self.status_line.incognito = hidden
+
+    def action_back(self) -> None:
+        """In a narrow window, from the conversation back to the list; else to the list's keys."""
+        self.remove_class("-reading")
+        self.chat_list.focus()
+
+    @on(Heard)
+    def _heard(self, event: Heard) -> None:
+        told = event.told
+        if isinstance(told, ChatChanged):
+            self._chat_changed(told.chat)
+        elif isinstance(told, StatusChanged):
+            self._show_status(told.status)
+        self.conversation.post_message(Heard(told))
+
+    @on(SlashCommand)
+    def _slash_typed(self, event: SlashCommand) -> None:
+        line = typed(event.text)
+        if line.command is not None:
+            self.owner.run_command(line.command, line.text)
+
+    @on(ChatList.Chosen)
+    def _chosen(self, event: ChatList.Chosen) -> None:
+        self.owner.show_chat(event.chat)
+
+    @on(OptionList.OptionSelected, "#places")
+    def _place_chosen(self, event: OptionList.OptionSelected) -> None:
+        self.owner.run_command(BY_ID[str(event.option_id)])
+
+    @work(exclusive=True, group="list")
+    async def _load(self) -> None:
+        with self.owner.telling_trouble():
+            account = await self.owner.api.device.account()
+            self.chat_list.own = account.number
+            self.status_line.account = account
+            self.chat_list.show(await self.owner.api.chats.all())
+            self._show_status(await self.owner.api.device.status())
+
+    def _chat_changed(self, chat: ChatView) -> None:
+        if self.chat is not None and self.chat.group == chat.group:
+            self.chat = chat
+        if chat.place == "inbox" and chat.archived == self.archived:
+            self.chat_list.update_chat(chat)
+        else:
+            self.chat_list.drop_chat(chat.group)
+        self.owner.entitle()
+
+    def _show_status(self, status: StatusView) -> None:
+        self.status_line.status = status
+        self.query_one(Places).requests = status.requests
+        self.query_one(Places).quarantined = status.quarantined
+        self.owner.entitle()
+
+    def _tick(self) -> None:
+        self.status_line.now = self.owner.now()
+
+
+_FIRST_STEPS = """\
+No conversation is open.
+
+Ctrl+N   write to somebody, or start a group
+F3       see who wants to talk to you
+Ctrl+P   every command, and chats by name
+F1       help and keys
+
+Your own number, to give to others:  Ctrl+P, then "My number".
+"""
