@@ -1,14 +1,15 @@
 """Carrying intents out: from what is wanted to the octets to post, and from the service's answer to what follows."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import mls_rs
 import msgspec
 
+from client import roles
 from client.chats import Standing
 from client.device import number_of
-from client.errors import ClientError, GroupRefusedError
+from client.errors import ChatError, ClientError, GroupRefusedError
 from client.events import Event, IntentSettled, Outcome
 from client.groups import Groups, Step
 from client.intents import (
@@ -23,11 +24,14 @@ from client.intents import (
     RefreshKeys,
     RemoveMembers,
     RotateCredential,
+    SetAdmins,
 )
 from delivery_service.wire import CommitBundle
 from identity.errors import CertificateError
+from identity.number import TelephoneNumber
 
 GROUP_ID_SIZE = 16  # octets, random
+LAST_ADMIN = "you are the only admin: make somebody else an admin first"
 
 
 class MootError(Exception):
@@ -41,12 +45,29 @@ class Committer:
         self._groups = groups
         self._intents = intents
 
-    def create(self, name: str, then: Sequence[Body], now: int) -> tuple[bytes, list[int]]:
-        """Make a group with this device alone, to be published and then changed; returns its id and the intents."""
-        group = self._groups.engine.create(secrets.token_bytes(GROUP_ID_SIZE), now)
+    def create(
+        self,
+        name: str,
+        then: Sequence[Body],
+        now: int,
+        admins: Iterable[TelephoneNumber] = (),
+        *,
+        named: bool = True,
+    ) -> tuple[bytes, list[int]]:
+        """Make a group with this device alone, to be published and then changed; returns its id and the intents.
+
+        Unless it is `named` by a person, the others do not learn its name. With `admins` it has roles: this number is an
+        admin at once, the others after `then` has made them members.
+        """
+        founder, admins = frozenset({self._groups.account.number}), frozenset(admins)
+        context = roles.context(founder) if admins else ()
+        group = self._groups.engine.create(secrets.token_bytes(GROUP_ID_SIZE), now, context_extensions=context)
+        if admins - founder:
+            then = [*then, SetAdmins(_texts(admins | founder), _texts(founder))]
         with self._groups.store.transaction():
             _, token = self._groups.adopt(group, name, 0, now)
-            self._groups.chats.rename(group.group_id, name, own=True)
+            if named:
+                self._groups.chats.rename(group.group_id, name, own=True)
             intent = self._intents.get(self._intents.add(group.group_id, CreateGroup()))
             assert intent is not None, "added just now"
             self._intents.requested(intent, group.epoch, group.group_info(), None)
@@ -60,9 +81,30 @@ class Committer:
         with self._groups.store.transaction():
             return [self._intents.add(group_id, body) for body in bodies]
 
+    def want_admin(self, group_id: bytes, number: TelephoneNumber, *, admin: bool) -> list[int]:
+        """Want a member made an admin, or an admin's role ended; returns the intents. Raises ChatError."""
+        admins = self._groups.admins(group_id)
+        if admins is None:
+            why = "this chat has no admins: everybody in it may change who is in it"
+            raise ChatError(why, code="no-roles", hint="Begin a new chat with admins.")
+        if number not in map(number_of, self._groups.members(group_id)):
+            raise ChatError(f"{number} is no member of this chat", code="unknown-member", hint="Add the person first.")
+        wanted = admins | {number} if admin else admins - {number}
+        if wanted == admins:
+            why = f"{number} is an admin already" if admin else f"{number} is no admin"
+            raise ChatError(why, code="unchanged", hint="Nothing is to be done.")
+        if not wanted:
+            raise ChatError(LAST_ADMIN, code="last-admin", hint="Then end the role.")
+        return self.want(group_id, [SetAdmins(_texts(wanted), _texts(admins))])
+
     def leave(self, group_id: bytes) -> int | None:
-        """Want to leave; returns the intent, or None if nobody else is there and the chat is closed at once."""
+        """Want to leave; returns the intent, or None if nobody else is there and the chat is closed at once.
+
+        Raises ChatError if the others would be left without an admin.
+        """
         alone = len(self._groups.members(group_id)) == 1
+        if not alone:
+            self._require_another_admin(group_id)
         with self._groups.store.transaction():
             self._groups.chats.set_standing(group_id, Standing.LEFT if alone else Standing.LEAVING)
             if alone:
@@ -126,8 +168,9 @@ class Committer:
         match intent.body:
             case Leave():
                 with self._groups.step(intent.group_id) as step:
-                    step.group.forget_proposals()
-                    step.standing = Standing.ACTIVE
+                    # What others have proposed stays; with the commit that it needs, the own proposal is forgotten too.
+                    if step.group.pending_proposals() == 1:
+                        step.group.forget_proposals()
             case CreateGroup():
                 with self._groups.step(intent.group_id) as step:
                     step.standing = Standing.LEFT
@@ -138,15 +181,21 @@ class Committer:
     def _settle(self, intent: Intent, outcome: Outcome, why: str) -> list[Event]:
         with self._groups.store.transaction():
             self._intents.settle(intent.id)
+            if isinstance(intent.body, Leave):
+                self._groups.chats.set_standing(intent.group_id, Standing.ACTIVE)  # it stays after all
         return [IntentSettled(intent.group_id, intent.id, outcome, why)]
 
     def _request(self, intent: Intent, now: int) -> None:
         with self._groups.step(intent.group_id) as step:
             epoch = step.group.epoch
             if isinstance(intent.body, Leave):
-                self._intents.requested(intent, epoch, step.group.leave(), None)
+                proposal = step.group.leave()
+                roles.check_own_proposals(step.group)
+                self._intents.requested(intent, epoch, proposal, None)
                 return
             pending = self._commit(step, intent, now)
+            if roles.admins(step.group) is not None:
+                roles.check_own_commit(self._groups.copy(intent.group_id), pending)
             bundle = CommitBundle(pending.commit, list(pending.welcomes), pending.group_info)
             self._intents.requested(intent, epoch, msgspec.msgpack.encode(bundle), pending.secrets)
 
@@ -155,9 +204,13 @@ class Committer:
         match intent.body:
             case AddMembers(key_packages=key_packages):
                 self._require_current_members(group, now)
-                return group.commit(now, add=self._still_absent(step, key_packages, now))
+                absent = self._still_absent(step, key_packages, now)
+                return group.commit(now, add=absent, context_extensions=self._without_departed(group, ()))
             case RemoveMembers(numbers=numbers):
-                return group.commit(now, remove=_leaves(group, numbers))
+                leaves = _leaves(group, numbers)
+                return group.commit(now, remove=leaves, context_extensions=self._without_departed(group, leaves))
+            case SetAdmins():
+                return group.commit(now, context_extensions=_changed_admins(group, intent.body))
             case RotateCredential():
                 if group.member(group.own_index).credential.chain == self._groups.account.chain:
                     raise MootError("the leaf has the current certificate")
@@ -171,6 +224,20 @@ class Committer:
                 return group.commit(now)
             case _:
                 raise AssertionError(f"{type(intent.body).__name__} is no commit")
+
+    def _without_departed(self, group: mls_rs.Group, leaving: Sequence[int]) -> Sequence[tuple[int, bytes]] | None:
+        """The context without admins who are no members any more: who comes in again is no admin by having been one."""
+        listed = roles.admins(group)
+        if listed is None or self._groups.account.number not in listed:
+            return None
+        members = {number_of(member) for member in group.members() if member.index not in leaving}
+        return None if listed <= members else roles.context(listed & members, group.context_extensions())
+
+    def _require_another_admin(self, group_id: bytes) -> None:
+        try:
+            roles.check_leaving(self._groups.copy(group_id))
+        except GroupRefusedError as error:
+            raise ChatError(LAST_ADMIN, code="last-admin", hint="Then leave again.") from error
 
     def _require_current_members(self, group: mls_rs.Group, now: int) -> None:
         """Whoever joins validates every leaf (RFC 9420 §5.3.1): with an expired one in the group, nobody could join."""
@@ -207,3 +274,28 @@ def _leaves(group: mls_rs.Group, numbers: Sequence[str]) -> list[int]:
     if not leaves:
         raise MootError("they are no members any more")
     return leaves
+
+
+def _changed_admins(group: mls_rs.Group, body: SetAdmins) -> Sequence[tuple[int, bytes]]:
+    listed = roles.admins(group)
+    if listed is None:
+        raise GroupRefusedError(
+            "a chat that began without admins has none: everybody may change it", code="roles-fixed"
+        )
+    current = listed & frozenset(map(number_of, group.members()))
+    wanted = _numbers(body.numbers)
+    known = current if body.instead_of is None else _numbers(body.instead_of)
+    changed = (current | (wanted - known)) - (known - wanted)
+    if changed == current:
+        raise MootError("they are the admins already")
+    if not changed:
+        raise GroupRefusedError(LAST_ADMIN, code="last-admin")
+    return roles.context(changed, group.context_extensions())
+
+
+def _numbers(texts: Iterable[str]) -> frozenset[TelephoneNumber]:
+    return frozenset(TelephoneNumber.from_digits(text.removeprefix("+")) for text in texts)
+
+
+def _texts(numbers: Iterable[TelephoneNumber]) -> list[str]:
+    return sorted(number.e164 for number in numbers)

@@ -3,9 +3,11 @@
 import mls_rs
 
 from client.account import Account
+from identity import device
 from identity.binding import DeviceVerifier
 from identity.errors import BindingError
 from identity.number import TelephoneNumber
+from identity.roles import ROLES_EXTENSION
 
 CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256
 
@@ -15,8 +17,8 @@ def make_engine(account: Account, verifier: DeviceVerifier) -> mls_rs.Engine:
 
     def validate(credential: mls_rs.Credential, signature_key: bytes, now: int) -> mls_rs.Approval:
         _require_x509(credential)
-        device = verifier.verify(credential.chain, signature_key, now)
-        return mls_rs.Approval(device.identity, device.chain.not_before, device.chain.not_after)
+        found = verifier.verify(credential.chain, signature_key, now)
+        return mls_rs.Approval(found.identity, found.chain.not_before, found.chain.not_after)
 
     def succeed(old: mls_rs.Credential, old_key: bytes, new: mls_rs.Credential, new_key: bytes) -> None:
         _require_x509(old)
@@ -24,12 +26,13 @@ def make_engine(account: Account, verifier: DeviceVerifier) -> mls_rs.Engine:
         verifier.check_successor(old.chain, new.chain)
 
     credential = mls_rs.Credential.x509(account.chain)
-    return mls_rs.Engine(CIPHER_SUITE, credential, account.scalar(), validate, succeed)
+    extension_types = (ROLES_EXTENSION,)  # each leaf says that its client knows roles (RFC 9420 §7.2)
+    return mls_rs.Engine(CIPHER_SUITE, credential, account.scalar(), validate, succeed, extension_types=extension_types)
 
 
 def number_of(member: mls_rs.Member) -> TelephoneNumber:
     """The number of a member that `validate` approved: the first part of its identity."""
-    return TelephoneNumber.from_digits(member.identity.split(b"/")[0].decode("ascii").removeprefix("+"))
+    return device.number_of(member.identity)
 
 
 def _require_x509(credential: mls_rs.Credential) -> None:

@@ -67,7 +67,7 @@ class ChatNamed:
 class MembersChanged:
     """A commit was applied. `renewed` have a new certificate or key; `left` are those removed who had proposed it.
 
-    `removed_self` ends the chat for this device.
+    `removed_self` ends the chat for this device. `promoted` have become admins, `demoted` are none any more.
     """
 
     group_id: bytes
@@ -79,6 +79,8 @@ class MembersChanged:
     left: Sequence[TelephoneNumber]
     renewed: Sequence[TelephoneNumber]
     removed_self: bool
+    promoted: Sequence[TelephoneNumber] = ()
+    demoted: Sequence[TelephoneNumber] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import mls_rs
 
+from client import roles
 from client.account import Account
 from client.chats import Chats, Standing
 from client.device import make_engine, number_of
@@ -95,6 +96,18 @@ class Groups:
         """The epoch authenticator (RFC 9420 §8.7): equal among all who share the group's state."""
         return self._load(group_id).group.epoch_authenticator()
 
+    def admins(self, group_id: bytes) -> frozenset[TelephoneNumber] | None:
+        """The members who may change the group; None if it has no roles. Raises ChatError if this device is none."""
+        group = self._load(group_id).group
+        admins = roles.admins(group)
+        return None if admins is None else admins & self.numbers(group)
+
+    def copy(self, group_id: bytes) -> mls_rs.Group:
+        """The group as it is stored, to try something out on it."""
+        row = self.store.row("SELECT state, tree FROM chat WHERE group_id = ?", group_id)
+        assert row is not None, "the chat is known"
+        return self.engine.load(*row)
+
     def numbers(self, group: mls_rs.Group) -> frozenset[TelephoneNumber]:
         """The distinct numbers in the group's epoch."""
         known = self._numbers.get(group.group_id)
@@ -139,9 +152,7 @@ class Groups:
         chat = self.chats.require_member(group_id)
         group = self._open.get(group_id)
         if group is None:
-            row = self.store.row("SELECT state, tree FROM chat WHERE group_id = ?", group_id)
-            assert row is not None, "the chat was found just now"
-            group = self._open[group_id] = self.engine.load(*row)
+            group = self._open[group_id] = self.copy(group_id)
         return Step(group, chat.standing)
 
     def _save(self, step: Step) -> int | None:

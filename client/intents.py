@@ -40,6 +40,13 @@ class RemoveMembers(msgspec.Struct, frozen=True, tag="remove"):
     numbers: list[str]
 
 
+class SetAdmins(msgspec.Struct, frozen=True, tag="set-admins"):
+    """Make these numbers (`+E164`) the admins; what others have changed since they were `instead_of` stays changed."""
+
+    numbers: list[str]
+    instead_of: list[str] | None = None
+
+
 class RotateCredential(msgspec.Struct, frozen=True, tag="rotate"):
     """Put the account's current certificate into this device's leaf."""
 
@@ -56,7 +63,7 @@ class Leave(msgspec.Struct, frozen=True, tag="leave"):
     """Propose to remove this device (RFC 9420 §12.1.3), until somebody commits it."""
 
 
-Body = CreateGroup | AddMembers | RemoveMembers | RotateCredential | RefreshKeys | CommitProposals | Leave
+Body = CreateGroup | AddMembers | RemoveMembers | SetAdmins | RotateCredential | RefreshKeys | CommitProposals | Leave
 
 
 class IntentState(StrEnum):

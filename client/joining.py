@@ -3,6 +3,7 @@
 import mls_rs
 import msgspec
 
+from client import roles
 from client.account import advance_inbox
 from client.device import number_of
 from client.errors import GroupRefusedError
@@ -65,6 +66,7 @@ class Joiner:
         group = engine.join(item.welcome, secrets, now)
         cursor = item.seq if chat is None else max(item.seq, chat.cursor)  # what was dealt with stays dealt with
         inviter = number_of(group.member(preview.signer_index))
+        roles.check_joined(group, inviter)
         with self._groups.store.transaction():
             name, token = self._groups.adopt(group, str(inviter), cursor, now)
             advance_inbox(self._groups.store, item.position)

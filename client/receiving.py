@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import mls_rs
 import msgspec
 
+from client import roles
 from client.chats import Standing
 from client.content import decode
 from client.device import number_of
@@ -30,6 +31,7 @@ from client.wording import describe, notice
 from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, verify_message
 from identity.number import TelephoneNumber
+from identity.roles import Admins
 
 # Verdicts with which a member may name the chat for this device.
 _PROVED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE, Verdict.CARRIER})
@@ -129,18 +131,26 @@ class Receiver:
                 self._intents.proposed(intent)
                 self._note_leaver(step, step.group.member(step.group.own_index))
                 return []  # the commit that carries the proposal to leave out will follow
-            commit = step.group.apply(intent.request.secrets)
+            admins = roles.admins(step.group)
+            commit = step.group.apply(intent.request.secrets)  # judged when it was made
             self._intents.settle(intent.id)
             done = IntentSettled(group_id, intent.id, "done", "")
-            return [*self._committed(step, commit, entry, now, own=True), done]
+            return [*self._committed(step, commit, admins, entry, now, own=True), done]
         return self._foreign(step, entry, at, now)
 
     def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
         inspected = mls_rs.inspect(entry.body)
         _check_admissible(inspected)
-        match step.group.process(entry.body, at):
-            case mls_rs.Application() as application:
-                return self._application(step, application, entry, now)
+        if inspected.content == "application":
+            application = step.group.process(entry.body, at)
+            assert isinstance(application, mls_rs.Application), "an envelope tells what kind of content is in it"
+            return self._application(step, application, entry, now)
+        return self._handshake(step, inspected, entry, at, now)
+
+    def _handshake(self, step: Step, inspected: mls_rs.Inspected, entry: Entry, at: int, now: int) -> list[Event]:
+        admins = roles.admins(step.group)
+        leaving = any(intent.is_proposed for intent in self._intents.of(step.group.group_id))
+        match roles.process(step.group, entry.body, at, leaving=leaving):
             case mls_rs.Proposal() as proposal:
                 if proposal.type in _REFUSED_PROPOSALS:
                     raise GroupRefusedError(f"proposals of the kind {proposal.type} are refused", code="proposal")
@@ -150,7 +160,7 @@ class Receiver:
                     self._note_leaver(step, proposal.sender)
                 return [ProposalReceived(step.group.group_id, proposal.type, sender)]
             case mls_rs.Commit() as commit:
-                return self._committed(step, commit, entry, now)
+                return self._committed(step, commit, admins, entry, now)
 
     def _application(self, step: Step, application: mls_rs.Application, entry: Entry, now: int) -> list[Event]:
         group_id = step.group.group_id
@@ -193,9 +203,10 @@ class Receiver:
         return [ChatNamed(new.group_id, name, new.sender)]
 
     def _committed(
-        self, step: Step, commit: mls_rs.Commit, entry: Entry, now: int, *, own: bool = False
+        self, step: Step, commit: mls_rs.Commit, admins: Admins, entry: Entry, now: int, *, own: bool = False
     ) -> list[Event]:
         group_id = step.group.group_id
+        promoted, demoted = roles.shifts(admins, commit, step.group)
         chat = self._chats.known(group_id)
         for member in (*commit.added, *(after for _, after in commit.updated)):
             self._groups.note_credential(group_id, member, chat.read_at)
@@ -209,6 +220,8 @@ class Receiver:
             renewed=tuple(number_of(after) for _, after in commit.updated),
             left=self._left(step, commit),
             removed_self=commit.removed_self,
+            promoted=promoted,
+            demoted=demoted,
         )
         words = notice(changed, self._groups.account.number)
         if words:

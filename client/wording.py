@@ -41,7 +41,7 @@ def describe(reading: Reading) -> str:
 
 
 def notice(changed: MembersChanged, own: TelephoneNumber) -> str:
-    """Who came and who left, told to `own`; empty if nobody did."""
+    """Who came, who left and whose role changed, told to `own`; empty if nothing of that happened."""
     who = "Somebody" if changed.committer is None else str(changed.committer)
     parts = []
     if changed.added:
@@ -52,6 +52,10 @@ def notice(changed: MembersChanged, own: TelephoneNumber) -> str:
     if removed:
         verb = "removed you" if changed.removed_self and own in removed else f"removed {_listed(removed)}"
         parts.append(f"{who} {verb}.")
+    if changed.promoted:
+        parts.append(f"{who} made {_listed(changed.promoted)} {'admins' if len(changed.promoted) > 1 else 'an admin'}.")
+    if changed.demoted:
+        parts.append(f"{who} ended the admin role of {_listed(changed.demoted)}.")
     return " ".join(parts)
 
 

@@ -12,6 +12,8 @@ from mls_rs import Commit, CredentialRefusedError, Inspected, MalformedError, Ml
 from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
 from delivery_service.store import Store
+from identity.errors import RolesError
+from identity.roles import EpochRoles
 
 OBSERVERS_LIMIT = 256  # kept in memory; the others are loaded from their snapshots
 
@@ -73,7 +75,10 @@ class Observers:
         return observer
 
     async def process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
-        """The event of a handshake and the snapshot after it; refuses invalid-handshake, credential-refused."""
+        """The event of a handshake and the snapshot after it; refuses invalid-handshake, credential-refused.
+
+        Refuses as not-allowed what the group's roles forbid, before anything of it is stored.
+        """
         return await self._run(_process, observer, message, now)
 
     def keep(self, group_id: bytes, observer: Observer) -> None:
@@ -84,6 +89,7 @@ class Observers:
 
     def _open(self, group_info: bytes, now: int) -> tuple[tuple[bytes, ...], bytes]:
         observer = Observer.open(group_info, self._credentials.validate, self._credentials.succeed, now)
+        EpochRoles.of(observer).check_standing()
         return tuple(member.identity for member in observer.members()), observer.snapshot()
 
     async def _run(self, work: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
@@ -91,8 +97,15 @@ class Observers:
             return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
         except MlsError as error:
             raise refusal(error) from error
+        except RolesError as error:
+            raise RefusedError("not-allowed", str(error)) from error
 
 
 def _process(observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
+    epoch = EpochRoles.of(observer)
     event = observer.process(message, now)
+    if isinstance(event, Commit):
+        epoch.check_commit(event)
+    else:
+        epoch.check_proposals(observer.proposals())
     return event, observer.snapshot()

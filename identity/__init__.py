@@ -24,6 +24,7 @@ from identity.errors import (
     IdentityError,
     NumberError,
     PassportError,
+    RolesError,
     TNAuthListError,
 )
 from identity.number import TelephoneNumber
@@ -47,6 +48,7 @@ __all__ = [
     "OneNumber",
     "PassportError",
     "ReceivedMessage",
+    "RolesError",
     "ServiceProviderCode",
     "TNAuthList",
     "TNAuthListError",

@@ -63,3 +63,8 @@ class DeviceVerifier:
         old, new = leaf_number(old_chain[0]), leaf_number(new_chain[0])
         if old is None or old != new:
             raise BindingError("successor", f"the successor is for {new}, not for {old}", check=6)
+
+
+def number_of(identity: bytes) -> TelephoneNumber:
+    """The number in `DeviceIdentity.identity`."""
+    return TelephoneNumber.from_digits(identity.partition(b"/")[0].decode("ascii").removeprefix("+"))

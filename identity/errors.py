@@ -6,7 +6,8 @@ IdentityError                   .code: a short stable word, for programs
 ├── ClaimConstraintsError       JWT claim constraints are malformed or violated
 ├── CertificateError            a certificate, chain, trust list or CSR is not acceptable
 ├── PassportError               a PASSporT is malformed or does not verify    .check: its number in the list of checks
-└── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
+├── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
+└── RolesError                  a group's list of admins is malformed, or a change breaks the rules for roles
 
 Messages quote untrusted text only through `ascii()`, so they may be shown on a terminal.
 """
@@ -50,3 +51,7 @@ class BindingError(IdentityError):
     def __init__(self, code: str, message: str, *, check: int) -> None:
         super().__init__(code, message)
         self.check = check
+
+
+class RolesError(IdentityError):
+    """A group's list of admins is malformed, or a change to the group breaks the rules for roles."""
