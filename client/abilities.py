@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from client.doctor import Finding
+from client.finding import Finding
 
 COLUMNS_AT_LEAST, ROWS_AT_LEAST = 60, 16  # of a window that the terminal client can be used in
 TRUE_COLOUR = 1 << 24

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from client.doctor import look_at_account, look_at_home
+from client.doctor import Doctor
 from client.enrolling import enrol
 from client.errors import AccountError, RateLimitedError, UnreachableError
 from client.events import Event, Trouble
@@ -238,17 +238,18 @@ async def verify_file(terminal: Terminal, file: Path, anchors: Path | None) -> N
 
 
 @click.command()
+@click.option("--authority", default=AUTHORITY, show_default=True, help="Looked at where there is no account yet.")
+@click.option("--delivery", default=DELIVERY, show_default=True, help="Looked at where there is no account yet.")
 @account_command
-async def doctor(terminal: Terminal) -> None:
-    """Look at the account, both services and the clock, and say what to do about trouble."""
-    findings = []
-    async with _session(terminal) as session:
-        findings.append(look_at_home(Home(terminal.home)))
-        findings += [finding async for finding in look_at_account(session)]
-    for each in findings:
-        words = f"{'ok     ' if each.right else 'TROUBLE'} {each.subject}: {each.words}"
-        terminal.tell("finding", words, subject=each.subject, right=each.right, detail=each.words)
-    if not all(each.right for each in findings):
+async def doctor(terminal: Terminal, authority: str, delivery: str) -> None:
+    """Look at the account, the services, the clock and the terminal, and say what to do about trouble."""
+    right = True
+    async with aclosing(Doctor(Home(terminal.home), terminal.passphrase, authority, delivery).examine()) as findings:
+        async for each in findings:
+            right &= each.right
+            words = f"{'ok     ' if each.right else 'TROUBLE'} {each.subject}: {each.words}"
+            terminal.tell("finding", words, subject=each.subject, right=each.right, detail=each.words)
+    if not right:
         raise click.exceptions.Exit(1)
 
 

@@ -14,6 +14,7 @@ from client.account import Account, load_account
 from client.chats import Chat
 from client.delivery import DeliveryClient
 from client.device import number_of
+from client.enrolment import EnrolmentClient
 from client.errors import (
     ChatError,
     ClientError,
@@ -60,6 +61,7 @@ class Session:
         self.delivery = delivery
         self.worker = worker
         self._clock = clock
+        self._transport = transport
         self._exchange = Exchange(steps, delivery, worker, clock=clock, jitter=jitter, tell=self._tell)
         self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport, tell=self._tell)
         self._listeners: set[Callable[[Event], None]] = set()
@@ -92,6 +94,15 @@ class Session:
     def account(self) -> Account:
         """The account's number, key, chain and services."""
         return self.steps.groups.account
+
+    def now(self) -> int:
+        """The present second."""
+        return int(self._clock())
+
+    async def authority_clock(self) -> int:
+        """The second that it is at the authority. Raises ClientError."""
+        async with EnrolmentClient(self.account.authority, transport=self._transport) as authority:
+            return (await authority.status()).now
 
     async def chats(self) -> list[Chat]:
         """Every chat, by name."""
