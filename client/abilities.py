@@ -18,6 +18,7 @@ from client.finding import Finding
 COLUMNS_AT_LEAST, ROWS_AT_LEAST = 60, 16  # of a window that the terminal client can be used in
 TRUE_COLOUR = 1 << 24
 ANSWER_LIMIT = 1024  # octets
+SCREEN_PIECE = 240  # characters; screen drops longer strings
 
 Likelihood = Literal["likely", "unlikely", "unknown"]
 Graphics = Literal["none", "kitty", "sixel", "iterm"]
@@ -97,6 +98,18 @@ def ask_graphics(environment: Mapping[str, str], descriptor: int, timeout: float
         return "sixel"
     program = environment.get("TERM_PROGRAM", "") or environment.get("LC_TERMINAL", "")
     return "iterm" if attributes is not None and _ITERM.fullmatch(program) else "none"
+
+
+def passed_through(sequence: str, environment: Mapping[str, str]) -> str:
+    """A control sequence wrapped so that a multiplexer hands it on to the terminal outside; as it is without one."""
+    match _multiplexer(environment):
+        case "tmux":  # only with: set -g allow-passthrough on
+            return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+        case "screen":
+            pieces = (sequence[at : at + SCREEN_PIECE] for at in range(0, len(sequence), SCREEN_PIECE))
+            return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
+        case _:
+            return sequence
 
 
 def findings(abilities: Abilities) -> Iterator[Finding]:
