@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
+from client.admission import Consent
 from client.errors import ChatError
 from client.store import Row, Store
 from client.text import safe_name
 
-_SELECT = "SELECT group_id, name, standing, own_name, epoch, cursor, read_at FROM chat"
+_SELECT = (
+    "SELECT group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, seen, "
+    "pinned, archived, muted, timer, draft FROM chat"
+)
+FOREVER = 2**53  # seconds: muted until somebody ends it
 
 
 class Standing(StrEnum):
@@ -29,7 +34,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One group as a person sees it. `own_name`: named here; `read_at`: when its log was last read to its end."""
+    """One group as a person sees it. `own_name`: named here; `read_at`: when its log was last read to its end.
+
+    `inviter` and `direct` are `+E164`, or empty; `seen` is a row of the history, `muted` a second, `timer` seconds.
+    """
 
     group_id: bytes
     name: str
@@ -38,6 +46,16 @@ class Chat:
     epoch: int
     cursor: int
     read_at: int
+    consent: Consent = Consent.INBOX
+    inviter: str = ""
+    members: int = 1
+    direct: str = ""
+    seen: int = 0
+    pinned: bool = False
+    archived: bool = False
+    muted: int = 0
+    timer: int = 0
+    draft: str = ""
 
 
 class Chats:
@@ -106,6 +124,48 @@ class Chats:
         self._store.execute("UPDATE chat SET name = ?, own_name = ? WHERE group_id = ?", free, own, group_id)
         return free
 
+    def set_consent(self, group_id: bytes, consent: Consent, inviter: str | None = None) -> None:
+        """Note whether the person wants to be in a chat, and who added them (`+E164`)."""
+        self._store.execute(
+            "UPDATE chat SET consent = ?, inviter = coalesce(?, inviter) WHERE group_id = ?", consent, inviter, group_id
+        )
+
+    def set_roster(self, group_id: bytes, members: int, direct: str) -> None:
+        """Note how many numbers are in the group, and the other number of a direct chat."""
+        self._store.execute("UPDATE chat SET members = ?, direct = ? WHERE group_id = ?", members, direct, group_id)
+
+    def see(self, group_id: bytes, row: int) -> None:
+        """Note that a person has seen everything up to a row of the history."""
+        self._store.execute("UPDATE chat SET seen = max(seen, ?) WHERE group_id = ?", row, group_id)
+
+    def set_draft(self, group_id: bytes, text: str) -> None:
+        """Keep what was typed and not sent."""
+        self._store.execute("UPDATE chat SET draft = ? WHERE group_id = ?", text, group_id)
+
+    def set_timer(self, group_id: bytes, seconds: int) -> None:
+        """Note after which time messages disappear."""
+        self._store.execute("UPDATE chat SET timer = ? WHERE group_id = ?", seconds, group_id)
+
+    def mute(self, group_id: bytes, until: int) -> None:
+        """No alerts until then."""
+        self._store.execute("UPDATE chat SET muted = ? WHERE group_id = ?", until, group_id)
+
+    def pin(self, group_id: bytes, pinned: bool) -> None:
+        """Keep a chat on top."""
+        self._store.execute("UPDATE chat SET pinned = ? WHERE group_id = ?", pinned, group_id)
+
+    def archive(self, group_id: bytes, archived: bool) -> None:
+        """Put a chat away."""
+        self._store.execute("UPDATE chat SET archived = ? WHERE group_id = ?", archived, group_id)
+
+    def with_number(self, number: str) -> Chat | None:
+        """The direct chat with a number (`+E164`) that this device is in."""
+        rows = self._store.rows(
+            f"{_SELECT} WHERE direct = ? AND standing = 'active' AND consent = 'inbox' ORDER BY rowid DESC LIMIT 1",
+            number,
+        )
+        return _chat(rows[0]) if rows else None
+
     def set_standing(self, group_id: bytes, standing: Standing) -> None:
         """Note this device's place; the group's secrets are deleted once it is no member."""
         self._store.execute("UPDATE chat SET standing = ? WHERE group_id = ?", standing, group_id)
@@ -133,5 +193,24 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _chat(row: Row) -> Chat:
-    group_id, name, standing, own_name, *rest = row
-    return Chat(group_id, name, Standing(standing), bool(own_name), *rest)
+    group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, seen, *rest = row
+    pinned, archived, muted, timer, draft = rest
+    return Chat(
+        group_id,
+        name,
+        Standing(standing),
+        bool(own_name),
+        epoch,
+        cursor,
+        read_at,
+        Consent(consent),
+        inviter,
+        members,
+        direct,
+        seen,
+        bool(pinned),
+        bool(archived),
+        muted,
+        timer,
+        draft,
+    )

@@ -15,8 +15,10 @@ from client.framing import FRAMED_LIMIT, MIMI_TYPE, Framing, MediaType, decode_f
 from client.parts import (
     Disposition,
     ExternalPart,
+    MultiPart,
     NullPart,
     Part,
+    Semantics,
     SinglePart,
     from_plain,
     octets_of,
@@ -34,6 +36,7 @@ MESSAGE_ID_SIZE = 32  # octets
 TOPIC_LIMIT = 64  # octets
 URI_LIMIT = 512  # characters
 TITLE_LIMIT = 200  # characters
+TIMER_LIMIT = 366 * 86400  # seconds
 REACTION_LIMIT = 64  # octets of UTF-8: the longest emoji sequences have about 35
 EXTENSIONS_LIMIT = 16
 EXTENSION_KEY_LIMIT = 255  # octets of UTF-8 (§3.2)
@@ -94,9 +97,11 @@ def reaction(sender_uri: str, room_uri: str, emoji: str, in_reply_to: bytes) -> 
     return Content(sender_uri, room_uri, _text_part(emoji, Disposition.REACTION), in_reply_to=in_reply_to)
 
 
-def attachment(sender_uri: str, room_uri: str, part: ExternalPart) -> Content:
-    """Offer encrypted content that lies elsewhere."""
-    return Content(sender_uri, room_uri, part)
+def attachment(sender_uri: str, room_uri: str, part: ExternalPart, caption: str = "") -> Content:
+    """Offer encrypted content that lies elsewhere, perhaps with a text."""
+    if not caption:
+        return Content(sender_uri, room_uri, part)
+    return Content(sender_uri, room_uri, MultiPart(Semantics.PROCESS_ALL, (_text_part(caption), part)))
 
 
 def title(sender_uri: str, room_uri: str, name: str) -> Content:
@@ -104,6 +109,21 @@ def title(sender_uri: str, room_uri: str, name: str) -> Content:
     if not 0 < len(name) <= TITLE_LIMIT:
         raise ContentError(f"a title has 1 to {TITLE_LIMIT} characters", code="too-large")
     return Content(sender_uri, room_uri, SinglePart(CHAT_TYPE, cbor.encode({"title": name})))
+
+
+def timer(sender_uri: str, room_uri: str, seconds: int) -> Content:
+    """Say that the chat's messages disappear so many seconds after they were read; 0: that they stay."""
+    if not 0 <= seconds <= TIMER_LIMIT:
+        raise ContentError(f"messages can disappear after 1 to {TIMER_LIMIT} seconds, or never: 0", code="timer")
+    return Content(sender_uri, room_uri, SinglePart(CHAT_TYPE, cbor.encode({"timer": seconds})))
+
+
+def timer_of(part: SinglePart) -> int | None:
+    """Read the seconds from a part of type CHAT_TYPE; None if it says something else. Raises ContentError."""
+    match cbor.decode(part.content, depth=1):
+        case {"timer": seconds, **rest} if not rest:
+            return uint_of(seconds, TIMER_LIMIT)
+    return None
 
 
 def title_of(part: SinglePart) -> str:

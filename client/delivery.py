@@ -168,12 +168,12 @@ class DeliveryClient:
             Call("POST", "/v1/inbox/ack", msgspec.json.encode(InboxAck(position)), _type(JSON_TYPE))
         )
 
-    def follow(self) -> AsyncGenerator[GroupHeads]:
+    def follow(self, interrupted: Callable[[ClientError], None] = lambda _: None) -> AsyncGenerator[GroupHeads]:
         """All heads, then those that change, for ever and over lost connections; close it with `aclosing`.
 
         After a lost connection all heads come again. Raises only refusals that a repeat does not cure.
         """
-        return follow(self._session)
+        return follow(self._session, interrupted)
 
     async def upload_blob(self, octets: bytes, idempotency_key: str) -> str:
         """Store the ciphertext of an attachment; the answer is its URL, for the message that offers it.

@@ -1,7 +1,7 @@
 """Following the heads of one's groups: an event stream, and long polls where streams do not get through."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import httpx
@@ -9,7 +9,7 @@ from httpx_sse import EventSource, SSEError
 
 from client.answers import from_json
 from client.device_session import DeviceSession
-from client.errors import RateLimitedError, SessionExpiredError, UnexpectedAnswerError, UnreachableError
+from client.errors import ClientError, RateLimitedError, SessionExpiredError, UnexpectedAnswerError, UnreachableError
 from client.service import Call, backoff
 from delivery_service.wire import EVENT_STREAM_TYPE, HEARTBEAT, LONG_POLL_LIMIT, GroupHeads
 
@@ -22,8 +22,13 @@ POLLED_GROUPS = 8  # groups that are polled at once, those with the highest head
 _CURABLE = (UnreachableError, UnexpectedAnswerError, SessionExpiredError, RateLimitedError)
 
 
-async def follow(session: DeviceSession) -> AsyncGenerator[GroupHeads]:
-    """Yield all heads, then those that change; a lost connection is opened again, with growing pauses."""
+async def follow(
+    session: DeviceSession, interrupted: Callable[[ClientError], None] = lambda _: None
+) -> AsyncGenerator[GroupHeads]:
+    """Yield all heads, then those that change; a lost connection is opened again, with growing pauses.
+
+    `interrupted` hears of every loss.
+    """
     failures = fruitless = 0
     while True:
         polling = fruitless >= STREAM_TRIES
@@ -34,8 +39,9 @@ async def follow(session: DeviceSession) -> AsyncGenerator[GroupHeads]:
                     failures = 0
                     fruitless = fruitless if polling else 0
                     yield heads
-        except _CURABLE:
-            failures += 1  # what is wrong is told by the next call that a person makes; following goes on by itself
+        except _CURABLE as error:
+            failures += 1
+            interrupted(error)
         await asyncio.sleep(backoff(failures))
 
 

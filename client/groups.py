@@ -14,6 +14,7 @@ import mls_rs
 from client import roles
 from client.account import Account
 from client.chats import Chats, Standing
+from client.contacts import Contacts
 from client.device import make_engine, number_of
 from client.store import Store
 from identity.binding import DeviceVerifier, MessageContext, group_uri
@@ -34,6 +35,7 @@ class Groups:
     def __init__(self, store: Store, account: Account, verifier: DeviceVerifier) -> None:
         self.store = store
         self.chats = Chats(store)
+        self.contacts = Contacts(store, account.number)
         self.account = account
         self.verifier = verifier
         self.engine = make_engine(account, verifier)
@@ -80,6 +82,7 @@ class Groups:
         name = self.chats.add(group.group_id, name, delta.state, delta.tree or group.tree(), delta.epoch, cursor, now)
         for reference in delta.used_key_packages:
             self.store.execute("DELETE FROM key_package WHERE reference = ?", reference)
+        self._note_roster(group)
         return name, delta.token
 
     def adopted(self, group: mls_rs.Group, token: int) -> None:
@@ -170,7 +173,13 @@ class Groups:
             delta.tree,
             group_id,
         )
+        if delta.tree is not None:
+            self._note_roster(step.group)
         return delta.token
+
+    def _note_roster(self, group: mls_rs.Group) -> None:
+        peer = self.peer(group) if roles.admins(group) is None else None
+        self.chats.set_roster(group.group_id, len(self.numbers(group)), "" if peer is None else peer.e164)
 
     def _drop(self, group_id: bytes) -> None:
         self._open.pop(group_id, None)

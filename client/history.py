@@ -3,17 +3,21 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
+from client.admission import Admitted, Place
 from client.errors import ChatError
+from client.search import Search
 from client.store import Row, Store
 from identity.binding import MessageContext, Verification
 from identity.number import TelephoneNumber
 
 _COLUMNS = (
     "m.id, m.message_id, m.group_id, coalesce(c.name, ''), m.seq, m.kind, m.sender, m.text, m.framed, m.passport, "
-    "m.verification, m.context, m.arrived, m.at_ms, o.state, o.reason"
+    "m.verification, m.context, m.arrived, m.at_ms, m.place, m.why, m.in_reply_to, m.replaces, m.latest, m.withdrawn, "
+    "m.mention, m.hidden, m.attached, m.saved, m.ends_at, o.state, o.reason"
 )
 _TABLES = "message m LEFT JOIN chat c ON c.group_id = m.group_id LEFT JOIN outbox o ON o.message = m.id"
 _SELECT = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608 - constants
@@ -26,7 +30,16 @@ class Kind(StrEnum):
     SENT = "sent"
     GAP = "gap"  # an entry that this device could not read, with the reason
     TITLED = "titled"  # a message that names the chat
+    TIMED = "timed"  # a message that sets after which time messages disappear
     NOTICE = "notice"  # who came, who left
+    EDIT = "edit"  # what changes another row, and shows there
+    DELETION = "deletion"
+    REACTION = "reaction"
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether the row only changes another one."""
+        return self in (Kind.EDIT, Kind.DELETION, Kind.REACTION)
 
 
 class StoredContext(msgspec.Struct, frozen=True):
@@ -60,13 +73,35 @@ class Message:
     stored_context: bytes | None
     arrived: int
     at_ms: int | None
-    state: str | None
-    reason: str | None
+    place: Place
+    why: str
+    in_reply_to: str
+    replaces: str
+    latest: str | None
+    withdrawn: bool
+    mention: bool
+    hidden: int
+    attached: bool
+    saved: str
+    ends_at: int | None
+    state: str | None = None
+    reason: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What the row says now: after edits, and nothing once it was taken back."""
+        return "" if self.withdrawn else self.text if self.latest is None else self.latest
+
+
+FINDABLE = (Kind.RECEIVED, Kind.SENT)
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be added; `context` and `verification` only for received ones."""
+    """A message to be added; `context` and `verification` only for received ones.
+
+    `in_reply_to` and `replaces` are message ids in hexadecimal; `lives_for`: seconds it is kept once it was seen.
+    """
 
     message_id: str
     group_id: bytes
@@ -79,6 +114,13 @@ class NewMessage:
     passport: bytes | None = None
     context: MessageContext | None = None
     verification: Verification | None = None
+    in_reply_to: str = ""
+    replaces: str = ""
+    mention: bool = False
+    hidden: int = 0
+    attached: bool = False
+    lives_for: int = 0
+    ends_at: int | None = None
 
 
 class History:
@@ -86,13 +128,18 @@ class History:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.search = Search(store)
 
-    def add(self, kind: Kind, new: NewMessage, chat: str, *, own: bool = False) -> Message:
+    def add(
+        self, kind: Kind, new: NewMessage, chat: str, admitted: Admitted | None = None, *, own: bool = False
+    ) -> Message:
         """Add a message to the chat of this name; returns its row. One's own count as shown from the start."""
+        place, why = admitted or Admitted(Place.ASIDE if kind.is_aside else Place.INBOX, "")
         stored_context = None if new.context is None else self._store_context(new.context)
         row = self._store.insert(
             "INSERT INTO message (message_id, group_id, seq, kind, sender, text, framed, passport, verification, "
-            "context, arrived, at_ms, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "context, arrived, at_ms, shown, verdict, place, why, in_reply_to, replaces, mention, hidden, attached, "
+            "lives_for, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             new.message_id,
             new.group_id,
             new.seq,
@@ -106,7 +153,19 @@ class History:
             new.arrived,
             new.at_ms,
             own,
+            "" if new.verification is None else new.verification.verdict,
+            place,
+            why,
+            new.in_reply_to,
+            new.replaces,
+            new.mention,
+            new.hidden,
+            new.attached,
+            new.lives_for,
+            new.ends_at,
         )
+        if place is Place.INBOX and kind in FINDABLE:
+            self.search.index(row, new.text)
         return Message(
             id=row,
             message_id=new.message_id,
@@ -122,8 +181,17 @@ class History:
             stored_context=stored_context,
             arrived=new.arrived,
             at_ms=new.at_ms,
-            state=None,
-            reason=None,
+            place=place,
+            why=why,
+            in_reply_to=new.in_reply_to,
+            replaces=new.replaces,
+            latest=None,
+            withdrawn=False,
+            mention=new.mention,
+            hidden=new.hidden,
+            attached=new.attached,
+            saved="",
+            ends_at=new.ends_at,
         )
 
     def note(self, kind: Kind, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> int:
@@ -155,7 +223,7 @@ class History:
 
     def get(self, message: int) -> Message:
         """One row by its row id. Raises ChatError."""
-        found = self._select("WHERE m.id = ?", message)
+        found = self.select("WHERE m.id = ?", message)
         if not found:
             raise ChatError("there is no such message", code="unknown-message")
         return found[0]
@@ -164,22 +232,29 @@ class History:
         """One message by its id or an unambiguous beginning of it. Raises ChatError."""
         if not message_id or not message_id.isascii() or not message_id.isalnum():
             raise ChatError("a message id is hexadecimal", code="unknown-message")
-        found = self._select("WHERE m.message_id >= ? AND m.message_id < ? LIMIT 2", message_id, message_id + "g")
+        found = self.select("WHERE m.message_id >= ? AND m.message_id < ? LIMIT 2", message_id, message_id + "g")
         if len(found) != 1:
             problem = "more than one message's id begins" if found else "no message's id begins"
             raise ChatError(f"{problem} with {message_id}", code="unknown-message")
         return found[0]
 
+    def in_group(self, group_id: bytes, message_id: str) -> Message | None:
+        """The first message of this id in a chat."""
+        found = self.select("WHERE m.message_id = ? AND m.group_id = ? ORDER BY m.id LIMIT 1", message_id, group_id)
+        return found[0] if found else None
+
+    def save_as(self, message: int, path: str) -> None:
+        """Note where the file of a message was saved."""
+        self._store.execute("UPDATE message SET saved = ? WHERE id = ?", path, message)
+
     def chat(self, group_id: bytes, limit: int = 1000, before: int | None = None) -> list[Message]:
         """The last rows of a chat, oldest first; `before` is a row id to page back from."""
         bound = 2**63 - 1 if before is None else before
-        return self._select("WHERE m.group_id = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?", group_id, bound, limit)[
-            ::-1
-        ]
+        return self.select("WHERE m.group_id = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?", group_id, bound, limit)[::-1]
 
     def unseen(self, limit: int) -> list[Message]:
         """Rows that were never shown, oldest first."""
-        return self._select("WHERE m.shown = 0 ORDER BY m.id LIMIT ?", limit)
+        return self.select("WHERE m.shown = 0 ORDER BY m.id LIMIT ?", limit)
 
     def mark_shown(self, last: int) -> None:
         """Note that every row up to this row id was shown."""
@@ -238,7 +313,8 @@ class History:
         assert row is not None, "rows of `shared` are never deleted"
         return bytes(row[0])
 
-    def _select(self, condition: str, *values: object) -> list[Message]:
+    def select(self, condition: str, *values: object) -> list[Message]:
+        """The rows of a condition over `m`, `c` and `o`, which is a constant of this package."""
         return [_message(row) for row in self._store.rows(f"{_SELECT} {condition}", *values)]
 
 
@@ -256,5 +332,24 @@ def _message(row: Row) -> Message:
         framed,
         passport,
         None if verification is None else Verification.from_json(verification),
-        *rest,
+        *_typed(*rest),
     )
+
+
+def _typed(
+    context: bytes | None,
+    arrived: int,
+    at_ms: int | None,
+    place: str,
+    why: str,
+    in_reply_to: str,
+    replaces: str,
+    latest: str | None,
+    withdrawn: int,
+    mention: int,
+    hidden: int,
+    attached: int,
+    *rest: Any,
+) -> tuple[Any, ...]:
+    flags = bool(withdrawn), bool(mention), hidden, bool(attached)
+    return context, arrived, at_ms, Place(place), why, in_reply_to, replaces, latest, *flags, *rest

@@ -5,13 +5,16 @@ import msgspec
 
 from client import roles
 from client.account import advance_inbox
+from client.admission import Consent, admit_chat
+from client.chats import Standing
 from client.device import number_of
 from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
 from client.history import History, Kind
-from client.intents import Intents, RotateCredential
+from client.intents import Intents, Leave, RotateCredential
 from delivery_service.wire import KeyPackageUpload, WelcomeItem
+from identity.number import TelephoneNumber
 
 KEY_PACKAGES_READY = 20  # one-time key packages that an upload brings the service up to
 
@@ -71,10 +74,21 @@ class Joiner:
             name, token = self._groups.adopt(group, str(inviter), cursor, now)
             advance_inbox(self._groups.store, item.position)
             self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
+            self._admit(group.group_id, inviter)
             if engine is not self._groups.engine:
                 self._intents.add(item.group_id, RotateCredential())
         self._groups.adopted(group, token)
         return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
+
+    def _admit(self, group_id: bytes, inviter: TelephoneNumber) -> None:
+        """Put the chat where the person wants it; what a blocked number begins is left again, unseen."""
+        contacts, chats = self._groups.contacts, self._groups.chats
+        consent = admit_chat(contacts.relation(inviter))
+        chats.set_consent(group_id, consent, inviter.e164)
+        if consent is Consent.DECLINED:
+            contacts.drop(inviter)
+            chats.set_standing(group_id, Standing.LEAVING)
+            self._intents.add(group_id, Leave())
 
     def _addressed(self, welcome: bytes) -> tuple[mls_rs.Engine, list[bytes]]:
         """The secrets of the key package that a Welcome is for, and the engine with its credential."""

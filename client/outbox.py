@@ -1,12 +1,12 @@
 """The outbox: from a queued text to the log's own copy of it.
 
-| state     | encrypted | accepted  | stale  | refused | read back |
-|-----------|-----------|-----------|--------|---------|-----------|
-| queued    | sending   | -         | -      | failed  | -         |
-| sending   | -         | accepted  | queued | failed  | delivered |
-| accepted  | -         | accepted  | -      | -       | delivered |
-| delivered | -         | delivered | -      | -       | -         |
-| failed    | -         | -         | -      | -       | -         |
+| state     | encrypted | accepted  | stale  | refused | read back | retried |
+|-----------|-----------|-----------|--------|---------|-----------|---------|
+| queued    | sending   | -         | -      | failed  | -         | -       |
+| sending   | -         | accepted  | queued | failed  | delivered | -       |
+| accepted  | -         | accepted  | -      | -       | delivered | -       |
+| delivered | -         | delivered | -      | -       | -         | -       |
+| failed    | -         | -         | -      | -       | -         | queued  |
 
 `sending` keeps the exact octets and their idempotency key until the service has answered them: nothing is encrypted
 again before a definitive refusal. `stale` is the refusal of an entry for another epoch than the group's.
@@ -38,6 +38,7 @@ class OutboxEvent(StrEnum):
     STALE = "stale"
     REFUSED = "refused"
     READ_BACK = "read back"
+    RETRIED = "retried"
 
 
 _TRANSITIONS = {
@@ -50,6 +51,7 @@ _TRANSITIONS = {
     (OutboxState.ACCEPTED, OutboxEvent.ACCEPTED): OutboxState.ACCEPTED,
     (OutboxState.ACCEPTED, OutboxEvent.READ_BACK): OutboxState.DELIVERED,
     (OutboxState.DELIVERED, OutboxEvent.ACCEPTED): OutboxState.DELIVERED,
+    (OutboxState.FAILED, OutboxEvent.RETRIED): OutboxState.QUEUED,
 }
 
 
@@ -137,6 +139,15 @@ class Outbox:
         state = transition(self.state(message), OutboxEvent.REFUSED)
         self._store.execute(
             "UPDATE outbox SET state = ?, reason = ?, ciphertext = NULL WHERE message = ?", state, reason, message
+        )
+
+    def retried(self, message: int) -> None:
+        """Note that a person wants a refused message to be sent after all."""
+        state = transition(self.state(message), OutboxEvent.RETRIED)
+        self._store.execute(
+            "UPDATE outbox SET state = ?, reason = '', idempotency_key = NULL, epoch = NULL WHERE message = ?",
+            state,
+            message,
         )
 
     def read_back(self, message: int, seq: int) -> None:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from client.content import CHAT_TYPE, MARKDOWN_TYPE, REACTION_LIMIT, TEXT_TYPE, Content, title_of
+from client.content import CHAT_TYPE, MARKDOWN_TYPE, REACTION_LIMIT, TEXT_TYPE, Content, timer_of, title_of
 from client.errors import ContentError
 from client.parts import Disposition, ExternalPart, MultiPart, NullPart, Part, Semantics, SinglePart
 from client.text import Safe, safe_name, safe_text
 
+NOTHING = Safe("")
 _TEXT_TYPES = (TEXT_TYPE, MARKDOWN_TYPE)  # Markdown may be shown as plain text (draft-ietf-mimi-content §6.1)
 
 
@@ -53,11 +54,19 @@ class Titled:
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """Messages of the chat disappear so many seconds after they were read; 0: they stay."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
-    """Encrypted content that lies elsewhere; `part` has its address and key, `filename` is safe to draw."""
+    """Encrypted content that lies elsewhere; `part` has its address and key, the names and words are safe to draw."""
 
     part: ExternalPart
     filename: Safe
+    caption: Safe = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Unreadable:
     content_type: Safe
 
 
-Reading: TypeAlias = Said | Edited | Withdrawn | Reacted | Titled | Attached | Unreadable
+Reading: TypeAlias = Said | Edited | Withdrawn | Reacted | Titled | Timed | Attached | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,13 @@ def read(content: Content) -> Reading:
         case ExternalPart():
             return Attached(part, safe_name(part.filename))
         case SinglePart(content_type=content_type) if content_type == CHAT_TYPE:
-            return Titled(safe_name(title_of(part)))
+            seconds = timer_of(part)
+            return Titled(safe_name(title_of(part))) if seconds is None else Timed(seconds)
+        case MultiPart(
+            semantics=Semantics.PROCESS_ALL,
+            parts=(SinglePart(content_type=content_type, content=caption), ExternalPart() as file),
+        ) if content_type in _TEXT_TYPES and content.replaces is None:
+            return Attached(file, safe_name(file.filename), safe_text(_decoded(caption)))
     found = _find(part)
     if not found.texts:
         return Unreadable(Safe(ascii(part.content_type)[1:-1] if isinstance(part, SinglePart) else "several parts"))

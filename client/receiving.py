@@ -6,6 +6,7 @@ import mls_rs
 import msgspec
 
 from client import roles
+from client.admission import Place, admit_message
 from client.chats import Standing
 from client.content import decode
 from client.device import number_of
@@ -25,11 +26,13 @@ from client.groups import Groups, Step
 from client.history import History, Kind, NewMessage
 from client.intents import CommitProposals, Intents, RefreshKeys
 from client.outbox import Outbox
-from client.reading import Reading, Titled, read
+from client.reading import Reading, Timed, Titled, read
+from client.relations import Relations
+from client.rows import kind_of, row_of
 from client.sending import Sender
-from client.wording import describe, notice
+from client.wording import notice
 from delivery_service.wire import Entry
-from identity.binding import ReceivedMessage, Verdict, verify_message
+from identity.binding import ReceivedMessage, Verdict, Verification, verify_message
 from identity.number import TelephoneNumber
 from identity.roles import Admins
 
@@ -42,10 +45,19 @@ _REFUSED_PROPOSALS = frozenset({"reinit", "external_init"})
 class Receiver:
     """Deals with entries of logs, in order; every entry leaves a trace, and the cursor moves with it."""
 
-    def __init__(self, groups: Groups, history: History, outbox: Outbox, intents: Intents, sender: Sender) -> None:
+    def __init__(
+        self,
+        groups: Groups,
+        history: History,
+        relations: Relations,
+        outbox: Outbox,
+        intents: Intents,
+        sender: Sender,
+    ) -> None:
         self._groups = groups
         self._chats = groups.chats
         self._history = history
+        self._relations = relations
         self._outbox = outbox
         self._intents = intents
         self._sender = sender
@@ -124,6 +136,8 @@ class Receiver:
         if own is not None:
             self._outbox.read_back(own.message, entry.seq)
             self._history.ordered(own.message, entry.seq, entry.at_ms)
+            self._relations.settle(own.message)
+            self._relations.start_timer(own.message, now)
             return [MessageDelivered(group_id, own.message, entry.seq)]
         intent = self._intents.own_entry(group_id, entry.body)
         if intent is not None and intent.request is not None:
@@ -183,7 +197,7 @@ class Receiver:
             message_id=content.message_id.hex(),
             group_id=group_id,
             sender=number_of(application.sender),
-            text=describe(reading),
+            text="",
             framed=carried.framed,
             arrived=now,
             seq=entry.seq,
@@ -192,15 +206,26 @@ class Receiver:
             context=context,
             verification=verification,
         )
-        return self._stored(new, reading, verification.verdict)
+        return self._stored(row_of(content, reading, new, self._groups.account.number), reading, verification)
 
-    def _stored(self, new: NewMessage, reading: Reading, verdict: Verdict) -> list[Event]:
+    def _stored(self, new: NewMessage, reading: Reading, verification: Verification) -> list[Event]:
         chat = self._chats.known(new.group_id)
-        if not isinstance(reading, Titled) or verdict not in _PROVED:
-            return [MessageReceived(self._history.add(Kind.RECEIVED, new, chat.name))]
-        self._history.add(Kind.TITLED, new, chat.name)
-        name = chat.name if chat.own_name else self._chats.rename(new.group_id, reading.title.text)
-        return [ChatNamed(new.group_id, name, new.sender)]
+        kind = kind_of(reading, own=False)
+        proved = verification.verdict in _PROVED
+        if not proved and kind in (Kind.TITLED, Kind.TIMED):
+            kind = Kind.RECEIVED  # a name or a timer without proof is only a text
+        relation = self._groups.contacts.relation(new.sender)
+        admitted = admit_message(chat.consent, relation, verification, aside=kind.is_aside)
+        message = self._history.add(kind, new, chat.name, admitted)
+        if admitted.place is Place.ASIDE:
+            self._relations.apply(message.id)
+        match reading:
+            case Titled(title=title) if kind is Kind.TITLED and admitted.place is not Place.QUARANTINE:
+                name = chat.name if chat.own_name else self._chats.rename(new.group_id, title.text)
+                return [ChatNamed(new.group_id, name, new.sender)]
+            case Timed(seconds=seconds) if kind is Kind.TIMED and admitted.place is not Place.QUARANTINE:
+                self._chats.set_timer(new.group_id, seconds)
+        return [MessageReceived(message)]
 
     def _committed(
         self, step: Step, commit: mls_rs.Commit, admins: Admins, entry: Entry, now: int, *, own: bool = False

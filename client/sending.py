@@ -1,30 +1,81 @@
 """Sending: a text becomes a row of the outbox, and at sending time an attested ciphertext, in one transaction each."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from client import content as mimi
 from client import framing
-from client.chats import Standing
-from client.content import Content
+from client.chats import Chat, Standing
+from client.content import Content, Expiration
 from client.errors import ChatError
 from client.events import Event, MessageAccepted, MessageFailed
 from client.groups import Groups, Step
-from client.history import History, Kind, Message, NewMessage
+from client.history import FINDABLE, History, Kind, Message, NewMessage
 from client.outbox import Outbox, OutboxState, Outgoing
-from client.reading import Titled, read
-from client.wording import describe
+from client.parts import ExternalPart
+from client.reading import Attached, read
+from client.relations import Relations
+from client.rows import kind_of, row_of
 from identity.binding import attest, group_uri, user_uri
 
 
 class Sender:
     """The steps of a message on its way out."""
 
-    def __init__(self, groups: Groups, history: History, outbox: Outbox) -> None:
+    def __init__(self, groups: Groups, history: History, outbox: Outbox, relations: Relations) -> None:
         self._groups = groups
         self._history = history
         self._outbox = outbox
+        self._relations = relations
 
-    def queue_text(self, group_id: bytes, body: str, now: int) -> Message:
-        """Queue a text. Raises ChatError if this device is no member, ContentError if the text is too long."""
-        return self.queue(group_id, mimi.text(*self._uris(group_id), body), now)
+    def queue_text(self, group_id: bytes, body: str, now: int, reply_to: int | None = None) -> Message:
+        """Queue a text, perhaps as a reply to a row.
+
+        Raises ChatError if this device is no member, ContentError if the text is too long.
+        """
+        answered = None if reply_to is None else self._message_id(self._history.get(reply_to))
+        return self._queue_lasting(group_id, mimi.text(*self._uris(group_id), body, in_reply_to=answered), now)
+
+    def queue_file(self, group_id: bytes, part: ExternalPart, caption: str, now: int) -> Message:
+        """Queue the offer of a file that lies at the service."""
+        return self._queue_lasting(group_id, mimi.attachment(*self._uris(group_id), part, caption), now)
+
+    def queue_edit(self, row: int, body: str, now: int) -> Message:
+        """Queue other words for an own message. Raises ChatError if it is not one's own, or was taken back."""
+        message = self._own(row, FINDABLE)
+        content = mimi.decode(message.framed)
+        if isinstance(read(content), Attached):
+            raise ChatError("a file's words cannot be changed", code="not-editable", hint="Take it back and send anew.")
+        return self.queue(message.group_id, mimi.edit(content, self._message_id(message), body), now)
+
+    def queue_deletion(self, row: int, now: int) -> Message:
+        """Queue that an own message or reaction is taken back. Raises ChatError if it is not one's own."""
+        message = self._own(row, (*FINDABLE, Kind.REACTION))
+        content = mimi.deletion(*self._uris(message.group_id), self._message_id(message))
+        return self.queue(message.group_id, content, now)
+
+    def queue_reaction(self, row: int, emoji: str, now: int) -> Message:
+        """Queue a reaction; the same emoji again takes it back."""
+        message = self._history.get(row)
+        target = self._message_id(message)
+        own = self._groups.account.number
+        for given, number, reaction in self._relations.reactions(message.group_id, message.message_id):
+            if (given, number) == (emoji, own):
+                return self.queue_deletion(reaction, now)
+        return self.queue(message.group_id, mimi.reaction(*self._uris(message.group_id), emoji, target), now)
+
+    def queue_timer(self, group_id: bytes, seconds: int, now: int) -> Message:
+        """Queue after which time messages are to disappear, and keep to it."""
+        self._groups.chats.set_timer(group_id, seconds)
+        return self.queue(group_id, mimi.timer(*self._uris(group_id), seconds), now)
+
+    def retry(self, row: int) -> Message:
+        """Queue a message again that failed. Raises StoreError if it did not."""
+        message = self._history.get(row)
+        self._require_active(message.group_id)
+        with self._groups.store.transaction():
+            self._outbox.retried(row)
+        return self._history.get(row)
 
     def queue_title(self, group_id: bytes, now: int) -> None:
         """Queue the chat's name, for members who do not know it yet."""
@@ -32,24 +83,50 @@ class Sender:
 
     def queue(self, group_id: bytes, content: Content, now: int) -> Message:
         """Queue any content; returns its row in the history."""
-        chat = self._groups.chats.require_member(group_id)
-        if chat.standing is not Standing.ACTIVE:
-            raise ChatError("you are leaving this chat", code="leaving")
+        chat = self._require_active(group_id)
+        number = self._groups.account.number
         framed = mimi.encode(content)
         reading = read(content)
         new = NewMessage(
             message_id=content.message_id.hex(),
             group_id=group_id,
-            sender=self._groups.account.number,
-            text=describe(reading),
+            sender=number,
+            text="",
             framed=framed,
             arrived=now,
         )
         with self._groups.store.transaction():
-            kind = Kind.TITLED if isinstance(reading, Titled) else Kind.SENT
-            message = self._history.add(kind, new, chat.name, own=True)
+            row = row_of(content, reading, new, number)
+            message = self._history.add(kind_of(reading, own=True), row, chat.name, own=True)
             self._outbox.queue(message.id, group_id)
+            if message.kind.is_aside:
+                self._relations.apply(message.id)
+        return self._history.get(message.id)
+
+    def _queue_lasting(self, group_id: bytes, content: Content, now: int) -> Message:
+        """Queue what a person says; it disappears as the chat's timer wants it."""
+        timer = self._groups.chats.known(group_id).timer
+        expires = Expiration(timer, relative=True) if timer else None
+        return self.queue(group_id, replace(content, expires=expires), now)
+
+    def _require_active(self, group_id: bytes) -> Chat:
+        chat = self._groups.chats.require_member(group_id)
+        if chat.standing is not Standing.ACTIVE:
+            raise ChatError("you are leaving this chat", code="leaving", hint="Nothing more can be sent to it.")
+        return chat
+
+    def _own(self, row: int, kinds: Sequence[Kind]) -> Message:
+        message = self._history.get(row)
+        if message.kind not in kinds or message.sender != self._groups.account.number or message.withdrawn:
+            raise ChatError(
+                "only messages of your own that stand can be changed", code="not-own", hint="Choose one of your own."
+            )
         return message
+
+    def _message_id(self, message: Message) -> bytes:
+        if not message.message_id:
+            raise ChatError("this row is no message", code="no-message", hint="Choose a message that somebody wrote.")
+        return bytes.fromhex(message.message_id)
 
     def prepare(self, group_id: bytes, now: int) -> Outgoing | None:
         """The oldest unanswered message, encrypted now if it was not; None if there is none.
@@ -78,9 +155,11 @@ class Sender:
         return []
 
     def refused(self, outgoing: Outgoing, reason: str) -> list[Event]:
-        """Note that the message will not be sent."""
+        """Note that the message will not be sent; what it was to change stays as it was."""
         with self._groups.store.transaction():
             self._outbox.refused(outgoing.message, reason)
+            if self._history.get(outgoing.message).kind.is_aside:
+                self._relations.apply(outgoing.message)
         return [MessageFailed(outgoing.group_id, outgoing.message, reason)]
 
     def refuse_all(self, group_id: bytes, reason: str) -> list[Event]:
@@ -108,3 +187,4 @@ class Sender:
     def _uris(self, group_id: bytes) -> tuple[str, str]:
         account = self._groups.account
         return user_uri(account.host, account.number), group_uri(account.host, group_id)
+

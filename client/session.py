@@ -39,6 +39,8 @@ from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 
+Connected = Callable[[ClientError | None], None]
+
 ADDED_AT_ONCE = 64  # members that one commit adds
 COMMIT_JITTER = 1.0  # seconds
 TICK = 60  # seconds between looks at what waits, while following
@@ -121,11 +123,20 @@ class Session:
         members = await self.worker.run(self.steps.groups.members, group_id)
         return sorted(map(number_of, members))
 
-    async def create_chat(self, name: str, numbers: Sequence[TelephoneNumber]) -> Chat:
-        """Create a chat with these people. Raises NotFoundError if one of them has not enrolled."""
+    async def create_chat(
+        self, name: str | None, numbers: Sequence[TelephoneNumber], *, admins: Sequence[TelephoneNumber] = ()
+    ) -> Chat:
+        """Create a chat with these people, who become contacts; without a name it is called by their numbers.
+
+        With `admins` it has roles. Raises NotFoundError if one of the people has not enrolled.
+        """
         key_packages = await self._claimed(numbers)
         create = self.steps.committer.create
-        group_id, intents = await self.worker.run(create, name, _batches(key_packages), self._now())
+        called = ", ".join(map(str, numbers)) if name is None else name
+        group_id, intents = await self.worker.run(
+            create, called, _batches(key_packages), self._now(), admins, named=name is not None
+        )
+        await self._know(numbers)
         await self._carry_out(group_id, intents)
         return await self.worker.run(self.steps.chats.known, group_id)
 
@@ -136,12 +147,18 @@ class Session:
         if not absent:
             raise ChatError("they are members of this chat already", code="already-members")
         await self._change(group_id, _batches(await self._claimed(absent)))
+        await self._know(absent)
 
     async def remove(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
         """Remove every device of these numbers. Raises ChatError if none is a member."""
         if not set(numbers) & set(await self.members(group_id)):
             raise ChatError("they are not members of this chat", code="unknown-member")
         await self._change(group_id, [RemoveMembers([number.e164 for number in numbers])])
+
+    async def set_admin(self, group_id: bytes, number: TelephoneNumber, *, admin: bool) -> None:
+        """Make a member an admin, or an admin a member. Raises ChatError, and GroupRefusedError if it is forbidden."""
+        want = self.steps.committer.want_admin
+        await self._carry_out(group_id, await self.worker.run(want, group_id, number, admin=admin))
 
     async def refresh(self, group_id: bytes) -> None:
         """Replace this device's keys in a chat (RFC 9420 §7.5)."""
@@ -157,8 +174,12 @@ class Session:
         """Send a text; without network it waits in the outbox. The result's `state` says how far it has come."""
         message = await self.worker.run(self.steps.sender.queue_text, group_id, body, self._now())
         with contextlib.suppress(UnreachableError, RateLimitedError):
-            await self._exchange.drive(group_id)
+            await self.drive(group_id)
         return await self.worker.run(self.steps.history.get, message.id)
+
+    async def drive(self, group_id: bytes) -> None:
+        """Post what waits in a chat, and read what the service made of it. Raises what a later attempt may cure."""
+        await self._exchange.drive(group_id)
 
     async def receive(self) -> list[Event]:
         """Bring everything up to date once; returns what happened."""
@@ -178,14 +199,15 @@ class Session:
             if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
                 raise trouble.error
 
-    async def follow(self) -> AsyncGenerator[Event]:
+    async def follow(self, connected: Connected = lambda _: None) -> AsyncGenerator[Event]:
         """Stay up to date for ever, telling each event as it comes; close it with `aclosing`.
 
         Passing troubles are events; raises only what makes going on pointless, such as a refused certificate.
+        `connected` hears of every answer of the stream, and of what interrupted it.
         """
         told: asyncio.Queue[Event | None] = asyncio.Queue()
         self._listeners.add(told.put_nowait)
-        following = asyncio.create_task(self._follow())
+        following = asyncio.create_task(self._follow(connected))
         following.add_done_callback(lambda _: told.put_nowait(None))
         try:
             while (event := await told.get()) is not None:
@@ -206,15 +228,24 @@ class Session:
         finally:
             self._listeners.discard(events.put_nowait)
 
+    def add_listener(self, listener: Callable[[Event], None]) -> None:
+        """Tell every event from now on."""
+        self._listeners.add(listener)
+
+    def remove_listener(self, listener: Callable[[Event], None]) -> None:
+        """Tell no more."""
+        self._listeners.discard(listener)
+
     async def maintain(self) -> None:
         """Renew the certificate and refill the key packages now if they need it."""
         await self._upkeep.run(now=True)
 
-    async def _follow(self) -> None:
+    async def _follow(self, connected: Connected) -> None:
         ticking = asyncio.create_task(self._tick())
         try:
-            async with aclosing(self.delivery.follow()) as stream:
+            async with aclosing(self.delivery.follow(connected)) as stream:
                 async for heads in stream:
+                    connected(None)
                     await self._trying(self._exchange.sync(heads))
         finally:
             ticking.cancel()
@@ -239,6 +270,10 @@ class Session:
             for number in dict.fromkeys(numbers)
             for key_package in await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
         ]
+
+    async def _know(self, numbers: Sequence[TelephoneNumber]) -> None:
+        for number in numbers:  # whom a person adds is no stranger to them
+            await self.worker.run(self.steps.groups.contacts.accept, number)
 
     async def _change(self, group_id: bytes, bodies: Sequence[Body]) -> None:
         await self._carry_out(group_id, await self.worker.run(self.steps.committer.want, group_id, bodies))

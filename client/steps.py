@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from client.account import Account
+from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
 from client.groups import Groups
@@ -11,6 +12,7 @@ from client.intents import Intents
 from client.joining import Joiner
 from client.outbox import Outbox
 from client.receiving import Receiver
+from client.relations import Relations
 from client.sending import Sender
 from client.store import Store
 from identity.binding import DeviceVerifier
@@ -24,6 +26,8 @@ class Steps:
     groups: Groups
     chats: Chats
     history: History
+    relations: Relations
+    browsing: Browsing
     outbox: Outbox
     intents: Intents
     sender: Sender
@@ -36,16 +40,19 @@ class Steps:
         """Wire the steps of an account."""
         groups = Groups(store, account, verifier)
         history, outbox, intents = History(store), Outbox(store), Intents(store)
-        sender = Sender(groups, history, outbox)
+        relations = Relations(store, history)
+        sender = Sender(groups, history, outbox, relations)
         return cls(
             store,
             groups,
             groups.chats,
             history,
+            relations,
+            Browsing(store, groups.chats, history),
             outbox,
             intents,
             sender,
             Committer(groups, intents),
-            Receiver(groups, history, outbox, intents, sender),
+            Receiver(groups, history, relations, outbox, intents, sender),
             Joiner(groups, history, intents),
         )

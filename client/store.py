@@ -10,7 +10,7 @@ from sqlcipher3 import dbapi2
 
 from client.errors import StoreError
 from client.home import FILE_MODE
-from client.schema import SCHEMA, SCHEMA_VERSION
+from client.schema import SCHEMA, SCHEMA_VERSION, UPGRADES
 
 Row = tuple[Any, ...]
 
@@ -102,5 +102,6 @@ def _migrate(connection: dbapi2.Connection) -> None:
         return
     if version > SCHEMA_VERSION:
         raise StoreError("the account was written by a newer version of this program; update it")
+    script = "".join(UPGRADES[earlier] for earlier in range(version, SCHEMA_VERSION)) if version else SCHEMA
     # executescript commits whatever it finds open, hence the transaction inside the script.
-    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from client.events import MembersChanged
-from client.reading import Attached, Edited, Reacted, Reading, Said, Titled, Unreadable, Withdrawn
+from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Unreadable, Withdrawn
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
+
+_UNITS = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 VERDICT_WORDS = {
     Verdict.VERIFIED: "✓ NUMBER VERIFIED",
@@ -22,22 +24,38 @@ VERDICT_WORDS = {
 def describe(reading: Reading) -> str:
     """One content as a line of history."""
     match reading:
-        case Said(text=text):
-            return text.text + _left_out(reading)
-        case Edited(text=text):
-            return f"(edited) {text.text}{_left_out(reading)}"
+        case Said():
+            return describe_text(reading)
+        case Edited():
+            return f"(edited) {describe_text(reading)}"
         case Withdrawn():
             return "(took back an earlier message)"
         case Reacted(emoji=emoji):
             return f"(reacted) {emoji.text}"
         case Titled(title=title):
             return f"(named this chat “{title.text}”)"
-        case Attached(filename=filename):
-            return f"(file) {filename.text}"
+        case Timed(seconds=seconds):
+            return f"(messages disappear {duration(seconds)} after they were read)" if seconds else "(messages stay)"
+        case Attached(filename=filename, caption=caption):
+            return f"(file) {filename.text}" + (f"\n{caption.text}" if caption.text else "")
         case Unreadable(content_type=content_type):
             return f"(content of the type {content_type.text}, which this version does not show)"
         case _:
             assert_never(reading)
+
+
+def describe_text(reading: Said | Edited) -> str:
+    """A text, and what was left out of it."""
+    return reading.text.text + _left_out(reading)
+
+
+def duration(seconds: int) -> str:
+    """A length of time in its largest whole unit."""
+    for unit, length in _UNITS:
+        if seconds >= length and seconds % length == 0:
+            count = seconds // length
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{seconds} seconds"
 
 
 def notice(changed: MembersChanged, own: TelephoneNumber) -> str:

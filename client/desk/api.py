@@ -100,7 +100,7 @@ class Messages(Protocol):
         """One message by its id or an unambiguous beginning of it."""
 
     async def unshown(self, limit: int = 1000) -> list[MessageView]:
-        """The oldest rows that `ringtrue receive` has not put out yet: of the inbox, and held-back ones without words."""
+        """The oldest rows that `ringtrue receive` has not put out yet; those that are held back, without words."""
 
     async def shown(self, row: int) -> None:
         """Note that what `unshown` gave was put out, up to this row."""

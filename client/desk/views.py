@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-Place = Literal["inbox", "request", "quarantine"]
+Place = Literal["inbox", "request", "quarantine", "aside"]
 Rendering = Literal["text", "markdown", "json"]
 
 
@@ -74,7 +74,8 @@ class AttachmentView(View, frozen=True, kw_only=True):
 class MessageView(View, frozen=True, kw_only=True):
     """One row of a conversation.
 
-    `kind`: received, sent, notice (who came, who left), gap (an entry that could not be read) or chat-named.
+    `kind`: received, sent, notice (who came, who left), gap (an entry that could not be read), titled (names the chat)
+    or timed (says when messages disappear); edit, deletion and reaction are `aside`: they show in what they change.
     `state` of an own message: queued, sending, accepted, delivered, failed; `reason` says why it failed.
     `place`: where it is shown; outside the inbox `text` is empty, and `why` names the rule that hid it.
     `hidden`: how many invisible characters were taken out of the text.

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
+from sqlcipher3 import dbapi2
 
 from client.errors import (
     AccountBusyError,
@@ -22,6 +24,7 @@ from client.intents import transition as intent_transition
 from client.keys import Argon2id, create_key, open_key
 from client.outbox import OutboxEvent, OutboxState
 from client.outbox import transition as outbox_transition
+from client.search import Search
 from client.store import Store
 from client.terminal import Terminal
 
@@ -220,3 +223,37 @@ def test_a_passphrase_file_without_a_passphrase_is_said_so(tmp_path: Path, octet
     source.write_bytes(octets)
     with pytest.raises(PassphraseNeededError):
         Terminal(tmp_path, False, None, source).new_passphrase()
+
+
+def test_an_account_of_the_first_version_is_brought_up_to_date(tmp_path) -> None:
+    """The tables and columns are those of a new account, and nothing that was said is lost."""
+    path, key = tmp_path / "store.db", bytes(32)
+    with closing(_first_version(path, key)) as old:
+        old.execute("INSERT INTO chat VALUES (x'01', 'club', 1, 'active', 3, x'aa', x'bb', 7, 8)")
+        old.execute(
+            "INSERT INTO message (message_id, group_id, kind, sender, text, framed, verification, arrived, shown) "
+            "VALUES ('01', x'01', 'received', '+12025550142', 'at the crag', x'', '{\"verdict\": \"verified\"}', 9, 1)"
+        )
+    upgraded, fresh = Store.open(path, key), Store.open(tmp_path / "fresh.db", key)
+    try:
+        assert _shape(upgraded) == _shape(fresh)
+        assert upgraded.row("SELECT name, state, tree, cursor, seen, consent FROM chat") == (
+            "club", b"\xaa", b"\xbb", 7, 1, "inbox",
+        )  # fmt: skip
+        assert upgraded.row("SELECT text, verdict, place FROM message") == ("at the crag", "verified", "inbox")
+        assert Search(upgraded).find("crag", None, 10) == [1]
+    finally:
+        upgraded.close()
+        fresh.close()
+
+
+def _first_version(path: Path, key: bytes) -> dbapi2.Connection:
+    connection = dbapi2.connect(str(path), isolation_level=None)
+    connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    connection.executescript((Path(__file__).parent / "schema_1.sql").read_text())
+    return connection
+
+
+def _shape(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    named = [row[0] for row in store.rows("SELECT name FROM sqlite_master ORDER BY type, name")]
+    return {name: [tuple(row[1:5]) for row in store.rows(f"PRAGMA table_info({name})")] for name in named}

@@ -1,0 +1,95 @@
+"""The calls about this device."""
+
+from client.admission import Consent, Place
+from client.desk.api import Device
+from client.desk.showing import moment
+from client.desk.views import AccountView, FindingView, StatusView
+from client.desk.works import Works, is_offline
+from client.doctor import look_at_account, look_at_home
+from client.errors import ClientError
+from client.home import Home
+from client.invite import invite_uri, short_code
+from identity.certificates import TrustAnchors
+
+
+class Connection:
+    """Whether the services answer, and since when they do not; `trouble` is the last thing that went wrong."""
+
+    def __init__(self) -> None:
+        self.online = False
+        self.since: int | None = None
+        self.trouble = ""
+
+    def answered(self) -> bool:
+        """Note an answer; whether that is news."""
+        news, self.online, self.since, self.trouble = not self.online, True, None, ""
+        return news
+
+    def failed(self, error: Exception, now: int) -> bool:
+        """Note a failure; whether that is news."""
+        offline = is_offline(error)
+        news = (offline and self.online) or str(error) != self.trouble
+        if offline:
+            self.since = now if self.online or self.since is None else self.since
+            self.online = False
+        self.trouble = str(error)
+        return news
+
+
+class DeskDevice(Device):
+    """client.desk.api.Device over a session."""
+
+    def __init__(self, works: Works, home: Home, connection: Connection) -> None:
+        self._works = works
+        self._home = home
+        self._connection = connection
+
+    async def account(self) -> AccountView:
+        account = self._works.session.account
+        return AccountView(
+            number=account.number.e164,
+            home=str(self._home.folder),
+            authority=account.authority,
+            delivery=account.delivery,
+            certificate_ends=moment(account.validity()[1]),
+            anchors=TrustAnchors.from_pem(account.anchors).fingerprint.hex(),
+            invite=invite_uri(account.number),
+            short_code=short_code(account.number),
+        )
+
+    async def status(self) -> StatusView:
+        return await self._works.run(self.view)
+
+    async def sync(self) -> StatusView:
+        try:
+            with self._works.in_flight("reading what is new"):
+                await self._works.settle()
+                await self._works.session.sync()
+        except ClientError as error:
+            self._connection.failed(error, self._works.now())
+            raise
+        finally:
+            self._works.tell()
+        self._connection.answered()
+        return await self.status()
+
+    async def doctor(self) -> list[FindingView]:
+        findings = [look_at_home(self._home)]
+        findings += [finding async for finding in look_at_account(self._works.session)]
+        return [FindingView(subject=each.subject, right=each.right, words=each.words) for each in findings]
+
+    def view(self) -> StatusView:
+        """The status, on the worker thread."""
+        browsing = self._works.steps.browsing
+        chats = browsing.overview(Consent.INBOX)
+        since = self._connection.since
+        return StatusView(
+            online=self._connection.online,
+            since=None if since is None else moment(since),
+            doing=", ".join(dict.fromkeys(self._works.doing.values())),
+            waiting=sum(each.waiting for each in chats),
+            trouble=self._connection.trouble,
+            requests=len(browsing.overview(Consent.REQUEST)),
+            quarantined=browsing.count_apart(Place.QUARANTINE),
+            unread=sum(each.unread for each in chats),
+        )

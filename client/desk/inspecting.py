@@ -1,0 +1,144 @@
+"""Everything that was compared for one message, in a form that a person can read from top to bottom."""
+
+import json
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from client.content import decode
+from client.desk.showing import Showing, moment
+from client.desk.views import CertificateView, CheckView, InspectionView, MessageView
+from client.errors import ChatError
+from client.history import Message
+from client.steps import Steps
+from client.text import safe_text
+from client.wording import duration
+from identity.base64url import decode_base64url
+from identity.binding import MessageContext, ReceivedMessage, Verdict, Verification, verify_message
+from identity.certificate_fields import certificate_tn_auth_list, load_certificate
+from identity.certificates import TrustAnchors
+from identity.errors import IdentityError
+from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNEntry
+
+CAUTION = "A verified number proves control of a number. It does not prove who a person is or that they mean well."
+VALUE_LIMIT = 400  # characters of one claim
+ENTRIES_SHOWN = 8  # of a list of numbers
+_SENTENCES = {
+    Verdict.VERIFIED: "Whoever wrote this had the key that was certified for {number}, and wrote exactly this, here.",
+    Verdict.DELAYED: "The key certified for {number} signed this, a while before it arrived.",
+    Verdict.STALE: "The key certified for {number} signed this, but long before it arrived.",
+    Verdict.CARRIER: "A carrier vouches for {number}. The sender did not prove the number themself.",
+    Verdict.UNSIGNED: "Nothing shows that this came from {number}.",
+    Verdict.UNDECIDED: "Whether this came from {number} cannot be checked now.",
+    Verdict.FAILED: "This claims to be from {number}, and the proof does not hold.",
+}
+
+
+def inspection(steps: Steps, showing: Showing, message: Message, now: int) -> InspectionView:
+    """Look into one message; of an own one, see what others can check. Raises ChatError if there is nothing to see."""
+    if message.sender is None or (message.stored_context is None and message.verification is None):
+        raise ChatError("there is nothing to inspect in this row", code="no-proof", hint="Choose a message.")
+    context = None if message.stored_context is None else steps.history.context(message)
+    verification = message.verification or _own_verification(steps, message, context)
+    passport = message.passport or b""
+    header, claims, signed = _token(passport)
+    view = showing.message(message)
+    return InspectionView(
+        message=view,
+        sentence=_sentence(verification, view),
+        caution=CAUTION,
+        checks=[
+            CheckView(number=each.number, name=each.name, outcome=each.outcome, compared=safe_text(each.compared).text)
+            for each in verification.checks
+        ],
+        header=header,
+        claims=claims,
+        chain=[] if context is None else _chain(context, steps),
+        epoch=None if context is None else context.epoch,
+        leaf=None if context is None else context.sender_leaf,
+        signed=signed,
+        arrived=moment(message.arrived),
+        age=f"{duration(max(now - message.arrived, 0))} ago",
+        passport=safe_text(passport.decode("ascii", "replace")).text,
+        content=message.framed.hex(" ") if view.place == "inbox" else "",
+    )
+
+
+def _own_verification(steps: Steps, message: Message, context: MessageContext | None) -> Verification:
+    assert context is not None, "checked by the caller"
+    content = decode(message.framed)
+    received = ReceivedMessage(message.passport, message.framed, content.sender_uri, content.room_uri)
+    return verify_message(received, context, steps.groups.verifier.chains, lambda _: False)
+
+
+def _sentence(verification: Verification, view: MessageView) -> str:
+    number = verification.number or view.sender
+    return f"{_SENTENCES[verification.verdict].format(number=number)} {verification.reason}".strip()
+
+
+def _token(passport: bytes) -> tuple[dict[str, str], dict[str, str], datetime | None]:
+    """Header and claims as they stand in a token, verified or not: for showing only."""
+    parts = passport.split(b".")
+    header, claims = (_fields(part) for part in parts[:2]) if len(parts) == 3 else ({}, {})
+    iat = claims.get("iat", "")
+    signed = moment(int(iat)) if iat.isascii() and iat.isdigit() and len(iat) < 12 else None
+    return header, claims, signed
+
+
+def _fields(segment: bytes) -> dict[str, str]:
+    try:
+        plain = json.loads(decode_base64url(segment))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(plain, dict):
+        return {}
+    return {safe_text(name).text[:VALUE_LIMIT]: _value(value) for name, value in plain.items()}
+
+
+def _value(value: object) -> str:
+    return safe_text(value if isinstance(value, str) else json.dumps(value)).text[:VALUE_LIMIT]
+
+
+def _chain(context: MessageContext, steps: Steps) -> list[CertificateView]:
+    """From the root that anchors the chain down to the sender's certificate."""
+    try:
+        chain = [load_certificate(der) for der in context.sender_chain]
+    except IdentityError:
+        return []
+    roots = TrustAnchors.from_pem(steps.groups.account.anchors).roots
+    root = next((root for root in roots if chain and root.subject == chain[-1].issuer), None)
+    return [_certificate(each) for each in (*([root] if root else []), *reversed(chain))]
+
+
+def _certificate(certificate: x509.Certificate) -> CertificateView:
+    return CertificateView(
+        subject=safe_text(certificate.subject.rfc4514_string()).text,
+        issuer=safe_text(certificate.issuer.rfc4514_string()).text,
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        numbers=_numbers(certificate),
+    )
+
+
+def _numbers(certificate: x509.Certificate) -> str:
+    try:
+        entries = certificate_tn_auth_list(certificate)
+    except IdentityError:
+        return "a list of numbers that cannot be read"
+    if entries is None:
+        return "no list of numbers"
+    named = [_entry(entry) for entry in entries.entries[:ENTRIES_SHOWN]]
+    more = len(entries.entries) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def _entry(entry: TNEntry) -> str:
+    match entry:
+        case OneNumber(digits=digits):
+            return digits
+        case TelephoneNumberRange(start=start, count=count):
+            return f"{count} numbers from {start}"
+        case ServiceProviderCode(code=code):
+            return f"the carrier {safe_text(code).text}"

@@ -1,0 +1,165 @@
+"""The calls about messages."""
+
+from pathlib import Path
+
+from client import attachments
+from client.admission import Place
+from client.content import decode
+from client.desk.api import Messages
+from client.desk.inspecting import inspection
+from client.desk.views import InspectionView, MessageView
+from client.desk.works import Works, group_of
+from client.errors import ChatError
+from client.history import Kind, Message
+from client.outbox import new_idempotency_key
+from client.parts import ExternalPart
+from client.proof import export
+from client.reading import Attached, read
+
+PAGE_LIMIT = 1000  # rows of one answer
+
+
+class DeskMessages(Messages):
+    """client.desk.api.Messages over a session."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._steps = works.steps
+
+    async def page(self, group: str, before: int | None = None, limit: int = 60) -> list[MessageView]:
+        return await self._works.run(self._page, group_of(group), before, min(limit, PAGE_LIMIT))
+
+    async def after(self, group: str, row: int, limit: int = 60) -> list[MessageView]:
+        return await self._works.run(self._after, group_of(group), row, min(limit, PAGE_LIMIT))
+
+    async def get(self, row: int) -> MessageView:
+        return await self._works.run(self._get, row)
+
+    async def find(self, message_id: str) -> MessageView:
+        found = await self._works.run(self._steps.history.find, message_id)
+        return await self.get(found.id)
+
+    async def first_unread(self, group: str) -> int | None:
+        return await self._works.run(self._steps.browsing.first_unread, group_of(group))
+
+    async def send(self, group: str, text: str, reply_to: int | None = None) -> MessageView:
+        message = await self._works.run(
+            self._steps.sender.queue_text, group_of(group), text, self._works.now(), reply_to
+        )
+        return await self._sent(message)
+
+    async def send_file(self, group: str, path: str, caption: str = "") -> MessageView:
+        group_id, file = group_of(group), Path(path).expanduser()
+        self._steps.chats.require_member(group_id)
+        sealed = attachments.seal(await self._works.run(attachments.read_file, file), file.name)
+        with self._works.in_flight(f"storing {sealed.filename}"):
+            url = await self._works.session.delivery.upload_blob(sealed.ciphertext, new_idempotency_key())
+        part = sealed.part(url)
+        message = await self._works.run(self._steps.sender.queue_file, group_id, part, caption, self._works.now())
+        return await self._sent(message)
+
+    async def edit(self, row: int, text: str) -> MessageView:
+        return await self._changed(row, await self._works.run(self._steps.sender.queue_edit, row, text, self._now()))
+
+    async def delete(self, row: int) -> MessageView:
+        return await self._changed(row, await self._works.run(self._steps.sender.queue_deletion, row, self._now()))
+
+    async def react(self, row: int, emoji: str) -> MessageView:
+        return await self._changed(
+            row, await self._works.run(self._steps.sender.queue_reaction, row, emoji, self._now())
+        )
+
+    async def retry(self, row: int) -> MessageView:
+        return await self._changed(row, await self._works.run(self._steps.sender.retry, row))
+
+    async def fetch(self, row: int) -> bytes:
+        part = await self._works.run(self._offered, row)
+        with self._works.in_flight("fetching a file"):
+            limit = attachments.ciphertext_limit(part)
+            ciphertext = await self._works.session.delivery.download_blob(part.url, limit)
+        return await self._works.run(attachments.open_sealed, part, ciphertext)
+
+    async def save(self, row: int, folder: str) -> str:
+        part = await self._works.run(self._offered, row)
+        octets = await self.fetch(row)
+        path = await self._works.run(attachments.save, Path(folder).expanduser(), part.filename, octets)
+        await self._works.run(self._steps.history.save_as, row, str(path))
+        self._works.tell(row=row)
+        return str(path)
+
+    async def search(self, words: str, group: str | None = None, limit: int = 100) -> list[MessageView]:
+        group_id = None if group is None else group_of(group)
+        return await self._works.run(self._search, words, group_id, min(limit, PAGE_LIMIT))
+
+    async def inspect(self, row: int) -> InspectionView:
+        return await self._works.run(self._inspect, row)
+
+    async def proof(self, row: int) -> str:
+        return await self._works.run(self._proof, row)
+
+    async def quarantine(self) -> list[MessageView]:
+        return await self._works.run(self._quarantine)
+
+    async def reveal(self, row: int) -> MessageView:
+        return await self._works.run(self._reveal, row)
+
+    async def unshown(self, limit: int = 1000) -> list[MessageView]:
+        return await self._works.run(self._unshown, min(limit, PAGE_LIMIT))
+
+    async def shown(self, row: int) -> None:
+        await self._works.run(self._steps.history.mark_shown, row)
+
+    def _now(self) -> int:
+        return self._works.now()
+
+    async def _sent(self, message: Message) -> MessageView:
+        self._works.drive_soon(message.group_id)
+        return await self.get(message.id)
+
+    async def _changed(self, row: int, message: Message) -> MessageView:
+        """The row that a message is about, as it looks with it."""
+        self._works.tell(row=row)
+        self._works.drive_soon(message.group_id)
+        return await self.get(row)
+
+    def _get(self, row: int) -> MessageView:
+        return self._works.showing.message(self._steps.history.get(row))
+
+    def _page(self, group_id: bytes, before: int | None, limit: int) -> list[MessageView]:
+        return self._works.showing.messages(self._steps.browsing.page(group_id, before, limit))
+
+    def _after(self, group_id: bytes, row: int, limit: int) -> list[MessageView]:
+        return self._works.showing.messages(self._steps.browsing.after(group_id, row, limit))
+
+    def _search(self, words: str, group_id: bytes | None, limit: int) -> list[MessageView]:
+        rows = self._steps.history.search.find(words, group_id, limit)
+        return self._works.showing.messages(self._steps.browsing.rows(rows))
+
+    def _quarantine(self) -> list[MessageView]:
+        return self._works.showing.messages(self._steps.browsing.apart(Place.QUARANTINE))
+
+    def _unshown(self, limit: int) -> list[MessageView]:
+        return self._works.showing.messages(self._steps.history.unseen(limit))
+
+    def _reveal(self, row: int) -> MessageView:
+        message = self._steps.history.get(row)
+        if message.place is not Place.QUARANTINE:
+            raise ChatError("this message is not held back", code="not-held-back")
+        return self._works.showing.message(message, reveal=True)
+
+    def _offered(self, row: int) -> ExternalPart:
+        message = self._steps.history.get(row)
+        if not message.attached or message.place is not Place.INBOX:
+            raise ChatError("this message offers no file", code="no-attachment")
+        reading = read(decode(message.framed))
+        assert isinstance(reading, Attached), "only such rows are marked as attached"
+        return reading.part
+
+    def _inspect(self, row: int) -> InspectionView:
+        return inspection(self._steps, self._works.showing, self._steps.history.get(row), self._works.now())
+
+    def _proof(self, row: int) -> str:
+        message = self._steps.history.get(row)
+        if message.kind is Kind.RECEIVED and message.place is Place.REQUEST:
+            raise ChatError("accept the request first", code="not-accepted", hint="See: ringtrue requests")
+        return export(self._steps.history, message).decode("ascii")

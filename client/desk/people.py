@@ -1,0 +1,123 @@
+"""The calls about people."""
+
+from client.admission import Consent
+from client.contacts import Contact
+from client.desk.api import People
+from client.desk.views import ChatView, ContactView, RequestView
+from client.desk.works import Works, group_of
+from client.errors import ChatError
+from client.invite import parse_invite
+from identity.number import TelephoneNumber
+
+
+class DeskPeople(People):
+    """client.desk.api.People over a session."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._steps = works.steps
+        self._contacts = works.steps.groups.contacts
+
+    async def requests(self) -> list[RequestView]:
+        found = await self._works.run(self._requests)
+        return sorted(found, key=lambda request: request.at, reverse=True)
+
+    async def accept(self, group: str) -> ChatView:
+        group_id = group_of(group)
+        await self._works.run(self._accept, group_id)
+        self._works.tell(group_id)
+        (view,) = await self._works.run(self._chat, group_id)
+        return view
+
+    async def decline(self, group: str) -> None:
+        group_id = group_of(group)
+        await self._works.run(self._decline, group_id)
+        self._works.drive_soon(group_id)
+
+    async def block(self, number: str) -> ContactView:
+        person = parse_invite(number)
+        for group_id in await self._works.run(self._block, person):
+            self._works.drive_soon(group_id)
+        return await self._contact(person)
+
+    async def unblock(self, number: str) -> ContactView:
+        person = parse_invite(number)
+        await self._works.run(self._contacts.unblock, person)
+        return await self._contact(person)
+
+    async def contacts(self) -> list[ContactView]:
+        return [self._works.showing.contact(each) for each in await self._works.run(self._contacts.all)]
+
+    async def name(self, number: str, name: str) -> ContactView:
+        person = parse_invite(number)
+        await self._works.run(self._contacts.name, person, name)
+        return await self._contact(person)
+
+    async def know(self, number: str) -> ContactView:
+        person = parse_invite(number)
+        for group_id in await self._works.run(self._know, person):
+            self._works.tell(group_id)
+        return await self._contact(person)
+
+    async def _contact(self, person: TelephoneNumber) -> ContactView:
+        contact: Contact = await self._works.run(self._contacts.get, person)
+        for group_id in await self._works.run(self._chats_with, person):
+            self._works.tell(group_id)
+        self._works.tell()
+        return self._works.showing.contact(contact)
+
+    def _requests(self) -> list[RequestView]:
+        return [self._works.showing.request(each) for each in self._steps.browsing.overview(Consent.REQUEST)]
+
+    def _chat(self, group_id: bytes) -> list[ChatView]:
+        return self._works.showing.chats(self._steps.browsing.overview(Consent.INBOX, group_id))
+
+    def _chats_with(self, person: TelephoneNumber) -> list[bytes]:
+        return [chat.group_id for chat in self._steps.chats.all() if chat.direct == person.e164]
+
+    def _accept(self, group_id: bytes) -> None:
+        chat = self._requested(group_id)
+        with self._steps.store.transaction():
+            self._contacts.accept(TelephoneNumber.from_digits(chat.removeprefix("+")))
+            self._admit(group_id)
+
+    def _admit(self, group_id: bytes) -> None:
+        self._steps.chats.set_consent(group_id, Consent.INBOX)
+        self._steps.relations.admit_group(group_id)
+
+    def _decline(self, group_id: bytes) -> None:
+        self._requested(group_id)
+        with self._steps.store.transaction():
+            self._steps.chats.set_consent(group_id, Consent.DECLINED)
+            self._steps.relations.forget_group(group_id)
+        if self._steps.chats.known(group_id).standing.is_member:
+            self._steps.committer.leave(group_id)
+
+    def _know(self, person: TelephoneNumber) -> list[bytes]:
+        """Make a contact; what they have asked for is accepted with that."""
+        with self._steps.store.transaction():
+            self._contacts.accept(person)
+            asked = self._asked_by(person)
+            for group_id in asked:
+                self._admit(group_id)
+        return asked
+
+    def _block(self, person: TelephoneNumber) -> list[bytes]:
+        if person == self._steps.groups.account.number:
+            raise ChatError("this is your own number", code="own-number", hint="Give the number of somebody else.")
+        self._contacts.block(person)
+        asked = self._asked_by(person)
+        for group_id in asked:
+            self._decline(group_id)
+        return asked
+
+    def _asked_by(self, person: TelephoneNumber) -> list[bytes]:
+        chats = self._steps.chats.all()
+        return [each.group_id for each in chats if each.consent is Consent.REQUEST and each.inviter == person.e164]
+
+    def _requested(self, group_id: bytes) -> str:
+        """Who asked. Raises ChatError unless the chat is a request."""
+        chat = self._steps.chats.known(group_id)
+        if chat.consent is not Consent.REQUEST:
+            raise ChatError("there is no such request", code="unknown-request", hint="See: ringtrue requests")
+        return chat.inviter

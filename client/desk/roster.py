@@ -1,0 +1,56 @@
+"""The members of a chat as views, and the group's check number."""
+
+from collections.abc import Mapping
+
+import mls_rs
+from cryptography import x509
+
+from client.desk.showing import moment
+from client.desk.views import MemberView
+from client.device import number_of
+from client.groups import fingerprint
+from identity.binding import DeviceVerifier
+from identity.certificate_fields import validity
+from identity.errors import IdentityError
+from identity.number import TelephoneNumber
+
+CHECK_GROUPS = 6  # of five digits each
+
+
+def check_digits(authenticator: bytes) -> str:
+    """The check number of an epoch authenticator (RFC 9420 §8.7): each five octets give five digits."""
+    chunks = (authenticator[start : start + 5] for start in range(0, 5 * CHECK_GROUPS, 5))
+    return " ".join(f"{int.from_bytes(chunk) % 100_000:05d}" for chunk in chunks)
+
+
+def member_view(
+    member: mls_rs.Member,
+    verifier: DeviceVerifier,
+    now: int,
+    *,
+    own: TelephoneNumber,
+    admins: frozenset[TelephoneNumber] | None,
+    names: Mapping[str, str],
+) -> MemberView:
+    """One device, with what its certificate shows now. Without roles everybody is an admin."""
+    number = number_of(member)
+    good, words = _state(member, verifier, now)
+    return MemberView(
+        number=number.e164,
+        name=names.get(number.e164),
+        you=number == own,
+        admin=admins is None or number in admins,
+        leaf=member.index,
+        proof=words,
+        good=good,
+        certificate_ends=moment(validity(x509.load_der_x509_certificate(member.credential.chain[0]))[1]),
+        fingerprint=fingerprint(member).hex(),
+    )
+
+
+def _state(member: mls_rs.Member, verifier: DeviceVerifier, now: int) -> tuple[bool, str]:
+    try:
+        verifier.verify(member.credential.chain, member.signature_key, now)
+    except IdentityError as error:
+        return False, f"✗ CERTIFICATE NOT VALID: {error}"
+    return True, "✓ NUMBER VERIFIED"

@@ -1,0 +1,233 @@
+"""Rows of the store as views: what a person may see of them. Runs on the worker thread."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from client.admission import Consent, Place
+from client.browsing import Overview
+from client.chats import Chat
+from client.contacts import Contact
+from client.content import decode
+from client.desk.views import (
+    AttachmentView,
+    ChatView,
+    ContactView,
+    FailedCheck,
+    MessageView,
+    ProofView,
+    QuoteView,
+    ReactionView,
+    RequestView,
+)
+from client.filenames import safe_filename
+from client.history import Kind, Message
+from client.reading import Attached, read
+from client.steps import Steps
+from client.wording import VERDICT_WORDS
+from identity.binding import Verification
+
+EXCERPT_LIMIT = 120  # characters of a quoted or a last line
+_VISIBLE = (Place.INBOX, Place.ASIDE)
+
+
+class Showing:
+    """Makes views; a person's own names for numbers are looked up once for a batch."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._own = steps.groups.account.number.e164
+
+    def messages(self, messages: Iterable[Message]) -> list[MessageView]:
+        """Rows as they may be shown."""
+        names = self._steps.groups.contacts.names()
+        return [self._message(message, names, reveal=False) for message in messages]
+
+    def message(self, message: Message, *, reveal: bool = False) -> MessageView:
+        """One row; with `reveal` its words although it is held back."""
+        return self._message(message, self._steps.groups.contacts.names(), reveal=reveal)
+
+    def chats(self, overviews: Iterable[Overview]) -> list[ChatView]:
+        """Lines of the list."""
+        names = self._steps.groups.contacts.names()
+        return [_chat(overview, names) for overview in overviews]
+
+    def request(self, overview: Overview) -> RequestView:
+        """A request, without anything that its sender chose but the number."""
+        chat = overview.chat
+        names = self._steps.groups.contacts.names()
+        waiting = self._steps.browsing.apart(Place.REQUEST, chat.group_id)
+        said = [row for row in waiting if row.kind is Kind.RECEIVED]
+        verdict = next((row.verification.verdict for row in said if row.verification is not None), None)
+        alike = self._alike(chat.inviter)
+        return RequestView(
+            group=chat.group_id.hex(),
+            number=chat.inviter,
+            direct=bool(chat.direct),
+            members=chat.members,
+            messages=len(said),
+            label="no message yet" if verdict is None else VERDICT_WORDS[verdict],
+            why="You have not accepted this number, and it is not in your contacts.",
+            alike=alike,
+            alike_name=None if alike is None else names.get(alike),
+            at=moment(min((row.arrived for row in waiting), default=chat.read_at)),
+        )
+
+    def contact(self, contact: Contact) -> ContactView:
+        """A contact."""
+        return ContactView(
+            number=contact.number.e164,
+            name=contact.name or None,
+            accepted=contact.accepted,
+            blocked=contact.blocked,
+            dropped=contact.dropped,
+        )
+
+    def _accepted(self, group_id: bytes) -> bool:
+        """Whether a chat's name may be shown: its creator chose it."""
+        chat = self._steps.chats.get(group_id)
+        return chat is not None and chat.consent is Consent.INBOX
+
+    def _alike(self, number: str) -> str | None:
+        contacts = (each.number.e164 for each in self._steps.groups.contacts.all() if each.accepted)
+        return next((each for each in contacts if _one_digit_apart(each, number)), None)
+
+    def _message(self, message: Message, names: dict[str, str], *, reveal: bool) -> MessageView:
+        visible = reveal or message.place in _VISIBLE
+        sender = None if message.sender is None else message.sender.e164
+        attached = self._attached(message) if visible else None
+        return MessageView(
+            row=message.id,
+            id=message.message_id,
+            kind=message.kind.value,
+            group=message.group_id.hex(),
+            chat=message.chat if visible and self._accepted(message.group_id) else "",
+            seq=message.seq,
+            sender=sender,
+            name=names.get(sender) if sender else None,
+            text=_text(message, attached) if visible else "",
+            arrived=moment(message.arrived),
+            state=message.state,
+            reason=message.reason or None,
+            proof=_proof(message),
+            place=message.place.value,
+            why=message.why,
+            reply=self._quote(message, names) if visible else None,
+            reactions=self._reactions(message) if visible else [],
+            attachment=None if attached is None else _attachment(attached, message.saved),
+            edited=message.latest is not None,
+            withdrawn=message.withdrawn,
+            mentions_me=message.mention and visible,
+            hidden=message.hidden,
+            expires=None if message.ends_at is None else moment(message.ends_at),
+        )
+
+    def _attached(self, message: Message) -> Attached | None:
+        if not message.attached or message.withdrawn:
+            return None
+        reading = read(decode(message.framed))
+        return reading if isinstance(reading, Attached) else None
+
+    def _quote(self, message: Message, names: dict[str, str]) -> QuoteView | None:
+        if not message.in_reply_to or message.kind is Kind.REACTION:
+            return None
+        quoted = self._steps.history.in_group(message.group_id, message.in_reply_to)
+        if quoted is None or quoted.place is not Place.INBOX:
+            return QuoteView(row=None, sender=None, name=None, text="")
+        sender = None if quoted.sender is None else quoted.sender.e164
+        return QuoteView(
+            row=quoted.id, sender=sender, name=names.get(sender) if sender else None, text=_excerpt(quoted.words)
+        )
+
+    def _reactions(self, message: Message) -> list[ReactionView]:
+        if not message.message_id or message.kind.is_aside:
+            return []
+        given: dict[str, list[str]] = {}
+        for emoji, number, _ in self._steps.relations.reactions(message.group_id, message.message_id):
+            given.setdefault(emoji, []).append(number.e164)
+        return [
+            ReactionView(emoji=emoji, numbers=list(dict.fromkeys(numbers)), own=self._own in numbers)
+            for emoji, numbers in given.items()
+        ]
+
+
+def moment(seconds: float) -> datetime:
+    """A time of the store, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def chat_name(chat: Chat, names: dict[str, str]) -> str:
+    """What a chat is called: a chat without a name of its own by its other number, or by what that is called here."""
+    return names.get(chat.direct, chat.name) if "+" in chat.name else chat.name
+
+
+def proof_view(verification: Verification) -> ProofView:
+    """A verdict."""
+    failed = verification.failed_check
+    return ProofView(
+        verdict=verification.verdict.value,
+        label=VERDICT_WORDS[verification.verdict],
+        number=None if verification.number is None else verification.number.e164,
+        reason=verification.reason,
+        code=verification.code,
+        check=None if failed is None else FailedCheck(number=failed.number, name=failed.name),
+    )
+
+
+def _proof(message: Message) -> ProofView | None:
+    return None if message.verification is None else proof_view(message.verification)
+
+
+def _text(message: Message, attached: Attached | None) -> str:
+    return message.words if attached is None else attached.caption.text
+
+
+def _excerpt(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= EXCERPT_LIMIT else f"{line[:EXCERPT_LIMIT]}…"
+
+
+def _attachment(attached: Attached, saved: str) -> AttachmentView:
+    content_type = ascii(attached.part.content_type)[1:-1]
+    return AttachmentView(
+        filename=safe_filename(attached.part.filename),
+        content_type=content_type,
+        size=attached.part.size,
+        is_image=content_type.startswith("image/"),
+        saved=saved or None,
+    )
+
+
+def _chat(overview: Overview, names: dict[str, str]) -> ChatView:
+    chat = overview.chat
+    return ChatView(
+        group=chat.group_id.hex(),
+        chat=chat_name(chat, names),
+        direct=chat.direct or None,
+        standing=chat.standing.value,
+        place=chat.consent.value,
+        members=chat.members,
+        epoch=chat.epoch,
+        seq=chat.cursor,
+        unread=overview.unread,
+        mentions=overview.mentions,
+        last_text=_excerpt(overview.last_text),
+        last_from=overview.last_sender or None,
+        last_name=names.get(overview.last_sender),
+        last_at=None if overview.last_at is None else moment(overview.last_at),
+        last_verdict=overview.last_verdict or None,
+        pinned=chat.pinned,
+        archived=chat.archived,
+        muted_until=moment(min(chat.muted, _FAR)) if chat.muted else None,
+        timer=chat.timer,
+        draft=chat.draft,
+        waiting=overview.waiting,
+        failed=overview.failed,
+        quarantined=overview.quarantined,
+    )
+
+
+_FAR = 253_402_300_799  # the last second that a datetime can name: muted for ever
+
+
+def _one_digit_apart(one: str, other: str) -> bool:
+    return one != other and len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1

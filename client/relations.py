@@ -1,0 +1,172 @@
+"""What messages do to each other: edits and withdrawals change a row, reactions gather at it, timers end it.
+
+A row's present words follow from all that was said about it and still stands, so the order in which things arrive, and
+what becomes of one's own, make no difference. Only what the same number sent about its own message counts.
+"""
+
+from client.content import decode
+from client.errors import ChatError
+from client.history import FINDABLE, History, Kind
+from client.reading import Edited, read
+from client.store import Store
+from client.wording import describe_text
+from identity.number import TelephoneNumber
+
+_STANDING = (
+    "SELECT m.kind, m.framed FROM message m LEFT JOIN outbox o ON o.message = m.id WHERE m.replaces = ? "
+    "AND m.group_id = ? AND m.sender = ? AND m.place = 'aside' AND coalesce(o.state, '') <> 'failed' ORDER BY m.id"
+)
+
+
+class Relations:
+    """Keeps rows in agreement with what was said about them, inside the caller's transaction."""
+
+    def __init__(self, store: Store, history: History) -> None:
+        self._store = store
+        self._history = history
+
+    def target(self, row: int) -> int | None:
+        """The row that an aside row is about; None if this device does not have it, or it is not the sender's own."""
+        aside = self._history.get(row)
+        name, own_only = (
+            (aside.in_reply_to, False) if aside.kind is Kind.REACTION else (aside.replaces, True)
+        )
+        found = self._store.row(
+            "SELECT id, sender FROM message WHERE message_id = ? AND group_id = ? AND message_id <> '' ORDER BY id",
+            name,
+            aside.group_id,
+        )
+        if found is None or aside.sender is None or (own_only and found[1] != aside.sender.e164):
+            return None
+        return int(found[0])
+
+    def apply(self, row: int) -> None:
+        """Let an aside row, which was added or failed just now, take effect."""
+        target = self.target(row)
+        if target is not None and self._history.get(row).kind is not Kind.REACTION:
+            self._refresh(target)
+
+    def reactions(self, group_id: bytes, message_id: str) -> list[tuple[str, TelephoneNumber, int]]:
+        """Who reacted to a message: emoji, number and the reaction's row, in order."""
+        rows = self._store.rows(
+            "SELECT m.text, m.sender, m.id FROM message m LEFT JOIN outbox o ON o.message = m.id "
+            "WHERE m.in_reply_to = ? AND m.kind = 'reaction' AND m.group_id = ? AND m.place = 'aside' "
+            "AND m.withdrawn = 0 AND coalesce(o.state, '') <> 'failed' ORDER BY m.id",
+            message_id,
+            group_id,
+        )
+        return [(emoji, TelephoneNumber.from_digits(sender[1:]), row) for emoji, sender, row in rows]
+
+    def settle(self, row: int) -> None:
+        """Erase what an own withdrawal took back, now that everybody can read the withdrawal."""
+        if self._history.get(row).kind is Kind.DELETION and (target := self.target(row)) is not None:
+            self._erase(target)
+
+    def admit_group(self, group_id: bytes) -> None:
+        """Move what waited behind a request to the inbox, where it takes effect."""
+        self._store.execute(
+            "UPDATE message SET place = CASE WHEN kind IN ('edit', 'deletion', 'reaction') THEN 'aside' ELSE 'inbox' "
+            "END, why = '' WHERE group_id = ? AND place = 'request'",
+            group_id,
+        )
+        rows = self._store.rows("SELECT id, kind, text FROM message WHERE group_id = ? ORDER BY id", group_id)
+        for row, kind, text in rows:
+            if kind in FINDABLE:
+                self._history.search.index(row, text)
+        for row, kind, _ in rows:
+            if Kind(kind).is_aside:
+                self.apply(row)
+
+    def forget_group(self, group_id: bytes) -> None:
+        """Delete everything that was said in a chat."""
+        for (row,) in self._store.rows("SELECT id FROM message WHERE group_id = ?", group_id):
+            self._delete(row)
+
+    def start_timers(self, group_id: bytes, seen: int, now: int) -> None:
+        """Let what others wrote, up to this row, begin to end, because it has been seen."""
+        self._store.execute(
+            "UPDATE message SET ends_at = ? + lives_for WHERE group_id = ? AND id <= ? AND lives_for > 0 "
+            "AND ends_at IS NULL AND kind = 'received'",
+            now,
+            group_id,
+            seen,
+        )
+
+    def start_timer(self, row: int, now: int) -> None:
+        """Let an own message begin to end, because everybody can read it now."""
+        self._store.execute(
+            "UPDATE message SET ends_at = ? + lives_for WHERE id = ? AND lives_for > 0 AND ends_at IS NULL", now, row
+        )
+
+    def end(self, now: int) -> list[int]:
+        """Delete what is to disappear by now; returns those rows."""
+        ended = [row[0] for row in self._store.rows("SELECT id FROM message WHERE ends_at <= ? ORDER BY id", now)]
+        with self._store.transaction():
+            for row in ended:
+                self._delete_with_asides(row)
+        return ended
+
+    def next_end(self) -> int | None:
+        """When the next message disappears."""
+        row = self._store.row("SELECT min(ends_at) FROM message WHERE ends_at IS NOT NULL")
+        return None if row is None else row[0]
+
+    def _refresh(self, target: int) -> None:
+        message = self._history.get(target)
+        if message.sender is None or message.message_id == "":
+            return
+        standing = self._store.rows(_STANDING, message.message_id, message.group_id, message.sender.e164)
+        taken_back = any(kind == Kind.DELETION for kind, _ in standing)
+        edits = [framed for kind, framed in standing if kind == Kind.EDIT]
+        latest = _edited(edits[-1]) if edits and message.kind in FINDABLE else None
+        self._store.execute(
+            "UPDATE message SET withdrawn = ?, latest = ? WHERE id = ?", taken_back, latest, target
+        )
+        if message.kind in FINDABLE:
+            self._history.search.index(target, "" if taken_back else message.text if latest is None else latest)
+        if taken_back and message.state is None:
+            self._erase(target)
+
+    def _erase(self, target: int) -> None:
+        """Keep of a message only that it was there, and of its edits too; a reaction keeps its emoji."""
+        message = self._history.get(target)
+        if message.kind not in FINDABLE:
+            return
+        self._history.search.forget(target)
+        self._store.execute(
+            "UPDATE message SET text = '', latest = NULL, framed = x'', passport = NULL, verification = NULL, "
+            "context = NULL, attached = 0 WHERE id = ? OR (replaces = ? AND group_id = ? AND kind = 'edit')",
+            target,
+            message.message_id,
+            message.group_id,
+        )
+
+    def _delete_with_asides(self, row: int) -> None:
+        try:
+            message = self._history.get(row)
+        except ChatError:
+            return  # it went with another one
+        if message.message_id:
+            for (aside,) in self._store.rows(
+                "SELECT id FROM message WHERE group_id = ? AND kind IN ('edit', 'deletion', 'reaction') "
+                "AND (replaces = ? OR in_reply_to = ?)",
+                message.group_id,
+                message.message_id,
+                message.message_id,
+            ):
+                self._delete(aside)
+        self._delete(row)
+
+    def _delete(self, row: int) -> None:
+        self._history.search.forget(row)
+        self._store.execute("DELETE FROM outbox WHERE message = ?", row)
+        self._store.execute("DELETE FROM message WHERE id = ?", row)
+
+
+def _edited(framed: bytes) -> str | None:
+    if not framed:
+        return None
+    match read(decode(framed)):
+        case Edited() as edited:
+            return describe_text(edited)
+    return None
