@@ -79,7 +79,7 @@ def decode_admins(octets: bytes) -> frozenset[TelephoneNumber]:
     """The inverse of `encode_admins`. Raises RolesError for any other octets."""
     # A list has one encoding, so whatever the numbers found in the octets do not encode to is something else.
     found = frozenset(TelephoneNumber.from_digits(match[1].decode("ascii")) for match in _NUMBER.finditer(octets))
-    if encode_admins(found) != octets:
+    if not found or len(found) > ADMINS_LIMIT or encode_admins(found) != octets:
         raise RolesError("malformed-roles", "the list of admins is not in the one form that it may have")
     return found
 
