@@ -1,0 +1,240 @@
+"""What a conversation pane shows and keeps: the chat's heading, its messages, what was typed and how far was read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.events import Click
+from textual.widget import Widget
+from textual.widgets import Static, TextArea
+
+from client.desk.api import Api
+from client.desk.views import ChatChanged, ChatView, MessageArrived, MessageChanged, StatusChanged, Told
+from client.errors import ClientError
+from client.tui.chat_heading import closed_words, facts
+from client.tui.composer import Choices, Composer, Person
+from client.tui.heard import Heard
+from client.tui.message_body import Looker
+from client.tui.message_log import MessageLog
+from client.tui.screens.sheet import OpenAccount
+
+DRAFT_SECONDS = 0.6  # after the last key, a draft is kept
+READ_SECONDS = 0.3  # that a row is in view before it counts as read
+TICK_SECONDS = 30  # between two looks at what disappears
+
+
+class ConversationView(Widget):
+    """One chat on the screen; `client.tui.conversation` adds what a person does in it."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    ConversationView {
+        layout: vertical;
+        height: 1fr;
+        width: 1fr;
+        & > Static { height: auto; padding: 0 1; }
+        & > #name { text-style: bold; }
+        & > #facts { color: $text-muted; border-bottom: solid $foreground 20%; }
+        & > #newer { color: $text-accent; text-style: bold; display: none; }
+        & > #said { color: $text-muted; display: none; }
+        & > #said.-failed { color: $text-error; }
+        & > #errand { color: $text-accent; display: none; }
+        & > #newer.-on, & > #said.-on, & > #errand.-on { display: block; }
+    }
+    """
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.chat: ChatView | None = None
+        self.writing_anew = False  # an older message is in the composer, which is no draft
+        self.looker = Looker(own="", now=datetime.now(UTC))
+        self._kept_draft = ""
+        self._draft_due = self._read_due = False
+        self._read_to = 0
+
+    def compose(self) -> ComposeResult:
+        """Heading, messages, what is going on, composer."""
+        yield Static("", id="name", markup=False)
+        yield Static("", id="facts", markup=False)
+        yield MessageLog(id="messages")
+        yield Static("", id="newer", markup=False)
+        yield Static("", id="said", markup=False)
+        yield Static("", id="errand", markup=False)
+        choices = Choices(id="choices")
+        yield choices
+        yield Composer(choices, id="composer")
+
+    def on_mount(self) -> None:
+        """Keep what depends on the time up to date."""
+        self.set_interval(TICK_SECONDS, self._tick)
+
+    @property
+    def api(self) -> Api:
+        """The open account."""
+        return cast(OpenAccount, self.app).api
+
+    @property
+    def messages(self) -> MessageLog:
+        """The messages in view."""
+        return self.query_one(MessageLog)
+
+    @property
+    def composer(self) -> Composer:
+        """Where one writes."""
+        return self.query_one(Composer)
+
+    async def show(self, chat: ChatView, row: int | None = None) -> None:
+        """Open a chat where its unread messages begin, or at one row; its draft comes with it."""
+        if self.chat is None or self.chat.group != chat.group:
+            self._keep_draft()
+            self.leave_chat()
+            self.chat, self._kept_draft = chat, chat.draft
+            self.composer.begin(chat.draft)
+        self.chat = chat
+        self._read_to = 0
+        self.show_chat()
+        self.say("")
+        with self.doing():
+            await self._open(chat, row)
+        self._learn_people(chat.group)
+
+    async def hear(self, told: Told) -> None:
+        """Take in what the account tells, as far as it concerns the chat in view."""
+        group = None if self.chat is None else self.chat.group
+        match told:
+            case MessageArrived(message=message) if message.group == group:
+                self.messages.arrived(message)
+            case MessageChanged(message=message, gone=gone) if message.group == group:
+                self.messages.changed(message, gone)
+            case ChatChanged(chat=chat) if chat.group == group:
+                self.chat = chat
+                self.show_chat()
+            case StatusChanged(status=status) if status.online != self.looker.online:
+                self.look(replace(self.looker, online=status.online))
+
+    def leave_chat(self) -> None:
+        """Forget what was begun in the chat that was in view."""
+        self.writing_anew = False
+
+    def say(self, words: str, *, failed: bool = False) -> None:
+        """Tell in one line what is going on or went wrong, or nothing."""
+        self.put_line("#said", f"✗ {words}" if failed and words else words)
+        self.query_one("#said").set_class(failed, "-failed")
+
+    def put_line(self, place: str, words: str) -> None:
+        """Write one of the lines between messages and composer; without words it is not there."""
+        line = self.query_one(place, Static)
+        line.update(Content(words))
+        line.set_class(bool(words), "-on")
+
+    @contextmanager
+    def doing(self, words: str = "", done: str = "") -> Iterator[None]:
+        """Say what is being done while it is, then `done`, or what went wrong and what to do about it."""
+        from identity.errors import IdentityError  # loads cryptography, which the first frame does without
+
+        if words:
+            self.say(words)
+        try:
+            yield
+        except (ClientError, IdentityError, OSError) as error:
+            from client.tui.screens.phrases import trouble
+
+            self.say(trouble(error), failed=True)
+        else:
+            if words or done:
+                self.say(done)
+
+    def look(self, looker: Looker) -> None:
+        """Draw everything as it looks from now on."""
+        self.looker = looker
+        self.messages.look(looker)
+
+    def show_chat(self) -> None:
+        """Draw the heading, and close the composer where nothing can be sent."""
+        if self.chat is None:
+            return
+        self.query_one("#name", Static).update(Content(self.chat.chat))
+        self.query_one("#facts", Static).update(Content(facts(self.chat)))
+        closed = closed_words(self.chat.standing)
+        self.composer.close(closed)
+        self.composer.placeholder = Content(closed or "Write a message. Enter sends, Ctrl+J new line, / commands")
+
+    async def _open(self, chat: ChatView, row: int | None) -> None:
+        if not self.looker.own:
+            self.looker = replace(self.looker, own=(await self.api.device.account()).number)
+        in_words = cast(OpenAccount, self.app).config.emoji == "text"
+        self.looker = replace(self.looker, now=datetime.now(UTC), emoji_in_words=in_words)
+        unread = await self.api.messages.first_unread(chat.group) if chat.unread and row is None else None
+        await self.messages.open(self.api.messages, chat.group, self.looker, unread)
+        if row is not None:
+            await self.messages.jump(row)
+            self.messages.focus()
+
+    @work(exclusive=True, group="people")
+    async def _learn_people(self, group: str) -> None:
+        """Read who can be mentioned, and by which names they are known here."""
+        with self.doing():
+            contacts = await self.api.people.contacts()
+            members = await self.api.chats.members(group)
+            names = {contact.number: contact.name for contact in contacts if contact.name}
+            others = {member.number: member.name for member in members if not member.you}
+            self.composer.people = [Person(number, names.get(number, name)) for number, name in others.items()]
+            if names != dict(self.looker.names):
+                self.look(replace(self.looker, names=names))
+
+    def _tick(self) -> None:
+        if self.messages.has_disappearing():
+            self.look(replace(self.looker, now=datetime.now(UTC)))
+
+    @on(Heard)
+    async def _heard(self, event: Heard) -> None:
+        await self.hear(event.told)
+
+    # --- drafts
+
+    @on(TextArea.Changed)
+    def _typed(self) -> None:
+        if not self._draft_due:
+            self._draft_due = True
+            self.set_timer(DRAFT_SECONDS, self._keep_draft)
+
+    def _keep_draft(self) -> None:
+        """Keep what was typed; what was put in to be edited is no draft."""
+        self._draft_due = False
+        text = self.composer.text
+        if self.chat is not None and not self.writing_anew and text != self._kept_draft:
+            self._kept_draft = text
+            self._write_draft(self.chat.group, text)
+
+    @work(group="draft")
+    async def _write_draft(self, group: str, text: str) -> None:
+        with self.doing():
+            await self.api.chats.draft(group, text)
+
+    # --- reading
+
+    @on(MessageLog.Looked)
+    def _looked(self) -> None:
+        newer = self.messages.newer
+        self.put_line("#newer", f"▼ {newer} new message{'s' * (newer != 1)} below (End)" if newer else "")
+        if not self._read_due:
+            self._read_due = True
+            self.set_timer(READ_SECONDS, self._note_read)
+
+    async def _note_read(self) -> None:
+        """What is in view, in a window that a person has before them, counts as read."""
+        self._read_due = False
+        seen = self.messages.last_seen
+        watched = self.screen.is_current and self.app.app_focus and self.is_on_screen
+        if self.chat is not None and seen is not None and seen > self._read_to and watched:
+            self._read_to = seen
+            with self.doing():
+                await self.api.chats.read(self.chat.group, seen)
+
+    @on(Click, "#newer")
+    async def _go_to_newest(self) -> None:
+        await self.messages.end()
