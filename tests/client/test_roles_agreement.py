@@ -3,7 +3,9 @@
 Real MLS groups, and the check that every client makes of what it receives; nobody checks what it sends.
 """
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import mls_rs
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from client import roles
 from client.errors import GroupRefusedError
 from identity.number import TelephoneNumber
-from identity.roles import ROLES_EXTENSION, EpochRoles, admins_of, with_admins
+from identity.roles import ADMINS_LIMIT, ROLES_EXTENSION, EpochRoles, admins_of, with_admins
 
 NOW = 1_800_000_000
 NUMBERS = [TelephoneNumber.from_digits(f"1202555014{n}") for n in range(4)]
@@ -190,3 +192,12 @@ def test_all_members_judge_alike_and_only_admins_change_the_group(attempts) -> N
     assert world.happened == 2
     for actor, act, target in attempts:
         world.attempt(actor, act, target)
+
+
+def test_the_rules_of_the_specification_are_those_of_the_code() -> None:
+    specified = (Path(__file__).parents[2] / "docs" / "binding.md").read_text().partition("### 3.1 Roles")[2]
+    stated = re.findall(r"^\| ([0-9]) \| .* \| `([a-z-]+)` \|$", specified.partition("\n## ")[0], re.MULTILINE)
+    assert stated == re.findall(r"^ *\| ([0-9]) \| ([a-z-]+) *\| ", EpochRoles.check_commit.__doc__ or "", re.MULTILINE)
+    assert [number for number, _ in stated] == list("123456")
+    assert f"0x{ROLES_EXTENSION:X}" in specified
+    assert f"at most {ADMINS_LIMIT} " in specified
