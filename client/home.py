@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import platformdirs
+
 from client.errors import AccountBusyError, AccountError
 
 FOLDER_MODE = 0o700
@@ -68,6 +70,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def default_home() -> Path:
+    """The account's folder where neither --home nor RINGTRUE_HOME says otherwise."""
+    return platformdirs.user_data_path("ringtrue") / "account"
 
 
 class AccountLock:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.reactive import var
 from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
@@ -24,12 +23,13 @@ from client.tui.command import Command
 from client.tui.commands import BY_ID
 from client.tui.crash import write_log
 from client.tui.heard import Heard
-from client.tui.incognito import IncognitoApi, refuse
+from client.tui.incognito import IncognitoApi
 from client.tui.keymap import keymap
 from client.tui.line_filter import LAST_LINE, survive_odd_mouse_reports
-from client.tui.locking import IDLE_TICK, Lockable
+from client.tui.locking import IDLE_TICK
 from client.tui.opening import Opening
 from client.tui.opening_screen import OpeningScreen
+from client.tui.outward import Outward
 from client.tui.palette import FoundChats, FoundCommands
 from client.tui.themes import for_terminal, use_themes
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 TWICE = 2.0  # seconds in which a second Ctrl+C ends the program
 
 
-class RingtrueApp(Lockable):
+class RingtrueApp(Outward):
     """`api` is there once the account is open; every screen asks it, and hears what it tells as `Heard`."""
 
     TITLE = "Ringtrue"
@@ -49,8 +49,6 @@ class RingtrueApp(Lockable):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("Q", "quit", "Quit", show=False, id="quit"),
     ]
-
-    incognito: var[bool] = var(False, init=False)
 
     def __init__(
         self,
@@ -103,6 +101,12 @@ class RingtrueApp(Lockable):
         """The selected message."""
         return None if self.chat is None else self.main.conversation.selected
 
+    def wanted_title(self) -> str:
+        """The chat in view, and how much is unread."""
+        status = None if self._main is None or not self._main.is_mounted else self._main.status_line.status
+        unread = f"({status.unread}) " if status is not None and status.unread else ""
+        return f"{unread}{self.chat.chat} - Ringtrue" if self.chat is not None else f"{unread}Ringtrue"
+
     def now(self) -> datetime:
         """The time, by the app's clock."""
         return datetime.fromtimestamp(self._clock(), UTC)
@@ -113,6 +117,7 @@ class RingtrueApp(Lockable):
 
     def on_mount(self) -> None:
         """Draw first, then open the account."""
+        self.entitle()
         self.set_interval(IDLE_TICK, self.lock_if_idle)
         self.call_after_refresh(self.open_account)
 
@@ -174,6 +179,7 @@ class RingtrueApp(Lockable):
     def _tell(self, told: Told) -> None:
         for screen in self.get_screen_stack(self.DEFAULT_MODE):
             screen.post_message(Heard(told))
+        self.alert(told, self.main.in_view)
 
     def _close(self, error: ClientError | OSError) -> None:
         from client.tui.screens.phrases import trouble
@@ -230,10 +236,6 @@ class RingtrueApp(Lockable):
             yield
         except EXPECTED as error:
             self.notify(trouble(error), severity="error", timeout=12)
-
-    def refuse_in_incognito(self, what: str) -> None:
-        """Raises IncognitoError while nothing may leave the conversation."""
-        refuse(what, self.incognito)
 
     def watch_incognito(self, hidden: bool) -> None:
         """Hide names and texts outside the conversation, or show them again."""

@@ -128,6 +128,8 @@ class MainScreen(Screen[None]):
         self.chat_list.cursor = self.chat_list.opened = chat.group
         self.owner.entitle()
         await self.conversation.show(chat, row)
+        if row is None:
+            self.conversation.focus_composer()
 
     def hide_names(self, hidden: bool) -> None:
         """Begin or end incognito."""

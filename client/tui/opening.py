@@ -58,7 +58,7 @@ class AccountOpening:
         await asyncio.to_thread(_import_desk)
         from client.desk.opening import open_api
 
-        async with open_api(self.home, lambda: self.given if passphrase is None else passphrase) as api:
+        async with open_api(self.home, lambda: self.given if passphrase is None else passphrase, follow=True) as api:
             yield api
 
     def welcome(self) -> "Screen[str | None]":

@@ -1,0 +1,91 @@
+"""`ringtrue run`: the terminal client. It imports little: the first frame is drawn before anything heavy is loaded."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from client.abilities import look_at_terminal
+from client.config import ThemeName, config_path, load_config
+from client.errors import ClientError
+from client.home import default_home
+
+AUTHORITY = "http://127.0.0.1:8441"
+DELIVERY = "http://127.0.0.1:8442"
+NO_TERMINAL = "Use --plain or receive --json"
+EXIT_USAGE, EXIT_FAILED = 2, 1
+
+
+@click.command()
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), envvar="RINGTRUE_HOME", default=default_home)
+@click.option("--passphrase-fd", type=int, help="Read the passphrase from this open file descriptor.")
+@click.option("--passphrase-file", type=click.Path(dir_okay=False, path_type=Path), envvar="RINGTRUE_PASSPHRASE_FILE")
+@click.option("--incognito", is_flag=True, help="Show no names and texts outside a chat; mark nothing as read.")
+@click.option("--theme", type=click.Choice(get_args(ThemeName)), help="Other colours, this time.")
+@click.option("--plain", is_flag=True, help="Line by line, for screen readers and simple terminals.")
+@click.option("--authority", default=AUTHORITY, show_default=True, help="What the first run proposes.")
+@click.option("--delivery", default=DELIVERY, show_default=True, help="What the first run proposes.")
+def run(
+    home: Path,
+    passphrase_fd: int | None,
+    passphrase_file: Path | None,
+    incognito: bool,
+    theme: ThemeName | None,
+    plain: bool,
+    authority: str,
+    delivery: str,
+) -> None:
+    """Chat, in the whole window of this terminal; with --plain, line by line."""
+    if plain:
+        return _run_plain(home, passphrase_fd, passphrase_file)
+    if not look_at_terminal().can_draw:
+        click.echo(f"Error: this is no terminal that can be drawn on.\n{NO_TERMINAL}", err=True)
+        raise click.exceptions.Exit(EXIT_USAGE)
+    try:
+        given = _given(home, passphrase_fd, passphrase_file)
+        code = asyncio.run(_run(home, given, theme, incognito, authority, delivery))
+    except ClientError as error:
+        click.echo(f"Error: {error}\n{error.hint}".rstrip(), err=True)
+        raise click.exceptions.Exit(error.exit_code) from None
+    raise click.exceptions.Exit(code)
+
+
+async def _run(
+    home: Path, given: str | None, theme: ThemeName | None, incognito: bool, authority: str, delivery: str
+) -> int:
+    from client.tui.app import RingtrueApp
+    from client.tui.opening import AccountOpening
+    from client.tui.outward import RESTORE_TITLE
+
+    config = load_config(config_path())
+    if theme is not None:
+        config = replace(config, theme=theme)
+    app = RingtrueApp(home, config, opening=AccountOpening(home, authority, delivery, given), incognito=incognito)
+    try:
+        await app.run_async()
+    finally:
+        sys.stdout.write(RESTORE_TITLE)
+        sys.stdout.flush()
+    return EXIT_FAILED if app.crash_log is not None else app.return_code or 0
+
+
+def _given(home: Path, descriptor: int | None, file: Path | None) -> str | None:
+    if descriptor is None and file is None:
+        return None
+    from client.terminal import Terminal
+
+    return Terminal(home, False, descriptor, file).given_passphrase()
+
+
+def _run_plain(home: Path, descriptor: int | None, file: Path | None) -> None:
+    from client.plain.cli import plain
+
+    arguments = ["--home", str(home)]
+    if descriptor is not None:
+        arguments += ["--passphrase-fd", str(descriptor)]
+    if file is not None:
+        arguments += ["--passphrase-file", str(file)]
+    plain.main(arguments, prog_name="ringtrue --plain")
