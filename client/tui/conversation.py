@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from textual import on, work
 from textual.actions import SkipAction
@@ -14,7 +14,6 @@ from client.tui.commands import UnknownCommandError, typed
 from client.tui.composer import Composer, SlashCommand
 from client.tui.conversation_view import ConversationView
 from client.tui.message_log import MessageLog
-from client.tui.screens.sheet import OpenAccount
 
 QUOTE_CELLS = 40
 
@@ -112,8 +111,11 @@ class ConversationPane(ConversationView):
 
     def copy(self) -> None:
         """Put the selected message's text on the clipboard."""
-        if (message := self._chosen()) is not None:
-            self._copy(message.text)
+        message = self._chosen()
+        if message is not None and not message.text:
+            self.say("There is no text to copy in this row.")
+        elif message is not None:
+            self.app.copy_to_clipboard(message.text)
 
     def attach(self, path: str | None = None) -> None:
         """Send a file; without a path, ask which."""
@@ -321,10 +323,9 @@ class ConversationPane(ConversationView):
 
     @work(group="deed")
     async def _save(self, message: MessageView) -> None:
-        folder = str(cast(OpenAccount, self.app).config.download_folder)
+        folder = str(self.surroundings.config.download_folder)
         with self.doing("fetching the file"):
             path = await self.api.messages.save(message.row, folder)
-            self.messages.changed(await self.api.messages.get(message.row))
             self.notify(f"Saved as {path}", markup=False)
 
     @work(group="jump", exclusive=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import ClassVar, cast
+from typing import ClassVar, Protocol, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -15,7 +15,6 @@ from textual.widgets import Static, TextArea
 
 from client.desk.api import Api
 from client.desk.views import ChatChanged, ChatView, MessageArrived, MessageChanged, StatusChanged, Told
-from client.errors import ClientError
 from client.tui.chat_heading import closed_words, facts
 from client.tui.composer import Choices, Composer, Person
 from client.tui.heard import Heard
@@ -26,6 +25,12 @@ from client.tui.screens.sheet import OpenAccount
 DRAFT_SECONDS = 0.6  # after the last key, a draft is kept
 READ_SECONDS = 0.3  # that a row is in view before it counts as read
 TICK_SECONDS = 30  # between two looks at what disappears
+
+
+class Surroundings(OpenAccount, Protocol):
+    """What the pane needs of the app: an open account, the settings and a clock."""
+
+    def now(self) -> datetime: ...
 
 
 class ConversationView(Widget):
@@ -73,9 +78,14 @@ class ConversationView(Widget):
         self.set_interval(TICK_SECONDS, self._tick)
 
     @property
+    def surroundings(self) -> Surroundings:
+        """The app, as far as the pane knows it."""
+        return cast(Surroundings, self.app)
+
+    @property
     def api(self) -> Api:
         """The open account."""
-        return cast(OpenAccount, self.app).api
+        return self.surroundings.api
 
     @property
     def messages(self) -> MessageLog:
@@ -134,13 +144,13 @@ class ConversationView(Widget):
     @contextmanager
     def doing(self, words: str = "", done: str = "") -> Iterator[None]:
         """Say what is being done while it is, then `done`, or what went wrong and what to do about it."""
-        from identity.errors import IdentityError  # loads cryptography, which the first frame does without
+        from client.failures import EXPECTED  # loads cryptography, which the first frame does without
 
         if words:
             self.say(words)
         try:
             yield
-        except (ClientError, IdentityError, OSError) as error:
+        except EXPECTED as error:
             from client.tui.screens.phrases import trouble
 
             self.say(trouble(error), failed=True)
@@ -166,8 +176,8 @@ class ConversationView(Widget):
     async def _open(self, chat: ChatView, row: int | None) -> None:
         if not self.looker.own:
             self.looker = replace(self.looker, own=(await self.api.device.account()).number)
-        in_words = cast(OpenAccount, self.app).config.emoji == "text"
-        self.looker = replace(self.looker, now=datetime.now(UTC), emoji_in_words=in_words)
+        in_words = self.surroundings.config.emoji == "text"
+        self.looker = replace(self.looker, now=self.surroundings.now(), emoji_in_words=in_words)
         unread = await self.api.messages.first_unread(chat.group) if chat.unread and row is None else None
         await self.messages.open(self.api.messages, chat.group, self.looker, unread)
         if row is not None:
@@ -188,7 +198,7 @@ class ConversationView(Widget):
 
     def _tick(self) -> None:
         if self.messages.has_disappearing():
-            self.look(replace(self.looker, now=datetime.now(UTC)))
+            self.look(replace(self.looker, now=self.surroundings.now()))
 
     @on(Heard)
     async def _heard(self, event: Heard) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
@@ -25,9 +26,10 @@ PATIENCE = 20.0  # seconds until a test gives up on what should happen
 class PaneApp(App[None]):
     """Nothing but the pane; what is told goes to it, and slash commands are noted."""
 
-    def __init__(self, api: Desk, config: Config | None = None) -> None:
+    def __init__(self, api: Desk, clock: Callable[[], float], config: Config | None = None) -> None:
         super().__init__()
         self.api = api
+        self._clock = clock
         self.config = config or Config()
         self.commands: list[str] = []
 
@@ -36,6 +38,9 @@ class PaneApp(App[None]):
 
     def on_mount(self) -> None:
         self.run_worker(self._listen())
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), LAST_LINE]
@@ -115,9 +120,7 @@ async def opened(stack: AsyncExitStack, world: World, number: TelephoneNumber) -
     """An enrolled person's open account, which reads only when it is told to."""
     await world.enrol(number)
     desk = await stack.enter_async_context(
-        open_desk(
-            world.home(number), PASSPHRASE, clock=world.clock, transport=world.network, jitter=0, follow=False
-        )
+        open_desk(world.home(number), PASSPHRASE, clock=world.clock, transport=world.network, jitter=0, follow=False)
     )
     await desk.device.sync()
     return desk
@@ -125,7 +128,12 @@ async def opened(stack: AsyncExitStack, world: World, number: TelephoneNumber) -
 
 @asynccontextmanager
 async def talking(
-    world: World, me: TelephoneNumber, friend: TelephoneNumber, *, size: tuple[int, int] = (90, 30), config: Config | None = None
+    world: World,
+    me: TelephoneNumber,
+    friend: TelephoneNumber,
+    *,
+    size: tuple[int, int] = (90, 30),
+    config: Config | None = None,
 ) -> AsyncIterator[Talk]:
     """`me` looks at a chat with `friend`, whom they know by a name."""
     async with AsyncExitStack() as stack:
@@ -136,7 +144,7 @@ async def talking(
         chat = await mine.chats.direct(friend.e164)
         await mine.device.sync()
         await theirs.device.sync()
-        app = PaneApp(mine, config)
+        app = PaneApp(mine, world.clock, config)
         pilot = await stack.enter_async_context(app.run_test(size=size))
         await app.pane.show(chat)
         app.pane.focus_composer()
