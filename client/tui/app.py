@@ -43,6 +43,7 @@ class RingtrueApp(Outward):
     """`api` is there once the account is open; every screen asks it, and hears what it tells as `Heard`."""
 
     TITLE = "Ringtrue"
+    CSS = "SearchIcon { display: none; }"  # an emoji, two cells wide
     COMMANDS = {FoundCommands, FoundChats}  # noqa: RUF012 - Textual's
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Commands", show=False, id="palette"),

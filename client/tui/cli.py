@@ -41,7 +41,7 @@ def run(
     """Chat, in the whole window of this terminal; with --plain, line by line."""
     if plain:
         return _run_plain(home, passphrase_fd, passphrase_file)
-    if not look_at_terminal().can_draw:
+    if not (look_at_terminal().can_draw and sys.stderr.isatty()):  # Textual draws on stderr
         click.echo(f"Error: this is no terminal that can be drawn on.\n{NO_TERMINAL}", err=True)
         raise click.exceptions.Exit(EXIT_USAGE)
     try:
@@ -67,8 +67,8 @@ async def _run(
     try:
         await app.run_async()
     finally:
-        sys.stdout.write(RESTORE_TITLE)
-        sys.stdout.flush()
+        sys.stderr.write(RESTORE_TITLE)
+        sys.stderr.flush()
     return EXIT_FAILED if app.crash_log is not None else app.return_code or 0
 
 

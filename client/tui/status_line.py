@@ -49,8 +49,9 @@ class StatusLine(Static):
             return Content("- connecting")
         if self.status.online:
             return Content.assemble(("✓", "$text-success"), " online")
-        since = f" since {_clock(self.status.since, self.now)}" if self.status.since else ""
-        return Content.styled(f"✗ offline{since}", "bold $text-warning")
+        if self.status.since is None:
+            return Content("- connecting")
+        return Content.styled(f"✗ offline since {_clock(self.status.since, self.now)}", "bold $text-warning")
 
     def _flight(self) -> list[Content]:
         status = self.status
