@@ -34,6 +34,7 @@ from client.tui.palette import FoundChats, FoundCommands
 from client.tui.themes import for_terminal, use_themes
 
 if TYPE_CHECKING:
+    from client.abilities import Graphics
     from client.tui.main_screen import MainScreen
 
 TWICE = 2.0  # seconds in which a second Ctrl+C ends the program
@@ -50,6 +51,8 @@ class RingtrueApp(Outward):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("Q", "quit", "Quit", show=False, id="quit"),
     ]
+
+    graphics: "Graphics" = "none"  # how the terminal shows pictures by itself; it can only be asked before the app runs
 
     def __init__(
         self,

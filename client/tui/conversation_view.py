@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from client.desk.api import Api
-from client.desk.views import ChatChanged, ChatView, MessageArrived, MessageChanged, StatusChanged, Told
+from client.desk.views import ChatChanged, ChatView, MessageArrived, MessageChanged, StatusChanged, Told, TroubleTold
 from client.tui.chat_heading import closed_words, facts
 from client.tui.composer import Choices, Composer, Person
 from client.tui.heard import Heard
@@ -123,6 +123,8 @@ class ConversationView(Widget):
             case ChatChanged(chat=chat) if chat.group == group:
                 self.chat = chat
                 self.show_chat()
+            case TroubleTold(words=words, hint=hint, group=about) if about is not None and about == group:
+                self.say(f"{words} {hint}".strip(), failed=True)
             case StatusChanged(status=status) if status.online != self.looker.online:
                 self.look(replace(self.looker, online=status.online))
 

@@ -34,9 +34,14 @@ _DOUBTFUL = ("stale", "carrier", "unsigned", "undecided")
 _TONE_STYLES = {"proven": _QUIET, "doubtful": "bold $text-warning", "failed": "bold $text-error"}
 
 
+def is_own(message: MessageView) -> bool:
+    """Whether this account sent it: texts, and what names a chat or sets its timer."""
+    return message.proof is None and message.state is not None
+
+
 def tone(message: MessageView) -> str:
     """The state that the bar's colour repeats: proven, doubtful, failed, own or quiet."""
-    if message.kind == "sent":
+    if is_own(message):
         return "failed" if message.state == "failed" else "own"
     if message.kind == "gap":
         return "doubtful"
@@ -105,7 +110,7 @@ def _happening(message: MessageView) -> Iterator[tuple[int, Content]]:
 def _header(message: MessageView, looker: Looker) -> Content:
     time = (clock(message.arrived), _QUIET)
     edited = ("edited", _QUIET) if message.edited and not message.withdrawn else ("", "")
-    if message.kind == "sent":
+    if is_own(message):
         return _joined(("you", "bold"), time, edited, _own_state(message, looker))
     proof = message.proof
     label = ("? NO PROOF", "bold $text-warning") if proof is None else (proof.label, _TONE_STYLES[_proof_tone(proof)])

@@ -10,6 +10,7 @@ from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.pilot import Pilot
 
+from client.abilities import Graphics
 from client.config import Config
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView
@@ -32,6 +33,7 @@ class PaneApp(App[None]):
         self._clock = clock
         self.config = config or Config()
         self.commands: list[str] = []
+        self.graphics: Graphics = "none"
 
     def compose(self) -> ComposeResult:
         yield ConversationPane()
