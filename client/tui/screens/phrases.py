@@ -63,7 +63,7 @@ def trouble(error: Expected) -> str:
     """What went wrong and what to do about it."""
     wrong = failure(error)
     words = wrong.detail.strip()
-    sentence = words[:1].upper() + words[1:]
+    sentence = words if "/" in words.partition(" ")[0] else words[:1].upper() + words[1:]  # addresses and paths stay
     if not sentence.endswith((".", "?")):
         sentence += "."
     return f"{sentence} {wrong.hint}".strip()

@@ -82,7 +82,9 @@ class Step(VerticalScroll, can_focus=False):
     def enter(self) -> None:
         """Get ready to be shown: the first field, or else the button, has the focus."""
         fields = [field for field in self.query(Input) if not field.value] or list(self.query(Input))
-        (fields[0] if fields else self.query(Button).first()).focus()
+        first = fields[0] if fields else self.query(Button).first()
+        first.focus()
+        self.call_after_refresh(first.scroll_visible, animate=False)  # it has no place before it was laid out
 
     def say(self, words: str, style: str = "") -> None:
         """Write the line for what is going on; `style` is good, bad or nothing."""

@@ -41,7 +41,7 @@ class CodeStep(Step):
         yield Static("", id="times", classes="quiet", markup=False)
         with Horizontal():
             yield Button("Continue", id="go", variant="primary", compact=True)
-            yield Button("Send another code", id="again", compact=True)
+            yield Button("Send another code", id="another", compact=True)
         yield Static("", classes="going-on", markup=False)
 
     def on_mount(self) -> None:
@@ -75,7 +75,7 @@ class CodeStep(Step):
         life = f"It can be used for {span(left)}." if left > 0 else "It can no longer be used: send another one."
         more = f" Another can be sent in {span(wait)}." if wait > 0 else ""
         self.query_one("#times", Static).update(Content(life + more))
-        self.query_one("#again", Button).disabled = wait > 0
+        self.query_one("#another", Button).disabled = wait > 0
 
     @on(Input.Submitted, "#code")
     @on(Button.Pressed, "#go")
@@ -106,7 +106,7 @@ class CodeStep(Step):
         self.count_down()
         self.query_one("#code", Input).focus()
 
-    @on(Button.Pressed, "#again")
+    @on(Button.Pressed, "#another")
     @work(exclusive=True, group="code")
     async def send_again(self) -> None:
         """Have another code sent; the earlier one ends."""

@@ -47,10 +47,11 @@ class NumberStep(Step):
         yield Button("Send me a code", id="go", variant="primary", compact=True)
         yield Static("", classes="going-on", markup=False)
 
-    def on_mount(self) -> None:
+    def enter(self) -> None:
         """Ask the services who they are while the number is being typed."""
-        super().on_mount()
-        self.check()
+        super().enter()
+        if self._seen != self.addresses():
+            self.check()
 
     def restore(self, left: PendingEnrolment) -> None:
         """Put back what was entered at another time."""
