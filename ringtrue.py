@@ -6,18 +6,43 @@ import click
 
 # Each module is imported only when one of its commands is used: sending a message loads no server.
 _COMMANDS = {
+    "run": "client.tui.cli:run",
     "enroll": "client.cli:enroll",
-    "chat": "client.cli:chat",
-    "send": "client.cli:send",
-    "receive": "client.cli:receive",
-    "history": "client.cli:history",
-    "members": "client.cli:members",
-    "add": "client.cli:add",
-    "remove": "client.cli:remove",
-    "leave": "client.cli:leave",
-    "export": "client.cli:export_message",
+    "chat": "client.commands.chats:chat",
+    "rename": "client.commands.chats:rename",
+    "timer": "client.commands.chats:timer",
+    "mute": "client.commands.chats:mute",
+    "pin": "client.commands.chats:pin",
+    "archive": "client.commands.chats:archive",
+    "members": "client.commands.chats:members",
+    "add": "client.commands.chats:add",
+    "remove": "client.commands.chats:remove",
+    "admin": "client.commands.chats:admin",
+    "leave": "client.commands.chats:leave",
+    "check-number": "client.commands.chats:check_number",
+    "export-chat": "client.commands.chats:export_chat",
+    "send": "client.commands.messages:send",
+    "reply": "client.commands.messages:reply",
+    "attach": "client.commands.messages:attach",
+    "save": "client.commands.messages:save",
+    "edit": "client.commands.messages:edit",
+    "delete": "client.commands.messages:delete",
+    "react": "client.commands.messages:react",
+    "retry": "client.commands.messages:retry",
+    "receive": "client.commands.reading:receive",
+    "history": "client.commands.reading:history",
+    "search": "client.commands.reading:search",
+    "inspect": "client.commands.reading:inspect",
+    "export": "client.commands.reading:export_message",
+    "quarantine": "client.commands.reading:quarantine",
+    "requests": "client.commands.people:requests",
+    "contacts": "client.commands.people:contacts",
+    "block": "client.commands.people:block",
+    "unblock": "client.commands.people:unblock",
     "verify": "client.cli:verify_file",
     "doctor": "client.cli:doctor",
+    "daemon": "client.commands.daemon:daemon",
+    "schema": "client.commands.daemon:schema",
     "demo": "lab.cli:demo",
     "authority": "identity.authority.cli:authority",
     "delivery": "delivery_service.cli:delivery",
@@ -25,7 +50,13 @@ _COMMANDS = {
 
 
 class Composed(click.Group):
-    """A group whose commands are found by the table above."""
+    """A group whose commands are found by the table above; without a command's name, it is `run`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put in `run` unless a command, help or the version is asked for."""
+        if not args or (args[0].startswith("-") and args[0] not in (*ctx.help_option_names, "--version")):
+            args.insert(0, "run")
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name, in the table's order."""

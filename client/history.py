@@ -253,12 +253,12 @@ class History:
         return self.select("WHERE m.group_id = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?", group_id, bound, limit)[::-1]
 
     def unseen(self, limit: int) -> list[Message]:
-        """Rows that were never shown, oldest first."""
-        return self.select("WHERE m.shown = 0 ORDER BY m.id LIMIT ?", limit)
+        """Rows that were never shown, oldest first; those of a request wait until it is accepted."""
+        return self.select("WHERE m.shown = 0 AND m.place <> 'request' ORDER BY m.id LIMIT ?", limit)
 
     def mark_shown(self, last: int) -> None:
-        """Note that every row up to this row id was shown."""
-        self._store.execute("UPDATE message SET shown = 1 WHERE shown = 0 AND id <= ?", last)
+        """Note that every row up to this row id was shown, but for those of requests."""
+        self._store.execute("UPDATE message SET shown = 1 WHERE shown = 0 AND place <> 'request' AND id <= ?", last)
 
     def seen_passport(self, group_id: bytes, replay_key: bytes) -> bool:
         """Whether a PASSporT was accepted in this group before."""

@@ -1,36 +1,85 @@
-"""Rows and events as lines for people and as values for JSON."""
+"""What the port shows, as lines for people and as values for JSON."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from client.chats import Chat
-from client.history import Kind, Message
+import msgspec
+
+from client.desk.views import (
+    ChatView,
+    CheckNumberView,
+    ContactView,
+    InspectionView,
+    MemberView,
+    MessageView,
+    ProofView,
+    RequestView,
+)
 from client.terminal import Terminal
 from client.text import folded
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict, Verification
+from identity.number import TelephoneNumber
 from identity.passport import parse_passport
 
+_TYPES = {
+    "received": "message",
+    "titled": "chat-named",
+    "timed": "timer-set",
+}  # of JSON lines where they differ from a row's kind
 
-def tell_message(terminal: Terminal, message: Message) -> None:
-    """Show one row of the history."""
-    kind = {Kind.RECEIVED: "message", Kind.SENT: "sent", Kind.TITLED: "chat-named"}.get(message.kind, message.kind)
-    terminal.tell(kind, folded(_line(message), terminal.cells), **message_values(message))
+_ABOUT = {"edit": "edits", "deletion": "takes back", "reaction": "reacts to"}
 
 
-def message_values(message: Message) -> dict[str, object]:
-    """One row of the history for JSON; numbers are E.164, times RFC 3339."""
-    return {
-        "id": message.message_id,
-        "chat": message.chat,
-        "group": message.group_id.hex(),
-        "seq": message.seq,
-        "from": None if message.sender is None else message.sender.e164,
-        "text": message.text,
-        "arrived": moment(message.arrived),
-        "state": message.state,
-        "reason": message.reason or None,
-        "proof": None if message.verification is None else verification_values(message.verification),
-    }
+def show(terminal: Terminal, kind: str, words: str, shape: msgspec.Struct) -> None:
+    """Show one thing: its words for people, or its fields as one JSON line."""
+    terminal.tell(kind, folded(words, terminal.cells), **msgspec.to_builtins(shape))
+
+
+def tell_message(terminal: Terminal, message: MessageView) -> None:
+    """Show one row of a conversation."""
+    kind = "quarantined" if message.place == "quarantine" else _TYPES.get(message.kind, message.kind)
+    show(terminal, kind, _line(message), message)
+
+
+def tell_chat(terminal: Terminal, chat: ChatView) -> None:
+    """Show one chat."""
+    marks = ", ".join(_marks(chat))
+    show(terminal, "chat", f"{chat.chat}{f'  ({marks})' if marks else ''}", chat)
+
+
+def tell_request(terminal: Terminal, request: RequestView) -> None:
+    """Show who wants to talk, and nothing of what they wrote."""
+    words = f"REQUEST {request.label} {spaced(request.number)} wants to talk ({request.messages} messages wait)."
+    if request.alike is not None:
+        words += f"\n⚠ The number differs in one digit from {_named(request.alike, request.alike_name)}."
+    if request.why:
+        words += f"\n{request.why}"
+    show(terminal, "request", f"{words}\nTo read it: ringtrue requests accept {request.number}", request)
+
+
+def tell_contact(terminal: Terminal, contact: ContactView) -> None:
+    """Show one person whom this account knows."""
+    marks = f"  ⊘ blocked, {contact.dropped} requests dropped" if contact.blocked else ""
+    show(terminal, "contact", f"{_named(contact.number, contact.name)}{marks}", contact)
+
+
+def tell_member(terminal: Terminal, member: MemberView) -> None:
+    """Show one device in a chat."""
+    roles = "".join(f"  ({word})" for word, true in (("you", member.you), ("admin", member.admin)) if true)
+    sign = "✓" if member.good else "✗"
+    show(terminal, "member", f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}", member)
+
+
+def tell_check_number(terminal: Terminal, number: CheckNumberView) -> None:
+    """Show the digits that two people compare."""
+    words = f"{number.digits}\nEverybody in {number.chat} has this number while nobody joins, leaves or changes keys."
+    show(terminal, "check-number", words, number)
+
+
+def tell_inspection(terminal: Terminal, inspection: InspectionView) -> None:
+    """Show what was checked about a message, check by check."""
+    show(terminal, "inspection", "\n".join(_inspected(inspection)), inspection)
 
 
 def verification_values(verification: Verification) -> dict[str, object]:
@@ -57,32 +106,68 @@ def tell_exported(terminal: Terminal, verification: Verification, text: str) -> 
     terminal.tell("verification", folded(words, terminal.cells), text=text, **values)
 
 
-def tell_chat(terminal: Terminal, chat: Chat) -> None:
-    """Show one chat."""
-    standing = "" if chat.standing == "active" else f"  ({chat.standing})"
-    terminal.tell(
-        "chat",
-        f"{chat.name}{standing}",
-        chat=chat.name,
-        group=chat.group_id.hex(),
-        standing=chat.standing.value,
-        epoch=chat.epoch,
-        seq=chat.cursor,
-    )
-
-
 def moment(seconds: int) -> str:
     """A time for machines: RFC 3339, UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _line(message: Message) -> str:
-    text = message.text
+def spaced(number: str) -> str:
+    """A number as people read it; `number` is `+E164`."""
+    return str(TelephoneNumber.from_digits(number[1:]))
+
+
+def _inspected(inspection: InspectionView) -> Iterator[str]:
+    yield _line(inspection.message)
+    yield inspection.sentence
+    yield inspection.caution
+    for check in inspection.checks:
+        yield f"{check.number:2} {check.outcome:9} {check.name}: {check.compared}"
+    for certificate in inspection.chain:
+        yield f"certificate {certificate.subject}, by {certificate.issuer}, for {certificate.numbers}"
+    yield f"age {inspection.age}, epoch {inspection.epoch}, leaf {inspection.leaf}"
+
+
+def _line(message: MessageView) -> str:
+    """One row; what others wrote comes last on its line, so that it cannot pass for what this program says."""
+    chat = f"[{message.chat}]"
     if message.sender is None:
-        return f"[{message.chat}] {'✗ GAP ' if message.kind is Kind.GAP else ''}{text}"
-    if message.verification is None:
-        return f"[{message.chat}] you: {text}  ({message.state})"
-    label = VERDICT_WORDS[message.verification.verdict]
-    failed = message.verification.failed_check
-    why = "" if failed is None else f"\n{message.verification.reason} (check {failed.number}, {failed.name})"
-    return f"[{message.chat}] {label} {message.sender}: {text}{why}"
+        return f"{chat} {'✗ GAP ' if message.kind == 'gap' else ''}{message.text}"
+    notes = "".join(f" ({note})" for note in _notes(message))
+    if message.proof is None:
+        return f"{chat} you{notes}: {message.text}  ({message.state})"
+    text = message.text if message.place == "inbox" else f"held back: {message.why}"
+    head = f"{chat} {message.proof.label} {_named(message.sender, message.name)}{notes}"
+    return f"{head}: {text}{_why(message.proof)}"
+
+
+def _notes(message: MessageView) -> Iterator[str]:
+    if message.reply is not None:
+        whose = "a message" if message.reply.sender is None else f"a message of {spaced(message.reply.sender)}"
+        yield f"{_ABOUT.get(message.kind, 'answers')} {whose}"
+    if message.edited:
+        yield "edited"
+    if message.withdrawn:
+        yield "taken back"
+    if message.attachment is not None:
+        yield f"file {message.attachment.filename}, {message.attachment.size} octets"
+    for reaction in message.reactions:
+        yield f"{reaction.emoji} {len(reaction.numbers)}"
+
+
+def _why(proof: ProofView) -> str:
+    return "" if proof.check is None else f"\n{proof.reason} (check {proof.check.number}, {proof.check.name})"
+
+
+def _marks(chat: ChatView) -> Iterator[str]:
+    if chat.standing != "active":
+        yield chat.standing
+    if chat.unread:
+        yield f"{chat.unread} unread"
+    if chat.failed:
+        yield f"{chat.failed} not sent"
+    if chat.quarantined:
+        yield f"{chat.quarantined} held back"
+
+
+def _named(number: str, name: str | None) -> str:
+    return spaced(number) if name is None else f"{spaced(number)} ({name}, your contact)"

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
-import mls_rs
-import platformdirs
 
-from client.errors import ClientError, PassphraseNeededError
-from client.home import Home
+from client.errors import PassphraseNeededError
+from client.failures import EXPECTED, failure
+from client.home import Home, default_home
 from client.keys import keyring_available, needs_passphrase
-from identity.errors import IdentityError
 
 P = ParamSpec("P")
 
@@ -35,7 +33,7 @@ class Terminal:
     passphrase_fd: int | None
     passphrase_file: Path | None
 
-    def tell(self, kind: str, words: str, **values: object) -> None:
+    def tell(self, kind: str, words: str, /, **values: object) -> None:
         """Put out one thing: `words` for people, or `kind` and `values` as one line of ASCII JSON."""
         if self.as_json:
             words = json.dumps({"v": SCHEMA_VERSION, "type": kind, **values}, ensure_ascii=True)
@@ -62,16 +60,17 @@ class Terminal:
         """The passphrase of the account in this folder, None if the keyring holds its key. Raises AccountError."""
         if not needs_passphrase(Home(self.home)):
             return None
-        return self._given() or self._asked("Passphrase", confirm=False)
+        return self.given_passphrase() or self._asked("Passphrase", confirm=False)
 
     def new_passphrase(self) -> str | None:
         """A passphrase for a new account, None if the keyring is to hold its key. Raises PassphraseNeededError."""
-        given = self._given()
+        given = self.given_passphrase()
         if given is None and keyring_available():
             return None
         return given or self._asked("Choose a passphrase", confirm=True)
 
-    def _given(self) -> str | None:
+    def given_passphrase(self) -> str | None:
+        """What --passphrase-fd or the file says, None if neither was named. Raises PassphraseNeededError."""
         if self.passphrase_fd is not None:
             return _first_line(self.passphrase_fd)
         if self.passphrase_file is not None:
@@ -96,11 +95,6 @@ def _first_line(source: int | Path) -> str:
     if not line:
         raise PassphraseNeededError("what was given as the passphrase is empty")
     return line
-
-
-def default_home() -> Path:
-    """The account's folder where neither --home nor RINGTRUE_HOME says otherwise."""
-    return platformdirs.user_data_path("ringtrue") / "account"
 
 
 _OPTIONS = (
@@ -139,14 +133,9 @@ def account_command(
         terminal = Terminal(home, as_json, passphrase_fd, passphrase_file)
         try:
             asyncio.run(command(terminal, *args, **kwargs))
-        except ClientError as error:
-            terminal.fail(error.code, str(error), error.hint, error.exit_code)
-        except IdentityError as error:
-            terminal.fail(error.code, str(error), "", 2 if error.code in _WRITTEN_WRONG else 1)
-        except mls_rs.MlsError as error:
-            terminal.fail(error.code, str(error), "The state of the account is as before. Run: ringtrue doctor", 1)
-        except OSError as error:
-            terminal.fail("system", f"{error.strerror or error}: {error.filename or ''}", "", 1)
+        except EXPECTED as error:
+            problem = failure(error)
+            terminal.fail(problem.code, problem.detail, problem.hint, problem.exit)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
 
@@ -156,4 +145,11 @@ def account_command(
     return wrapped
 
 
-_WRITTEN_WRONG = ("digits", "too-long", "unreadable", "impossible")  # a NumberError's codes: usage
+class Listing(click.Group):
+    """A group of commands that does its `list` where no other is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put in `list` unless a command or help is asked for."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args.insert(0, "list")
+        return super().parse_args(ctx, args)

@@ -29,7 +29,7 @@ from client.failures import EXPECTED, failure
 CALLS_AT_ONCE = 32  # of one client
 CLIENTS = 64  # at once
 GRACE = 1.0  # seconds for clients to read their last answers when the daemon ends
-EVENTS_BEHIND = 1000  # events that wait for one client before it is closed
+EVENTS_BEHIND = 10_000  # events that wait for one client before it is closed
 
 
 class TooManyClientsError(ClientError):
@@ -90,6 +90,7 @@ class Daemon:
                 for client in [client for client in self._clients if not client.tell(line)]:
                     self._clients.discard(client)
                     self._warn("A client did not read its events for too long and was closed.")
+                await asyncio.sleep(0)  # let what was put go out: a burst must not close who reads
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

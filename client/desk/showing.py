@@ -128,9 +128,10 @@ class Showing:
         return reading if isinstance(reading, Attached) else None
 
     def _quote(self, message: Message, names: dict[str, str]) -> QuoteView | None:
-        if not message.in_reply_to or message.kind is Kind.REACTION:
+        meant = message.replaces or message.in_reply_to
+        if not meant:
             return None
-        quoted = self._steps.history.in_group(message.group_id, message.in_reply_to)
+        quoted = self._steps.history.in_group(message.group_id, meant)
         if quoted is None or quoted.place is not Place.INBOX:
             return QuoteView(row=None, sender=None, name=None, text="")
         sender = None if quoted.sender is None else quoted.sender.e164

@@ -94,6 +94,8 @@ async def test_from_enrolment_to_a_verified_message_and_its_proof(world: World, 
         trusted = TrustAnchors.from_pem((person.home / "anchors.pem").read_bytes())
         assert enrolled["anchors"] == trusted.fingerprint.hex()
     assert (await alice.run("chat", "new", "dinner", BOB)).code == 0
+    (contact,) = (await bob.run("contacts", "add", ALICE, "--json")).lines
+    assert (contact["type"], contact["number"], contact["accepted"]) == ("contact", ALICE, True)
     sent = await alice.run("send", "dinner", "-", "--json", stdin="at \x1b[31meight ‮".encode())
     assert [line["state"] for line in sent.lines] == ["delivered"]
 
@@ -127,6 +129,8 @@ async def test_membership_by_commands(world: World, tmp_path: Path) -> None:
     alice, bob, carol = (Shell(world, tmp_path, number) for number in (ALICE, BOB, CAROL))
     for person in (alice, bob, carol):
         await person.enroll()
+    for person in (bob, carol):
+        await person.run("contacts", "add", ALICE)
     await alice.run("chat", "new", "club", BOB)
     assert (await alice.run("add", "club", CAROL)).code == 0
     assert (await alice.run("add", "club", CAROL)).code == 5
@@ -145,6 +149,7 @@ async def test_following_shows_messages_as_they_come(world: World, tmp_path: Pat
     alice, bob = Shell(world, tmp_path, ALICE), Shell(world, tmp_path, BOB)
     for person in (alice, bob):
         await person.enroll()
+    await bob.run("contacts", "add", ALICE)
     await alice.run("chat", "new", "live", BOB)
     following = await bob.start("receive", "--follow", "--json", "--max", "3", "--timeout", "60")
     assert following.stdout is not None

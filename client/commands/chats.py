@@ -1,0 +1,207 @@
+"""Commands about chats and who is in them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from client.commands.opened import opened, sync_if_possible
+from client.desk.views import Rendering
+from client.invite import parse_invite
+from client.lines import Membership, Written
+from client.rendering import show, tell_chat, tell_check_number, tell_member
+from client.terminal import Listing, Terminal, account_command
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+CHAT = click.argument("chat_name", metavar="CHAT")
+
+
+class Duration(click.ParamType[int]):
+    """Seconds, written as 30s, 5m, 8h, 1d or 2w; `off` is 0."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read one. Fails with a usage error."""
+        if isinstance(value, int) or value == "off":
+            return int(value) if value != "off" else 0
+        read = re.fullmatch(r"([0-9]{1,6})([smhdw])", value)
+        if read is None:
+            self.fail(f"{value!a} is no duration; write for example 30s, 5m, 8h, 1d, 2w or off", param, ctx)
+        return int(read[1]) * _UNITS[read[2]]
+
+
+@click.group(cls=Listing)
+def chat() -> None:
+    """Create and list chats."""
+
+
+@chat.command("new")
+@click.argument("name")
+@click.argument("numbers", nargs=-1, required=True)
+@click.option("--open", "for_all", is_flag=True, help="Let every member change who is in it, not only admins.")
+@account_command
+async def chat_new(terminal: Terminal, name: str, numbers: Sequence[str], for_all: bool) -> None:
+    """Create the chat NAME with the people of NUMBERS."""
+    people = [parse_invite(number).e164 for number in numbers]
+    async with opened(terminal) as api:
+        tell_chat(terminal, await api.chats.create(name, people, roles=not for_all))
+
+
+@chat.command("list")
+@click.option("--archived", is_flag=True, help="Those that were put away.")
+@account_command
+async def chat_list(terminal: Terminal, archived: bool) -> None:
+    """List all chats."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        for each in await api.chats.all(archived):
+            tell_chat(terminal, each)
+
+
+@click.command()
+@CHAT
+@click.argument("name")
+@account_command
+async def rename(terminal: Terminal, chat_name: str, name: str) -> None:
+    """Name CHAT, for everybody in it."""
+    async with opened(terminal) as api:
+        await api.device.sync()
+        tell_chat(terminal, await api.chats.rename((await api.chats.find(chat_name)).group, name))
+
+
+@click.command()
+@CHAT
+@click.argument("after", type=Duration())
+@account_command
+async def timer(terminal: Terminal, chat_name: str, after: int) -> None:
+    """Let new messages in CHAT disappear AFTER they were read: 30s, 8h, 1w; `off` ends that."""
+    async with opened(terminal) as api:
+        await api.device.sync()
+        tell_chat(terminal, await api.chats.timer((await api.chats.find(chat_name)).group, after))
+
+
+@click.command()
+@CHAT
+@click.argument("time", type=Duration(), required=False)
+@account_command
+async def mute(terminal: Terminal, chat_name: str, time: int | None) -> None:
+    """No alerts of CHAT for this TIME (8h, 1w), for ever without one; `off` ends that."""
+    async with opened(terminal) as api:
+        tell_chat(terminal, await api.chats.mute((await api.chats.find(chat_name)).group, time))
+
+
+@click.command()
+@CHAT
+@click.option("--off", is_flag=True, help="No longer.")
+@account_command
+async def pin(terminal: Terminal, chat_name: str, off: bool) -> None:
+    """Keep CHAT on top of the list."""
+    async with opened(terminal) as api:
+        tell_chat(terminal, await api.chats.pin((await api.chats.find(chat_name)).group, not off))
+
+
+@click.command()
+@CHAT
+@click.option("--off", is_flag=True, help="Take it out again.")
+@account_command
+async def archive(terminal: Terminal, chat_name: str, off: bool) -> None:
+    """Put CHAT away; a new message does not bring it back."""
+    async with opened(terminal) as api:
+        tell_chat(terminal, await api.chats.archive((await api.chats.find(chat_name)).group, not off))
+
+
+@click.command()
+@CHAT
+@account_command
+async def members(terminal: Terminal, chat_name: str) -> None:
+    """List the people in CHAT, one line for each device."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        for member in await api.chats.members((await api.chats.find(chat_name)).group):
+            tell_member(terminal, member)
+
+
+@click.command()
+@CHAT
+@click.argument("number")
+@account_command
+async def add(terminal: Terminal, chat_name: str, number: str) -> None:
+    """Add the devices of NUMBER to CHAT."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        await api.device.sync()
+        await api.chats.invite((await api.chats.find(chat_name)).group, [person.e164])
+    show(terminal, "added", f"{person} is in {chat_name} now.", Membership(person.e164, chat_name))
+
+
+@click.command()
+@CHAT
+@click.argument("number")
+@account_command
+async def remove(terminal: Terminal, chat_name: str, number: str) -> None:
+    """Remove every device of NUMBER from CHAT."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        await api.device.sync()
+        await api.chats.remove((await api.chats.find(chat_name)).group, person.e164)
+    show(terminal, "removed", f"{person} is no longer in {chat_name}.", Membership(person.e164, chat_name))
+
+
+@click.command()
+@CHAT
+@click.argument("number")
+@click.option("--off", is_flag=True, help="Make an admin a member again.")
+@account_command
+async def admin(terminal: Terminal, chat_name: str, number: str, off: bool) -> None:
+    """Let NUMBER change who is in CHAT."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        await api.device.sync()
+        group = (await api.chats.find(chat_name)).group
+        await api.chats.admin(group, person.e164, not off)
+        for member in await api.chats.members(group):
+            tell_member(terminal, member)
+
+
+@click.command()
+@CHAT
+@account_command
+async def leave(terminal: Terminal, chat_name: str) -> None:
+    """Leave CHAT; another member's program completes it."""
+    async with opened(terminal) as api:
+        await api.device.sync()
+        tell_chat(terminal, await api.chats.leave((await api.chats.find(chat_name)).group))
+
+
+@click.command("check-number")
+@CHAT
+@account_command
+async def check_number(terminal: Terminal, chat_name: str) -> None:
+    """Show thirty digits that must be the same on every member's screen."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        tell_check_number(terminal, await api.chats.check_number((await api.chats.find(chat_name)).group))
+
+
+@click.command("export-chat")
+@CHAT
+@click.option("--form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
+@account_command
+async def export_chat(terminal: Terminal, chat_name: str, form: str, output: Path | None) -> None:
+    """Write the whole conversation; as JSON with the proof of each message."""
+    async with opened(terminal) as api:
+        written = await api.chats.export((await api.chats.find(chat_name)).group, cast(Rendering, form))
+    put_out(terminal, written, output)
+
+
+def put_out(terminal: Terminal, written: str, output: Path | None) -> None:
+    """Put an export on standard output, or into a file."""
+    if output is None:
+        click.echo(written, nl=not written.endswith("\n"))
+        return
+    output.write_text(written, encoding="utf-8")
+    show(terminal, "exported", f"Written to {output}.", Written(str(output)))

@@ -1,0 +1,139 @@
+"""Commands about people: who asks to talk, whom this account knows, and whom it does not hear."""
+
+import click
+
+from client.commands.opened import opened, sync_if_possible
+from client.desk.api import Api
+from client.desk.views import RequestView
+from client.errors import ChatError, InviteError
+from client.invite import parse_invite
+from client.lines import Group
+from client.rendering import show, spaced, tell_chat, tell_contact, tell_request
+from client.terminal import Listing, Terminal, account_command
+from identity.errors import IdentityError
+
+NUMBER = click.argument("number")
+
+
+@click.group(cls=Listing)
+def requests() -> None:
+    """Decide who may talk to you."""
+
+
+@requests.command("list")
+@account_command
+async def requests_list(terminal: Terminal) -> None:
+    """List who wants to talk; nothing that they wrote is shown."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        for request in await api.people.requests():
+            tell_request(terminal, request)
+
+
+@requests.command("accept")
+@click.argument("who", metavar="NUMBER|GROUP")
+@account_command
+async def requests_accept(terminal: Terminal, who: str) -> None:
+    """Talk: whoever asked becomes a contact, and `receive` shows what they wrote."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        for request in await _meant(api, who):
+            tell_chat(terminal, await api.people.accept(request.group))
+
+
+@requests.command("decline")
+@click.argument("who", metavar="NUMBER|GROUP")
+@account_command
+async def requests_decline(terminal: Terminal, who: str) -> None:
+    """Leave the chat, and forget what was said in it."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        for request in await _meant(api, who):
+            await api.people.decline(request.group)
+            show(terminal, "declined", f"Declined {spaced(request.number)}.", Group(request.group))
+
+
+@requests.command("block")
+@click.argument("who", metavar="NUMBER|GROUP")
+@account_command
+async def requests_block(terminal: Terminal, who: str) -> None:
+    """Decline, and block the number."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        for number in dict.fromkeys(request.number for request in await _meant(api, who)):
+            tell_contact(terminal, await api.people.block(number))
+
+
+@click.group(cls=Listing)
+def contacts() -> None:
+    """Keep the people that you know."""
+
+
+@contacts.command("list")
+@account_command
+async def contacts_list(terminal: Terminal) -> None:
+    """List everybody who was accepted, named or blocked."""
+    async with opened(terminal) as api:
+        for contact in await api.people.contacts():
+            tell_contact(terminal, contact)
+
+
+@contacts.command("add")
+@NUMBER
+@click.argument("name", required=False)
+@account_command
+async def contacts_add(terminal: Terminal, number: str, name: str | None) -> None:
+    """Make NUMBER a contact, so that it can write without asking; NAME is what only you call it."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        contact = await api.people.know(person.e164)
+        tell_contact(terminal, contact if name is None else await api.people.name(person.e164, name))
+
+
+@contacts.command("name")
+@NUMBER
+@click.argument("name")
+@account_command
+async def contacts_name(terminal: Terminal, number: str, name: str) -> None:
+    """Call NUMBER by a NAME that only you see; an empty one forgets it."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        tell_contact(terminal, await api.people.name(person.e164, name))
+
+
+@click.command()
+@NUMBER
+@account_command
+async def block(terminal: Terminal, number: str) -> None:
+    """Decline what NUMBER asks, and hide what it writes elsewhere."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        tell_contact(terminal, await api.people.block(person.e164))
+
+
+@click.command()
+@NUMBER
+@account_command
+async def unblock(terminal: Terminal, number: str) -> None:
+    """Treat NUMBER as a stranger again."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        tell_contact(terminal, await api.people.unblock(person.e164))
+
+
+async def _meant(api: Api, who: str) -> list[RequestView]:
+    """The requests of a number, or the one whose group id begins so. Raises ChatError."""
+    waiting = await api.people.requests()
+    try:
+        number = parse_invite(who).e164
+    except (IdentityError, InviteError):
+        number = ""
+    asked = [request for request in waiting if request.number == number]
+    named = [request for request in waiting if request.group.startswith(who.lower())]
+    if not asked and len(named) != 1:
+        raise ChatError(
+            f"{'more than one request' if named else 'no request'} is meant by {who!a}",
+            code="unknown-request",
+            hint="See who asks: ringtrue requests",
+        )
+    return asked or named

@@ -1,0 +1,109 @@
+"""The stable words by which programs tell failures apart, and what to do about each; `ringtrue schema` prints them.
+
+A code keeps its meaning for ever. Other words may come from a service of a later version (their `detail` says what
+happened) and from the MLS engine, whose errors leave the account as it was.
+"""
+
+import inspect
+
+from client import errors
+from client.errors import ClientError, ServiceError
+from client.failures import SYSTEM_HINT
+from delivery_service.wire import PROBLEMS as DELIVERY_PROBLEMS
+from identity.authority.wire import PROBLEMS as AUTHORITY_PROBLEMS
+
+_NUMBER = "Write the number with its country code: +1 202 555 0142."
+_SENDER = errors.ContentError.hint
+_RULE = errors.GroupRefusedError.hint
+_LIST = "See what there is: ringtrue history CHAT"
+_FILE = "Choose another file, or another folder."
+
+_WORDS = {
+    # What was asked
+    "malformed-request": "See what can be asked and how: ringtrue schema",
+    "unknown-call": "See what can be asked and how: ringtrue schema",
+    "wrong-arguments": "See what the call takes: ringtrue schema",
+    "line-too-long": "Send less in one request; the connection was closed.",
+    "digits": _NUMBER,
+    "too-long": _NUMBER,
+    "unreadable": _NUMBER,
+    "impossible": _NUMBER,
+    "own-number": "Give the number of somebody else.",
+    "not-an-invitation": _NUMBER,
+    "address": "Write the address of a service: https://HOST or http://127.0.0.1:PORT.",
+    "config": "Mend the line of the settings that the message names.",
+    "duration": "Write for example 30s, 5m, 8h, 1d, 2w or off.",
+    # The daemon and this device
+    "account": "Do what the message says, then try again; ringtrue doctor looks at the account.",
+    "no-daemon": "Start it: ringtrue daemon",
+    "daemon-gone": "Start it again (ringtrue daemon), or run the command again without it.",
+    "daemon-runs": "Every command uses the running daemon by itself; nothing is to be done.",
+    "daemon-differs": "Stop the daemon and start it again: it runs another version.",
+    "too-slow": "Start again: nothing is lost, and what happened in between is in the history.",
+    "too-many-clients": "Close a program that uses this account, then try again.",
+    "wrong-user": "Use the account as the user whose folder it is.",
+    "path-too-long": "Move the account's folder to a shorter path and name it in RINGTRUE_HOME.",
+    "code-needed": "Run the same command again with --code-file FILE (or --code CODE).",
+    "no-anchors": "Give a trust list with --anchors FILE.",
+    "system": SYSTEM_HINT,
+    # Chats, messages and people
+    "unknown-message": _LIST,
+    "no-message": _LIST,
+    "unknown-member": "See who is in the chat: ringtrue members CHAT",
+    "unknown-request": "See who asks: ringtrue requests",
+    "not-held-back": _LIST,
+    "not-accepted": "Accept the request first: ringtrue requests accept NUMBER",
+    "already-member": "Nothing is to be done.",
+    "already-members": "Nothing is to be done.",
+    "not-a-member": "Ask a member to add you.",
+    "no-device": "Ask them to enrol, then try again.",
+    "empty-name": "Give the chat a name with at least one letter or digit.",
+    "unchanged": "Nothing is to be done.",
+    "leaving": "Wait until another member's program has completed it.",
+    "not-own": "Only your own messages can be changed.",
+    "not-editable": "Send a new message instead.",
+    "not-now": "Wait until the message was delivered, then try again.",
+    "not-failed": "Nothing is to be done.",
+    "no-roles": "Everybody in this chat may change who is in it.",
+    "not-an-admin": "Ask an admin of the chat.",
+    "last-admin": "Make somebody else an admin first.",
+    "roles-fixed": "Create a new chat with the roles that you want.",
+    "timer": "Give a time from one second to a year, or off.",
+    "no-proof": "Only messages of others and those that were sent carry a proof.",
+    "malformed-proof": "Have the message exported again: ringtrue export MESSAGE",
+    # Attachments
+    "attachment-hash": "Ask the sender to send the file again.",
+    "attachment-key": "Ask the sender to send the file again.",
+    "attachment-size": "Ask the sender to send the file again.",
+    "attachment-too-large": "Send a smaller file.",
+    "attachment-unsupported": "Ask the sender to send the file with a newer program.",
+    "foreign-attachment": "It lies at a service that this account does not use; ask for it in another way.",
+    "not-a-file": _FILE,
+    "no-attachment": _LIST,
+    "cannot-read": _FILE,
+    "cannot-save": _FILE,
+    "image": _FILE,
+    # What peers and services sent
+    "too-large": "Send less at once.",
+    "malformed-cbor": _SENDER,
+    "media-type": _SENDER,
+    "uri": _SENDER,
+    "encrypted-handshake": _RULE,
+    "key-package": "Ask the other person to start their program, then try again.",
+    "member-expired": "A member's certificate has ended; it renews when their program comes online.",
+    "not-from-a-member": _RULE,
+    "proposal": _RULE,
+    "unknown-key-package": "Ask to be added again.",
+    "wrong-group": _RULE,
+    # How a command ended
+    "refused": "Try again: ringtrue retry MESSAGE",
+    "not-sent": "It goes out with the next command, or by itself while a daemon runs.",
+    "timed-out": "Wait longer with --timeout, or without one.",
+}
+
+
+def advice() -> dict[str, str]:
+    """Every code, with what to do."""
+    services = dict.fromkeys((*AUTHORITY_PROBLEMS, *DELIVERY_PROBLEMS), ServiceError.hint)
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ClientError)]
+    return dict(sorted((services | {kind.code: kind.hint for kind in kinds if kind.hint} | _WORDS).items()))

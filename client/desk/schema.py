@@ -1,0 +1,69 @@
+"""JSON Schema (2020-12) of everything that programs can read: calls, events, JSON lines and error codes."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from client import lines
+from client.desk import protocol, views
+from client.desk.codes import advice
+from client.desk.protocol import CALLS, EVENTS
+from client.failures import Failure
+from client.terminal import SCHEMA_VERSION
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_REFERENCE = "#/$defs/{name}"
+
+ROWS = ("message", "sent", "notice", "gap", "chat-named", "timer-set", "edit", "deletion", "reaction", "quarantined")
+# The `type` of a JSON line -> what stands beside it.
+LINES: dict[str, type[msgspec.Struct]] = {
+    **dict.fromkeys(ROWS, views.MessageView),
+    "chat": views.ChatView,
+    "member": views.MemberView,
+    "request": views.RequestView,
+    "contact": views.ContactView,
+    "check-number": views.CheckNumberView,
+    "inspection": views.InspectionView,
+    "finding": views.FindingView,
+    "enrolled": lines.Enrolled,
+    "added": lines.Membership,
+    "removed": lines.Membership,
+    "declined": lines.Group,
+    "exported": lines.Written,
+    "saved": lines.Written,
+    "verification": lines.Verified,
+    "ready": lines.Ready,
+    "warning": lines.Warned,
+    "error": lines.Failed,
+}
+
+
+def schema_document() -> dict[str, object]:
+    """The whole schema. `calls`, `event`, `lines` and `error` hold schemas that refer to `$defs`."""
+    calls = list(CALLS.values())
+    shapes = [*(call.arguments for call in calls), *(call.result for call in calls), views.Told, Failure]
+    found, definitions = msgspec.json.schema_components([*shapes, *LINES.values()], ref_template=_REFERENCE)
+    takes, rest = found[: len(calls)], found[len(calls) :]
+    gives, (event, error, *shown) = rest[: len(calls)], rest[len(calls) :]
+    return {
+        "$schema": DIALECT,
+        "title": f"Ringtrue: the daemon's socket and --json, version {SCHEMA_VERSION}",
+        "description": inspect.getdoc(protocol),
+        "calls": {
+            call.name: {"description": call.words, "with": arguments, "result": result}
+            for call, arguments, result in zip(calls, takes, gives, strict=True)
+        }
+        | {EVENTS: {"description": "Have every event told from now on.", "with": {}, "result": {"type": "null"}}},
+        "event": event,
+        "error": error,
+        "lines": {name: _line(name, shape) for name, shape in zip(LINES, shown, strict=True)},
+        "codes": advice(),
+        "$defs": definitions,
+    }
+
+
+def _line(name: str, shape: Mapping[str, Any]) -> dict[str, object]:
+    constants = {"v": {"const": SCHEMA_VERSION}, "type": {"const": name}}
+    return {"allOf": [shape, {"type": "object", "properties": constants, "required": ["v", "type"]}]}

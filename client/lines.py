@@ -1,0 +1,77 @@
+"""The JSON lines of commands that are no view: one shape each, for `ringtrue schema` and for whoever reads them."""
+
+import msgspec
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What stands in a line beside `v` and `type`; fields may be added in later versions, never renamed."""
+
+
+class Enrolled(Line, frozen=True):
+    """An account is ready; `anchors` is the fingerprint of the roots that it trusts."""
+
+    number: str
+    home: str
+    anchors: str
+
+
+class Membership(Line, frozen=True):
+    """A number that was added to a chat, or removed from it."""
+
+    number: str
+    chat: str
+
+
+class Written(Line, frozen=True):
+    """A file that was written."""
+
+    file: str
+
+
+class Group(Line, frozen=True):
+    """A chat that is no longer here, by its group id in hexadecimal."""
+
+    group: str
+
+
+class Ready(Line, frozen=True):
+    """The daemon of this number listens at this socket."""
+
+    number: str
+    socket: str
+
+
+class Warned(Line, frozen=True):
+    """Something that whoever runs the daemon may want to know."""
+
+    words: str
+
+
+class Failed(Line, frozen=True):
+    """The command failed; `code` is its exit code, `reason` the stable word, `hint` what to do."""
+
+    code: int
+    reason: str
+    detail: str
+    hint: str
+
+
+class FailedCheckLine(Line, frozen=True):
+    """The check that failed."""
+
+    number: int
+    name: str
+
+
+class Verified(Line, frozen=True):
+    """The verdict on an exported message; `signed` and `group` only where its signature was verified."""
+
+    text: str
+    verdict: str
+    label: str
+    number: str | None
+    reason: str
+    code: int | None
+    check: FailedCheckLine | None
+    signed: str | msgspec.UnsetType = msgspec.UNSET
+    group: str | msgspec.UnsetType = msgspec.UNSET
