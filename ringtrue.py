@@ -7,7 +7,7 @@ import click
 # Each module is imported only when one of its commands is used: sending a message loads no server.
 _COMMANDS = {
     "run": "client.tui.cli:run",
-    "enroll": "client.cli:enroll",
+    "enroll": "client.commands.account:enroll",
     "chat": "client.commands.chats:chat",
     "rename": "client.commands.chats:rename",
     "timer": "client.commands.chats:timer",
@@ -39,8 +39,8 @@ _COMMANDS = {
     "contacts": "client.commands.people:contacts",
     "block": "client.commands.people:block",
     "unblock": "client.commands.people:unblock",
-    "verify": "client.cli:verify_file",
-    "doctor": "client.cli:doctor",
+    "verify": "client.commands.account:verify_file",
+    "doctor": "client.commands.account:doctor",
     "daemon": "client.commands.daemon:daemon",
     "schema": "client.commands.daemon:schema",
     "demo": "lab.cli:demo",
