@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events, work
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -19,8 +19,8 @@ from client.tui.qr import qr_png, qr_text
 from client.tui.screens.phrases import shown_number
 from client.tui.screens.sheet import Sheet
 
-AROUND = 2  # cells of the frame, on each axis
-BELOW = 8  # rows that the words take
+BESIDE = 24 + 3 + 4  # columns for the words, a gap and the frame
+ABOVE_AND_BELOW = 2 + 2 + 2  # rows of the frame, of the keys, and of what is told
 
 
 class InviteScreen(Sheet[None]):
@@ -36,16 +36,16 @@ class InviteScreen(Sheet[None]):
     InviteScreen .frame {
         max-width: 100;
     }
-    InviteScreen VerticalScroll {
-        align-horizontal: center;
+    InviteScreen Horizontal {
+        height: 1fr;
     }
     InviteScreen #qr {
         width: auto;
         height: auto;
-        margin-bottom: 1;
+        margin-right: 3;
     }
     InviteScreen #words {
-        width: auto;
+        width: 1fr;
         height: auto;
     }
     """
@@ -56,10 +56,11 @@ class InviteScreen(Sheet[None]):
         self._large = False
 
     def body(self) -> Iterator[Widget]:
-        """The code, and below it the same in letters."""
-        with VerticalScroll():
+        """The code, and beside it the same in letters."""
+        with Horizontal():
             yield Static("", id="qr", markup=False)
-            yield Static("", id="words", markup=False)
+            with VerticalScroll():
+                yield Static("", id="words", markup=False)
 
     def on_mount(self) -> None:
         """Ask for the account."""
@@ -86,14 +87,16 @@ class InviteScreen(Sheet[None]):
         if drawn is not None:
             picture.update(drawn)
         self.query_one("#words", Static).update(
-            Content(
-                f"{shown_number(account.number)}\n\nAddress     {account.invite}\nShort code  {account.short_code}\n\n"
-                f"{words}"
+            Content.assemble(
+                (shown_number(account.number), "bold"),
+                *_titled("Address", account.invite),
+                *_titled("Short code", account.short_code),
+                f"\n\n{words}",
             )
         )
 
     def _fitting(self, address: str) -> tuple[Text | None, str]:
-        columns, rows = self.size.width - 2 * AROUND, self.size.height - AROUND - BELOW
+        columns, rows = self.size.width - BESIDE, self.size.height - ABOVE_AND_BELOW
         for large in (True, False) if self._large else (False,):
             drawn = qr_text(address, full_blocks=large)
             lines = drawn.plain.split("\n")
@@ -123,6 +126,10 @@ class InviteScreen(Sheet[None]):
         with self.doing("- Saving the picture …"):
             path = await asyncio.to_thread(_save, folder, account)
             self.say(f"Saved: {path}")
+
+
+def _titled(title: str, value: str) -> tuple[tuple[str, str], str]:
+    return (f"\n\n{title}", "$text-muted"), f"\n{value}"
 
 
 def _save(folder: Path, account: AccountView) -> Path:

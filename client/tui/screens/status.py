@@ -92,15 +92,15 @@ def _account(account: AccountView) -> Content:
         ("Roots", account.anchors),
         ("Folder", account.home),
     )
-    return Content("\n").join([Content.assemble((f"{title:<12}", "$text-muted"), value) for title, value in rows])
+    return Content("\n").join([Content.assemble((f"{title:<15}", "$text-muted"), value) for title, value in rows])
 
 
 def _findings(findings: list[FindingView]) -> Content:
     return Content("\n").join(
         [
-            Content.assemble(("✓ ", "$text-success"), (f"{each.subject:<12}", "$text-muted"), each.words)
+            Content.assemble(("✓ ", "$text-success"), (f"{each.subject:<12} ", "$text-muted"), each.words)
             if each.right
-            else Content.assemble(("✗ ", "bold $text-error"), (f"{each.subject:<12}", "bold"), each.words)
+            else Content.assemble(("✗ ", "bold $text-error"), (f"{each.subject:<12} ", "bold"), each.words)
             for each in findings
         ]
     )
