@@ -18,7 +18,7 @@ from client.abilities import look_at_terminal
 from client.config import Config
 from client.desk.api import Api
 from client.desk.views import ChatView, MessageView, Told
-from client.errors import ClientError, PassphraseNeededError, WrongPassphraseError
+from client.errors import ClientError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.tui.command import Command
 from client.tui.commands import BY_ID
 from client.tui.crash import write_log
@@ -69,6 +69,7 @@ class RingtrueApp(Outward):
         self._opening = opening
         self._api: Api | None = None
         self._main: MainScreen | None = None
+        self._is_new = False
         self._holding: Worker[None] | None = None
         self._doing: list[str] = []
         self._interrupted = -TWICE
@@ -150,13 +151,15 @@ class RingtrueApp(Outward):
     async def _hold(self) -> None:
         passphrase = None
         if not self._opening.exists():
-            passphrase = await self.push_screen_wait(self._opening.welcome())
+            passphrase = await self._enrolled()
         elif await asyncio.to_thread(self._opening.asks):
             passphrase = await self._asked_passphrase()
         while self.is_running:
             try:
                 await self._with_account(passphrase)
                 return
+            except NotEnrolledError:  # an earlier attempt made a store, and ended before there was an account
+                passphrase = await self._enrolled()
             except (PassphraseNeededError, WrongPassphraseError):
                 passphrase = await self._asked_passphrase()
 
@@ -167,9 +170,26 @@ class RingtrueApp(Outward):
             self._api = IncognitoApi(api, lambda: self.incognito)
             self._main = MainScreen()
             self.push_screen(self._main)  # not awaited: its first question comes after the events are listened to
+            if self._is_new:
+                self.offer_first_chat()
             async with aclosing(api.events()) as told:
                 async for each in told:
                     self._tell(each)
+
+    async def _enrolled(self) -> str | None:
+        passphrase = await self.push_screen_wait(self._opening.welcome())
+        self._is_new = True
+        return passphrase
+
+    @work(group="command")
+    async def offer_first_chat(self) -> None:
+        """Ask whom a person with a new account wants to write to."""
+        from client.tui.screens.first_chat import FirstChatScreen
+
+        self._is_new = False
+        chat = await self.push_screen_wait(FirstChatScreen())
+        if chat is not None:
+            self.show_chat(chat)
 
     async def _asked_passphrase(self) -> str | None:
         from client.tui.screens.unlock import UnlockScreen

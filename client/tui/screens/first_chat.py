@@ -14,7 +14,7 @@ from client.tui.screens.invite import InviteScreen
 from client.tui.screens.sheet import Sheet
 
 WORDS = (
-    "Your number is ready. Write to somebody: type their number, or what their Ringtrue shows below its QR code "
+    "Your number is ready. Write to somebody: type their number, or what their Ringtrue shows beside its QR code "
     "(an address that begins with ringtrue: or a short code). Or show them yours."
 )
 
