@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from client.admission import Consent, Place
 from client.chats import Chat, Chats
 from client.history import History, Message
+from client.outbox import OPEN
 from client.store import Row, Store
 
 # The subqueries walk the index of listed rows: backwards to the last one, and over what came after the last seen.
@@ -16,11 +17,12 @@ SELECT c.group_id, m.text, m.latest, m.withdrawn, m.kind, m.sender, m.arrived, m
         AND u.mention = 1 AND u.withdrawn = 0)
 FROM chat c LEFT JOIN message m ON m.id =
     (SELECT max(l.id) FROM message l WHERE l.group_id = c.group_id AND l.place = 'inbox')
-WHERE c.consent = ? AND (? IS NULL OR c.group_id = ?)
+WHERE c.consent = ?
 """
-_WAITING = (
-    "SELECT group_id, sum(state <> 'accepted') FROM outbox WHERE state IN ('queued', 'sending', 'accepted') GROUP BY 1"
-)
+# The condition of a partial index, word for word: only then does SQLite use it.
+_APART = "place IN ('request', 'quarantine')"
+_WAITING = f"SELECT group_id, sum(state <> 'accepted') FROM outbox WHERE {OPEN} GROUP BY 1"  # noqa: S608 - constant
+_HELD = f"SELECT group_id, count(*) FROM message WHERE place = 'quarantine' AND {_APART} GROUP BY 1"  # noqa: S608 - constant
 _FAILED = "SELECT group_id, count(*) FROM outbox WHERE state = 'failed' GROUP BY 1"
 
 
@@ -89,29 +91,51 @@ class Browsing:
     def apart(self, place: Place, group_id: bytes | None = None, limit: int = 1000) -> list[Message]:
         """What is shown elsewhere than in the inbox, newest first."""
         return self._history.select(
-            "WHERE m.place = ? AND (? IS NULL OR m.group_id = ?) ORDER BY m.id DESC LIMIT ?",
+            f"WHERE m.place = ? AND m.{_APART} AND (? IS NULL OR m.group_id = ?) ORDER BY m.id DESC LIMIT ?",
             place,
             group_id,
             group_id,
             limit,
         )
 
+    def count_waiting(self) -> int:
+        """How many own messages the service has not answered."""
+        row = self._store.row(f"SELECT count(*) FROM outbox WHERE state <> 'accepted' AND {OPEN}")  # noqa: S608 - constant
+        return 0 if row is None else int(row[0])
+
+    def count_unread(self) -> int:
+        """How many messages of others nobody has seen, in all chats of the inbox."""
+        row = self._store.row(
+            "SELECT count(*) FROM chat c JOIN message u ON u.group_id = c.group_id AND u.id > c.seen "
+            "AND u.place = 'inbox' AND u.kind = 'received' AND u.withdrawn = 0 WHERE c.consent = 'inbox'"
+        )
+        return 0 if row is None else int(row[0])
+
+    def count_requests(self) -> int:
+        """How many chats are requests."""
+        row = self._store.row("SELECT count(*) FROM chat WHERE consent = 'request'")
+        return 0 if row is None else int(row[0])
+
     def count_apart(self, place: Place) -> int:
         """How many rows are shown there."""
-        row = self._store.row("SELECT count(*) FROM message WHERE place = ?", place)
+        row = self._store.row(f"SELECT count(*) FROM message WHERE place = ? AND {_APART}", place)  # noqa: S608 - constant
         return 0 if row is None else int(row[0])
 
     def overview(self, consent: Consent, group_id: bytes | None = None) -> list[Overview]:
         """The chats of one kind, or one of them, each with its last row and its counts."""
-        chats = {chat.group_id: chat for chat in self._chats.all()}
+        known = self._chats.all() if group_id is None else [self._chats.get(group_id)]
+        chats = {chat.group_id: chat for chat in known if chat is not None}
         own = self._own_counts()
-        held: dict[bytes, int] = dict(
-            self._store.rows("SELECT group_id, count(*) FROM message WHERE place = 'quarantine' GROUP BY group_id")
-        )
+        held: dict[bytes, int] = dict(self._store.rows(_HELD))
         return [
             _overview(chats[row[0]], row, own.get(row[0], (0, 0)), held.get(row[0], 0))
-            for row in self._store.rows(_OVERVIEW, consent, group_id, group_id)
+            for row in self._overview_rows(consent, group_id)
         ]
+
+    def _overview_rows(self, consent: Consent, group_id: bytes | None) -> list[Row]:
+        if group_id is None:
+            return self._store.rows(_OVERVIEW, consent)
+        return self._store.rows(f"{_OVERVIEW} AND c.group_id = ?", consent, group_id)
 
     def _own_counts(self) -> dict[bytes, tuple[int, int]]:
         waiting: dict[bytes, int] = dict(self._store.rows(_WAITING))

@@ -1,7 +1,7 @@
 """What was said and what happened, in the store: messages with their proof and verdict, gaps and notices."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,11 +15,14 @@ from identity.binding import MessageContext, Verification
 from identity.number import TelephoneNumber
 
 _COLUMNS = (
-    "m.id, m.message_id, m.group_id, coalesce(c.name, ''), m.seq, m.kind, m.sender, m.text, m.framed, m.passport, "
-    "m.verification, m.context, m.arrived, m.at_ms, m.place, m.why, m.in_reply_to, m.replaces, m.latest, m.withdrawn, "
-    "m.mention, m.hidden, m.attached, m.saved, m.ends_at, o.state, o.reason"
+    "m.id, m.message_id, m.group_id, coalesce(c.name, ''), m.seq, m.kind, m.sender, m.text, coalesce(p.framed, x''), "
+    "p.passport, p.verification, p.context, m.arrived, m.at_ms, m.place, m.why, m.in_reply_to, m.replaces, m.latest, "
+    "m.withdrawn, m.mention, m.hidden, m.attached, m.saved, m.ends_at, o.state, o.reason"
 )
-_TABLES = "message m LEFT JOIN chat c ON c.group_id = m.group_id LEFT JOIN outbox o ON o.message = m.id"
+_TABLES = (
+    "message m LEFT JOIN chat c ON c.group_id = m.group_id LEFT JOIN outbox o ON o.message = m.id "
+    "LEFT JOIN proof p ON p.message = m.id"
+)
 _SELECT = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608 - constants
 
 
@@ -129,6 +132,7 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.search = Search(store)
+        self._chains: dict[bytes, tuple[bytes, ...]] = {}
 
     def add(
         self, kind: Kind, new: NewMessage, chat: str, admitted: Admitted | None = None, *, own: bool = False
@@ -137,19 +141,15 @@ class History:
         place, why = admitted or Admitted(Place.ASIDE if kind.is_aside else Place.INBOX, "")
         stored_context = None if new.context is None else self._store_context(new.context)
         row = self._store.insert(
-            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, framed, passport, verification, "
-            "context, arrived, at_ms, shown, verdict, place, why, in_reply_to, replaces, mention, hidden, attached, "
-            "lives_for, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, arrived, at_ms, shown, verdict, "
+            "place, why, in_reply_to, replaces, mention, hidden, attached, lives_for, ends_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             new.message_id,
             new.group_id,
             new.seq,
             kind,
             new.sender.e164,
             new.text,
-            new.framed,
-            new.passport,
-            None if new.verification is None else new.verification.to_json(),
-            stored_context,
             new.arrived,
             new.at_ms,
             own,
@@ -163,6 +163,14 @@ class History:
             new.attached,
             new.lives_for,
             new.ends_at,
+        )
+        self._store.execute(
+            "INSERT INTO proof VALUES (?, ?, ?, ?, ?)",
+            row,
+            new.framed,
+            new.passport,
+            None if new.verification is None else _without_evidence(new.verification).to_json(),
+            stored_context,
         )
         if place is Place.INBOX and kind in FINDABLE:
             self.search.index(row, new.text)
@@ -197,8 +205,8 @@ class History:
     def note(self, kind: Kind, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> int:
         """Add a gap or a notice; `text` is this program's own words."""
         return self._store.insert(
-            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, framed, arrived, at_ms) "
-            "VALUES ('', ?, ?, ?, '', ?, x'', ?, ?)",
+            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, arrived, at_ms) "
+            "VALUES ('', ?, ?, ?, '', ?, ?, ?)",
             group_id,
             seq,
             kind,
@@ -210,12 +218,12 @@ class History:
     def attested(self, message: int, passport: bytes, context: MessageContext) -> None:
         """Keep the proof that an own message was last encrypted with, and when that was."""
         self._store.execute(
-            "UPDATE message SET passport = ?, context = ?, arrived = ? WHERE id = ?",
+            "UPDATE proof SET passport = ?, context = ? WHERE message = ?",
             passport,
             self._store_context(context),
-            context.arrived,
             message,
         )
+        self._store.execute("UPDATE message SET arrived = ? WHERE id = ?", context.arrived, message)
 
     def ordered(self, message: int, seq: int, at_ms: int) -> None:
         """Note an own message's place in the log."""
@@ -279,7 +287,7 @@ class History:
             group_id=message.group_id,
             epoch=stored.epoch,
             sender_leaf=stored.sender_leaf,
-            sender_chain=msgspec.msgpack.decode(self._shared(stored.chain), type=tuple[bytes, ...]),
+            sender_chain=self._chain(stored.chain),
             sender_key=stored.sender_key,
             own_number=TelephoneNumber.from_digits(stored.own_number[1:]),
             member_numbers=frozenset(
@@ -315,7 +323,30 @@ class History:
 
     def select(self, condition: str, *values: object) -> list[Message]:
         """The rows of a condition over `m`, `c` and `o`, which is a constant of this package."""
-        return [_message(row) for row in self._store.rows(f"{_SELECT} {condition}", *values)]
+        return [self._whole(_message(row)) for row in self._store.rows(f"{_SELECT} {condition}", *values)]
+
+    def _whole(self, message: Message) -> Message:
+        """Give a verdict back the evidence that stands beside it in the store."""
+        verification = message.verification
+        if verification is None or verification.evidence is None or verification.evidence.chain:
+            return message
+        if message.passport is None or message.stored_context is None:
+            return message
+        chain = self._chain(msgspec.msgpack.decode(message.stored_context, type=StoredContext).chain)
+        evidence = verification.evidence._replace(chain=chain, passport=message.passport)
+        return replace(message, verification=replace(verification, evidence=evidence))
+
+    def _chain(self, digest: bytes) -> tuple[bytes, ...]:
+        if digest not in self._chains:
+            self._chains[digest] = msgspec.msgpack.decode(self._shared(digest), type=tuple[bytes, ...])
+        return self._chains[digest]
+
+
+def _without_evidence(verification: Verification) -> Verification:
+    """A verdict without the chain and the token, which the row holds already; `History.select` puts them back."""
+    if verification.evidence is None:
+        return verification
+    return replace(verification, evidence=verification.evidence._replace(chain=(), passport=b""))
 
 
 def _message(row: Row) -> Message:

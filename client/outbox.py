@@ -55,6 +55,10 @@ _TRANSITIONS = {
 }
 
 
+# The condition of the index `outbox_open`, word for word: only then does SQLite use it.
+OPEN = "state IN ('queued', 'sending', 'accepted')"
+
+
 def transition(state: OutboxState, event: OutboxEvent) -> OutboxState:
     """The table above. Raises StoreError for what cannot happen."""
     try:
@@ -94,18 +98,18 @@ class Outbox:
 
     def next(self, group_id: bytes) -> Outgoing | None:
         """The oldest message of the group that the service has not answered."""
-        return self._one("group_id = ? AND state IN ('queued', 'sending') ORDER BY message", group_id)
+        return self._one(f"group_id = ? AND state <> 'accepted' AND {OPEN} ORDER BY message", group_id)
 
     def groups(self) -> list[bytes]:
         """The groups with unanswered messages."""
         return [
             row[0]
-            for row in self._store.rows("SELECT DISTINCT group_id FROM outbox WHERE state IN ('queued', 'sending')")
+            for row in self._store.rows(f"SELECT DISTINCT group_id FROM outbox WHERE state <> 'accepted' AND {OPEN}")  # noqa: S608 - constant
         ]
 
     def own_entry(self, group_id: bytes, body: bytes) -> Outgoing | None:
         """The message that this log entry is the own copy of, by its octets: the rest is the service's word."""
-        return self._one("group_id = ? AND state IN ('sending', 'accepted') AND ciphertext = ?", group_id, body)
+        return self._one(f"group_id = ? AND state <> 'queued' AND {OPEN} AND ciphertext = ?", group_id, body)
 
     def encrypted(self, message: int, epoch: int, ciphertext: bytes) -> None:
         """Note the octets to post, under a fresh idempotency key."""

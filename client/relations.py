@@ -13,7 +13,8 @@ from client.wording import describe_text
 from identity.number import TelephoneNumber
 
 _STANDING = (
-    "SELECT m.kind, m.framed FROM message m LEFT JOIN outbox o ON o.message = m.id WHERE m.replaces = ? "
+    "SELECT m.kind, p.framed FROM message m JOIN proof p ON p.message = m.id "
+    "LEFT JOIN outbox o ON o.message = m.id WHERE m.replaces = ? "
     "AND m.group_id = ? AND m.sender = ? AND m.place = 'aside' AND coalesce(o.state, '') <> 'failed' ORDER BY m.id"
 )
 
@@ -28,9 +29,7 @@ class Relations:
     def target(self, row: int) -> int | None:
         """The row that an aside row is about; None if this device does not have it, or it is not the sender's own."""
         aside = self._history.get(row)
-        name, own_only = (
-            (aside.in_reply_to, False) if aside.kind is Kind.REACTION else (aside.replaces, True)
-        )
+        name, own_only = (aside.in_reply_to, False) if aside.kind is Kind.REACTION else (aside.replaces, True)
         found = self._store.row(
             "SELECT id, sender FROM message WHERE message_id = ? AND group_id = ? AND message_id <> '' ORDER BY id",
             name,
@@ -119,9 +118,7 @@ class Relations:
         taken_back = any(kind == Kind.DELETION for kind, _ in standing)
         edits = [framed for kind, framed in standing if kind == Kind.EDIT]
         latest = _edited(edits[-1]) if edits and message.kind in FINDABLE else None
-        self._store.execute(
-            "UPDATE message SET withdrawn = ?, latest = ? WHERE id = ?", taken_back, latest, target
-        )
+        self._store.execute("UPDATE message SET withdrawn = ?, latest = ? WHERE id = ?", taken_back, latest, target)
         if message.kind in FINDABLE:
             self._history.search.index(target, "" if taken_back else message.text if latest is None else latest)
         if taken_back and message.state is None:
@@ -134,8 +131,15 @@ class Relations:
             return
         self._history.search.forget(target)
         self._store.execute(
-            "UPDATE message SET text = '', latest = NULL, framed = x'', passport = NULL, verification = NULL, "
-            "context = NULL, attached = 0 WHERE id = ? OR (replaces = ? AND group_id = ? AND kind = 'edit')",
+            "UPDATE message SET text = '', latest = NULL, attached = 0 WHERE id = ? "
+            "OR (replaces = ? AND group_id = ? AND kind = 'edit')",
+            target,
+            message.message_id,
+            message.group_id,
+        )
+        self._store.execute(
+            "DELETE FROM proof WHERE message = ? OR message IN "
+            "(SELECT id FROM message WHERE replaces = ? AND group_id = ? AND kind = 'edit')",
             target,
             message.message_id,
             message.group_id,
@@ -160,6 +164,7 @@ class Relations:
     def _delete(self, row: int) -> None:
         self._history.search.forget(row)
         self._store.execute("DELETE FROM outbox WHERE message = ?", row)
+        self._store.execute("DELETE FROM proof WHERE message = ?", row)
         self._store.execute("DELETE FROM message WHERE id = ?", row)
 
 

@@ -69,10 +69,6 @@ CREATE TABLE message (
     kind         TEXT NOT NULL,             -- client.history.Kind
     sender       TEXT NOT NULL,             -- +E164 of the MLS credential; empty for gaps and notices
     text         TEXT NOT NULL,             -- made safe for terminals
-    framed       BLOB NOT NULL,             -- the octets that the PASSporT's digest covers
-    passport     BLOB,
-    verification TEXT,                      -- identity.binding.Verification, JSON
-    context      BLOB,                      -- client.history.StoredContext, MessagePack
     arrived      INTEGER NOT NULL,
     at_ms        INTEGER,                   -- the service's clock: its claim
     shown        INTEGER NOT NULL DEFAULT 0,
@@ -89,6 +85,14 @@ CREATE TABLE message (
     saved        TEXT NOT NULL DEFAULT '',  -- where that file was saved
     lives_for    INTEGER NOT NULL DEFAULT 0, -- seconds from being seen until it disappears
     ends_at      INTEGER                    -- when it disappears
+) STRICT;
+
+CREATE TABLE proof (                        -- what a message came with, apart from what lists read
+    message      INTEGER PRIMARY KEY REFERENCES message (id),
+    framed       BLOB NOT NULL,             -- the octets that the PASSporT's digest covers
+    passport     BLOB,
+    verification TEXT,                      -- identity.binding.Verification, JSON, without what stands beside it
+    context      BLOB                       -- client.history.StoredContext, MessagePack
 ) STRICT;
 
 CREATE UNIQUE INDEX message_seq ON message (group_id, seq) WHERE seq IS NOT NULL AND kind <> 'notice';
@@ -131,7 +135,8 @@ CREATE TABLE credential_since (             -- check 11: credentials that entere
 
 # What came after version 1: indexes over its new columns, and two tables.
 INDEXES = """
-CREATE INDEX message_listed ON message (group_id, id) WHERE place = 'inbox';
+CREATE INDEX message_listed ON message (group_id, id, kind, withdrawn, mention) WHERE place = 'inbox';
+CREATE INDEX chat_seen ON chat (consent, group_id, seen);
 CREATE INDEX message_apart ON message (place, id) WHERE place IN ('request', 'quarantine');
 CREATE INDEX message_replacing ON message (replaces) WHERE replaces <> '';
 CREATE INDEX message_reacting ON message (in_reply_to) WHERE kind = 'reaction';
@@ -180,6 +185,18 @@ ALTER TABLE message ADD COLUMN saved TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN lives_for INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE message ADD COLUMN ends_at INTEGER;
 UPDATE message SET verdict = coalesce(json_extract(verification, '$.verdict'), '');
+CREATE TABLE proof (
+    message      INTEGER PRIMARY KEY REFERENCES message (id),
+    framed       BLOB NOT NULL,
+    passport     BLOB,
+    verification TEXT,
+    context      BLOB
+) STRICT;
+INSERT INTO proof SELECT id, framed, passport, verification, context FROM message WHERE message_id <> '';
+ALTER TABLE message DROP COLUMN framed;
+ALTER TABLE message DROP COLUMN passport;
+ALTER TABLE message DROP COLUMN verification;
+ALTER TABLE message DROP COLUMN context;
 """
 
 _FILLED_IN_2 = """

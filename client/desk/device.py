@@ -1,6 +1,6 @@
 """The calls about this device."""
 
-from client.admission import Consent, Place
+from client.admission import Place
 from client.desk.api import Device
 from client.desk.showing import moment
 from client.desk.views import AccountView, FindingView, StatusView
@@ -81,15 +81,14 @@ class DeskDevice(Device):
     def view(self) -> StatusView:
         """The status, on the worker thread."""
         browsing = self._works.steps.browsing
-        chats = browsing.overview(Consent.INBOX)
         since = self._connection.since
         return StatusView(
             online=self._connection.online,
             since=None if since is None else moment(since),
             doing=", ".join(dict.fromkeys(self._works.doing.values())),
-            waiting=sum(each.waiting for each in chats),
+            waiting=browsing.count_waiting(),
             trouble=self._connection.trouble,
-            requests=len(browsing.overview(Consent.REQUEST)),
+            requests=browsing.count_requests(),
             quarantined=browsing.count_apart(Place.QUARANTINE),
-            unread=sum(each.unread for each in chats),
+            unread=browsing.count_unread(),
         )
