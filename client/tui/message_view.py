@@ -123,10 +123,9 @@ def _header(message: MessageView, looker: Looker) -> Content:
 def _own_state(message: MessageView, looker: Looker) -> Piece:
     if message.state == "failed":
         return "✗ NOT SENT", "bold $text-error"
-    words = _STATES.get(message.state or "", "")
-    if message.state == "queued" and not looker.online:
-        return f"{words} (offline)", "$text-warning"
-    return words, _QUIET
+    if message.state in ("queued", "sending") and not looker.online:
+        return "waiting to send (offline)", "$text-warning"
+    return _STATES.get(message.state or "", ""), _QUIET
 
 
 def _proof_tone(proof: ProofView) -> str:

@@ -107,9 +107,10 @@ def test_an_own_message_says_how_far_it_has_come(state: str, words: str) -> None
     assert rows(sent(state))[0].endswith(words)
 
 
-def test_waiting_says_when_it_is_for_the_network() -> None:
+@pytest.mark.parametrize("state", ["queued", "sending"])
+def test_waiting_says_when_it_is_for_the_network(state: str) -> None:
     offline = Looker(own=ME, now=NOW, online=False)
-    assert rows(sent("queued"), looker=offline)[0].endswith("waiting to send (offline)")
+    assert rows(sent(state), looker=offline)[0].endswith("waiting to send (offline)")
 
 
 def test_a_failed_message_says_why_and_which_key_tries_again() -> None:
