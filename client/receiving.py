@@ -1,6 +1,7 @@
 """Reading a group's log: what each entry does to the group, the history and the outbox, in one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import mls_rs
 import msgspec
@@ -30,13 +31,13 @@ from client.reading import Reading, Timed, Titled, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
 from client.sending import Sender
-from client.wording import notice
+from client.wording import describe, notice
 from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, Verification, verify_message
 from identity.number import TelephoneNumber
 from identity.roles import Admins
 
-# Verdicts with which a member may name the chat for this device.
+# Verdicts with which a message may change what is there already.
 _PROVED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE, Verdict.CARRIER})
 READ_AT_STEP = 60  # seconds: how exactly it is kept when a log was last read to its end
 _REFUSED_PROPOSALS = frozenset({"reinit", "external_init"})
@@ -211,9 +212,8 @@ class Receiver:
     def _stored(self, new: NewMessage, reading: Reading, verification: Verification) -> list[Event]:
         chat = self._chats.known(new.group_id)
         kind = kind_of(reading, own=False)
-        proved = verification.verdict in _PROVED
-        if not proved and kind in (Kind.TITLED, Kind.TIMED):
-            kind = Kind.RECEIVED  # a name or a timer without proof is only a text
+        if kind is not Kind.RECEIVED and not self._may_change(new, kind, verification):
+            kind, new = Kind.RECEIVED, replace(new, text=describe(reading), in_reply_to="", replaces="")
         relation = self._groups.contacts.relation(new.sender)
         admitted = admit_message(chat.consent, relation, verification, aside=kind.is_aside)
         message = self._history.add(kind, new, chat.name, admitted)
@@ -226,6 +226,16 @@ class Receiver:
             case Timed(seconds=seconds) if kind is Kind.TIMED and admitted.place is not Place.QUARANTINE:
                 self._chats.set_timer(new.group_id, seconds)
         return [MessageReceived(message)]
+
+    def _may_change(self, new: NewMessage, kind: Kind, verification: Verification) -> bool:
+        """Whether a message may change another row or the chat; if not, it is a text, with its own verdict beside it.
+
+        Without proof it may not: what it changed would go on showing the proof of what stood there before.
+        """
+        if verification.verdict not in _PROVED:
+            return False
+        admins = self._groups.admins(new.group_id)
+        return kind.is_aside or admins is None or new.sender in admins
 
     def _committed(
         self, step: Step, commit: mls_rs.Commit, admins: Admins, entry: Entry, now: int, *, own: bool = False

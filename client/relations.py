@@ -6,14 +6,14 @@ what becomes of one's own, make no difference. Only what the same number sent ab
 
 from client.content import decode
 from client.errors import ChatError
-from client.history import FINDABLE, History, Kind
+from client.history import FINDABLE, History, Kind, Message
 from client.reading import Edited, read
 from client.store import Store
 from client.wording import describe_text
 from identity.number import TelephoneNumber
 
 _STANDING = (
-    "SELECT m.kind, p.framed FROM message m JOIN proof p ON p.message = m.id "
+    "SELECT m.id, m.kind, p.framed FROM message m JOIN proof p ON p.message = m.id "
     "LEFT JOIN outbox o ON o.message = m.id WHERE m.replaces = ? "
     "AND m.group_id = ? AND m.sender = ? AND m.place = 'aside' AND coalesce(o.state, '') <> 'failed' ORDER BY m.id"
 )
@@ -44,6 +44,14 @@ class Relations:
         target = self.target(row)
         if target is not None and self._history.get(row).kind is not Kind.REACTION:
             self._refresh(target)
+
+    def standing_edit(self, message: Message) -> Message | None:
+        """The row of the edit whose words stand in a message's place."""
+        if message.latest is None or message.sender is None:
+            return None
+        standing = self._store.rows(_STANDING, message.message_id, message.group_id, message.sender.e164)
+        edits = [row for row, kind, _ in standing if kind == Kind.EDIT]
+        return self._history.get(edits[-1]) if edits else None
 
     def reactions(self, group_id: bytes, message_id: str) -> list[tuple[str, TelephoneNumber, int]]:
         """Who reacted to a message: emoji, number and the reaction's row, in order."""
@@ -115,8 +123,8 @@ class Relations:
         if message.sender is None or message.message_id == "":
             return
         standing = self._store.rows(_STANDING, message.message_id, message.group_id, message.sender.e164)
-        taken_back = any(kind == Kind.DELETION for kind, _ in standing)
-        edits = [framed for kind, framed in standing if kind == Kind.EDIT]
+        taken_back = any(kind == Kind.DELETION for _, kind, _ in standing)
+        edits = [framed for _, kind, framed in standing if kind == Kind.EDIT]
         latest = _edited(edits[-1]) if edits and message.kind in FINDABLE else None
         self._store.execute("UPDATE message SET withdrawn = ?, latest = ? WHERE id = ?", taken_back, latest, target)
         if message.kind in FINDABLE:

@@ -66,6 +66,9 @@ class Sender:
 
     def queue_timer(self, group_id: bytes, seconds: int, now: int) -> Message:
         """Queue after which time messages are to disappear, and keep to it."""
+        admins = self._groups.admins(group_id)
+        if admins is not None and self._groups.account.number not in admins:
+            raise ChatError("only an admin decides when messages disappear", code="not-an-admin", hint="Ask an admin.")
         self._groups.chats.set_timer(group_id, seconds)
         return self.queue(group_id, mimi.timer(*self._uris(group_id), seconds), now)
 
@@ -187,4 +190,3 @@ class Sender:
     def _uris(self, group_id: bytes) -> tuple[str, str]:
         account = self._groups.account
         return user_uri(account.host, account.number), group_uri(account.host, group_id)
-

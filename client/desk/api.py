@@ -42,7 +42,7 @@ class Chats(Protocol):
         """Create a group; with `roles` its creator is its admin, and only admins change who is in it."""
 
     async def rename(self, group: str, name: str) -> ChatView:
-        """Name a chat, for everybody in it."""
+        """Name a chat; for everybody in it, unless it has roles and this account is no admin."""
 
     async def read(self, group: str, row: int) -> None:
         """Note that a person has seen everything up to this row."""

@@ -37,13 +37,14 @@ _SENTENCES = {
 
 def inspection(steps: Steps, showing: Showing, message: Message, now: int) -> InspectionView:
     """Look into one message; of an own one, see what others can check. Raises ChatError if there is nothing to see."""
+    view = showing.message(message)
+    message = steps.relations.standing_edit(message) or message  # what is shown is what is looked into
     if message.sender is None or (message.stored_context is None and message.verification is None):
         raise ChatError("there is nothing to inspect in this row", code="no-proof", hint="Choose a message.")
     context = None if message.stored_context is None else steps.history.context(message)
     verification = message.verification or _own_verification(steps, message, context)
     passport = message.passport or b""
     header, claims, signed = _token(passport)
-    view = showing.message(message)
     return InspectionView(
         message=view,
         sentence=_sentence(verification, view),

@@ -108,7 +108,7 @@ class Showing:
             arrived=moment(message.arrived),
             state=message.state,
             reason=message.reason or None,
-            proof=_proof(message),
+            proof=_proof(self._steps.relations.standing_edit(message) or message),
             place=message.place.value,
             why=message.why,
             reply=self._quote(message, names) if visible else None,

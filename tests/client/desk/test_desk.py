@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from client.content import decode, edit, encode
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView, MessageArrived, MessageChanged, MessageView, RequestArrived, Told
 from client.errors import ChatError
+from client.outbox import new_idempotency_key
 from identity.number import TelephoneNumber
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
@@ -262,3 +264,51 @@ async def test_a_conversation_can_be_exported(people: list[Person], form, expect
     chat, _ = await talking(alice, bob)
     await sent(alice, chat, "hello")
     assert expected in await alice.desk.chats.export(chat.group, form)
+
+
+async def test_an_edit_without_proof_is_a_text_of_its_own(people: list[Person]) -> None:
+    """The words of a verified message cannot be replaced by words that nobody proved."""
+    alice, bob, _ = people
+    chat, _ = await talking(alice, bob)
+    own = await sent(alice, chat, "pay nobody")
+    heard = await bob.latest(chat)
+    session = alice.desk.session
+    group_id = bytes.fromhex(chat.group)
+    original = session.steps.history.get(own.row)
+    edited = encode(edit(decode(original.framed), bytes.fromhex(own.id), "pay Mallory"))
+    with session.steps.groups.step(group_id) as step:
+        ciphertext = step.group.encrypt(edited)
+    await session.delivery.append(group_id, ciphertext, new_idempotency_key())
+    last = await bob.latest(chat)
+    assert (await bob.desk.messages.get(heard.row)).text == "pay nobody"
+    assert last.proof is not None
+    assert (last.text, last.proof.label) == ("(edited) pay Mallory", "? NO PROOF")
+
+
+async def test_an_edited_message_shows_the_proof_of_its_present_words(people: list[Person]) -> None:
+    alice, bob, _ = people
+    chat, _ = await talking(alice, bob)
+    own = await sent(alice, chat, "at eight")
+    heard = await bob.latest(chat)
+    await alice.desk.messages.edit(own.row, "at nine")
+    await alice.desk.device.sync()
+    await bob.desk.device.sync()
+    seen = await bob.desk.messages.inspect(heard.row)
+    assert seen.message.text == "at nine"
+    edit_row = bob.desk.session.steps.relations.standing_edit(bob.desk.session.steps.history.get(heard.row))
+    assert edit_row is not None
+    assert bytes.fromhex(seen.content) == edit_row.framed
+
+
+async def test_only_an_admin_names_a_group_for_others(people: list[Person]) -> None:
+    alice, bob, _ = people
+    await bob.desk.people.know(ALICE.e164)
+    group = await alice.desk.chats.create("Climbing", [BOB.e164])
+    await bob.desk.device.sync()
+    await bob.desk.chats.rename(group.group, "Bob's club")
+    await bob.desk.device.sync()
+    await alice.desk.device.sync()
+    assert (await bob.desk.chats.get(group.group)).chat == "Bob's club"
+    assert (await alice.desk.chats.get(group.group)).chat == "Climbing"
+    with pytest.raises(ChatError, match="admin"):
+        await bob.desk.chats.timer(group.group, 60)
