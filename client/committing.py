@@ -56,8 +56,8 @@ class Committer:
     ) -> tuple[bytes, list[int]]:
         """Make a group with this device alone, to be published and then changed; returns its id and the intents.
 
-        Unless it is `named` by a person, the others do not learn its name. With `admins` it has roles: this number is an
-        admin at once, the others after `then` has made them members.
+        Unless it is `named` by a person, the others do not learn its name. With `admins` it has roles: this number is
+        an admin at once, the others after `then` has made them members.
         """
         founder, admins = frozenset({self._groups.account.number}), frozenset(admins)
         context = roles.context(founder) if admins else ()
@@ -142,7 +142,7 @@ class Committer:
             except MootError as reason:
                 events += self._settle(intent, "moot", str(reason))
             except GroupRefusedError as error:
-                events += self._settle(intent, "refused", str(error))
+                events += self._settle(intent, "refused", str(error), error.code)
             except mls_rs.MlsError as error:
                 cause = f" ({error.__cause__})" if error.__cause__ else ""
                 events += self._settle(intent, "refused", f"{error}{cause}")
@@ -178,12 +178,12 @@ class Committer:
                 return [IntentSettled(intent.group_id, each.id, "refused", str(error)) for each in moot]
         return self._settle(intent, "refused", str(error))
 
-    def _settle(self, intent: Intent, outcome: Outcome, why: str) -> list[Event]:
+    def _settle(self, intent: Intent, outcome: Outcome, why: str, code: str | None = None) -> list[Event]:
         with self._groups.store.transaction():
             self._intents.settle(intent.id)
             if isinstance(intent.body, Leave):
                 self._groups.chats.set_standing(intent.group_id, Standing.ACTIVE)  # it stays after all
-        return [IntentSettled(intent.group_id, intent.id, outcome, why)]
+        return [IntentSettled(intent.group_id, intent.id, outcome, why, code)]
 
     def _request(self, intent: Intent, now: int) -> None:
         with self._groups.step(intent.group_id) as step:

@@ -94,12 +94,16 @@ class ProposalReceived:
 
 @dataclass(frozen=True, slots=True)
 class IntentSettled:
-    """What was to be done to a group is done, has become pointless, or was refused; `why` says more."""
+    """What was to be done to a group is done, has become pointless, or was refused; `why` says more.
+
+    `code`: of the rule that refused it, where there is one.
+    """
 
     group_id: bytes
     intent: int
     outcome: Outcome
     why: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,7 +286,7 @@ class Session:
             outcomes = [self._outcomes.pop(intent) for intent in intents]
         refused = [outcome for outcome in outcomes if outcome is not None and outcome.outcome == "refused"]
         if refused:
-            raise GroupRefusedError(refused[0].why)
+            raise GroupRefusedError(refused[0].why, code=refused[0].code)
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
