@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from client.abilities import look_at_terminal
@@ -115,10 +114,6 @@ class RingtrueApp(Outward):
     def now(self) -> datetime:
         """The time, by the app's clock."""
         return datetime.fromtimestamp(self._clock(), UTC)
-
-    def get_default_screen(self) -> Screen[None]:
-        """What lies under every other screen."""
-        return OpeningScreen()
 
     def on_mount(self) -> None:
         """Draw first, then open the account."""

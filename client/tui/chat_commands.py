@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from client.tui.chat_lines import is_muted
 from client.tui.command import Command, agreed, answer, chat_of
 from client.tui.duration import DurationError, seconds_of
 
@@ -107,7 +108,7 @@ async def _rename(app: "RingtrueApp", argument: str) -> None:
 
 async def _mute(app: "RingtrueApp", argument: str) -> None:
     chat = chat_of(app)
-    if chat.muted_until is not None and not argument:
+    if is_muted(chat, app.now()) and not argument:
         argument = "off"
     length = await answer(app, argument, f"Mute {chat.chat}", "For how long? 8h, 2d, 1w, always; or off.", "8h")
     if length is not None:

@@ -1,5 +1,6 @@
 """What the two rows of one chat say, cut to a width; text of others in them has been made harmless before."""
 
+from datetime import datetime
 from functools import cache, lru_cache
 
 from rich.cells import cell_len, set_cell_size
@@ -35,9 +36,9 @@ def first_row(chat: ChatView, width: int, *, under_cursor: bool, instead: str | 
     ]
 
 
-def second_row(chat: ChatView, own: str, width: int, *, discreet: bool) -> list[Piece]:
+def second_row(chat: ChatView, own: str, width: int, now: datetime, *, discreet: bool) -> list[Piece]:
     """What matters most about a chat, then what was said last; if `discreet`, only its state."""
-    muted = " muted" if chat.muted_until else ""
+    muted = " muted" if is_muted(chat, now) else ""
     room = width - 3 - cell_len(muted)
     lead, style, text = _state(chat)
     if discreet:
@@ -52,6 +53,11 @@ def second_row(chat: ChatView, own: str, width: int, *, discreet: bool) -> list[
         (fitted(" ".join(text.split()), room - cell_len(shown)), "dim"),
         (muted, "dim"),
     ]
+
+
+def is_muted(chat: ChatView, now: datetime) -> bool:
+    """Whether a chat alerts nobody at this time."""
+    return chat.muted_until is not None and chat.muted_until > now
 
 
 def fitted(text: str, cells: int) -> str:
@@ -91,11 +97,11 @@ def _state(chat: ChatView) -> tuple[str, str, str]:
     if chat.standing != "active":
         return f"⊘ {_ENDED.get(chat.standing, chat.standing)}", "dim", ""
     if chat.failed:
-        return "✗ not sent:", "bad", ""
+        return f"✗ {chat.failed} not sent ", "bad", ""
     if chat.draft:
         return "Draft:", "doubt", chat.draft
     if chat.waiting:
-        return "↻ waiting:", "doubt", ""
+        return f"↻ {chat.waiting} waiting ", "doubt", ""
     return "", "dim", ""
 
 

@@ -6,6 +6,7 @@ Row two: a draft, what could not be sent, or who said what last; at the right "m
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -66,6 +67,7 @@ class ChatList(ScrollView, can_focus=True):
     opened: reactive[str | None] = reactive(None)
     discreet: reactive[bool] = reactive(False)
     own = var("")
+    now: reactive[datetime] = reactive(datetime.fromtimestamp(0, UTC))
 
     class Chosen(Message):
         """A person wants to see this chat."""
@@ -108,7 +110,7 @@ class ChatList(ScrollView, can_focus=True):
         """Show a chat no longer."""
         former = self._chats.pop(group, None)
         if former is not None:
-            self._order.remove(former)
+            del self._order[bisect_left(self._order, _rank(former), key=_rank)]
             if settle:
                 self._settle()
 
@@ -202,7 +204,7 @@ class ChatList(ScrollView, can_focus=True):
     def _pieces(self, chat: ChatView, index: int, row: int, width: int) -> list[Piece]:
         name = f"Chat {index + 1}" if self.discreet else None
         if row:
-            return second_row(chat, self.own, width, discreet=self.discreet)
+            return second_row(chat, self.own, width, self.now, discreet=self.discreet)
         return first_row(chat, width, under_cursor=chat.group == self.cursor, instead=name)
 
     def _style(self, name: str) -> Style:

@@ -16,15 +16,17 @@ from textual.screen import Screen
 
 from client.config import Config
 from client.tui.opening import opens
+from client.tui.opening_screen import OpeningScreen
 
 IDLE_TICK = 5  # seconds between looks at how long nobody has done anything
-LOCKED = "locked"
+OPEN, LOCKED = "open", "locked"
 
 
 class Lockable(App[int]):
     """An app that can be locked: on demand, or when nobody has touched it for `config.lock_after_minutes`."""
 
-    MODES = {LOCKED: Screen}  # noqa: RUF012 - Textual's
+    MODES = {OPEN: OpeningScreen, LOCKED: Screen}  # noqa: RUF012 - Textual's
+    DEFAULT_MODE = OPEN
 
     def __init__(self, home: Path, config: Config, clock: Callable[[], float] = time.time) -> None:
         super().__init__()

@@ -108,7 +108,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the list and how things stand."""
         self.add_class("-empty")
-        self.status_line.now = self.owner.now()
+        self._tick()
         self.set_interval(TICK, self._tick)
         self.chat_list.focus()
         self._load()
@@ -189,7 +189,7 @@ class MainScreen(Screen[None]):
         self.owner.entitle()
 
     def _tick(self) -> None:
-        self.status_line.now = self.owner.now()
+        self.status_line.now = self.chat_list.now = self.owner.now()
 
 
 _FIRST_STEPS = """\
