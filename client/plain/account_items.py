@@ -1,0 +1,98 @@
+"""The main menu, as far as it is about the account, this device and the program."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import fields
+
+import segno
+
+from client.config import config_path
+from client.plain import phrases
+from client.plain.item import Item
+from client.plain.talk import Talk
+from client.rendering import spaced
+
+QUIET_ZONE = 2  # modules around a QR code
+_HALVES = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
+
+
+async def _me(talk: Talk, argument: str) -> None:
+    account = await talk.api.device.account()
+    talk.paper.say(f"Your number: {spaced(account.number)}")
+    talk.paper.say(f"Address: {account.invite}")
+    talk.paper.say(f"Short code: {account.short_code}")
+    talk.paper.say("Others type one of these into their Ringtrue. As a picture: qr")
+
+
+async def _qr(talk: Talk, argument: str) -> None:
+    account = await talk.api.device.account()
+    for row in qr_rows(account.invite, dark_window=argument.strip().lower() != "light"):
+        talk.paper.say(row)
+    talk.paper.say("For a window with light letters on dark; for dark letters on light: qr light")
+
+
+async def _status(talk: Talk, argument: str) -> None:
+    for words in phrases.status(await talk.api.device.status()):
+        talk.paper.say(words)
+    account = await talk.api.device.account()
+    talk.paper.say(f"Certificate: ends {phrases.date_and_time(account.certificate_ends)}; it renews itself.")
+    talk.paper.say(f"Authority: {account.authority}")
+    talk.paper.say(f"Delivery service: {account.delivery}")
+    talk.paper.say(f"Roots: {account.anchors}")
+    talk.paper.say(f"Folder: {account.home}")
+
+
+async def _doctor(talk: Talk, argument: str) -> None:
+    for finding in await talk.api.device.doctor():
+        talk.paper.say(f"{'In order' if finding.right else 'TROUBLE'}: {finding.subject}: {finding.words}")
+
+
+async def _sync(talk: Talk, argument: str) -> None:
+    for words in phrases.status(await talk.api.device.sync()):
+        talk.paper.say(words)
+
+
+async def _settings(talk: Talk, argument: str) -> None:
+    for item in fields(talk.config):
+        value = getattr(talk.config, item.name)
+        talk.paper.say(f"{item.name}: {dict(value) if item.name == 'keys' else value}")
+    talk.paper.say(f'To change them, edit {config_path()} and start again. Example: emoji = "text"')
+
+
+async def _listen(talk: Talk, argument: str) -> None:
+    talk.paper.say("Listening. What comes is read out at once. Enter ends it.")
+    typed = asyncio.create_task(talk.paper.line_waits())
+    try:
+        while not typed.done():
+            await talk.announce()
+            told = asyncio.create_task(talk.news.told.wait())
+            await asyncio.wait((typed, told), return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+    finally:
+        typed.cancel()
+    talk.paper.skip_empty_line()
+
+
+async def _quit(talk: Talk, argument: str) -> None:
+    talk.ended = True
+
+
+def qr_rows(content: str, *, dark_window: bool) -> Iterator[str]:
+    """A QR code as text, two modules to a character, its dark parts dark in a window of either kind."""
+    code = segno.make(content, micro=False, error="l", boost_error=True)
+    rows = [[module ^ dark_window for module in row] for row in code.matrix_iter(border=QUIET_ZONE)]
+    below = [*rows[1::2], [int(dark_window)] * len(rows[0])]  # an odd number of rows: a light one ends it
+    for upper, lower in zip(rows[::2], below, strict=False):
+        yield "".join(_HALVES[pair] for pair in zip(upper, lower, strict=True))
+
+
+ACCOUNT_ITEMS = (
+    Item("me", "Your number for others", _me),
+    Item("qr", "Your number as a QR code", _qr, "light"),
+    Item("status", "Status of the account and its services", _status),
+    Item("doctor", "Doctor: look at keys, certificate, clock, services, store", _doctor),
+    Item("sync", "Read and send whatever there is, now", _sync),
+    Item("settings", "Settings", _settings),
+    Item("listen", "Listen: read out messages as they come", _listen),
+    Item("quit", "Leave the program; nothing is lost", _quit),
+)

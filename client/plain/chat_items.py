@@ -1,0 +1,157 @@
+"""The menu of an open chat, as far as it is about the chat itself."""
+
+from pathlib import Path
+from typing import get_args
+
+from client import attachments
+from client.desk.views import Rendering
+from client.duration import DurationError, seconds_of
+from client.errors import ClientError
+from client.plain import phrases
+from client.plain.item import Item
+from client.plain.talk import Talk
+
+FORMS: tuple[Rendering, ...] = get_args(Rendering)
+ENDINGS: dict[str, str] = {"text": "txt", "markdown": "md", "json": "json"}
+FORM_WORDS = ("Text", "Markdown", "JSON with the proof of each message")
+REVEALS = "The file is not encrypted: whoever can read it sees every word, number and time of this chat."
+PROVES = "It also proves to anybody, without your help, who said exactly what."
+
+
+def typed_path(typed: str) -> Path:
+    """A path as a person types it. Raises ClientError."""
+    try:
+        return Path(typed.strip()).expanduser().absolute()
+    except RuntimeError as error:
+        words = f"{typed[:200]!a} begins with ~, and this system does not say where that is"
+        raise ClientError(words, code="cannot-save", hint="Write the whole path.") from error
+
+
+def numbers_in(typed: str) -> list[str]:
+    """The numbers in a list that is separated by commas."""
+    return [number for number in map(str.strip, typed.replace(";", ",").split(",")) if number]
+
+
+async def _members(talk: Talk, argument: str) -> None:
+    for number, member in enumerate(await talk.api.chats.members(talk.open_chat.group), 1):
+        talk.paper.say(f"{number}. {phrases.member(member)}")
+
+
+async def _invite(talk: Talk, argument: str) -> None:
+    numbers = numbers_in(await talk.answer(argument, "Whose numbers? Separate them by commas"))
+    talk.open_chat.view = await talk.api.chats.invite(talk.open_chat.group, numbers)
+    talk.paper.say(f"Added {phrases.counted(len(numbers), 'number')}.")
+
+
+async def _remove(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Whose number?")
+    if await talk.paper.agreed(f"Every device of {number} is taken out and reads nothing more here. Remove?"):
+        talk.open_chat.view = await talk.api.chats.remove(talk.open_chat.group, number)
+        talk.paper.say("Removed.")
+
+
+async def _make_admin(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Whose number?")
+    await talk.api.chats.admin(talk.open_chat.group, number, True)
+    talk.paper.say(f"{number} is an admin now.")
+
+
+async def _make_member(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Whose number?")
+    await talk.api.chats.admin(talk.open_chat.group, number, False)
+    talk.paper.say(f"{number} is an ordinary member now.")
+
+
+async def _leave(talk: Talk, argument: str) -> None:
+    if await talk.paper.agreed("You will read nothing more here. Your history stays on this device. Leave?"):
+        await talk.api.chats.leave(talk.open_chat.group)
+        talk.paper.say("You asked to be taken out. Another member's program completes it.")
+
+
+async def _rename(talk: Talk, argument: str) -> None:
+    name = await talk.answer(argument, "What should everybody call this chat?")
+    talk.open_chat.view = await talk.api.chats.rename(talk.open_chat.group, name)
+    talk.paper.say(f"It is called {phrases.quoted(talk.open_chat.view.chat)} now.")
+
+
+async def _mute(talk: Talk, argument: str) -> None:
+    length = seconds_of(await talk.answer(argument, "For how long? 8h, 2d, 1w, always; or off"))
+    view = talk.open_chat.view = await talk.api.chats.mute(talk.open_chat.group, length)
+    until = "" if length is None or view.muted_until is None else f" until {phrases.date_and_time(view.muted_until)}"
+    talk.paper.say(f"Muted{until}." if view.muted_until else "No longer muted.")
+
+
+async def _pin(talk: Talk, argument: str) -> None:
+    view = await talk.look_again()
+    talk.open_chat.view = await talk.api.chats.pin(view.group, not view.pinned)
+    talk.paper.say("No longer pinned." if view.pinned else "Pinned: it stays on top of the list.")
+
+
+async def _archive(talk: Talk, argument: str) -> None:
+    view = await talk.look_again()
+    talk.open_chat.view = await talk.api.chats.archive(view.group, not view.archived)
+    talk.paper.say("Taken out of the archive." if view.archived else "Archived. A new message does not bring it back.")
+
+
+async def _timer(talk: Talk, argument: str) -> None:
+    length = seconds_of(await talk.answer(argument, "When do new messages disappear, once read? 1h, 1d, 1w; or off"))
+    if length is None:
+        raise DurationError("messages cannot disappear after for ever")
+    talk.open_chat.view = await talk.api.chats.timer(talk.open_chat.group, length)
+    await talk.open_chat.arrived()
+
+
+async def _export(talk: Talk, argument: str) -> None:
+    group = talk.open_chat.group
+    chosen = await talk.chosen("Which form?", FORM_WORDS)
+    if chosen is None:
+        return
+    form = FORMS[chosen]
+    talk.paper.say(f"{REVEALS} {PROVES}" if form == "json" else REVEALS)
+    suggested = str(talk.config.download_folder / f"ringtrue-{group[:8]}.{ENDINGS[form]}")
+    typed = argument or (await talk.paper.ask(f"Write to which file? (Enter for {suggested}):")).strip() or suggested
+    path = typed_path(typed)
+    written = attachments.save(path.parent, path.name, (await talk.api.chats.export(group, form)).encode())
+    talk.paper.say(f"Written to {written}, readable by you only.")
+
+
+async def _check_number(talk: Talk, argument: str) -> None:
+    seen = await talk.api.chats.check_number(talk.open_chat.group)
+    talk.paper.say(f"Check number: {seen.digits}")
+    talk.paper.say("Compare it by voice or in person. Everybody here has the same while nobody joins or leaves.")
+
+
+async def _find(talk: Talk, argument: str) -> None:
+    words = await talk.answer(argument, "Which words?")
+    rows = await talk.api.messages.search(words, talk.open_chat.group)
+    if not rows:
+        talk.paper.say("Nothing was found.")
+        return
+    lines = [f"{phrases.day(row.arrived)} {phrases.message(row)}" for row in rows]
+    chosen = await talk.chosen("Go to which?", lines)
+    if chosen is not None:
+        await talk.open_chat.jump(rows[chosen].row)
+
+
+async def _close(talk: Talk, argument: str) -> None:
+    talk.chat = None
+    talk.paper.say("Closed. This is the main menu again.")
+
+
+CHAT_ITEMS = (
+    Item("find", "Find in this chat", _find, "WORDS"),
+    Item("members", "Members, and what their certificates show", _members),
+    Item("invite", "Invite people", _invite, "NUMBERS"),
+    Item("remove", "Remove a member", _remove, "NUMBER"),
+    Item("admin", "Make a member an admin", _make_admin, "NUMBER"),
+    Item("member", "Make an admin an ordinary member", _make_member, "NUMBER"),
+    Item("leave", "Leave this chat", _leave),
+    Item("rename", "Rename this chat for everybody", _rename, "NAME"),
+    Item("mute", "Mute, or no longer", _mute, "8h"),
+    Item("pin", "Pin, or no longer", _pin),
+    Item("archive", "Archive, or take back", _archive),
+    Item("timer", "Disappearing messages", _timer, "1d"),
+    Item("export", "Export this chat to a file", _export, "PATH"),
+    Item("check", "Check number to compare", _check_number),
+    Item("close", "Close this chat", _close),
+)

@@ -1,0 +1,72 @@
+"""`ringtrue plain`: the line mode."""
+
+import asyncio
+import io
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from client.config import config_path, load_config
+from client.desk.api import Api
+from client.desk.endpoint import daemon_is_running
+from client.desk.opening import open_api
+from client.errors import WrongPassphraseError
+from client.home import Home
+from client.keys import needs_passphrase, open_key
+from client.plain.conversing import converse
+from client.plain.first_run import first_run
+from client.plain.paper import EndedError, Paper
+from client.terminal import Terminal, account_command
+
+AUTHORITY = "http://127.0.0.1:8441"
+DELIVERY = "http://127.0.0.1:8442"
+STANDARD_INPUT = 0
+
+
+@click.command()
+@click.option("--authority", default=AUTHORITY, show_default=True, help="The first run's proposal for the authority.")
+@click.option("--delivery", default=DELIVERY, show_default=True, help="The first run's proposal for the service.")
+@account_command
+async def plain(terminal: Terminal, authority: str, delivery: str) -> None:
+    """Chat line by line, in numbered menus: for screen readers, simple terminals and scripts."""
+    await run_plain(terminal, authority, delivery)
+
+
+async def run_plain(terminal: Terminal, authority: str, delivery: str) -> None:
+    """The line mode on standard input and output, from the first run on if there is no account yet."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for what it does not have
+    config = load_config(config_path())
+    paper = Paper(STANDARD_INPUT, sys.stdout, emoji_in_words=config.emoji == "text")
+    with paper.reading():
+        try:
+            first = not Home(terminal.home).key_file.exists()
+            given = terminal.given_passphrase()
+            passphrase = await first_run(paper, terminal.home, authority, delivery) if first else given
+            async with opened(paper, terminal.home, passphrase) as api:
+                await converse(api, paper, config, first=first)
+        except EndedError:
+            paper.say("The input has ended. Nothing is lost: start again to go on.")
+
+
+@asynccontextmanager
+async def opened(paper: Paper, home: Path, passphrase: str | None) -> AsyncIterator[Api]:
+    """The account; its passphrase is asked for if it takes one that is not known, and no daemon has it open."""
+    if passphrase is None and not daemon_is_running(home) and needs_passphrase(Home(home)):
+        passphrase = await _asked(paper, Home(home))
+    async with open_api(home, lambda: passphrase) as api:
+        yield api
+
+
+async def _asked(paper: Paper, home: Home) -> str:
+    while True:
+        passphrase = await paper.ask("Passphrase (it is not shown):", hidden=True)
+        try:
+            await asyncio.to_thread(open_key, home, passphrase)
+        except WrongPassphraseError as error:
+            paper.trouble(error)
+        else:
+            return passphrase

@@ -1,0 +1,68 @@
+"""The main menu, as far as it is about chats: the list, opening one, making one, finding in all."""
+
+from client.errors import ChatError
+from client.plain import phrases
+from client.plain.chat_items import numbers_in
+from client.plain.item import Item
+from client.plain.open_chat import shown_with
+from client.plain.talk import Talk
+
+
+async def _chats(talk: Talk, argument: str) -> None:
+    if argument:
+        await talk.enter(await talk.api.chats.find(argument))
+    else:
+        await _choose(talk, archived=False)
+
+
+async def _archived(talk: Talk, argument: str) -> None:
+    await _choose(talk, archived=True)
+
+
+async def _choose(talk: Talk, *, archived: bool) -> None:
+    chats = await talk.api.chats.all(archived)
+    if not chats:
+        talk.paper.say("No chat is archived." if archived else "There are no chats yet. To write to a number: new")
+        return
+    chosen = await talk.chosen("Open which?", [phrases.chat(each) for each in chats])
+    if chosen is not None:
+        await talk.enter(chats[chosen])
+
+
+async def _new(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "To whom? A number, a ringtrue: address or a short code")
+    await talk.enter(await talk.api.chats.direct(number))
+
+
+async def _group(talk: Talk, argument: str) -> None:
+    name = await talk.answer(argument, "What is the group called?")
+    numbers = await talk.answer("", "Whose numbers? Separate them by commas")
+    await talk.enter(await talk.api.chats.create(name, numbers_in(numbers)))
+
+
+async def _next(talk: Talk, argument: str) -> None:
+    for chat in await talk.api.chats.all():
+        if chat.unread and (talk.chat is None or chat.group != talk.chat.group):
+            await talk.enter(chat)
+            return
+    talk.paper.say("Nothing is unread.")
+
+
+async def _find_everywhere(talk: Talk, argument: str) -> None:
+    words = await talk.answer(argument, "Which words?")
+    rows = await talk.api.messages.search(words)
+    if not rows:
+        raise ChatError("nothing was found", code="not-found", hint="Words are found as they are written.")
+    chosen = await talk.chosen("Go to which?", list(shown_with(rows)))
+    if chosen is not None:
+        await talk.enter(await talk.api.chats.get(rows[chosen].group), rows[chosen].row)
+
+
+LIST_ITEMS = (
+    Item("chats", "Chats: list them, open one", _chats, "NAME"),
+    Item("new", "Write to a number", _new, "NUMBER"),
+    Item("group", "Create a group", _group, "NAME"),
+    Item("next", "Open the next unread chat", _next),
+    Item("findall", "Find in all chats", _find_everywhere, "WORDS"),
+    Item("archived", "Archived chats", _archived),
+)

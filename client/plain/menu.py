@@ -1,0 +1,72 @@
+"""The two menus, and what a typed line means in them."""
+
+from dataclasses import dataclass
+
+from client.errors import ClientError
+from client.plain.account_items import ACCOUNT_ITEMS
+from client.plain.chat_items import CHAT_ITEMS
+from client.plain.item import Item
+from client.plain.list_items import LIST_ITEMS
+from client.plain.message_items import MESSAGE_ITEMS
+from client.plain.people_items import PEOPLE_ITEMS
+from client.plain.talk import NotNowError, Talk
+
+MENU_WORDS = ("", "help", "menu", "?")  # what reads out the menu
+
+
+class UnknownChoiceError(ClientError):
+    """What was typed is no number and no word of the menu."""
+
+    code = "unknown-command"
+    exit_code = 2
+
+
+async def _help(talk: Talk, argument: str) -> None:
+    items = MAIN if talk.chat is None else IN_CHAT
+    for number, item in enumerate(items, 1):
+        talk.paper.say(f"{number}. {item}")
+    if talk.chat is None:
+        talk.paper.say("Write a number or a word; what is missing is asked for. Enter alone reads out what is new.")
+    else:
+        talk.paper.say("Any line is sent as a message. Begin with / for this menu: /1 or /older. // sends a /.")
+        talk.paper.say("The words of the main menu go too: /chats, /requests, /quit. /close leads back to it.")
+
+
+HELP = Item("help", "Help: read out this menu", _help)
+MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *ACCOUNT_ITEMS, HELP)
+IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *CHAT_ITEMS, HELP)
+_BY_WORD = {item.word: item for item in (*MAIN, *IN_CHAT)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An item with its argument; or (`item` is None) `text` to be sent, nothing if that is empty."""
+
+    text: str
+    item: Item | None = None
+
+
+def meant(line: str, *, in_chat: bool) -> Choice:
+    """Read what was typed. In a chat only what begins with one / is a choice. Raises UnknownChoiceError."""
+    if in_chat and not line.startswith("/"):
+        return Choice(line if line.strip() else "")
+    if in_chat and line.startswith("//"):
+        return Choice(line[1:])
+    word, _, argument = line.strip().removeprefix("/").partition(" ")
+    if not in_chat and not line.strip():
+        return Choice("")
+    return Choice(argument.strip(), _item(word.lower(), IN_CHAT if in_chat else MAIN, in_chat))
+
+
+def _item(word: str, numbered: tuple[Item, ...], in_chat: bool) -> Item:
+    if word in MENU_WORDS:
+        return HELP
+    if word.isascii() and word.isdigit() and 1 <= int(word[:4]) <= len(numbered):
+        return numbered[int(word[:4]) - 1]
+    item = _BY_WORD.get(word)
+    if item is None:
+        hint = "Nothing was sent. Put // in front to send it as text; / reads out the menu." if in_chat else ""
+        raise UnknownChoiceError(f"there is no choice {word[:40]!a}", hint=hint or "To hear the menu: help")
+    if not in_chat and item not in MAIN:
+        raise NotNowError("no chat is open", hint="Open one first: chats")
+    return item

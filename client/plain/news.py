@@ -1,0 +1,95 @@
+"""What happens while a line is being typed: kept until Enter was pressed, then put into words."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing
+
+from client.desk.api import Api
+from client.desk.views import (
+    ChatChanged,
+    MessageArrived,
+    MessageChanged,
+    Quarantined,
+    RequestArrived,
+    StatusChanged,
+    StatusView,
+    Told,
+    TroubleTold,
+)
+from client.errors import ClientError
+from client.plain import phrases
+
+EACH = 3  # new messages of a chat that is not open are read out; of more only the count
+
+
+class News:
+    """Collects what an account tells; `status` is the last that is known."""
+
+    def __init__(self, api: Api, status: StatusView) -> None:
+        self.status = status
+        self.told = asyncio.Event()
+        self._api = api
+        self._held: list[Told] = []
+        self._announced: set[str] = set()
+        self._failure: ClientError | None = None
+
+    async def collect(self) -> None:
+        """Collect for ever; when the account's daemon ends, `take` raises what it raised."""
+        try:
+            async with aclosing(self._api.events()) as events:
+                async for told in events:
+                    if self._is_news(told):
+                        self._held.append(told)
+                    self.told.set()
+        except ClientError as error:
+            self._failure = error
+            self.told.set()
+
+    def take(self) -> list[Told]:
+        """All of it, leaving nothing. Raises what ended the collecting."""
+        if self._failure is not None:
+            raise self._failure
+        taken, self._held = self._held, []
+        return taken
+
+    def announced(self, told: list[Told], group: str | None) -> Iterator[str]:
+        """What is to be said of it while the chat `group` is open, whose own rows are read out there."""
+        yield from _messages([each for each in told if isinstance(each, MessageArrived)], group)
+        for each in told:
+            match each:
+                case RequestArrived(request=request) if request.group not in self._announced:
+                    self._announced.add(request.group)
+                    yield f"{phrases.request(request)} To decide: requests"
+                case Quarantined(message=message):
+                    yield f"A message was held back: {phrases.held(message)} To look: quarantine"
+                case TroubleTold():
+                    yield f"Trouble: {each.words}" + (f"\n{each.hint}" if each.hint else "")
+                case StatusChanged(status=status):
+                    yield next(phrases.status(status))
+
+    def _is_news(self, told: Told) -> bool:
+        if isinstance(told, StatusChanged):
+            before, self.status = self.status, told.status
+            return told.status.online != before.online
+        return not isinstance(told, ChatChanged)
+
+
+def changed(told: list[Told], group: str) -> Iterator[MessageChanged]:
+    """The rows of one chat that look different; each as it was told last."""
+    latest = {
+        each.message.row: each for each in told if isinstance(each, MessageChanged) and each.message.group == group
+    }
+    yield from latest.values()
+
+
+def _messages(arrived: list[MessageArrived], group: str | None) -> Iterator[str]:
+    elsewhere: dict[str, list[MessageArrived]] = {}
+    for each in arrived:
+        if each.alert and each.message.group != group:
+            elsewhere.setdefault(each.message.group, []).append(each)
+    for messages in elsewhere.values():
+        where = f"in {phrases.quoted(messages[0].message.chat)}"
+        if len(messages) > EACH:
+            yield f"New {where}: {len(messages)} messages."
+        else:
+            yield from (f"New {where}: {phrases.message(each.message)}" for each in messages)

@@ -1,0 +1,115 @@
+"""The main menu, as far as it is about people: requests, what was held back, contacts and blocked numbers."""
+
+from client.desk.views import RequestView
+from client.errors import ChatError
+from client.invite import parse_invite
+from client.plain import phrases
+from client.plain.item import Item
+from client.plain.message_items import inspect
+from client.plain.talk import Talk
+from client.rendering import spaced
+
+
+async def _requests(talk: Talk, argument: str) -> None:
+    requests = await talk.api.people.requests()
+    if not requests:
+        talk.paper.say("Nobody is waiting. Nothing that strangers write is shown before you accept.")
+        return
+    chosen = await talk.chosen("Decide about which?", [phrases.request(each) for each in requests])
+    if chosen is not None:
+        decided = await talk.chosen("What?", ("Accept", "Decline", "Block"))
+        if decided is not None:
+            await (_accept_one, _decline_one, _block_one)[decided](talk, requests[chosen])
+
+
+async def _accept(talk: Talk, argument: str) -> None:
+    await _accept_one(talk, await _request(talk, argument))
+
+
+async def _decline(talk: Talk, argument: str) -> None:
+    await _decline_one(talk, await _request(talk, argument))
+
+
+async def _accept_one(talk: Talk, request: RequestView) -> None:
+    words = f"{spaced(request.number)} becomes a contact, and what they wrote is shown. A verified number does not say"
+    if await talk.paper.agreed(f"{words} who a person is. Accept?"):
+        await talk.enter(await talk.api.people.accept(request.group))
+
+
+async def _decline_one(talk: Talk, request: RequestView) -> None:
+    await talk.api.people.decline(request.group)
+    talk.paper.say("Declined. What was said in it is forgotten.")
+
+
+async def _block_one(talk: Talk, request: RequestView) -> None:
+    await _block(talk, request.number)
+
+
+async def _block(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Which number?")
+    if await talk.paper.agreed(f"{number} cannot reach you any more, here or in groups. Block?"):
+        await talk.api.people.block(number)
+        talk.paper.say("Blocked.")
+
+
+async def _unblock(talk: Talk, argument: str) -> None:
+    await talk.api.people.unblock(await talk.answer(argument, "Which number?"))
+    talk.paper.say("Unblocked. The number is a stranger again.")
+
+
+async def _quarantine(talk: Talk, argument: str) -> None:
+    held = await talk.api.messages.quarantine()
+    if not held:
+        talk.paper.say("Nothing was held back.")
+        return
+    chosen = await talk.chosen("Look at which?", [phrases.held(each) for each in held])
+    if chosen is None:
+        return
+    decided = await talk.chosen("What?", ("Inspect", "Show its words"))
+    if decided == 0:
+        await inspect(talk, held[chosen].row)
+    elif decided == 1 and await talk.paper.agreed("It was hidden for the reason above. Show its words?"):
+        talk.paper.say(f"Held back: {phrases.message(await talk.api.messages.reveal(held[chosen].row))}")
+
+
+async def _contacts(talk: Talk, argument: str) -> None:
+    contacts = await talk.api.people.contacts()
+    for number, each in enumerate(contacts, 1):
+        talk.paper.say(f"{number}. {phrases.contact(each)}")
+    if not contacts:
+        talk.paper.say("There are no contacts yet. Who is accepted, or written to, becomes one.")
+
+
+async def _know(talk: Talk, argument: str) -> None:
+    contact = await talk.api.people.know(await talk.answer(argument, "Which number?"))
+    talk.paper.say(f"{phrases.contact(contact)}. Its requests are accepted at once.")
+
+
+async def _name(talk: Talk, argument: str) -> None:
+    direct = None if talk.chat is None else talk.chat.view.direct
+    number = direct or await talk.answer("", "Which number?")
+    name = argument or await talk.paper.ask("What do you call it? Nobody else learns of it (Enter for no name):")
+    talk.paper.say(phrases.contact(await talk.api.people.name(number, name.strip())))
+    if talk.chat is not None:
+        await talk.look_again()
+
+
+async def _request(talk: Talk, argument: str) -> RequestView:
+    number = parse_invite(await talk.answer(argument, "Whose number?")).e164
+    for request in await talk.api.people.requests():
+        if request.number == number:
+            return request
+    raise ChatError("no request is waiting from this number", code="unknown-request", hint="See who asks: requests")
+
+
+PEOPLE_ITEMS = (
+    Item("requests", "Requests: who wants to talk", _requests),
+    Item("accept", "Accept a request", _accept, "NUMBER"),
+    Item("decline", "Decline a request", _decline, "NUMBER"),
+    Item("block", "Block a number", _block, "NUMBER"),
+    Item("unblock", "Unblock a number", _unblock, "NUMBER"),
+    Item("quarantine", "Quarantine: what was held back, and why", _quarantine),
+    Item("contacts", "Contacts and blocked numbers", _contacts),
+    Item("know", "Make a number a contact", _know, "NUMBER"),
+    Item("name", "Name a number", _name, "NAME"),
+)

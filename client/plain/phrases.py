@@ -1,0 +1,213 @@
+"""What the port shows, as lines to be heard: words before signs, and others' words last on their line."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from client.desk.views import (
+    AttachmentView,
+    ChatView,
+    CheckView,
+    ContactView,
+    InspectionView,
+    MemberView,
+    MessageView,
+    ProofView,
+    RequestView,
+    StatusView,
+)
+from client.rendering import spaced
+from client.wording import duration
+
+STATES = {"queued": "waiting to be sent", "accepted": "sent", "delivered": "delivered", "failed": "NOT SENT"}
+DECIMAL = 1000
+
+
+def person(number: str, name: str | None) -> str:
+    """A number, always whole, and behind it what this account calls it."""
+    return f"{spaced(number)} ({name})" if name else spaced(number)
+
+
+def day(moment: datetime) -> str:
+    """A date in this computer's time zone: Saturday 9 January 2027."""
+    local = moment.astimezone()
+    return f"{local:%A} {local.day} {local:%B %Y}"
+
+
+def minute(moment: datetime) -> str:
+    """A time of day in this computer's time zone: 18:05."""
+    return f"{moment.astimezone():%H:%M}"
+
+
+def date_and_time(moment: datetime) -> str:
+    """Both: 9 January 2027 18:05."""
+    local = moment.astimezone()
+    return f"{local.day} {local:%B %Y %H:%M}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: 1 message, 2 messages."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def quoted(name: str) -> str:
+    """A chat's name, which others may have chosen, in marks that no name can have in it."""
+    return f"“{name}”"
+
+
+def verdict(label: str) -> str:
+    """A verdict's words, without its sign."""
+    return label[2:]
+
+
+def message(view: MessageView) -> str:
+    """One row: 18:05 NUMBER VERIFIED +1 202-555-0142 (Ravi): I am in."""
+    time = minute(view.arrived)
+    if view.sender is None:
+        return f"{time} {'GAP: ' if view.kind == 'gap' else ''}{view.text}"
+    notes = "".join(f", {note}" for note in _notes(view))
+    if view.proof is None:
+        return f"{time} you, {STATES.get(view.state or '', view.state)}{notes}: {_said(view)}{_refused(view)}"
+    return (
+        f"{time} {verdict(view.proof.label)} {person(view.sender, view.name)}{notes}: {_said(view)}{_why(view.proof)}"
+    )
+
+
+def held(view: MessageView) -> str:
+    """A row that was held back, without its words and without the name of its chat."""
+    label = "NO PROOF" if view.proof is None else verdict(view.proof.label)
+    who = "nobody" if view.sender is None else person(view.sender, view.name)
+    return f"{date_and_time(view.arrived)} {label}, claims to be from {who}. Hidden because: {view.why}"
+
+
+def chat(view: ChatView) -> str:
+    """A chat's line in the list; what was said last stands last."""
+    if view.last_at is None:
+        return heading(view)
+    who = f"{person(view.last_from, view.last_name)}: " if view.last_from else ""
+    return f"{heading(view)}. Last at {date_and_time(view.last_at)}: {who}{view.last_text}"
+
+
+def heading(view: ChatView) -> str:
+    """A chat's name, and what is special about it."""
+    return "".join([quoted(view.chat), *(f", {mark}" for mark in _marks(view))])
+
+
+def request(view: RequestView) -> str:
+    """Who asks, what waits and why it waits; nothing that they wrote."""
+    kind = "a direct chat" if view.direct else f"a group of {counted(view.members, 'member')}"
+    waiting = counted(view.messages, "message")
+    words = f"REQUEST {verdict(view.label) if view.messages else view.label}: {spaced(view.number)} asks for {kind}."
+    alike = ""
+    if view.alike is not None:
+        alike = f" CAUTION: differs by one digit from your contact {person(view.alike, view.alike_name)}."
+    return f"{words}{alike} {waiting} unread. Here because: {view.why}"
+
+
+def member(view: MemberView) -> str:
+    """One device in a chat."""
+    roles = "".join(f", {word}" for word, true in (("you", view.you), ("admin", view.admin)) if true)
+    order = "in order" if view.good else "NOT IN ORDER"
+    return f"{person(view.number, view.name)}{roles}: {order}. {view.proof}"
+
+
+def contact(view: ContactView) -> str:
+    """One person whom this account knows."""
+    marks = [word for word, true in (("contact", view.accepted), ("BLOCKED", view.blocked)) if true]
+    dropped = [f"{counted(view.dropped, 'request')} dropped"] if view.blocked else []
+    return ", ".join([person(view.number, view.name), *marks, *dropped])
+
+
+def status(view: StatusView) -> Iterator[str]:
+    """How the account stands."""
+    since = "" if view.since is None else f" since {date_and_time(view.since)}"
+    yield "Online." if view.online else f"Offline{since}. What you write waits, and goes out by itself."
+    if view.trouble:
+        yield f"Trouble: {view.trouble}"
+    if view.doing:
+        yield f"In work: {view.doing}."
+    yield (
+        f"{counted(view.unread, 'unread message')}, {counted(view.waiting, 'message')} waiting to be sent, "
+        f"{counted(view.requests, 'request')}, {view.quarantined} held back."
+    )
+
+
+def inspection(view: InspectionView) -> Iterator[str]:
+    """Everything that was checked: the sentence first, then check by check."""
+    yield view.sentence
+    yield view.caution
+    yield from (_check(check) for check in view.checks)
+    for each in view.chain:
+        yield f"Certificate for {each.numbers}, of {each.subject}, by {each.issuer}."
+        yield f"Fingerprint {each.fingerprint}, ends {date_and_time(each.not_after)}."
+    for title, fields in (("Header", view.header), ("Claim", view.claims)):
+        yield from (f"{title} {name}: {value}" for name, value in fields.items())
+    if view.signed is not None:
+        yield f"Signed {date_and_time(view.signed)}, arrived {date_and_time(view.arrived)}, {view.age}."
+    if view.epoch is not None:
+        yield f"Epoch {view.epoch}, leaf {view.leaf}."
+
+
+def _check(check: CheckView) -> str:
+    outcome = check.outcome.upper() if check.outcome in ("failed", "undecided") else check.outcome
+    return f"Check {check.number}, {check.name}: {outcome}. {check.compared}"
+
+
+def _said(view: MessageView) -> str:
+    if view.place != "inbox" and not view.text:
+        return f"held back. {view.why}"
+    if view.withdrawn:
+        return "(took this message back)"
+    if view.attachment is None:
+        return view.text
+    return f"file {_file(view.attachment)}" + (f"\n{view.text}" if view.text else "")
+
+
+def _file(view: AttachmentView) -> str:
+    size = f"{view.size} octets" if view.size < DECIMAL else f"{view.size / DECIMAL:.0f} kB"
+    return f"{view.filename}, {view.content_type}, {size}" + (f", saved as {view.saved}" if view.saved else "")
+
+
+def _notes(view: MessageView) -> Iterator[str]:
+    if view.reply is not None:
+        whom = "a message that is not here" if view.reply.row is None else _whom(view.reply.sender, view.reply.name)
+        yield f"in answer to {whom}"
+    if view.mentions_me:
+        yield "mentions you"
+    if view.edited:
+        yield "edited"
+    if view.hidden:
+        yield f"{counted(view.hidden, 'invisible character')} left out"
+    for reaction in view.reactions:
+        who = "you" if reaction.own and len(reaction.numbers) == 1 else f"{len(reaction.numbers)}"
+        yield f"reaction {reaction.emoji} by {who}"
+    if view.expires is not None:
+        yield f"disappears at {date_and_time(view.expires)}"
+
+
+def _whom(sender: str | None, name: str | None) -> str:
+    return "a notice" if sender is None else person(sender, name)
+
+
+def _refused(view: MessageView) -> str:
+    return f"\nNot sent because: {view.reason}" if view.state == "failed" and view.reason else ""
+
+
+def _why(proof: ProofView) -> str:
+    return "" if proof.check is None else f"\n{proof.reason} (check {proof.check.number}, {proof.check.name})"
+
+
+def _marks(view: ChatView) -> Iterator[str]:
+    if view.standing != "active":
+        yield {"left": "you left", "removed": "you were removed"}.get(view.standing, view.standing)
+    if view.direct is None:
+        yield counted(view.members, "member")
+    for count, words in ((view.unread, "unread"), (view.mentions, "mentioning you"), (view.failed, "NOT SENT")):
+        if count:
+            yield f"{count} {words}"
+    if view.quarantined:
+        yield f"{view.quarantined} held back"
+    for true, word in ((view.pinned, "pinned"), (view.muted_until, "muted"), (view.draft, "draft")):
+        if true:
+            yield word
+    if view.timer:
+        yield f"messages disappear {duration(view.timer)} after they were read"
