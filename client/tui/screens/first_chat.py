@@ -77,7 +77,7 @@ class FirstChatScreen(Sheet[ChatView | None]):
             return
         self._asking = True
         try:
-            with self.doing("- Looking for this person's devices …"):
+            with self.doing("Looking for this person's devices"):
                 number = parse_invite(self.query_one(Input).value)
                 self.dismiss(await self.api.chats.direct(number.e164))
         finally:

@@ -73,7 +73,7 @@ class InviteScreen(Sheet[None]):
     @work
     async def load(self) -> None:
         """Show the account's number."""
-        with self.doing("- Reading the account …"):
+        with self.doing("Reading the account"):
             self._account = await self.api.device.account()
             self._draw()
 
@@ -108,8 +108,7 @@ class InviteScreen(Sheet[None]):
     def action_copy(self) -> None:
         """Copy the address."""
         if self._account is not None:
-            self.app.copy_to_clipboard(self._account.invite)
-            self.say(f"Copied: {self._account.invite}")
+            self.copy(self._account.invite)
 
     def action_blocks(self) -> None:
         """Draw larger, or smaller again."""
@@ -123,7 +122,7 @@ class InviteScreen(Sheet[None]):
         if account is None:
             return
         folder = self.account.config.download_folder
-        with self.doing("- Saving the picture …"):
+        with self.doing("Saving the picture"):
             path = await asyncio.to_thread(_save, folder, account)
             self.say(f"Saved: {path}")
 

@@ -52,7 +52,7 @@ class StatusScreen(Sheet[None]):
     async def action_look(self) -> None:
         """Ask for the state, the account and the findings."""
         device = self.api.device
-        with self.doing("- Looking at the account, the services and the clocks …"):
+        with self.doing("Looking at the account, the services and the clocks"):
             self._show_state(await device.status())
             self.query_one("#account", Static).update(_account(await device.account()))
             self.query_one("#findings", Static).update(_findings(await device.doctor()))
@@ -60,7 +60,7 @@ class StatusScreen(Sheet[None]):
     @work(exclusive=True)
     async def action_sync(self) -> None:
         """Read and post whatever there is, now."""
-        with self.doing("- Reading what is new, sending what waits …", "Up to date."):
+        with self.doing("Reading what is new, sending what waits", "Up to date."):
             self._show_state(await self.api.device.sync())
 
     def _show_state(self, status: StatusView) -> None:

@@ -54,7 +54,7 @@ class UnlockScreen(Sheet[str | None]):
         if self._trying:
             return
         self._trying = True
-        with self.doing("- Trying it …"):
+        with self.doing("Trying it"):
             try:
                 await asyncio.to_thread(open_key, self._home, event.value)
             except WrongPassphraseError:
