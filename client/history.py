@@ -173,7 +173,7 @@ class History:
             stored_context,
         )
         if place is Place.INBOX and kind in FINDABLE:
-            self.search.index(row, new.text)
+            self.search.add(row, new.text)
         return Message(
             id=row,
             message_id=new.message_id,

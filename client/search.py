@@ -14,6 +14,10 @@ class Search:
     def index(self, row: int, text: str) -> None:
         """Make a row's text findable, in the place of what it said before."""
         self.forget(row)
+        self.add(row, text)
+
+    def add(self, row: int, text: str) -> None:
+        """Make a new row's text findable."""
         if text:
             self._store.execute("INSERT INTO found (rowid, text) VALUES (?, ?)", row, text)
 

@@ -234,7 +234,7 @@ async def test_sending_survives_a_kill_anywhere(chatting: Crash, contested: bool
 
     boundaries = await chatting.at_every_boundary("send", CANARY, prepare, check)
     assert boundaries > 30
-    assert chatting.kept.count(False) < 10
+    assert chatting.kept.count(False) < 15  # statements until the text is stored
 
 
 async def test_receiving_survives_a_kill_anywhere(chatting: Crash) -> None:
