@@ -81,7 +81,7 @@ class Prompt(Sheet[str | None]):
 
     def body(self) -> Iterator[Widget]:
         yield Static(Content(self._label))
-        yield Input(self._value)
+        yield Input(self._value, select_on_focus=False)
         with Horizontal(classes="buttons"):
             yield Button(Content("Cancel"), id="no")
             yield Button(Content("OK"), id="yes", variant="primary")

@@ -93,7 +93,7 @@ class CheckNumberScreen(Sheet[None]):
     def on_mount(self) -> None:
         """Ask for the digits."""
         self.query_one(Reader).focus()
-        self.load()
+        self.load("Computing")
 
     @on(Heard)
     def _heard(self, heard: Heard) -> None:
@@ -101,9 +101,9 @@ class CheckNumberScreen(Sheet[None]):
             self.load()
 
     @work(exclusive=True, group="load")
-    async def load(self) -> None:
+    async def load(self, words: str = "") -> None:
         """Show the digits of the epoch that the group is in now."""
-        with self.doing("Computing"):
+        with self.doing(words):
             number = await self.api.chats.check_number(self._group)
             before, self._shown = self._shown, number
             self._draw(number)

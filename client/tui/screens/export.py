@@ -45,7 +45,12 @@ class ExportScreen(Sheet[None]):
     }
     ExportScreen RadioSet {
         width: 100%;
+        border: none;
+        padding: 0;
         margin-bottom: 1;
+    }
+    ExportScreen RadioSet:focus {
+        border: none;
     }
     ExportScreen #reveals {
         margin: 1 0;

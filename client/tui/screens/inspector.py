@@ -91,7 +91,7 @@ class InspectorScreen(Sheet[None]):
     def action_copy(self) -> None:
         """Copy the inspection as text."""
         if self._inspection is not None:
-            self.app.copy_to_clipboard(as_text(self._inspection))
+            self.copy(as_text(self._inspection))
 
     @work(exclusive=True)
     async def action_export(self) -> None:

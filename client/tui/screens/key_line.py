@@ -43,7 +43,7 @@ class KeyLine(Static):
         self._redraw(self.screen)
 
     def _redraw(self, screen: Screen[object]) -> None:
-        if self.is_attached and screen is self.screen:
+        if self.is_attached and screen is self.screen and self.content_size.width:
             self.update(Content("\n").join(_in_rows(self._keys(), self.content_size.width)))
 
     def _keys(self) -> list[Content]:

@@ -52,7 +52,7 @@ class MembersScreen(Sheet[None]):
     def on_mount(self) -> None:
         """Show who is there."""
         self.query_one(Rows).focus()
-        self.load()
+        self.load("Looking")
 
     @on(Heard)
     def _heard(self, heard: Heard) -> None:
@@ -60,9 +60,9 @@ class MembersScreen(Sheet[None]):
             self.load()
 
     @work(exclusive=True, group="load")
-    async def load(self) -> None:
+    async def load(self, words: str = "") -> None:
         """Ask for the members."""
-        with self.doing("Looking"):
+        with self.doing(words):
             await self._show()
 
     async def _show(self) -> None:

@@ -42,12 +42,12 @@ class PeopleScreen(Sheet[None]):
     def on_mount(self) -> None:
         """Show who there is."""
         self.query_one(Rows).focus()
-        self.load()
+        self.load("Looking")
 
     @work(exclusive=True, group="load")
-    async def load(self) -> None:
+    async def load(self, words: str = "") -> None:
         """Ask for the contacts."""
-        with self.doing("Looking"):
+        with self.doing(words):
             await self._show()
 
     async def _show(self) -> None:

@@ -52,12 +52,10 @@ def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
     known = f" (your contact {message.name})" if message.name else ""
     # The name of a chat that was not agreed to is a stranger's words.
     chat = f"in {inbox[message.group]}" if message.group in inbox else "in a chat that you have not accepted"
-    failed = message.proof.check if message.proof else None
-    check = f"; check {failed.number}, {failed.name}, failed" if failed else ""
     return Content.assemble(
         "  ",
         (label, f"bold {label_style(label)}"),
-        f"  claims {who}{known}\n    {chat}, {minute(message.arrived)}\n    hidden by: {message.why}{check}",
+        f"  claims {who}{known}\n    {chat}, {minute(message.arrived)}\n    hidden because: {message.why or NO_REASON}",
     )
 
 

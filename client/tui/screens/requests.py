@@ -75,7 +75,7 @@ class RequestsScreen(Sheet[None]):
 
     def on_mount(self) -> None:
         """Show what there is."""
-        self.load()
+        self.load("Looking")
 
     @on(Heard)
     def _heard(self, heard: Heard) -> None:
@@ -83,9 +83,9 @@ class RequestsScreen(Sheet[None]):
             self.load()
 
     @work(exclusive=True, group="load")
-    async def load(self) -> None:
+    async def load(self, words: str = "") -> None:
         """Ask for both lists."""
-        with self.doing("Looking"):
+        with self.doing(words):
             await self._show()
             self._focus_list()
 

@@ -59,7 +59,7 @@ class Rows(OptionList):
         width = self.scrollable_content_region.width
         self.set_options([Option(_hanging(words, width), id=row, disabled=row is None) for row, words in rows])
         ids = [row for row, _ in rows]
-        if chosen in ids:
+        if chosen is not None and chosen in ids:
             self.highlighted = ids.index(chosen)
         else:
             open_to_choice = [index for index, row in enumerate(ids) if row is not None]

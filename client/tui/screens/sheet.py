@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -13,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from client import clipboard
 from client.desk.api import Api
 from client.desk.views import ChatView
 from client.failures import EXPECTED
@@ -34,6 +36,7 @@ class OpenAccount(Protocol):
     config: "Config"
 
     async def open_chat(self, chat: ChatView, row: int | None = None) -> None: ...
+    def refuse_in_incognito(self, what: str) -> None: ...
 
 
 class Sheet(ModalScreen[Answer]):
@@ -55,10 +58,10 @@ class Sheet(ModalScreen[Answer]):
         border-title-style: bold;
         background: $surface;
         padding: 0 1;
+        overflow-y: auto;
     }
     Sheet .going-on {
         height: auto;
-        max-height: 4;
         margin-top: 1;
         display: none;
     }
@@ -120,18 +123,35 @@ class Sheet(ModalScreen[Answer]):
         line.update(Content(f"✗ {words}" if failed and words else words))
         line.set_class(bool(words), "-said")
         line.set_class(failed, "-trouble")
+        if words:
+            self.call_after_refresh(line.scroll_visible, animate=False)
 
     @contextmanager
-    def doing(self, words: str, done: str = "") -> Iterator[None]:
-        """Show what is being done while it is; then what was said meanwhile, `done`, or what went wrong."""
-        self.say(words)
+    def doing(self, words: str = "", done: str = "") -> Iterator[None]:
+        """Show what is being done while it is; then what was said meanwhile, `done`, or what went wrong.
+
+        Without `words` only what goes wrong is shown.
+        """
+        if words:
+            self.say(words)
+        after = ""  # stays if the work is given up
         try:
             yield
+            after = done
         except EXPECTED as error:
             self.say(trouble(error), failed=True)
-        else:
-            if self._said == words:
-                self.say(done)
+        finally:
+            if words and self._said == words:
+                self.say(after)
+
+    @work(group="copy")
+    async def copy(self, text: str) -> None:
+        """Copy a text, unless incognito forbids it, and say what was done with it."""
+        driver = self.app._driver
+        if driver is not None:
+            with self.doing("Copying"):
+                self.account.refuse_in_incognito("Copying")
+                self.say((await clipboard.copy(text, driver.write, way=self.account.config.clipboard)).words)
 
     def go_to(self, chat: ChatView) -> None:
         """Close, and open a chat."""

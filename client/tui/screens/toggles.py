@@ -1,46 +1,50 @@
 """Choices and switches whose state is a sign, not only a colour."""
 
-from typing import ClassVar
-
 from textual.content import Content
 from textual.widgets import Checkbox, RadioButton
-from textual.widgets._toggle_button import ToggleButton
 
-
-class _Signed(ToggleButton):
-    BUTTON_LEFT = BUTTON_RIGHT = ""
-    SIGNS: ClassVar[tuple[str, str]]  # off, on
-    DEFAULT_CSS = """
-    _Signed, _Signed:focus {
+_CSS = """
+    {name}, {name}:focus {{
         border: none;
         padding: 0;
         height: auto;
         width: 1fr;
         text-wrap: wrap;
-    }
-    _Signed > .toggle--button, _Signed.-on > .toggle--button {
+    }}
+    {name} > .toggle--button, {name}.-on > .toggle--button {{
         color: $text;
         background: $surface;
-    }
-    """
+    }}
+"""
+
+
+class Choice(RadioButton):
+    """One of several: (x) or ( )."""
+
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+    DEFAULT_CSS = _CSS.format(name="Choice")
 
     def __init__(self, words: str, value: bool = False, id: str | None = None) -> None:
         super().__init__(Content(words), value, id=id)
-        self.BUTTON_INNER = self.SIGNS[value]
+        self.BUTTON_INNER = "(x)" if value else "( )"
 
     def watch_value(self) -> None:
         """Draw the state."""
-        self.BUTTON_INNER = self.SIGNS[self.value]
+        self.BUTTON_INNER = "(x)" if self.value else "( )"
         super().watch_value()
 
 
-class Choice(_Signed, RadioButton):
-    """One of several: (x) or ( )."""
-
-    SIGNS = ("( )", "(x)")
-
-
-class Switch(_Signed, Checkbox):
+class Switch(Checkbox):
     """On or off: [x] or [ ]."""
 
-    SIGNS = ("[ ]", "[x]")
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+    DEFAULT_CSS = _CSS.format(name="Switch")
+
+    def __init__(self, words: str, value: bool = False, id: str | None = None) -> None:
+        super().__init__(Content(words), value, id=id)
+        self.BUTTON_INNER = "[x]" if value else "[ ]"
+
+    def watch_value(self) -> None:
+        """Draw the state."""
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
+        super().watch_value()

@@ -1,0 +1,87 @@
+"""Search while typing: every hit marked, a late answer never shown, Enter leads to the message."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.tui.screens.search import SearchScreen, excerpt
+from tests.client.tui.screens.sheet_scene import SIZES, seated
+from tests.client.tui.shell_scene import Scene
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_found_names_chat_sender_and_time(scene: Scene, size: tuple[int, int]) -> None:
+    async with seated(scene, size) as alice:
+        bob, chat = await alice.ravi()
+        message = await alice.hears(bob, chat, "the rope is at mine")
+        await alice.show(SearchScreen(None))
+        await alice.type("rope")
+        await alice.sees("1 message found.")
+        await alice.misses("Looking")
+        local = message.arrived.astimezone()
+        assert f"Climbing group Ravi {local.day} {local:%b %Y %H:%M} the [rope] is at mine" in alice.text
+        await alice.press("enter")
+        await alice.until(lambda: alice.answer, "it was chosen")
+        assert alice.answer[0].row == message.row
+
+
+async def test_one_chat_or_all(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi()
+        _, other = await alice.ravi("Other group")
+        await alice.hears(bob, chat, "rope here")
+        await alice.hears(bob, other, "rope there")
+        await alice.show(SearchScreen(other.group))
+        await alice.type("rope")
+        await alice.sees("1 message found.")
+        await alice.sees("[rope] there")
+        await alice.press("escape")
+        assert alice.answer == [None]
+        await alice.show(SearchScreen(None))
+        await alice.type("rope")
+        await alice.sees("2 messages found.")
+        await alice.sees("[rope] here")
+        await alice.press("down", "enter")
+        await alice.until(lambda: alice.answer, "it was chosen")
+        assert alice.answer[0].group == chat.group
+
+
+async def test_only_the_last_words_are_answered(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi()
+        await alice.hears(bob, chat, "rope")
+        await alice.hears(bob, chat, "axe")
+        screen = SearchScreen(None)
+        await alice.show(screen)
+        field = screen.query_one("Input")
+        field.value = "rope"
+        screen.look()  # is still waiting for its answer when the next one is asked for
+        field.value = "axe"
+        screen.look()
+        await alice.sees("[axe]")
+        await alice.misses("Looking")
+        assert "[rope]" not in alice.text
+        field.value = ""
+        await alice.sees("Type what you are looking for.")
+        assert "[axe]" not in alice.text
+
+
+async def test_what_a_stranger_wrote_is_not_found(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        await alice.asked()
+        await alice.show(SearchScreen(None))
+        await alice.type("parcel")
+        await alice.sees("0 messages found.")
+
+
+drawable = st.text(st.characters(exclude_categories=["C"]))  # as client.text leaves it
+
+
+@given(drawable, drawable)
+def test_an_excerpt_is_one_line_and_marks_what_it_contains(words: str, text: str) -> None:
+    drawn = excerpt(words, text).plain
+    assert "\n" not in drawn
+    line = " ".join(text.split())
+    for word in words.split()[:1]:
+        if word in line and len(words.split()) == 1:
+            assert f"[{word}]".casefold() in drawn.casefold()
