@@ -43,6 +43,7 @@ _COMMANDS = {
     "doctor": "client.commands.account:doctor",
     "daemon": "client.commands.daemon:daemon",
     "schema": "client.commands.daemon:schema",
+    "serve": "client.web.cli:serve",
     "demo": "lab.cli:demo",
     "authority": "identity.authority.cli:authority",
     "delivery": "delivery_service.cli:delivery",

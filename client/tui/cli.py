@@ -28,6 +28,7 @@ EXIT_USAGE, EXIT_FAILED = 2, 1
 @click.option("--plain", is_flag=True, help="Line by line, for screen readers and simple terminals.")
 @click.option("--authority", default=AUTHORITY, show_default=True, help="What the first run proposes.")
 @click.option("--delivery", default=DELIVERY, show_default=True, help="What the first run proposes.")
+@click.option("--in-browser", is_flag=True, hidden=True)  # what `ringtrue serve` runs: a page draws, not a terminal
 def run(
     home: Path,
     passphrase_fd: int | None,
@@ -37,16 +38,17 @@ def run(
     plain: bool,
     authority: str,
     delivery: str,
+    in_browser: bool,
 ) -> None:
     """Chat, in the whole window of this terminal; with --plain, line by line."""
     if plain:
         return _run_plain(home, passphrase_fd, passphrase_file)
-    if not (look_at_terminal().can_draw and sys.stderr.isatty()):  # Textual draws on stderr
+    if not in_browser and not (look_at_terminal().can_draw and sys.stderr.isatty()):  # Textual draws on stderr
         click.echo(f"Error: this is no terminal that can be drawn on.\n{NO_TERMINAL}", err=True)
         raise click.exceptions.Exit(EXIT_USAGE)
     try:
         given = _given(home, passphrase_fd, passphrase_file)
-        code = asyncio.run(_run(home, given, theme, incognito, authority, delivery))
+        code = asyncio.run(_run(home, given, theme, incognito, authority, delivery, in_browser))
     except ClientError as error:
         click.echo(f"Error: {error}\n{error.hint}".rstrip(), err=True)
         raise click.exceptions.Exit(error.exit_code) from None
@@ -54,7 +56,13 @@ def run(
 
 
 async def _run(
-    home: Path, given: str | None, theme: ThemeName | None, incognito: bool, authority: str, delivery: str
+    home: Path,
+    given: str | None,
+    theme: ThemeName | None,
+    incognito: bool,
+    authority: str,
+    delivery: str,
+    in_browser: bool,
 ) -> int:
     from client.tui.app import RingtrueApp
     from client.tui.opening import AccountOpening
@@ -64,11 +72,16 @@ async def _run(
     if theme is not None:
         config = replace(config, theme=theme)
     app = RingtrueApp(home, config, opening=AccountOpening(home, authority, delivery, given), incognito=incognito)
+    if in_browser:
+        from client.tui.browser_driver import BrowserDriver
+
+        app.driver_class = BrowserDriver
     try:
         await app.run_async()
     finally:
-        sys.stderr.write(RESTORE_TITLE)
-        sys.stderr.flush()
+        if not in_browser:
+            sys.stderr.write(RESTORE_TITLE)
+            sys.stderr.flush()
     return EXIT_FAILED if app.crash_log is not None else app.return_code or 0
 
 
