@@ -20,9 +20,17 @@ def country(number: TelephoneNumber) -> str:
         return ""
     region = phonenumbers.region_code_for_number(parsed)
     if region is None:
-        regions = phonenumbers.region_codes_for_country_code(parsed.country_code)
+        regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
         region = regions[0] if len(regions) == 1 else ""
     return _names().get(region, "")
+
+
+def fits_plan(number: TelephoneNumber) -> bool:
+    """Whether the number has a form that is in use; the plans change, so this is a hint and no more."""
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number.e164))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 @cache

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.countries import country
+from client.countries import country, fits_plan
 from identity.number import TelephoneNumber
 
 
@@ -22,6 +22,11 @@ from identity.number import TelephoneNumber
 )
 def test_a_number_has_the_country_of_its_plan(number: str, name: str) -> None:
     assert country(TelephoneNumber.from_digits(number)) == name
+
+
+@pytest.mark.parametrize(("number", "fits"), [("12025550142", True), ("15550142", False), ("999123456", False)])
+def test_a_number_that_no_plan_has_is_noticed(number: str, fits: bool) -> None:
+    assert fits_plan(TelephoneNumber.from_digits(number)) is fits
 
 
 def test_every_region_of_the_library_has_a_name() -> None:

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from client.countries import country
+from client.countries import country, fits_plan
 from client.enrolling import PendingEnrolment, Services, look_at_services
 from client.tui.screens.phrases import span
 from client.tui.screens.step import Step
@@ -31,6 +31,7 @@ class NumberStep(Step):
         self._clock = clock
         self._transport = transport
         self._seen: tuple[str, str] | None = None
+        self._asked = False
         self.number: TelephoneNumber | None = None
         self.services: Services | None = None
 
@@ -75,7 +76,7 @@ class NumberStep(Step):
             self.number = None
             shown.update(Content("No whole number yet." if typed else "Others see that your messages come from it."))
         else:
-            shown.update(Content(f"✓ {self.number}  {country(self.number)}"))
+            shown.update(Content(_read(self.number)))
         shown.set_class(self.number is None, "quiet")
 
     @on(Input.Submitted, "#number")
@@ -83,11 +84,12 @@ class NumberStep(Step):
     def go(self) -> None:
         """Go on if the number and the services are known; otherwise say what is missing."""
         if self.busy:
-            return
-        if self.number is None:
+            self._asked = True
+        elif self.number is None:
             self.refuse("Write the whole number with + and country code, such as +1 202-555-0101.")
             self.query_one("#number", Input).focus()
         elif self.services is None or self._seen != self.addresses():
+            self._asked = True
             self.check()
         elif not self.services.certifies(self.number):
             prefixes = ", ".join(self.services.numbers) or "no prefix at all"
@@ -114,6 +116,9 @@ class NumberStep(Step):
         """Ask both services who they are, and show it."""
         with self.doing("Asking both services who they are"):
             await self.look()
+        if self._asked and self.services is not None:
+            self.say("This is who they are. Compare, then press Enter again.")
+        self._asked = False
 
     async def look(self) -> Services:
         """Who the services at these addresses are. Raises ClientError."""
@@ -125,6 +130,12 @@ class NumberStep(Step):
         shown.update(described(services, int(self._clock())))
         self.services, self._seen = services, addresses
         return services
+
+
+def _read(number: TelephoneNumber) -> str:
+    if fits_plan(number):
+        return f"✓ {number}  {country(number)}"
+    return f"? {number} does not look like a whole number; look again."
 
 
 def described(services: Services, now: int) -> Content:

@@ -199,7 +199,7 @@ async def test_services_that_cannot_be_reached_can_be_tried_again(world: World, 
         await person.types(NUMBER)
         world.network.down.clear()
         await person.presses("enter")
-        await person.sees("Compare the fingerprint")
+        await person.sees("This is who they are. Compare, then press Enter again.")
         await person.presses("enter")
         await person.sees("A code of 6 digits was sent")
         world.network.down.add("authority.test")
@@ -234,6 +234,9 @@ async def test_a_number_that_is_none_or_is_not_certified_here_stays_to_be_correc
         await person.presses("enter")
         await person.sees("Write the whole number with + and country code")
         assert "0202" in person.screen
+        await person.clears()
+        await person.types("+15550142")
+        await person.sees("? +1 5550142 does not look like a whole number; look again.")
         await person.clears()
         await person.types("+493012345678")
         await person.sees("Germany")
