@@ -115,6 +115,11 @@ class RingtrueApp(Outward):
         """The time, by the app's clock."""
         return datetime.fromtimestamp(self._clock(), UTC)
 
+    def on_app_focus(self) -> None:
+        """A person looks here again."""
+        if self.is_open:
+            self.main.look_again()
+
     def on_mount(self) -> None:
         """Draw first, then open the account."""
         self.entitle()
@@ -144,27 +149,29 @@ class RingtrueApp(Outward):
             self._api = self._main = None
 
     async def _hold(self) -> None:
-        passphrase = None
-        if not self._opening.exists():
+        passphrase, fresh = None, not self._opening.exists()
+        if fresh:
             passphrase = await self._enrolled()
         elif await asyncio.to_thread(self._opening.asks):
             passphrase = await self._asked_passphrase()
         while self.is_running:
             try:
-                await self._with_account(passphrase)
+                await self._with_account(passphrase, fresh)
                 return
             except NotEnrolledError:  # an earlier attempt made a store, and ended before there was an account
                 passphrase = await self._enrolled()
             except (PassphraseNeededError, WrongPassphraseError):
                 passphrase = await self._asked_passphrase()
 
-    async def _with_account(self, passphrase: str | None) -> None:
+    async def _with_account(self, passphrase: str | None, fresh: bool) -> None:
         async with self._opening.open(passphrase) as api:
             from client.tui.main_screen import MainScreen
 
             self._api = IncognitoApi(api, lambda: self.incognito)
             self._main = MainScreen()
             self.push_screen(self._main)  # not awaited: its first question comes after the events are listened to
+            if fresh:
+                self._offer_first_chat()
             if self._is_new:
                 self.offer_first_chat()
             async with aclosing(api.events()) as told:
@@ -185,6 +192,14 @@ class RingtrueApp(Outward):
         chat = await self.push_screen_wait(FirstChatScreen())
         if chat is not None:
             self.show_chat(chat)
+
+    @work(group="command")
+    async def _offer_first_chat(self) -> None:
+        from client.tui.screens.first_chat import FirstChatScreen
+
+        chat = await self.push_screen_wait(FirstChatScreen())
+        if chat is not None:
+            await self.open_chat(chat)
 
     async def _asked_passphrase(self) -> str | None:
         from client.tui.screens.unlock import UnlockScreen

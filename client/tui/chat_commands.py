@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from client.tui.chat_lines import is_muted
 from client.tui.command import Command, agreed, answer, chat_of
-from client.tui.duration import DurationError, seconds_of
+from client.duration import DurationError, seconds_of
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp

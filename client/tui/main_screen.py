@@ -16,6 +16,7 @@ from client.tui.composer import SlashCommand
 from client.tui.conversation import ConversationPane
 from client.tui.heard import Heard
 from client.tui.keymap import ACTIONS
+from client.tui.message_log import MessageLog
 from client.tui.places import Places
 from client.tui.status_line import StatusLine
 
@@ -108,6 +109,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the list and how things stand."""
         self.add_class("-empty")
+        self.hide_names(self.owner.incognito)
         self._tick()
         self.set_interval(TICK, self._tick)
         self.chat_list.focus()
@@ -130,6 +132,15 @@ class MainScreen(Screen[None]):
         await self.conversation.show(chat, row)
         if row is None:
             self.conversation.focus_composer()
+
+    def on_screen_resume(self) -> None:
+        """A person sees this screen again."""
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Let what is in view count as read, which it did not while something lay over it."""
+        if self.chat is not None:
+            self.conversation.messages.post_message(MessageLog.Looked())
 
     def hide_names(self, hidden: bool) -> None:
         """Begin or end incognito."""

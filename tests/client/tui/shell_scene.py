@@ -72,6 +72,12 @@ class Scene:
         async with WorldOpening(self.world, number).open(None) as desk:
             await desk.device.sync()
 
+    @asynccontextmanager
+    async def holding(self, number: TelephoneNumber) -> AsyncIterator[None]:
+        """Another program has this account open."""
+        async with WorldOpening(self.world, number).open(None):
+            yield
+
     def app(self, number: TelephoneNumber = ALICE, *, given: str | None = PASSPHRASE, **settings: Any) -> RingtrueApp:
         """The terminal client of somebody who has enrolled."""
         incognito = settings.pop("incognito", False)

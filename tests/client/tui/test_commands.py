@@ -20,7 +20,7 @@ from client.desk.views import ChatView
 from client.tui.app import RingtrueApp
 from client.tui.chat_list import ChatList
 from client.tui.commands import BY_ID, COMMANDS, Typed, UnknownCommandError, beginning_with, typed
-from client.tui.duration import LIMIT, DurationError, seconds_of
+from client.duration import LIMIT, DurationError, seconds_of
 from client.tui.keymap import ACTIONS
 from client.tui.main_screen import KEYS, MainScreen
 from client.tui.places import Places
