@@ -70,6 +70,7 @@ class Showing:
             alike=alike,
             alike_name=None if alike is None else names.get(alike),
             at=moment(min((row.arrived for row in waiting), default=chat.read_at)),
+            row=said[0].id if said else None,
         )
 
     def contact(self, contact: Contact) -> ContactView:

@@ -163,7 +163,8 @@ class CheckNumberView(View, frozen=True, kw_only=True):
 class RequestView(View, frozen=True, kw_only=True):
     """Somebody who is not a contact has added this device to a chat; nothing of what they wrote or named is here.
 
-    `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request.
+    `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request; `row`:
+    the newest of them, for inspecting its proof.
     """
 
     group: str
@@ -176,6 +177,7 @@ class RequestView(View, frozen=True, kw_only=True):
     alike: str | None
     alike_name: str | None
     at: datetime
+    row: int | None = None
 
 
 class ContactView(View, frozen=True, kw_only=True):

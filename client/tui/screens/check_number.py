@@ -58,7 +58,7 @@ class CheckNumberScreen(Sheet[None]):
         margin: 1 2 0 2;
     }
     CheckNumberScreen #advice {
-        margin-top: 1;
+        margin-bottom: 1;
         display: none;
     }
     CheckNumberScreen #advice.-match {

@@ -203,24 +203,21 @@ class RequestsScreen(Sheet[None]):
         await self._show()
         self._focus_list()
 
-    @work(exclusive=True)
-    async def action_inspect(self) -> None:
+    def action_inspect(self) -> None:
         """Open the inspector on the message under the cursor, or on the last one behind a request."""
-        with self.doing("Looking"):
-            row = await self._row_to_inspect()
-            if row is None:
-                self.say("No message waits here yet: there is nothing to inspect.")
-            else:
-                self.app.push_screen(InspectorScreen(row))
+        row = self._row_to_inspect
+        if row is None:
+            self.say("No message waits here: there is nothing to inspect.")
+        else:
+            self.app.push_screen(InspectorScreen(row))
 
-    async def _row_to_inspect(self) -> int | None:
-        if not self._on_requests:
-            chosen = self.query_one("#quarantine", Rows).chosen
-            return None if chosen is None else int(chosen)
-        chosen = self.query_one("#requests", Rows).chosen
-        page = await self.api.messages.page(chosen) if chosen else []
-        rows = [message.row for message in page if message.kind == "received"]
-        return rows[-1] if rows else None
+    @property
+    def _row_to_inspect(self) -> int | None:
+        if self._on_requests:
+            request = self._requests.get(self.query_one("#requests", Rows).chosen or "")
+            return None if request is None else request.row
+        held = self._held.get(self.query_one("#quarantine", Rows).chosen or "")
+        return None if held is None else held.row
 
     @on(OptionList.OptionSelected, "#requests")
     def _decide_on_purpose(self) -> None:

@@ -148,6 +148,21 @@ async def test_what_was_held_back_says_why_and_opens_only_when_asked(scene: Scen
         assert "✗ PROOF FAILED" in alice.text
 
 
+async def test_the_inspector_opens_on_what_waits_behind_a_request_and_keeps_its_words(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        await waiting(alice)
+        await alice.press("i")
+        await alice.sees("Checks: 15 passed")
+        assert "Not shown in the conversation." in alice.text
+        await alice.press("r", "G")
+        await alice.sees("stays closed")
+        await alice.press("e")
+        await alice.sees("Write to this new file")
+        await alice.press("enter")
+        await alice.sees("✗ Accept the request first.")
+        assert list(scene.folder.iterdir()) == []
+
+
 async def test_the_inspector_opens_on_what_was_held_back(scene: Scene) -> None:
     async with seated(scene) as alice:
         await alice.deceived()
