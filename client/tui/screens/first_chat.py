@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
-from client.desk.views import ChatView
+from client.desk.views import ChatView, RequestArrived
 from client.invite import parse_invite
-from client.tui.screens.invite import InviteScreen
+from client.tui.heard import Heard
+from client.tui.screens.invite import InviteScreen, asks
 from client.tui.screens.sheet import Sheet
 
 WORDS = (
@@ -57,6 +58,11 @@ class FirstChatScreen(Sheet[ChatView | None]):
         field = self.query_one(Input)
         field.cursor_blink = False
         field.focus()
+
+    def on_heard(self, heard: Heard) -> None:
+        """Say that somebody was quicker."""
+        if isinstance(heard.told, RequestArrived):
+            self.say(asks(heard.told))
 
     @on(Button.Pressed, "#own")
     def show_own(self) -> None:

@@ -13,8 +13,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.desk.views import AccountView
+from client.desk.views import AccountView, RequestArrived
 from client.home import write_private
+from client.tui.heard import Heard
 from client.tui.qr import qr_png, qr_text
 from client.tui.screens.phrases import shown_number
 from client.tui.screens.sheet import Sheet
@@ -65,6 +66,11 @@ class InviteScreen(Sheet[None]):
     def on_mount(self) -> None:
         """Ask for the account."""
         self.load()
+
+    def on_heard(self, heard: Heard) -> None:
+        """Say that it has worked."""
+        if isinstance(heard.told, RequestArrived):
+            self.say(asks(heard.told))
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw what fits now."""
@@ -125,6 +131,12 @@ class InviteScreen(Sheet[None]):
         with self.doing("Saving the picture"):
             path = await asyncio.to_thread(_save, folder, account)
             self.say(f"Saved: {path}")
+
+
+def asks(told: RequestArrived) -> str:
+    """Who wants to talk, and where to answer."""
+    request = told.request
+    return f"{request.label}  {shown_number(request.number)} wants to talk to you: close this, then see Requests (F3)."
 
 
 def _titled(title: str, value: str) -> tuple[tuple[str, str], str]:

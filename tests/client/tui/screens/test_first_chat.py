@@ -5,8 +5,8 @@ import pytest
 from client.invite import short_code
 from client.tui.screens.first_chat import FirstChatScreen
 from client.tui.screens.invite import InviteScreen
-from tests.client.conftest import BOB
-from tests.client.tui.screens.sheet_scene import seated
+from tests.client.conftest import BOB, CAROL
+from tests.client.tui.screens.sheet_scene import BAIT, TITLE, seated
 from tests.client.tui.shell_scene import Scene
 
 
@@ -47,3 +47,15 @@ async def test_the_own_code_can_be_shown_and_the_chat_put_off(scene: Scene) -> N
         await alice.until(lambda: alice.app.screen is first, "the first chat")
         await alice.pilot.click("#later")
         await alice.until(lambda: alice.answer == [None], "an answer")
+
+
+@pytest.mark.parametrize("screen", [FirstChatScreen, InviteScreen])
+async def test_somebody_who_is_quicker_is_told_of_by_number_only(
+    scene: Scene, screen: type[FirstChatScreen] | type[InviteScreen]
+) -> None:
+    async with seated(scene) as alice:
+        await alice.show(screen())
+        await alice.asked(CAROL)
+        await alice.sees("✓ NUMBER VERIFIED +1 202-555-0144 wants to talk to you: close this, then see Requests (F3).")
+        assert TITLE not in alice.text
+        assert BAIT not in alice.text
