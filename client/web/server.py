@@ -26,6 +26,16 @@ WAIT_FOR_PLACE = (
     "  To use it in several tabs at once, run in a terminal:  ringtrue daemon\r\n"
 )
 
+# textual-serve's script does not take the keyboard. Sooner, its socket would not be open, and it could not tell of it.
+FOCUS = """new MutationObserver((_, observer) => {
+  if (document.body.classList.contains("-first-byte")) {
+    observer.disconnect();
+    document.querySelector(".xterm-helper-textarea").focus();
+  }
+}).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+"""
+SETTING_UP = 10  # octets of a frame that draws nothing yet, as textual-serve's script has it
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -36,6 +46,7 @@ class Tab:
         self.page = page
         self.size = size
         self.child: Child | None = None
+        self._focused = False
 
     async def take(self, message: str) -> None:
         """Hand on one message of the page; what is none is dropped."""
@@ -44,6 +55,8 @@ class Tab:
             await self.page.send_json(["pong", typed.moment])
         elif isinstance(typed, Resize):
             self.size = typed.size
+        elif isinstance(typed, Focus | Blur):
+            self._focused = isinstance(typed, Focus)
         if self.child is None:
             return
         match typed:
@@ -63,9 +76,17 @@ class Tab:
                 await self.page.send_bytes(WAIT_FOR_PLACE.encode())
             async with places.one(), running(command, self.size, told) as child:
                 self.child = child
-                async for frame in child.frames():
-                    await self.page.send_bytes(frame)
+                await self._show(child)
             await self.page.close()
+
+    async def _show(self, child: Child) -> None:
+        drawn = False
+        async for frame in child.frames():
+            await self.page.send_bytes(frame)
+            if not drawn and len(frame) > SETTING_UP:
+                drawn = True
+                if self._focused:  # Textual begins as if it were looked away from, and takes no keys then
+                    await child.tell("focus")
 
 
 class WebClient(Server):
@@ -104,6 +125,7 @@ class WebClient(Server):
                 web.get("/enter/{token}", self.handle_enter, name="enter", allow_head=False),
                 web.get(self._access.page, self.handle_index, name="index", allow_head=False),
                 web.get(f"{folder}/ws", self.handle_websocket, name="websocket", allow_head=False),
+                web.get(f"{folder}/focus.js", self.handle_focus, name="focus", allow_head=False),
                 web.static(f"{folder}/static", self.statics_path, name="static"),
             ]
         )
@@ -129,6 +151,10 @@ class WebClient(Server):
         response = aiohttp_jinja2.render_template("enter.html", request, context)
         response.set_cookie(COOKIE, session, path=self._access.page, httponly=True, samesite="Strict")
         return response
+
+    async def handle_focus(self, _: web.Request) -> web.StreamResponse:
+        """The one script of ours."""
+        return web.Response(text=FOCUS, content_type="text/javascript")
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Run one client for one page, for as long as both last."""
