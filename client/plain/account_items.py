@@ -75,6 +75,7 @@ async def _listen(talk: Talk, argument: str) -> None:
 
 async def _quit(talk: Talk, argument: str) -> None:
     talk.ended = True
+    talk.paper.say("Left. Nothing is lost.")
 
 
 def qr_rows(content: str, *, dark_window: bool) -> Iterator[str]:
@@ -87,12 +88,12 @@ def qr_rows(content: str, *, dark_window: bool) -> Iterator[str]:
 
 
 ACCOUNT_ITEMS = (
-    Item("me", "Your number for others", _me),
-    Item("qr", "Your number as a QR code", _qr, "light"),
-    Item("status", "Status of the account and its services", _status),
-    Item("doctor", "Doctor: look at keys, certificate, clock, services, store", _doctor),
-    Item("sync", "Read and send whatever there is, now", _sync),
-    Item("settings", "Settings", _settings),
-    Item("listen", "Listen: read out messages as they come", _listen),
-    Item("quit", "Leave the program; nothing is lost", _quit),
+    Item("me", "your number for others", _me),
+    Item("qr", "your number as a QR code", _qr, "light"),
+    Item("status", "how the account and its services stand", _status),
+    Item("doctor", "look at keys, certificate, clock, services, store", _doctor),
+    Item("sync", "read and send whatever there is, now", _sync),
+    Item("settings", "what can be set, and where", _settings),
+    Item("listen", "read out messages as they come", _listen),
+    Item("quit", "leave the program; nothing is lost", _quit),
 )

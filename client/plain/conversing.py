@@ -7,7 +7,7 @@ from client.desk.api import Api
 from client.desk.remote import DaemonGoneError
 from client.failures import EXPECTED
 from client.plain import phrases
-from client.plain.menu import HELP, meant
+from client.plain.menu import HELP, IN_CHAT, is_number, meant
 from client.plain.news import News
 from client.plain.paper import EndedError, Paper
 from client.plain.talk import Talk
@@ -53,9 +53,14 @@ async def _once(talk: Talk, line: str) -> None:
         choice = meant(line, in_chat=talk.chat is not None)
         if choice.item is not None:
             await choice.item.act(talk, choice.text)
-        elif choice.text:
+        elif choice.text and (not is_number(choice.text, IN_CHAT) or await _on_purpose(talk, choice.text)):
             await talk.send(choice.text)
     except DaemonGoneError:
         raise
     except EXPECTED as error:
         talk.paper.trouble(error)
+
+
+async def _on_purpose(talk: Talk, number: str) -> bool:
+    """Whether a bare number is a message: whoever comes from the main menu may have meant the menu."""
+    return await talk.paper.agreed(f"For the menu, write /{number}. Send {number} as a message?")

@@ -21,4 +21,4 @@ class Item:
     argument: str = ""
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.word}" + (f" {self.argument}" if self.argument else "")
+        return f"{self.word}{f' {self.argument}' if self.argument else ''}: {self.title}"

@@ -59,10 +59,10 @@ async def _find_everywhere(talk: Talk, argument: str) -> None:
 
 
 LIST_ITEMS = (
-    Item("chats", "Chats: list them, open one", _chats, "NAME"),
-    Item("new", "Write to a number", _new, "NUMBER"),
-    Item("group", "Create a group", _group, "NAME"),
-    Item("next", "Open the next unread chat", _next),
-    Item("findall", "Find in all chats", _find_everywhere, "WORDS"),
-    Item("archived", "Archived chats", _archived),
+    Item("chats", "list the chats, open one", _chats, "NAME"),
+    Item("new", "write to a number", _new, "NUMBER"),
+    Item("group", "create a group", _group, "NAME"),
+    Item("next", "open the next unread chat", _next),
+    Item("findall", "find in all chats", _find_everywhere, "WORDS"),
+    Item("archived", "list archived chats, open one", _archived),
 )

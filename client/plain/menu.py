@@ -32,7 +32,7 @@ async def _help(talk: Talk, argument: str) -> None:
         talk.paper.say("The words of the main menu go too: /chats, /requests, /quit. /close leads back to it.")
 
 
-HELP = Item("help", "Help: read out this menu", _help)
+HELP = Item("help", "read out this menu", _help)
 MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *ACCOUNT_ITEMS, HELP)
 IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *CHAT_ITEMS, HELP)
 _BY_WORD = {item.word: item for item in (*MAIN, *IN_CHAT)}
@@ -58,11 +58,16 @@ def meant(line: str, *, in_chat: bool) -> Choice:
     return Choice(argument.strip(), _item(word.lower(), IN_CHAT if in_chat else MAIN, in_chat))
 
 
+def is_number(word: str, items: tuple[Item, ...]) -> bool:
+    """Whether a word is the number of an item."""
+    return word.isascii() and word.isdigit() and len(word) < 4 and 1 <= int(word) <= len(items)
+
+
 def _item(word: str, numbered: tuple[Item, ...], in_chat: bool) -> Item:
     if word in MENU_WORDS:
         return HELP
-    if word.isascii() and word.isdigit() and 1 <= int(word[:4]) <= len(numbered):
-        return numbered[int(word[:4]) - 1]
+    if is_number(word, numbered):
+        return numbered[int(word) - 1]
     item = _BY_WORD.get(word)
     if item is None:
         hint = "Nothing was sent. Put // in front to send it as text; / reads out the menu." if in_chat else ""

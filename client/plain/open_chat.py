@@ -111,7 +111,7 @@ class OpenChat:
             self._paper.say(f"{day}.")
         number = self._numbers.setdefault(view.row, len(self._numbers) + 1)
         self._words[view.row] = _lasting(view)
-        self._paper.say(f"{number}. {phrases.message(view)}")
+        self._paper.say(f"{number}. {phrases.message(view, self._numbers)}")
 
     def change(self, changed: MessageChanged) -> None:
         """Read out a row again that was read out before and has changed by more than its way to the others."""

@@ -103,13 +103,13 @@ async def _request(talk: Talk, argument: str) -> RequestView:
 
 
 PEOPLE_ITEMS = (
-    Item("requests", "Requests: who wants to talk", _requests),
-    Item("accept", "Accept a request", _accept, "NUMBER"),
-    Item("decline", "Decline a request", _decline, "NUMBER"),
-    Item("block", "Block a number", _block, "NUMBER"),
-    Item("unblock", "Unblock a number", _unblock, "NUMBER"),
-    Item("quarantine", "Quarantine: what was held back, and why", _quarantine),
-    Item("contacts", "Contacts and blocked numbers", _contacts),
-    Item("know", "Make a number a contact", _know, "NUMBER"),
-    Item("name", "Name a number", _name, "NAME"),
+    Item("requests", "who wants to talk to you", _requests),
+    Item("accept", "accept a request", _accept, "NUMBER"),
+    Item("decline", "decline a request", _decline, "NUMBER"),
+    Item("block", "block a number", _block, "NUMBER"),
+    Item("unblock", "unblock a number", _unblock, "NUMBER"),
+    Item("quarantine", "what was held back, and why", _quarantine),
+    Item("contacts", "people you know, and blocked numbers", _contacts),
+    Item("know", "make a number a contact", _know, "NUMBER"),
+    Item("name", "name a number", _name, "NAME"),
 )

@@ -1,7 +1,8 @@
 """What the port shows, as lines to be heard: words before signs, and others' words last on their line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from client.desk.views import (
     AttachmentView,
@@ -12,6 +13,7 @@ from client.desk.views import (
     MemberView,
     MessageView,
     ProofView,
+    QuoteView,
     RequestView,
     StatusView,
 )
@@ -59,12 +61,12 @@ def verdict(label: str) -> str:
     return label[2:]
 
 
-def message(view: MessageView) -> str:
-    """One row: 18:05 NUMBER VERIFIED +1 202-555-0142 (Ravi): I am in."""
+def message(view: MessageView, numbers: Mapping[int, int] = MappingProxyType({})) -> str:
+    """One row: 18:05 NUMBER VERIFIED +1 202-555-0142 (Ravi): I am in. `numbers`: of rows that were read out before."""
     time = minute(view.arrived)
     if view.sender is None:
         return f"{time} {'GAP: ' if view.kind == 'gap' else ''}{view.text}"
-    notes = "".join(f", {note}" for note in _notes(view))
+    notes = "".join(f", {note}" for note in _notes(view, numbers))
     if view.proof is None:
         return f"{time} you, {STATES.get(view.state or '', view.state)}{notes}: {_said(view)}{_refused(view)}"
     return (
@@ -167,10 +169,9 @@ def _file(view: AttachmentView) -> str:
     return f"{view.filename}, {view.content_type}, {size}" + (f", saved as {view.saved}" if view.saved else "")
 
 
-def _notes(view: MessageView) -> Iterator[str]:
+def _notes(view: MessageView, numbers: Mapping[int, int]) -> Iterator[str]:
     if view.reply is not None:
-        whom = "a message that is not here" if view.reply.row is None else _whom(view.reply.sender, view.reply.name)
-        yield f"in answer to {whom}"
+        yield f"in answer to {_answered(view.reply, numbers)}"
     if view.mentions_me:
         yield "mentions you"
     if view.edited:
@@ -184,8 +185,12 @@ def _notes(view: MessageView) -> Iterator[str]:
         yield f"disappears at {date_and_time(view.expires)}"
 
 
-def _whom(sender: str | None, name: str | None) -> str:
-    return "a notice" if sender is None else person(sender, name)
+def _answered(view: QuoteView, numbers: Mapping[int, int]) -> str:
+    if view.row is None:
+        return "a message that is not here"
+    if view.row in numbers:
+        return f"message {numbers[view.row]}"
+    return "a notice" if view.sender is None else person(view.sender, view.name)
 
 
 def _refused(view: MessageView) -> str:

@@ -138,21 +138,20 @@ class Talk:
     async def close(self) -> None:
         """Keep what was being written when the input ended."""
         unfinished = self.paper.unfinished()
-        lines = [*(self._composed or []), *([unfinished] if unfinished else [])]
-        if self._composed is not None and self.chat is not None and any(line.strip() for line in lines):
-            await self.keep_draft("\n".join(lines))
+        text = "\n".join([*(self._composed or []), unfinished]).strip()
+        if self._composed is not None and self.chat is not None and text and not text.startswith("/"):
+            await self.keep_draft(text)
 
     async def turn(self) -> str:
         """One line at the prompt; in a chat it may be a message, so what is not finished becomes a draft."""
+        count = (await self.api.device.status()).unread
+        unread = f", {count} unread" if count else ""
         if self.chat is None:
-            return await self.paper.ask(f"Menu{self._unread()}, number or word:")
+            return await self.paper.ask(f"Menu{unread}, number or word:")
         self._composed = []
-        typed = await self.paper.ask(f"Message to {phrases.quoted(self.chat.view.chat)}{self._unread()}, / for menu:")
+        typed = await self.paper.ask(f"Message to {phrases.quoted(self.chat.view.chat)}{unread}, / for menu:")
         self._composed = None
         return typed
-
-    def _unread(self) -> str:
-        return f", {self.news.status.unread} unread" if self.news.status.unread else ""
 
     async def _asked_number(self) -> str:
         last = self.open_chat.last_number

@@ -1,0 +1,279 @@
+"""Every item of both menus does what it says; a new item without a scene here makes this fail."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from client.errors import ClientError
+from client.plain.menu import IN_CHAT, MAIN, Choice, meant
+from lab.world import World
+from tests.client.plain.plain_scene import ALICE, BOB, CAROL, Person, befriend, people
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Stage:
+    """Alice and Bob know each other; Carol knows nobody. Each scene has a group of its own, called `name`."""
+
+    def __init__(self, alice: Person, bob: Person, carol: Person) -> None:
+        self.alice, self.bob, self.carol = alice, bob, carol
+        self.name = ""
+
+    async def group(self, name: str) -> str:
+        """A group of Alice's with Bob, in which she has said one thing; its id."""
+        self.name = name
+        view = await self.alice.desk.chats.create(name, [BOB.e164])
+        await self.alice.desk.messages.send(view.group, f"first words of {name}")
+        await self.settle()
+        return view.group
+
+    async def settle(self) -> None:
+        """Everybody posts and reads, until everybody has seen everything."""
+        for _ in range(2):
+            for person in (self.alice, self.bob, self.carol):
+                await person.desk.device.sync()
+
+    async def asked(self) -> None:
+        """Carol asks Bob for a chat."""
+        view = await self.carol.desk.chats.create("Cheap pills", [BOB.e164], roles=False)
+        await self.carol.desk.messages.send(view.group, "buy now")
+        await self.settle()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stage() -> AsyncIterator[Stage]:
+    async with World() as world, people(world, ALICE, BOB, CAROL) as (alice, bob, carol):
+        await befriend(alice, bob)
+        yield Stage(alice, bob, carol)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What Bob (or Alice, if `alice`) types in the group, and words of one line that he then hears."""
+
+    lines: tuple[str, ...]
+    heard: str
+    alice: bool = False
+    before: Callable[[Stage, str], Awaitable[None]] | None = None
+    after: Callable[[Stage, str], Awaitable[None]] | None = None
+
+
+async def _old_rows(stage: Stage, group: str) -> None:
+    for number in range(40):
+        await stage.alice.desk.messages.send(group, f"row {number}")
+    await stage.settle()
+    (*_, newest) = await stage.bob.desk.messages.page(group)
+    await stage.bob.desk.chats.read(group, newest.row)
+
+
+async def _with_file(stage: Stage, group: str) -> None:
+    file = stage.alice.config.download_folder.parent / "notes.txt"
+    file.write_text("the crux is on the left")
+    await stage.alice.desk.messages.send_file(group, str(file), "read this")
+    await stage.settle()
+
+
+async def _with_answer(stage: Stage, group: str) -> None:
+    rows = await stage.alice.desk.messages.page(group)
+    await stage.alice.desk.messages.send(group, "an answer", reply_to=rows[-1].row)
+    await stage.settle()
+
+
+async def _with_draft(stage: Stage, group: str) -> None:
+    await stage.bob.desk.chats.draft(group, "half a thought")
+
+
+async def _with_carol(stage: Stage, group: str) -> None:
+    await stage.carol.desk.people.know(ALICE.e164)
+    await stage.alice.desk.chats.invite(group, [CAROL.e164])
+    await stage.settle()
+
+
+async def _bob_says(stage: Stage, group: str) -> None:
+    await stage.bob.desk.messages.send(group, "of my own")
+    await stage.settle()
+
+
+async def _too_long(stage: Stage, group: str) -> None:
+    await stage.bob.desk.messages.send(group, "x" * 65_000)
+    await stage.settle()
+
+
+async def _asked(stage: Stage, group: str) -> None:
+    await stage.asked()
+
+
+async def _admin_bob(stage: Stage, group: str) -> None:
+    await stage.alice.desk.chats.admin(group, BOB.e164, True)
+    await stage.settle()
+
+
+async def _archive_it(stage: Stage, group: str) -> None:
+    await stage.bob.desk.chats.archive(group, True)
+
+
+async def _hold_back(stage: Stage, group: str) -> None:
+    await _with_carol(stage, group)
+    await stage.bob.desk.people.block(CAROL.e164)
+    await stage.carol.desk.messages.send(group, "let me in")
+    await stage.settle()
+
+
+async def _strangers(stage: Stage, group: str) -> None:
+    await stage.bob.desk.people.block(CAROL.e164)
+    await stage.bob.desk.people.unblock(CAROL.e164)
+
+
+async def _decline_all(stage: Stage, group: str) -> None:
+    for request in await stage.bob.desk.people.requests():
+        await stage.bob.desk.people.decline(request.group)
+
+
+async def _unname(stage: Stage, group: str) -> None:
+    await stage.bob.desk.people.name(ALICE.e164, "")
+
+
+async def _everybody_sees(stage: Stage, group: str, words: str) -> None:
+    await stage.settle()
+    assert any(words in row.text for row in await stage.alice.desk.messages.page(group))
+
+
+async def _sent_lines(stage: Stage, group: str) -> None:
+    await _everybody_sees(stage, group, "line one\nline two")
+
+
+async def _sent_draft(stage: Stage, group: str) -> None:
+    await _everybody_sees(stage, group, "half a thought")
+    assert (await stage.bob.desk.chats.get(group)).draft == ""
+
+
+async def _sent_edit(stage: Stage, group: str) -> None:
+    await _everybody_sees(stage, group, "said better")
+
+
+async def _sent_reply(stage: Stage, group: str) -> None:
+    await stage.settle()
+    last = (await stage.alice.desk.messages.page(group))[-1]
+    assert (last.text, last.reply.text if last.reply else "") == ("indeed", f"first words of {stage.name}")
+
+
+async def _saved(stage: Stage, group: str) -> None:
+    assert (stage.bob.config.download_folder / "notes.txt").read_text() == "the crux is on the left"
+
+
+async def _exported(stage: Stage, group: str) -> None:
+    written = stage.bob.config.download_folder / f"ringtrue-{group[:8]}.txt"
+    assert f"first words of {stage.name}" in written.read_text()
+    assert written.stat().st_mode & 0o077 == 0
+
+
+async def _gone_for_carol(stage: Stage, group: str) -> None:
+    await stage.settle()
+    assert (await stage.carol.desk.chats.get(group)).standing == "removed"
+
+
+FILE = str(Path(__file__))
+OF_ALICE = f"NUMBER VERIFIED {ALICE}: first words of"
+
+SCENES: dict[str, Scene] = {
+    "chats": Scene(("/close", "chats chats"), OF_ALICE),
+    "new": Scene(("/close", f"new {ALICE.e164}"), f"Chat “{ALICE}”"),
+    "group": Scene(("/close", "group Band", ALICE.e164, "hello, band"), "you, sent: hello, band"),
+    "next": Scene(("/close", "next"), "Nothing is unread.", before=_old_rows),
+    "findall": Scene(("/close", "findall words of findall", "1"), OF_ALICE),
+    "archived": Scene(("archived", "1"), "Chat “archived”", before=_archive_it),
+    "requests": Scene(("/requests", "1", "2"), "Declined.", before=_asked),
+    "accept": Scene((f"/accept {CAROL.e164}", "yes"), "buy now", before=_asked, after=_strangers),
+    "decline": Scene((f"/decline {CAROL.e164}",), "Declined.", before=_asked),
+    "block": Scene((f"/block {CAROL.e164}", "yes"), "Blocked.", after=_strangers),
+    "unblock": Scene((f"/unblock {CAROL.e164}",), "a stranger again"),
+    "quarantine": Scene(
+        ("/quarantine", "1", "2", "yes"), f"NUMBER VERIFIED {CAROL}: let me in", before=_hold_back, after=_strangers
+    ),
+    "contacts": Scene(("/contacts",), f"{ALICE}, contact"),
+    "know": Scene((f"/know {ALICE.e164}",), "accepted at once"),
+    "name": Scene(("/name", ALICE.e164, "Ali"), f"{ALICE} (Ali), contact", after=_unname),
+    "me": Scene(("/me",), "Short code: B6CE-N9ZS-J"),
+    "qr": Scene(("/qr",), "███"),
+    "status": Scene(("/status",), "Certificate: ends"),
+    "doctor": Scene(("/doctor",), "In order: store: opens"),
+    "sync": Scene(("/sync",), "Online."),
+    "settings": Scene(("/settings",), "To change them, edit"),
+    "listen": Scene(("/listen", ""), "Listening."),
+    "quit": Scene(("/quit",), "Left. Nothing is lost."),
+    "help": Scene(("/help",), "Any line is sent as a message."),
+    "older": Scene(("/older", "/older"), "row 0", before=_old_rows),
+    "newer": Scene(("/older", "/newer"), "row 30", before=_old_rows),
+    "unread": Scene(("/unread",), "Nothing is unread here."),
+    "write": Scene(("/write", "line one", "line two", "."), "you, sent: line one", after=_sent_lines),
+    "draft": Scene(("/draft", "yes"), "you, sent: half a thought", before=_with_draft, after=_sent_draft),
+    "reply": Scene(("/reply", "", "indeed"), "in answer to message", after=_sent_reply),
+    "react": Scene(("/react", "", "👍"), "reaction 👍 by you"),
+    "edit": Scene(("/edit", "", "said better"), "edited: said better", before=_bob_says, after=_sent_edit),
+    "delete": Scene(("/delete", "", "yes"), "(took this message back)", before=_bob_says),
+    "retry": Scene(("/retry", ""), "you, NOT SENT", before=_too_long),
+    "attach": Scene((f"/attach {FILE}", "my test"), "file test_menu.py"),
+    "save": Scene(("/save", ""), "Saved as ", before=_with_file, after=_saved),
+    "quoted": Scene(("/quoted", ""), OF_ALICE, before=_with_answer),
+    "back": Scene(("/quoted", "", "/back"), "an answer", before=_with_answer),
+    "inspect": Scene(("/inspect", ""), "Check 14, result: passed"),
+    "find": Scene(("/find words of find", "1"), OF_ALICE),
+    "members": Scene(("/members",), f"{BOB}, you: in order"),
+    "invite": Scene((f"/invite {CAROL.e164}",), "Added 1 number.", alice=True),
+    "remove": Scene(
+        (f"/remove {CAROL.e164}", "yes"), "Removed.", alice=True, before=_with_carol, after=_gone_for_carol
+    ),
+    "admin": Scene((f"/admin {BOB.e164}", "/members"), f"{BOB}, admin", alice=True),
+    "member": Scene((f"/member {BOB.e164}", "/members"), f"{BOB}: in order", alice=True, before=_admin_bob),
+    "leave": Scene(("/leave", "yes"), "You asked to be taken out."),
+    "rename": Scene(("/rename Ropes",), "called “Ropes” now", alice=True),
+    "mute": Scene(("/mute 8h",), "Muted until"),
+    "pin": Scene(("/pin",), "Pinned"),
+    "archive": Scene(("/archive",), "Archived."),
+    "timer": Scene(("/timer 1d",), "disappear 1 day after", alice=True),
+    "export": Scene(("/export", "1", ""), "Written to", after=_exported),
+    "check": Scene(("/check",), "Check number: "),
+    "close": Scene(("/close",), "the main menu again"),
+}
+
+
+@pytest.mark.parametrize("word", list(dict.fromkeys(item.word for item in (*MAIN, *IN_CHAT))))
+async def test_every_item_does_what_it_says(stage: Stage, word: str) -> None:
+    scene = SCENES[word]
+    group = await stage.group(word)
+    if scene.before is not None:
+        await scene.before(stage, group)
+    person = stage.alice if scene.alice else stage.bob
+    opening = () if word == "archived" else (f"chats {word}",)
+    said = await person.visit(*opening, *scene.lines)
+    heard = [line.replace("you, delivered", "you, sent") for line in said]  # either, by the time it is read out
+    asked = next(place for place, line in enumerate(heard) if line.endswith(scene.lines[0]))
+    assert [line for line in heard[asked + 1 :] if scene.heard in line], "\n".join(heard)
+    if scene.after is not None:
+        await scene.after(stage, group)
+
+
+@pytest.mark.parametrize(("items", "in_chat"), [(MAIN, False), (IN_CHAT, True)])
+async def test_each_item_is_chosen_by_its_number_and_by_its_word(items, in_chat: bool) -> None:
+    slash = "/" if in_chat else ""
+    for number, item in enumerate(items, 1):
+        assert meant(f"{slash}{number}", in_chat=in_chat) == Choice("", item)
+        assert meant(f"{slash}{item.word}  an argument ", in_chat=in_chat) == Choice("an argument", item)
+        assert meant(f"/{item.word.upper()}", in_chat=in_chat) == Choice("", item)
+
+
+async def test_in_a_chat_only_a_slash_makes_a_choice() -> None:
+    assert meant("7", in_chat=True) == Choice("7")
+    assert meant("leave", in_chat=True) == Choice("leave")
+    assert meant("//leave", in_chat=True) == Choice("/leave")
+    assert meant("   ", in_chat=True) == Choice("")
+    with pytest.raises(ClientError, match="there is no choice 'laeve'"):
+        meant("/laeve", in_chat=True)
+
+
+async def test_what_belongs_to_a_chat_needs_an_open_one() -> None:
+    with pytest.raises(ClientError, match="no chat is open"):
+        meant("members", in_chat=False)
