@@ -51,10 +51,10 @@ class Step(VerticalScroll, can_focus=False):
     }
     Step Input {
         border: none;
-        border-left: thick $boost;
+        border-left: thick $panel;
         height: 1;
         padding: 0 1;
-        background: $boost;
+        background: $panel;
     }
     Step Input:focus {
         border: none;
