@@ -68,7 +68,6 @@ class RingtrueApp(Outward):
         self._opening = opening
         self._api: Api | None = None
         self._main: MainScreen | None = None
-        self._is_new = False
         self._holding: Worker[None] | None = None
         self._doing: list[str] = []
         self._interrupted = -TWICE
@@ -159,7 +158,7 @@ class RingtrueApp(Outward):
                 await self._with_account(passphrase, fresh)
                 return
             except NotEnrolledError:  # an earlier attempt made a store, and ended before there was an account
-                passphrase = await self._enrolled()
+                passphrase, fresh = await self._enrolled(), True
             except (PassphraseNeededError, WrongPassphraseError):
                 passphrase = await self._asked_passphrase()
 
@@ -172,26 +171,12 @@ class RingtrueApp(Outward):
             self.push_screen(self._main)  # not awaited: its first question comes after the events are listened to
             if fresh:
                 self._offer_first_chat()
-            if self._is_new:
-                self.offer_first_chat()
             async with aclosing(api.events()) as told:
                 async for each in told:
                     self._tell(each)
 
     async def _enrolled(self) -> str | None:
-        passphrase = await self.push_screen_wait(self._opening.welcome())
-        self._is_new = True
-        return passphrase
-
-    @work(group="command")
-    async def offer_first_chat(self) -> None:
-        """Ask whom a person with a new account wants to write to."""
-        from client.tui.screens.first_chat import FirstChatScreen
-
-        self._is_new = False
-        chat = await self.push_screen_wait(FirstChatScreen())
-        if chat is not None:
-            self.show_chat(chat)
+        return await self.push_screen_wait(self._opening.welcome())
 
     @work(group="command")
     async def _offer_first_chat(self) -> None:

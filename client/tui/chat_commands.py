@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from client.duration import DurationError, seconds_of
 from client.tui.chat_lines import is_muted
 from client.tui.command import Command, agreed, answer, chat_of
-from client.duration import DurationError, seconds_of
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp

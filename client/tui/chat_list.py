@@ -52,14 +52,15 @@ class ChatList(ScrollView, can_focus=True):
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
         background: $surface;
-        & .chat-list--name { color: $text; }
-        & .chat-list--unread { color: $text; text-style: bold; }
+        & .chat-list--name { color: $foreground; }
+        & .chat-list--unread { color: $foreground; text-style: bold; }
         & .chat-list--dim { color: $text-muted; }
         & .chat-list--good { color: $text-success; text-style: bold; }
         & .chat-list--doubt { color: $text-warning; text-style: bold; }
         & .chat-list--bad { color: $text-error; text-style: bold; }
-        & .chat-list--cursor { background: $block-cursor-blurred-background; }
-        &:focus .chat-list--cursor { background: $primary 40%; }
+        & .chat-list--cursor { background: $primary 12%; }
+        &:focus .chat-list--cursor { background: $primary 25%; }
+        &:ansi .chat-list--cursor { background: ansi_default; text-style: reverse; }
     }
     """
 
@@ -130,7 +131,7 @@ class ChatList(ScrollView, can_focus=True):
         if index >= len(self._order):
             return Strip.blank(width, self.rich_style)
         chat = self._order[index]
-        shown = self._pieces(chat, index, row, max(width, CELLS_AT_LEAST))
+        shown = self._pieces(chat, index, row, max(width - 1, CELLS_AT_LEAST))  # a cell free at the right
         under = self.rich_style
         if chat.group == self.cursor:
             under += self.get_component_rich_style("chat-list--cursor")

@@ -15,7 +15,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from client.config import Config
-from client.tui.opening import opens
+from client.tui.opening import opens, takes_passphrase
 from client.tui.opening_screen import OpeningScreen
 
 IDLE_TICK = 5  # seconds between looks at how long nobody has done anything
@@ -47,15 +47,12 @@ class Lockable(App[int]):
         """Hide everything until the passphrase is given."""
         if self.locked:
             return
-        from client.home import Home
-        from client.keys import needs_passphrase
         from client.tui.screens.lock import LockScreen
 
-        asks = needs_passphrase(Home(self.home))
         self.clear_notifications()
         self._opened_by_passphrase = False
         self.switch_mode(LOCKED)
-        super().push_screen(LockScreen(self._opens, asks=asks), self._unlocked, mode=LOCKED)
+        super().push_screen(LockScreen(self._opens, asks=takes_passphrase(self.home)), self._unlocked, mode=LOCKED)
         self.entitle()
 
     def lock_if_idle(self) -> None:

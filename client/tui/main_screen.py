@@ -6,6 +6,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 
@@ -23,9 +24,10 @@ from client.tui.status_line import StatusLine
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
 
+WIDE = 100  # columns from which on both panes are shown
 TICK = 30  # seconds between looks at what only time changes: how long a certificate lasts
 KEYS = {action.id: action.default for action in ACTIONS}
-SHOWN = ("inspect", "requests", "check_number", "help")  # at the foot
+SHOWN = {"help": "Help", "inspect": "Inspect", "requests": "Requests", "check_number": "Check no."}  # at the foot
 
 
 class MainScreen(Screen[None]):
@@ -33,7 +35,9 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(KEYS[name], f"app.command('{name}')", BY_ID[name].title, show=name in SHOWN, id=name)
+            Binding(
+                KEYS[name], f"app.command('{name}')", SHOWN.get(name, BY_ID[name].title), show=name in SHOWN, id=name
+            )
             for name in KEYS
             if name in BY_ID and (BY_ID[name].needs != "message" or name == "inspect") and name != "quit"
         ),
@@ -41,7 +45,7 @@ class MainScreen(Screen[None]):
         Binding("tab", "app.focus_next", "Next pane", show=False, id="next_pane"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False, id="previous_pane"),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's
+    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's
     VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     MainScreen {
@@ -132,6 +136,10 @@ class MainScreen(Screen[None]):
         await self.conversation.show(chat, row)
         if row is None:
             self.conversation.focus_composer()
+
+    def on_resize(self, event: Resize) -> None:
+        """Put the keys at the foot closer together where there is little room."""
+        self.query_one(Footer).compact = event.size.width < WIDE
 
     def on_screen_resume(self) -> None:
         """A person sees this screen again."""

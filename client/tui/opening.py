@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from client.desk.api import Api
+from client.errors import AccountError
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -71,6 +72,17 @@ class AccountOpening:
 def _import_desk() -> None:
     import client.desk.opening
     import client.tui.main_screen  # noqa: F401 - both are imported for the event loop, which they would hold up
+
+
+def takes_passphrase(home: Path) -> bool:
+    """Whether it takes a passphrase to open the account; also if that cannot be found out now."""
+    from client.home import Home
+    from client.keys import needs_passphrase
+
+    try:
+        return needs_passphrase(Home(home))
+    except AccountError:
+        return True
 
 
 async def opens(home: Path, passphrase: str) -> bool:

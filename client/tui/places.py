@@ -32,7 +32,8 @@ class Places(OptionList):
         overflow: hidden;
         &:focus { border: none; border-top: solid $border; background-tint: $foreground 0%; }
         & > .option-list--option-highlighted { background: transparent; color: $foreground; text-style: none; }
-        &:focus > .option-list--option-highlighted { background: $primary 40%; color: $foreground; text-style: bold; }
+        &:focus > .option-list--option-highlighted { background: $primary 25%; color: $foreground; text-style: bold; }
+        &:ansi:focus > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
     }
     """
 
@@ -73,6 +74,6 @@ class Places(OptionList):
 
     def _row(self, sign: str, name: str, count: int, colour: str) -> Content:
         number = str(count) if count else ""
-        room = max(self.scrollable_content_region.width - 3 - cell_len(number), 1)
+        room = max(self.scrollable_content_region.width - 4 - cell_len(number), 1)
         style = f"bold {colour}" if count else "$text-muted"
         return Content.assemble((f" {sign} ", style), fitted(name, room), (number, style))

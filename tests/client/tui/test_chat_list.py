@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.color import Color
+from rich.style import Style
 from textual.app import App, ComposeResult
 
+from client.config import ThemeName
 from client.desk.views import ChatView
 from client.tui.chat_lines import CELLS_AT_LEAST, Piece, first_row, second_row
 from client.tui.chat_list import ROWS, ChatList
+from client.tui.themes import THEMES, use_themes
 from tests.client.tui.shell_scene import text_of
 
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
@@ -215,3 +219,48 @@ async def test_names_that_look_like_markup_are_drawn_as_they_are() -> None:
         shown = text_of(app)
         assert "[red]x[/nope]" in shown
         assert "[@click=app.exit]y[/]" in shown
+
+
+@pytest.mark.parametrize("theme", [name for name in THEMES if name != "ansi"])
+async def test_every_row_can_be_read_in_every_theme(theme: ThemeName) -> None:
+    app = ListApp()
+    async with app.run_test(size=(30, 20)) as pilot:
+        use_themes(app, theme)
+        app.chats.show([chat(unread=3, pinned=True), chat(group="01"), chat(group="02", failed=1, draft="x")])
+        for focused in (True, False):
+            app.set_focus(app.chats if focused else None)
+            await pilot.pause()
+            for y in range(6):
+                for text, style, _ in app.chats.render_line(y):
+                    assert style is not None
+                    assert not text.strip() or contrast(style) >= 4.5, (text, y, focused)
+
+
+async def test_in_sixteen_colours_the_chat_under_the_cursor_is_reversed() -> None:
+    app = ListApp()
+    async with app.run_test(size=(30, 20)) as pilot:
+        use_themes(app, "ansi")
+        app.chats.show([chat(unread=3, pinned=True), chat(group="01")])
+        await pilot.pause()
+        for y, reversed_ in ((0, True), (1, True), (2, False)):
+            styles = [style for _, style, _ in app.chats.render_line(y) if style is not None]
+            assert styles
+            assert all(bool(style.reverse) is reversed_ for style in styles)
+            assert all(style.bgcolor is not None and style.bgcolor.is_default for style in styles)
+
+
+def contrast(style: Style) -> float:
+    """The contrast ratio of WCAG 2.2 §1.4.3."""
+    assert style.color is not None
+    assert style.bgcolor is not None
+    above, below = sorted(map(luminance, (style.color, style.bgcolor)), reverse=True)
+    return (above + 0.05) / (below + 0.05)
+
+
+def luminance(colour: Color) -> float:
+    def linear(octet: int) -> float:
+        share = octet / 255
+        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = map(linear, colour.get_truecolor())
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
