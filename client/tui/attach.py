@@ -18,6 +18,10 @@ from client.tui.screens.sheet import Sheet
 class Files(DirectoryTree):
     """Folders and files, without hidden ones; names are drawn harmless, for downloaded files are named by others."""
 
+    ICON_NODE = "+ "
+    ICON_NODE_EXPANDED = "- "
+    ICON_FILE = "  "
+
     def process_label(self, label: TextType) -> Text:
         """A name as plain, safe text."""
         return Text(" ".join(safe_text(str(label)).text.split()) or "?")
@@ -36,8 +40,8 @@ class AttachScreen(Sheet[tuple[str, str] | None]):
     ]
     DEFAULT_CSS: ClassVar[str] = """
     AttachScreen {
-        & Label { margin-top: 1; }
-        & Files { height: 1fr; min-height: 4; background: $surface; }
+        & Input { background: $panel; }
+        & Files { height: 1fr; min-height: 4; margin: 1 0; background: $surface; }
     }
     """
 
@@ -48,10 +52,10 @@ class AttachScreen(Sheet[tuple[str, str] | None]):
     def body(self) -> Iterator[Widget]:
         """Path, folders, words."""
         yield Label(Content("Path (Enter on a folder opens it below)"))
-        yield Input(str(self._folder), id="path")
+        yield Input(str(self._folder), id="path", compact=True)
         yield Files(self._folder, id="files")
         yield Label(Content("Words to go with it (Enter encrypts and sends)"))
-        yield Input(id="caption")
+        yield Input(id="caption", compact=True)
 
     def on_mount(self) -> None:
         """Begin in the folders."""

@@ -43,10 +43,12 @@ class Choices(OptionList, can_focus=False):
     DEFAULT_CSS: ClassVar[str] = """
     Choices {
         height: auto;
-        max-height: 8;
+        max-height: 6;
         border: none;
         padding: 0 1;
         background: $panel;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
         display: none;
         &.-open { display: block; }
     }
@@ -208,5 +210,5 @@ class Composer(TextArea):
         for person in self.people:
             named = (person.name or "").casefold().startswith(begun)
             if not begun or named or (digits.isdecimal() and digits in person.number):
-                row = Content.assemble((person.name or "", "bold"), f"  {spelled(person.number)}")
-                yield f"@{person.number}", row
+                name = Content.assemble((f"{person.name}  ", "bold")) if person.name else Content("")
+                yield f"@{person.number}", name + spelled(person.number)

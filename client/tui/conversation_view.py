@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, cast
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.events import Click
+from textual.events import Click, DescendantFocus, Show
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
@@ -76,6 +76,7 @@ class ConversationView(Widget):
     def on_mount(self) -> None:
         """Keep what depends on the time up to date."""
         self.set_interval(TICK_SECONDS, self._tick)
+        self.watch(self.app, "app_focus", self.look_soon, init=False)
 
     @property
     def surroundings(self) -> Surroundings:
@@ -173,7 +174,7 @@ class ConversationView(Widget):
         self.query_one("#facts", Static).update(Content(facts(self.chat)))
         closed = closed_words(self.chat.standing)
         self.composer.close(closed)
-        self.composer.placeholder = Content(closed or "Write a message. Enter sends, Ctrl+J new line, / commands")
+        self.composer.placeholder = Content(closed or "Enter sends, Ctrl+J new line, / commands")
 
     async def _open(self, chat: ChatView, row: int | None) -> None:
         if not self.looker.own:
@@ -199,6 +200,7 @@ class ConversationView(Widget):
                 self.look(replace(self.looker, names=names))
 
     def _tick(self) -> None:
+        self.look_soon()
         if self.messages.has_disappearing():
             self.look(replace(self.looker, now=self.surroundings.now()))
 
@@ -233,6 +235,12 @@ class ConversationView(Widget):
     def _looked(self) -> None:
         newer = self.messages.newer
         self.put_line("#newer", f"▼ {newer} new message{'s' * (newer != 1)} below (End)" if newer else "")
+        self.look_soon()
+
+    @on(Show)
+    @on(DescendantFocus)
+    def look_soon(self) -> None:
+        """Note soon what is in view: what hid it, or kept the person away, may be gone."""
         if not self._read_due:
             self._read_due = True
             self.set_timer(READ_SECONDS, self._note_read)

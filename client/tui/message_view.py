@@ -86,7 +86,8 @@ def _rows(message: MessageView, looker: Looker, width: int, whole: bool) -> Iter
     if message.kind in ("notice", "gap"):
         yield from _happening(message)
         return
-    yield OURS, _header(message, looker)
+    for row in _header(message, looker, width - OURS):
+        yield OURS, row
     if message.place != "inbox":
         yield OURS, Content(f"⊘ Held back: {message.why}. F3 shows it.")
         return
@@ -107,17 +108,21 @@ def _happening(message: MessageView) -> Iterator[tuple[int, Content]]:
         yield OURS, _joined((clock(message.arrived), _QUIET), (message.text, _QUIET))
 
 
-def _header(message: MessageView, looker: Looker) -> Content:
+def _header(message: MessageView, looker: Looker, width: int) -> list[Content]:
+    """Who and when in one row; in two where there is not the room, for a time alone in a row is easily overlooked."""
     time = (clock(message.arrived), _QUIET)
     edited = ("edited", _QUIET) if message.edited and not message.withdrawn else ("", "")
     if is_own(message):
-        return _joined(("you", "bold"), time, edited, _own_state(message, looker))
+        return [_joined(("you", "bold"), time, edited, _own_state(message, looker))]
     proof = message.proof
     label = ("? NO PROOF", "bold $text-warning") if proof is None else (proof.label, _TONE_STYLES[_proof_tone(proof)])
     number = spelled(message.sender) if message.sender else "a number that is not known"
     name = f"{message.name} (your contact)" if message.name else ""
     mentioned = ("mentions you", "bold $text-accent") if message.mentions_me else ("", "")
-    return _joined(label, (number, "bold"), (name, "bold"), time, edited, mentioned)
+    in_one = _joined(label, (number, "bold"), (name, "bold"), time, edited, mentioned)
+    if in_one.cell_length <= width or not name:
+        return [in_one]
+    return [_joined(label, (number, "bold"), time), _joined((name, "bold"), edited, mentioned)]
 
 
 def _own_state(message: MessageView, looker: Looker) -> Piece:

@@ -76,7 +76,6 @@ class PictureScreen(Sheet[None]):
 
         with self.doing(f"Fetching {size}"):
             octets = await self.api.messages.fetch(self._message.row)
-            self.say("Decoding")
             self._image = await asyncio.to_thread(decode, octets)
             await self._draw()
 

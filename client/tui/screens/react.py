@@ -30,6 +30,7 @@ class ReactScreen(Sheet[str | None]):
         & .frame { max-width: 74; height: auto; padding: 1 2; }
         & Horizontal { height: auto; margin-bottom: 1; }
         & Button { min-width: 7; width: auto; margin-right: 1; }
+        & Input { background: $panel; }
         & .-wordy { layout: grid; grid-size: 2; grid-rows: auto; }
     }
     """
@@ -41,7 +42,7 @@ class ReactScreen(Sheet[str | None]):
             for digit, emoji in enumerate(COMMON, 1):
                 shown = without_emoji(emoji) if in_words else emoji
                 yield Button(Content(f"{digit} {shown}"), id=f"emoji-{digit}", compact=True)
-        yield Input(placeholder="another emoji, then Enter", max_length=16)
+        yield Input(placeholder="another emoji, then Enter", max_length=16, compact=True)
 
     def on_mount(self) -> None:
         """Begin on the first."""

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from client.desk.views import MessageChanged, StatusChanged
 from client.tui.message_window import WINDOW
 from client.tui.screens.inspector import InspectorScreen
-from client.tui.screens.react import COMMON
+from client.tui.screens.react import COMMON, ReactScreen
 from tests.client.conftest import ALICE, BOB, World
 from tests.client.terminal_attacks import CONTROLS, SEQUENCES, UNSEEN
 from tests.client.tui.pane_scene import Talk, talking
@@ -328,6 +328,48 @@ async def test_a_double_click_and_i_inspect(world: World) -> None:
         await talk.until(lambda: type(talk.app.screen) is Screen, "the pane")
         await talk.pilot.press("i")
         await talk.until(lambda: isinstance(talk.app.screen, InspectorScreen), "the inspector")
+
+
+@pytest.mark.parametrize(
+    ("key", "screen"), [("f2", InspectorScreen), ("enter", InspectorScreen), ("plus", ReactScreen)]
+)
+async def test_keys_that_open_a_screen(world: World, key: str, screen: type[Screen[object]]) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        await talk.friend_says("look at me")
+        await talk.sees("look at me")
+        await talk.pilot.press("up", key)
+        await talk.until(lambda: isinstance(talk.app.screen, screen), "the screen")
+
+
+@pytest.mark.parametrize("key", ["c", "ctrl+o"])
+async def test_a_text_is_copied_as_it_is_written_not_as_it_is_broken_into_rows(world: World, key: str) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        text = f"ask @{BOB.e164} " + "about the rope " * 20
+        await talk.friend_says(text)
+        await talk.sees("about the rope")
+        await talk.pilot.press("up", key)
+        assert talk.app.clipboard == text
+
+
+async def test_space_unfolds_a_long_text_and_folds_it_again(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        await talk.friend_says("\n".join(f"line {number}" for number in range(100)))
+        await talk.sees("60 more lines: Space shows all")
+        await talk.pilot.press("up", "space")
+        await talk.sees("line 99")
+        await talk.pilot.press("space")
+        await talk.until(lambda: "line 99" not in talk.drawn, "the fold")
+
+
+async def test_nothing_counts_as_read_while_nobody_looks(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        talk.app.app_focus = False
+        await talk.friend_says("are you there?")
+        await talk.sees("are you there?")
+        await talk.until(lambda: not talk.pane._read_due, "the look")
+        assert (await talk.me.chats.get(talk.chat.group)).unread == 1
+        talk.app.app_focus = True
+        await talk.until(lambda: talk.pane.chat is not None and talk.pane.chat.unread == 0, "the row read")
 
 
 async def test_escape_leaves_the_messages_for_the_composer(world: World) -> None:

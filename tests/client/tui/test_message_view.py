@@ -75,6 +75,13 @@ def test_without_a_local_name_there_is_only_the_number() -> None:
     assert "contact" not in rows(received(name=None))[0]
 
 
+def test_where_the_row_is_too_narrow_the_name_has_one_of_its_own() -> None:
+    head, name, *_ = rows(received(), width=58)
+    assert head.startswith(" ✓ NUMBER VERIFIED  +1 202-555-0143  ")
+    assert head.endswith(f"{NOW.astimezone():%H:%M}")
+    assert name == " Ravi (your contact)"
+
+
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_is_said_in_its_word_and_sign(verdict: Verdict) -> None:
     assert rows(received(proof=proof(verdict)))[0].startswith(f" {VERDICT_WORDS[verdict]}  ")
@@ -206,8 +213,10 @@ def test_right_to_left_text_has_rows_of_its_own() -> None:
 
 def test_a_quoted_message_is_one_row() -> None:
     quoted = received("yes", reply=QuoteView(row=1, sender=ME, name=None, text="shall we\nmeet at " + "eight " * 30))
-    assert rows(quoted, width=40)[2].startswith(" ▸ you: shall we meet at eight")
-    assert rows(quoted, width=40)[2].endswith("~")
+    *_, quote, text = rows(quoted, width=40)
+    assert quote.startswith(" ▸ you: shall we meet at eight")
+    assert quote.endswith("~")
+    assert text == "   yes"
     assert len(rows(quoted, width=70)) == 3
 
 
