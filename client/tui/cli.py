@@ -1,21 +1,26 @@
 """`ringtrue run`: the terminal client. It imports little: the first frame is drawn before anything heavy is loaded."""
 
 import asyncio
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from client.abilities import look_at_terminal
+from client.abilities import ask_graphics, look_at_terminal
 from client.config import ThemeName, config_path, load_config
 from client.errors import ClientError
 from client.home import default_home
 
+if TYPE_CHECKING:
+    from client.tui.app import RingtrueApp
+
 AUTHORITY = "http://127.0.0.1:8441"
 DELIVERY = "http://127.0.0.1:8442"
 NO_TERMINAL = "Use --plain or receive --json"
+ANSWER_WAIT = 0.1  # seconds; also what the start costs in a terminal that never answers
 EXIT_USAGE, EXIT_FAILED = 2, 1
 
 
@@ -76,6 +81,8 @@ async def _run(
         from client.tui.browser_driver import BrowserDriver
 
         app.driver_class = BrowserDriver
+    elif config.images == "auto":
+        _ask_for_pictures(app)
     try:
         await app.run_async()
     finally:
@@ -83,6 +90,15 @@ async def _run(
             sys.stderr.write(RESTORE_TITLE)
             sys.stderr.flush()
     return EXIT_FAILED if app.crash_log is not None else app.return_code or 0
+
+
+def _ask_for_pictures(app: "RingtrueApp") -> None:
+    """Ask the terminal how it shows pictures, before the app reads from it; most terminals answer within 10 ms."""
+    app.graphics = ask_graphics(os.environ, sys.stdin.fileno(), ANSWER_WAIT)
+    if app.graphics != "none":
+        from client.tui.images import prepare_native
+
+        prepare_native(app.graphics)
 
 
 def _given(home: Path, descriptor: int | None, file: Path | None) -> str | None:
