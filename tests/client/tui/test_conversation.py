@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from textual.screen import Screen
 
-from client.desk.views import MessageChanged, StatusChanged
+from client.desk.views import MessageArrived, MessageChanged, StatusChanged
 from client.tui.message_window import WINDOW
 from client.tui.screens.inspector import InspectorScreen
 from client.tui.screens.react import COMMON, ReactScreen
@@ -380,6 +380,38 @@ async def test_escape_leaves_the_messages_for_the_composer(world: World) -> None
         await talk.pilot.press("escape")
         assert talk.pane.composer.has_focus
         assert talk.pane.selected is None
+
+
+async def test_a_flood_leaves_a_window_of_rows_with_the_newest_in_view(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        await talk.friend_says("first of many")
+        await talk.sees("first of many")
+        first = talk.rows[-1].message
+        for number in range(1, 1001):
+            view = msgspec.structs.replace(first, row=first.row + number, text=f"flood {number}")
+            await talk.pane.hear(MessageArrived(message=view, alert=False))
+        await talk.shows("flood 1000")
+        assert [row.message.text for row in talk.rows] == [f"flood {number}" for number in range(941, 1001)]
+
+
+async def test_a_found_message_is_opened_in_its_place_with_the_keys_on_it(world: World) -> None:
+    async with long_talk(world, 90) as talk:
+        row = next(each.row for each in await talk.me.messages.search("m010"))
+        await talk.pane.show(talk.chat, row)
+        await talk.shows("m010")
+        assert talk.pane.selected is not None
+        assert talk.pane.selected.row == row
+        assert talk.pane.messages.has_focus
+
+
+async def test_a_change_of_the_chat_is_seen_in_its_heading(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        group = await talk.me.chats.create("Climbing", [BOB.e164])
+        await talk.pane.show(group)
+        await talk.me.chats.mute(group.group, None)
+        await talk.shows("muted")
+        await talk.me.chats.rename(group.group, "Via ferrata")
+        await talk.shows("Via ferrata")
 
 
 async def test_a_row_selected_at_the_edge_reads_on(world: World) -> None:
