@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from client.abilities import look_at_terminal
 from client.config import Config
 from client.desk.api import Api
-from client.desk.views import ChatView, MessageView, Told
+from client.desk.views import ChatView, MessageView, Told, TroubleTold
 from client.errors import ClientError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.tui.command import Command
 from client.tui.commands import BY_ID
@@ -70,6 +70,7 @@ class RingtrueApp(Outward):
         self._main: MainScreen | None = None
         self._holding: Worker[None] | None = None
         self._doing: list[str] = []
+        self._troubled: TroubleTold | None = None
         self._interrupted = -TWICE
         self.set_reactive(RingtrueApp.incognito, incognito)
         self.set_keymap(keymap(config))
@@ -135,6 +136,9 @@ class RingtrueApp(Outward):
     @on(OpeningScreen.Again)
     def open_account(self) -> None:
         """Open it and stay with it, in the background."""
+        base = self.get_screen_stack(self.DEFAULT_MODE)[0]
+        if isinstance(base, OpeningScreen):
+            base.say("Opening your account")
         self._holding = self._open_account()
 
     @work(exclusive=True, group="account")
@@ -199,6 +203,15 @@ class RingtrueApp(Outward):
         for screen in self.get_screen_stack(self.DEFAULT_MODE):
             screen.post_message(Heard(told))
         self.alert(told, self.main.in_view)
+        if isinstance(told, TroubleTold):
+            self._tell_trouble(told)
+
+    def _tell_trouble(self, told: TroubleTold) -> None:
+        """Say it once, not at every new attempt; what is unreachable stands in the status line as long as it is."""
+        if told == self._troubled or told.code == "unreachable" or (told.group and self.discreet):
+            return
+        self._troubled = told
+        self.notify(f"{told.words}. {told.hint}".strip(), severity="warning", timeout=12)
 
     def _close(self, error: ClientError | OSError) -> None:
         from client.tui.screens.phrases import trouble

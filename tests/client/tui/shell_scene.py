@@ -1,5 +1,6 @@
 """Two people in a world in memory, each with an open desk or with the whole terminal client around it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from textual.pilot import Pilot
 
 from client.config import Config
 from client.desk.api import Api
+from client.desk.daemon import Daemon
 from client.desk.desk import Desk, open_desk
 from client.tui.app import RingtrueApp
 from identity.number import TelephoneNumber
@@ -77,6 +79,17 @@ class Scene:
         """Another program has this account open."""
         async with WorldOpening(self.world, number).open(None):
             yield
+
+    @asynccontextmanager
+    async def daemon(self, number: TelephoneNumber) -> AsyncIterator[asyncio.Event]:
+        """A daemon has this account open until the event is set."""
+        ready, stop = asyncio.Event(), asyncio.Event()
+        async with WorldOpening(self.world, number).open(None) as api:
+            running = asyncio.create_task(Daemon(api, self.world.home(number), lambda _: None).run(ready.set, stop))
+            await ready.wait()
+            yield stop
+            stop.set()
+            await running
 
     def app(self, number: TelephoneNumber = ALICE, *, given: str | None = PASSPHRASE, **settings: Any) -> RingtrueApp:
         """The terminal client of somebody who has enrolled."""

@@ -1,5 +1,6 @@
 """The terminal client as a whole: opening, what arrives, locking, incognito, small windows, alerts, failing."""
 
+import re
 import stat
 from dataclasses import replace
 from typing import Any
@@ -10,14 +11,17 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
+from client.config import Config
 from client.desk.desk import Desk
 from client.desk.views import ChatView
 from client.errors import AccountBusyError, UnreachableError
 from client.tui.app import RingtrueApp
 from client.tui.command import Command
 from client.tui.main_screen import MainScreen
+from client.tui.opening import AccountOpening
 from client.tui.opening_screen import OpeningScreen
 from client.tui.outward import NEUTRAL_TITLE
+from client.tui.places import Places
 from tests.client.conftest import ALICE, BOB, PASSPHRASE
 from tests.client.tui.shell_scene import Scene, WorldOpening, text_of, until
 
@@ -282,7 +286,7 @@ async def test_requests_are_counted_and_nothing_of_them_is_shown(scene: Scene) -
     async with app.run_test(size=WIDE) as pilot:
         await opened(app, pilot)
         await app.api.device.sync()
-        await until(pilot, lambda: "! Requests                 1" in text_of(app), "the count")
+        await until(pilot, lambda: re.search("! Requests +1 ", text_of(app)), "the count")
         assert "arcel" not in text_of(app)
 
 
@@ -416,3 +420,36 @@ async def test_the_first_run_ends_in_the_first_chat(scene: Scene) -> None:
         app.screen.dismiss(PASSPHRASE)
         await until(pilot, lambda: type(app.screen).__name__ == "FirstChatScreen", "the first chat")
         assert app.is_open
+
+
+async def test_requests_and_held_back_messages_alert_as_counts_and_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, notifying: None
+) -> None:
+    await scene.enrolled(ALICE)
+    bob = await scene.person(BOB)
+    app = scene.app(notifications="text", bell=False)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        heard = Heard(app, monkeypatch)
+        group = await bob.chats.create("Parcel desk", [ALICE.e164])
+        for number in range(3):
+            scene.world.clock.now += 60
+            await says(bob, group, f"Your parcel is held {number}", app)
+            await until(pilot, heard.notices, "a notification")
+        await until(pilot, lambda: app.main.query_one(Places).requests == 1, "one request")
+        assert heard.notices() == ["\x1b]9;Ringtrue: 1 new request\a"]
+
+
+async def test_the_account_of_a_daemon_is_used_and_its_end_is_said(both: Scene) -> None:
+    async with both.daemon(ALICE) as end:
+        opening = AccountOpening(both.world.home(ALICE), "", "")
+        app = RingtrueApp(both.world.home(ALICE), Config(theme="dark"), opening=opening, clock=both.world.clock)
+        async with app.run_test(size=WIDE) as pilot:
+            bob, group = await group_with(both, app, pilot)
+            await says(bob, group, "by way of the daemon", app)
+            await app.open_chat(group)
+            await until(pilot, lambda: "by way of the daemon" in text_of(app), "the message")
+            end.set()
+            await until(pilot, lambda: "The daemon has ended" in text_of(app), "what happened")
+            assert isinstance(app.screen, OpeningScreen)
+            assert "by way of" not in text_of(app)
