@@ -83,9 +83,9 @@ class Session:
         """Open an account; `passphrase` is None if the system's keyring holds the store's key. Raises AccountError."""
         place = Home(home)
         with contextlib.ExitStack() as closing:
-            worker = Worker()
-            closing.callback(worker.stop)
             steps = closing.enter_context(_opened(place, passphrase))
+            worker = Worker()
+            closing.callback(worker.stop)  # before the store closes: a step that was begun still uses it
             account = steps.groups.account
             async with DeliveryClient(
                 account.delivery, account.key, account.chain, clock=clock, transport=transport
