@@ -21,14 +21,14 @@ async def _me(talk: Talk, argument: str) -> None:
     talk.paper.say(f"Your number: {spaced(account.number)}")
     talk.paper.say(f"Address: {account.invite}")
     talk.paper.say(f"Short code: {account.short_code}")
-    talk.paper.say("Others type one of these into their Ringtrue. As a picture: qr")
+    talk.paper.say("Others type one of these into their Ringtrue. As a picture: /qr")
 
 
 async def _qr(talk: Talk, argument: str) -> None:
     account = await talk.api.device.account()
     for row in qr_rows(account.invite, dark_window=argument.strip().lower() != "light"):
         talk.paper.say(row)
-    talk.paper.say("For a window with light letters on dark; for dark letters on light: qr light")
+    talk.paper.say("For a window with light letters on dark; for dark letters on light: /qr light")
 
 
 async def _status(talk: Talk, argument: str) -> None:

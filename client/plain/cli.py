@@ -45,8 +45,9 @@ async def run_plain(terminal: Terminal, authority: str, delivery: str) -> None:
         try:
             first = not Home(terminal.home).key_file.exists()
             given = terminal.given_passphrase()
-            passphrase = await first_run(paper, terminal.home, authority, delivery) if first else given
-            async with opened(paper, terminal.home, passphrase) as api:
+            if first:
+                given = await first_run(paper, terminal.home, authority, delivery, given)
+            async with opened(paper, terminal.home, given) as api:
                 await converse(api, paper, config, first=first)
         except EndedError:
             paper.say("The input has ended. Nothing is lost: start again to go on.")

@@ -38,8 +38,11 @@ ABOUT = (
 )
 
 
-async def first_run(paper: Paper, folder: Path, authority: str, delivery: str) -> str | None:
-    """Make an account; returns its passphrase, None if the keyring holds its key. Raises EndedError."""
+async def first_run(paper: Paper, folder: Path, authority: str, delivery: str, given: str | None) -> str | None:
+    """Make an account; returns its passphrase, None if a keyring holds its key. A `given` one is not asked for.
+
+    Raises EndedError, and ClientError if the account cannot be kept under the given passphrase.
+    """
     home = Home(folder)
     left = pending_enrolment(home)
     if left is None:
@@ -50,7 +53,7 @@ async def first_run(paper: Paper, folder: Path, authority: str, delivery: str) -
         paper.say("An enrolment was begun here and is not finished. Enter keeps what was entered.")
     enrolment, services = await _entered(paper, home, left)
     account = await _certified(paper, enrolment, services)
-    return await _kept(paper, enrolment, account)
+    return await _kept(paper, enrolment, account, given)
 
 
 async def _entered(paper: Paper, home: Home, left: PendingEnrolment) -> tuple[Enrolment, Services]:
@@ -126,14 +129,16 @@ async def _challenge(paper: Paper, enrolment: Enrolment, *, again: bool) -> Chal
     return opened
 
 
-async def _kept(paper: Paper, enrolment: Enrolment, account: Account) -> str | None:
+async def _kept(paper: Paper, enrolment: Enrolment, account: Account, given: str | None) -> str | None:
     """Step 4: where the key of the encrypted store is kept."""
     paper.say("Step 4 of 4: everything is stored encrypted.")
     while True:
-        passphrase = await _protection(paper)
+        passphrase = given or await _protection(paper)
         try:
             await asyncio.to_thread(enrolment.keep, account, passphrase)
         except EXPECTED as error:
+            if given:
+                raise
             paper.trouble(error)
         else:
             paper.say("Stored. Your account is ready.")

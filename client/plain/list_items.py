@@ -22,7 +22,7 @@ async def _archived(talk: Talk, argument: str) -> None:
 async def _choose(talk: Talk, *, archived: bool) -> None:
     chats = await talk.api.chats.all(archived)
     if not chats:
-        talk.paper.say("No chat is archived." if archived else "There are no chats yet. To write to a number: new")
+        talk.paper.say("No chat is archived." if archived else "There are no chats yet. To write to a number: /new")
         return
     chosen = await talk.chosen("Open which?", [phrases.chat(each) for each in chats])
     if chosen is not None:

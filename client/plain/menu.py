@@ -73,5 +73,5 @@ def _item(word: str, numbered: tuple[Item, ...], in_chat: bool) -> Item:
         hint = "Nothing was sent. Put // in front to send it as text; / reads out the menu." if in_chat else ""
         raise UnknownChoiceError(f"there is no choice {word[:40]!a}", hint=hint or "To hear the menu: help")
     if not in_chat and item not in MAIN:
-        raise NotNowError("no chat is open", hint="Open one first: chats")
+        raise NotNowError("no chat is open", hint="Open one first: /chats")
     return item

@@ -59,9 +59,9 @@ class News:
             match each:
                 case RequestArrived(request=request) if request.group not in self._announced:
                     self._announced.add(request.group)
-                    yield f"{phrases.request(request)} To decide: requests"
+                    yield f"{phrases.request(request)} To decide: /requests"
                 case Quarantined(message=message):
-                    yield f"A message was held back: {phrases.held(message)} To look: quarantine"
+                    yield f"A message was held back: {phrases.held(message)} To look: /quarantine"
                 case TroubleTold():
                     yield f"Trouble: {each.words}" + (f"\n{each.hint}" if each.hint else "")
                 case StatusChanged(status=status):

@@ -99,7 +99,7 @@ async def _request(talk: Talk, argument: str) -> RequestView:
     for request in await talk.api.people.requests():
         if request.number == number:
             return request
-    raise ChatError("no request is waiting from this number", code="unknown-request", hint="See who asks: requests")
+    raise ChatError("no request is waiting from this number", code="unknown-request", hint="See who asks: /requests")
 
 
 PEOPLE_ITEMS = (

@@ -40,7 +40,7 @@ class Talk:
     def open_chat(self) -> OpenChat:
         """The chat that is open. Raises NotNowError."""
         if self.chat is None:
-            raise NotNowError("no chat is open", hint="Open one first: chats")
+            raise NotNowError("no chat is open", hint="Open one first: /chats")
         return self.chat
 
     async def enter(self, view: ChatView, row: int | None = None) -> None:
@@ -112,7 +112,7 @@ class Talk:
         try:
             message = await self.api.messages.send(chat.group, text, reply_to)
         except EXPECTED:
-            await self.keep_draft(text)
+            await self._rescue(text)
             raise
         await self.sent(message)
 
@@ -129,18 +129,12 @@ class Talk:
         if not self.open_chat.has_read_out(message.row):  # somebody reads further up
             self.open_chat.put_out(message)
 
-    async def keep_draft(self, text: str) -> None:
-        """Add a text to the open chat's draft."""
-        view = await self.look_again()
-        await self.api.chats.draft(view.group, f"{view.draft}\n{text}" if view.draft else text)
-        self.paper.say("What you wrote is kept as a draft: /draft")
-
     async def close(self) -> None:
         """Keep what was being written when the input ended."""
         unfinished = self.paper.unfinished()
         text = "\n".join([*(self._composed or []), unfinished]).strip()
         if self._composed is not None and self.chat is not None and text and not text.startswith("/"):
-            await self.keep_draft(text)
+            await self._rescue(text)
 
     async def turn(self) -> str:
         """One line at the prompt; in a chat it may be a message, so what is not finished becomes a draft."""
@@ -152,6 +146,15 @@ class Talk:
         typed = await self.paper.ask(f"Message to {phrases.quoted(self.chat.view.chat)}{unread}, / for menu:")
         self._composed = None
         return typed
+
+    async def _rescue(self, text: str) -> None:
+        """Add a text to the open chat's draft; if the account is out of reach, it stands at least in the transcript."""
+        try:
+            view = await self.look_again()
+            await self.api.chats.draft(view.group, f"{view.draft}\n{text}" if view.draft else text)
+            self.paper.say("What you wrote is kept as a draft: /draft")
+        except EXPECTED:
+            self.paper.say(f"You were writing: {text}")
 
     async def _asked_number(self) -> str:
         last = self.open_chat.last_number

@@ -109,7 +109,7 @@ async def test_requests_show_nothing_that_a_stranger_wrote(world: World) -> None
             told = await keyboard.hears("REQUEST NUMBER VERIFIED")
             keyboard.type("")
         heard = "\n".join([told, *await bob.visit("requests", "1", "", "chats", "findall pills", "quarantine")])
-        assert f"{ALICE} asks for a group of 2 members" in heard
+        assert f"{ALICE} asks for a direct chat" in heard
         assert "Cheap" not in heard
         assert "buy" not in heard
         accepted = await bob.visit("requests", "1", "1", "yes")
@@ -125,11 +125,10 @@ async def test_a_long_chat_is_read_page_by_page_from_the_first_unread(pair: tupl
     await alice.desk.device.sync()
     await bob.desk.device.sync()
     heard = await bob.visit("chats", "1", "/newer", "/newer", "/newer")
-    said = [line for line in heard if "row " in line]
+    said = [line for line in heard if "row " in line and "Last at" not in line]
     assert [line.rsplit("row ")[1] for line in said] == [f"{number};" for number in range(40)]
     assert "There is more: /newer" in heard
-    assert heard[-4].endswith("/newer")
-    assert heard[-3] == "There is nothing newer."
+    assert heard[-4] == "There is nothing newer."
     again = await bob.visit("chats", "1", "/older", "/quit")
     rows = [line.rsplit("row ")[1] for line in again if "row " in line and "Last at" not in line]
     assert rows == [f"{number};" for number in (*range(40 - ROWS, 40), *range(40 - 2 * ROWS, 40 - ROWS))]

@@ -97,9 +97,13 @@ async def _bob_says(stage: Stage, group: str) -> None:
     await stage.settle()
 
 
-async def _too_long(stage: Stage, group: str) -> None:
-    await stage.bob.desk.messages.send(group, "x" * 65_000)
+async def _refused_once(stage: Stage, group: str) -> None:
+    await stage.alice.desk.chats.remove(group, BOB.e164)
+    await stage.bob.desk.messages.send(group, "of one who was removed")
     await stage.settle()
+    await stage.alice.desk.chats.invite(group, [BOB.e164])
+    await stage.settle()
+    assert (await stage.bob.desk.messages.search("of one who was removed"))[0].state == "failed"
 
 
 async def _asked(stage: Stage, group: str) -> None:
@@ -214,7 +218,9 @@ SCENES: dict[str, Scene] = {
     "react": Scene(("/react", "", "👍"), "reaction 👍 by you"),
     "edit": Scene(("/edit", "", "said better"), "edited: said better", before=_bob_says, after=_sent_edit),
     "delete": Scene(("/delete", "", "yes"), "(took this message back)", before=_bob_says),
-    "retry": Scene(("/retry", ""), "you, NOT SENT", before=_too_long),
+    "retry": Scene(
+        ("/find of one who", "", "/unread", "/retry", "4"), "you, sent: of one who was removed", before=_refused_once
+    ),
     "attach": Scene((f"/attach {FILE}", "my test"), "file test_menu.py"),
     "save": Scene(("/save", ""), "Saved as ", before=_with_file, after=_saved),
     "quoted": Scene(("/quoted", ""), OF_ALICE, before=_with_answer),

@@ -10,6 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from client.desk.daemon import Daemon
+from client.desk.desk import open_desk
 from client.session import Session
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, PASSPHRASE, enrolled
@@ -84,7 +86,8 @@ async def test_from_nothing_to_a_conversation_in_a_dumb_terminal(world: World) -
     bob = Terminal(world)
     await asyncio.to_thread(_enrols, bob, world)
     chat = await alice.create_chat(None, [BOB])
-    for text in (*SEQUENCES.values(), *CONTROLS.values(), *UNSEEN.values(), "the last \u001b[31mwords"):
+    sendable = [text for text in (*SEQUENCES.values(), *CONTROLS.values(), *UNSEEN.values()) if _is_unicode(text)]
+    for text in (*sendable, "the last \x1b[31mwords"):
         await alice.send(chat.group_id, text)
     await alice.sync()
     await asyncio.to_thread(_reads, bob)
@@ -92,7 +95,7 @@ async def test_from_nothing_to_a_conversation_in_a_dumb_terminal(world: World) -
     assert {character for character in text if not character.isprintable()} <= {"\r", "\n"}
     assert max(len(line) for line in text.replace("\r", "").split("\n")) <= COLUMNS + len(ALICE.e164)
     assert PASSPHRASE not in text
-    assert "pwned" in text
+    assert "␛[31mwords" in text
 
 
 async def test_an_interrupt_keeps_what_was_being_written(world: World) -> None:
@@ -111,17 +114,35 @@ async def test_a_script_on_standard_input_gives_a_transcript(world: World, tmp_p
     await enrolled(world, bob.home, BOB)
     script = tmp_path / "script"
     script.write_text(f"{PASSPHRASE}\nnew {ALICE.e164}\nhello\n/quit\n")
-    for source in (script.open("rb"), _piped(script.read_bytes())):
-        with source:
+    for opened in (script.open("rb"), _piped(script.read_bytes())):
+        with opened as source:
             done = await asyncio.to_thread(_run, bob, source)
         assert (done.returncode, done.stderr) == (0, b"")
         lines = done.stdout.decode().split("\n")
         assert "Passphrase (it is not shown): " in lines
         assert f"Message to “{ALICE}”, / for menu: hello" in lines
         assert lines[-2:] == ["Left. Nothing is lost.", ""]
-    nothing = await asyncio.to_thread(_run, bob, Path(os.devnull).open("rb"))
+    with Path(os.devnull).open("rb") as source:
+        nothing = await asyncio.to_thread(_run, bob, source)
     assert (nothing.returncode, nothing.stderr) == (0, b"")
     assert b"The input has ended." in nothing.stdout
+
+
+async def test_a_running_daemon_is_used_and_its_end_is_said(world: World) -> None:
+    await world.person("Alice", ALICE.e164)
+    bob = Terminal(world)
+    await enrolled(world, bob.home, BOB)
+    ready, stop = asyncio.Event(), asyncio.Event()
+    async with open_desk(bob.home, PASSPHRASE, clock=world.clock, jitter=0) as desk:
+        serving = asyncio.create_task(Daemon(desk, bob.home, lambda _: None).run(ready.set, stop))
+        await ready.wait()
+        await asyncio.to_thread(_talks, bob)
+        assert "Passphrase" not in bob.octets.decode()
+        assert (await desk.messages.search("through the daemon"))[0].state in ("accepted", "delivered")
+        stop.set()
+        await serving
+        assert await asyncio.to_thread(_finds_no_daemon, bob) == 6
+    assert "You were writing: half a thought" in bob.octets.decode().replace("\r\n    ", " ")
 
 
 def _enrols(bob: Terminal, world: World) -> None:
@@ -144,10 +165,23 @@ def _reads(bob: Terminal) -> None:
     bob.prompted("wrong", PASSPHRASE, "sync", "chats", "1")
     for _ in range(6):
         bob.prompted("/newer")
-    bob.hears("the last")
+
     bob.prompted("/inspect 3", "/find pwned", "", "/", "/quit")
     bob.hears("Left.")
     assert bob.end(lambda: None) == 0
+
+
+def _talks(bob: Terminal) -> None:
+    bob.start()
+    bob.prompted(f"new {ALICE.e164}", "through the daemon")
+    bob.hears("you, ")
+    bob.hears("menu: ")
+
+
+def _finds_no_daemon(bob: Terminal) -> int | None:
+    assert bob.child is not None
+    bob.child.sendline("half a thought")
+    return bob.end(lambda: None)
 
 
 def _is_interrupted(bob: Terminal) -> None:
@@ -178,3 +212,7 @@ def _piped(octets: bytes):
     os.write(writing, octets)
     os.close(writing)
     return os.fdopen(reading, "rb")
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
