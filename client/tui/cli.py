@@ -47,7 +47,7 @@ def run(
 ) -> None:
     """Chat, in the whole window of this terminal; with --plain, line by line."""
     if plain:
-        return _run_plain(home, passphrase_fd, passphrase_file)
+        return _run_plain(home, passphrase_fd, passphrase_file, authority, delivery)
     if not in_browser and not (look_at_terminal().can_draw and sys.stderr.isatty()):  # Textual draws on stderr
         click.echo(f"Error: this is no terminal that can be drawn on.\n{NO_TERMINAL}", err=True)
         raise click.exceptions.Exit(EXIT_USAGE)
@@ -109,10 +109,10 @@ def _given(home: Path, descriptor: int | None, file: Path | None) -> str | None:
     return Terminal(home, False, descriptor, file).given_passphrase()
 
 
-def _run_plain(home: Path, descriptor: int | None, file: Path | None) -> None:
+def _run_plain(home: Path, descriptor: int | None, file: Path | None, authority: str, delivery: str) -> None:
     from client.plain.cli import plain
 
-    arguments = ["--home", str(home)]
+    arguments = ["--home", str(home), "--authority", authority, "--delivery", delivery]
     if descriptor is not None:
         arguments += ["--passphrase-fd", str(descriptor)]
     if file is not None:
