@@ -24,6 +24,7 @@ _TABLES = (
     "LEFT JOIN proof p ON p.message = m.id"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608 - constants
+_UNSHOWN = "m.shown = 0 AND m.group_id NOT IN (SELECT group_id FROM chat WHERE consent <> 'inbox')"
 
 
 class Kind(StrEnum):
@@ -262,11 +263,11 @@ class History:
 
     def unseen(self, limit: int) -> list[Message]:
         """Rows that were never shown, oldest first; those of a request wait until it is accepted."""
-        return self.select("WHERE m.shown = 0 AND m.place <> 'request' ORDER BY m.id LIMIT ?", limit)
+        return self.select(f"WHERE {_UNSHOWN} ORDER BY m.id LIMIT ?", limit)
 
     def mark_shown(self, last: int) -> None:
         """Note that every row up to this row id was shown, but for those of requests."""
-        self._store.execute("UPDATE message SET shown = 1 WHERE shown = 0 AND place <> 'request' AND id <= ?", last)
+        self._store.execute(f"UPDATE message AS m SET shown = 1 WHERE {_UNSHOWN} AND id <= ?", last)  # noqa: S608 - constants
 
     def seen_passport(self, group_id: bytes, replay_key: bytes) -> bool:
         """Whether a PASSporT was accepted in this group before."""

@@ -34,6 +34,14 @@ class Group(Line, frozen=True):
     group: str
 
 
+class Found(Line, frozen=True):
+    """One thing that the doctor looked at, and in `detail` what to do if it is not right."""
+
+    subject: str
+    right: bool
+    detail: str
+
+
 class Ready(Line, frozen=True):
     """The daemon of this number listens at this socket."""
 

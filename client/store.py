@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sqlcipher3 import dbapi2
 
-from client.errors import StoreError
+from client.errors import ClientError, StoreError
 from client.home import FILE_MODE
 from client.schema import SCHEMA, SCHEMA_VERSION, UPGRADES
 
@@ -92,6 +92,9 @@ class Store:
     def _run(self, sql: str, values: tuple[object, ...]) -> dbapi2.Cursor:
         try:
             return self.connection.execute(sql, values)
+        except UnicodeEncodeError as error:
+            hint = "Write it again; what a terminal passes on is to be UTF-8."
+            raise ClientError("text with a lone surrogate cannot be kept", code="not-text", hint=hint) from error
         except dbapi2.Error as error:
             raise StoreError(f"the store cannot be used: {error}") from error
 

@@ -28,6 +28,7 @@ _WORDS = {
     "too-long": _NUMBER,
     "unreadable": _NUMBER,
     "impossible": _NUMBER,
+    "not-text": "Write it again; what a terminal passes on is to be UTF-8.",
     "own-number": "Give the number of somebody else.",
     "not-an-invitation": _NUMBER,
     "address": "Write the address of a service: https://HOST or http://127.0.0.1:PORT.",
@@ -35,6 +36,7 @@ _WORDS = {
     "duration": "Write for example 30s, 5m, 8h, 1d, 2w or off.",
     # The daemon and this device
     "account": "Do what the message says, then try again; ringtrue doctor looks at the account.",
+    "cannot-listen": "Choose another with --host and --port; --port 0 takes any free one.",
     "no-daemon": "Start it: ringtrue daemon",
     "daemon-gone": "Start it again (ringtrue daemon), or run the command again without it.",
     "daemon-runs": "Every command uses the running daemon by itself; nothing is to be done.",

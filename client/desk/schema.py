@@ -26,7 +26,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "contact": views.ContactView,
     "check-number": views.CheckNumberView,
     "inspection": views.InspectionView,
-    "finding": views.FindingView,
+    "finding": lines.Found,
     "enrolled": lines.Enrolled,
     "added": lines.Membership,
     "removed": lines.Membership,
