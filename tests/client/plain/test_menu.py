@@ -69,6 +69,15 @@ async def _old_rows(stage: Stage, group: str) -> None:
     await stage.bob.desk.chats.read(group, newest.row)
 
 
+async def _elsewhere(stage: Stage, group: str) -> None:
+    for chat in await stage.bob.desk.chats.all():  # that this one is the only unread one beside the scene's own
+        rows = await stage.bob.desk.messages.page(chat.group, limit=1)
+        await stage.bob.desk.chats.read(chat.group, rows[-1].row)
+    other = await stage.alice.desk.chats.create("Another", [BOB.e164])
+    await stage.alice.desk.messages.send(other.group, "elsewhere")
+    await stage.settle()
+
+
 async def _with_file(stage: Stage, group: str) -> None:
     file = stage.alice.config.download_folder.parent / "notes.txt"
     file.write_text("the crux is on the left")
@@ -186,7 +195,7 @@ SCENES: dict[str, Scene] = {
     "chats": Scene(("/close", "chats chats"), OF_ALICE),
     "new": Scene(("/close", f"new {ALICE.e164}"), f"Chat “{ALICE}”"),
     "group": Scene(("/close", "group Band", ALICE.e164, "hello, band"), "you, sent: hello, band"),
-    "next": Scene(("/close", "next"), "Nothing is unread.", before=_old_rows),
+    "next": Scene(("/close", "next"), ": elsewhere", before=_elsewhere),
     "findall": Scene(("/close", "findall words of findall", "1"), OF_ALICE),
     "archived": Scene(("archived", "1"), "Chat “archived”", before=_archive_it),
     "requests": Scene(("/requests", "1", "2"), "Declined.", before=_asked),
