@@ -17,6 +17,7 @@ from client.web.cli import listen
 from client.web.server import WebClient
 
 COLUMNS, ROWS = 100, 30
+PATIENCE = 30  # seconds without anything drawn
 UNREACHABLE = "http://127.0.0.1:9"  # the discard port: no service
 
 
@@ -34,18 +35,19 @@ class Page:
 
     async def shows(self, words: str) -> str:
         """Read frames until the words stand there; fails if the page is closed before."""
-        async with asyncio.timeout(60):
-            while words not in self.text:
-                message = await self.socket.receive()
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    continue
+        while words not in self.text:
+            try:
+                message = await self.socket.receive(timeout=PATIENCE)
+            except TimeoutError:
+                raise AssertionError(f"{words!r} is not shown:\n{self.text}") from None
+            if message.type is not aiohttp.WSMsgType.TEXT:
                 assert message.type is aiohttp.WSMsgType.BINARY, (words, self.text)
                 self._stream.feed(message.data)
         return self.text
 
     async def ended(self) -> None:
         """Read until the server closes the page."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for _ in self.socket:
                 pass
 

@@ -118,7 +118,16 @@ async def test_static_files_are_the_packages_and_no_others(browser: Browser) -> 
     page = await browser.enter()
     status, script = await browser.get(f"{page}static/js/textual.js")
     assert (status, "WebSocket" in script) == (200, True)
-    for path in ("", "js", "js/", "../server.py", "..%2fserver.py", "%2e%2e/server.py", "..%5cserver.py", "/etc/passwd"):
+    for path in (
+        "",
+        "js",
+        "js/",
+        "../server.py",
+        "..%2fserver.py",
+        "%2e%2e/server.py",
+        "..%5cserver.py",
+        "/etc/passwd",
+    ):
         url = URL(f"{browser.access.origin}{page}static/{path}", encoded=True)
         async with browser.http.get(url) as answer:
             assert answer.status in (403, 404), path
