@@ -43,6 +43,12 @@ class InspectorScreen(Sheet[None]):
         height: auto;
         border-top: solid $primary 50%;
     }
+    InspectorScreen.-low #caution {
+        border-top: none;
+    }
+    InspectorScreen.-low .lead {
+        margin-bottom: 0;
+    }
     """
 
     def __init__(self, row: int) -> None:

@@ -99,7 +99,10 @@ class SettingsScreen(Sheet[None]):
                 yield _setting("Save files in", Input(str(config.download_folder), id="folder", compact=True))
                 yield Static(Content(f"Minutes: 0 is never. Written to {config_path()}"), classes="quiet")
             with TabPane("Keys", id="keys"):
-                yield Static(Content("Enter, then press the new key. A key cannot mean two things."), classes="lead")
+                yield Static(
+                    Content("Enter, then press the new key; * is a key of your own. A key cannot mean two things."),
+                    classes="lead",
+                )
                 yield Rows("actions")
 
     def on_mount(self) -> None:
@@ -218,6 +221,6 @@ def _setting(label: str, control: Widget) -> Widget:
 
 def _key_rows(chosen: dict[str, str], own: Iterable[str]) -> Iterator[tuple[str, Content]]:
     for action in ACTIONS:
-        mark = "▸ " if action.id in own else "  "
+        mark = "* " if action.id in own else "  "
         keys = shown_keys(chosen[action.id])
         yield action.id, Content.assemble(mark, (f"{keys:<22}", "$text-accent"), action.words)

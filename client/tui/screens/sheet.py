@@ -81,6 +81,7 @@ class Sheet(ModalScreen[Answer]):
     """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-wide")]  # noqa: RUF012 - the type that Textual declares
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - likewise
     _said = ""
 
     @property

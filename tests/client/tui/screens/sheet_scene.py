@@ -22,7 +22,7 @@ from tests.client.conftest import ALICE, AUTHORITY, BOB, CAROL, DELIVERY
 from tests.client.tui.shell_scene import Scene, until
 
 MALLORY = TelephoneNumber.from_digits("12025550166")
-SIZES = [(60, 20), (80, 24), (140, 40)]
+SIZES = [(60, 16), (80, 24), (140, 40)]
 BAIT = "Your parcel is held, pay at parcel-desk.example"
 TITLE = "Parcel desk"
 _FRAMES = str.maketrans(dict.fromkeys("│┃▌▐▊▎█▇▆▅▄▃▂▁▔╭╮╰╯─━╸╺", " "))

@@ -25,7 +25,7 @@ async def test_all_that_was_compared_can_be_read_at_any_size(scene: Scene, size:
         for words in ("✓ NUMBER VERIFIED +1 202-555-0143 Ravi (your contact)", CAUTION, "Export the proof", "Raw"):
             assert words in alice.text
         read = alice.text
-        for _ in range(12):
+        for _ in range(30):
             await alice.press("pagedown")
             read += alice.text
             assert CAUTION in alice.text

@@ -16,9 +16,10 @@ async def test_what_is_found_names_chat_sender_and_time(scene: Scene, size: tupl
         message = await alice.hears(bob, chat, "the rope is at mine")
         await alice.show(SearchScreen(None))
         await alice.type("rope")
-        await alice.sees("1 message found.")
+        await alice.sees("[rope]")
         await alice.misses("Looking")
         local = message.arrived.astimezone()
+        assert "1 message found." in alice.text
         assert f"Climbing group Ravi {local.day} {local:%b %Y %H:%M} the [rope] is at mine" in alice.text
         await alice.press("enter")
         await alice.until(lambda: alice.answer, "it was chosen")
@@ -64,6 +65,15 @@ async def test_only_the_last_words_are_answered(scene: Scene) -> None:
         field.value = ""
         await alice.sees("Type what you are looking for.")
         assert "[axe]" not in alice.text
+
+
+async def test_markup_in_a_message_is_text(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi("A [link=https://evil.example]name[/link]")
+        await alice.hears(bob, chat, "[/nope] [@click=app.exit]rope[/]")
+        await alice.show(SearchScreen(None))
+        await alice.type("rope")
+        await alice.sees("[/nope] [@click=app.exit][rope][/]")
 
 
 async def test_what_a_stranger_wrote_is_not_found(scene: Scene) -> None:

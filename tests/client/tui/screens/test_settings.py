@@ -105,7 +105,7 @@ async def test_a_key_is_bound_by_pressing_it_and_given_back(scene: Scene, file: 
         await alice.press("enter")
         await alice.sees("press the key that does it")
         await alice.press("f10")
-        await alice.sees("▸ F10")
+        await alice.sees("* F10")
         assert dict(load_config(file).keys) == {"status": "f10"}
         await alice.press("escape", "f10")
         await alice.until(lambda: type(alice.app.screen).__name__ == "StatusScreen", "the new key works")
@@ -114,7 +114,7 @@ async def test_a_key_is_bound_by_pressing_it_and_given_back(scene: Scene, file: 
         rows = alice.app.screen.query_one("#actions")
         rows.highlighted = [option.id for option in rows.options].index("status")
         await alice.press("backspace")
-        await alice.misses("▸ F10")
+        await alice.misses("* F10")
         assert dict(load_config(file).keys) == {}
 
 
