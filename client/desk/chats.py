@@ -1,5 +1,6 @@
 """The calls about chats."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from client.admission import Consent
@@ -11,8 +12,9 @@ from client.desk.showing import chat_name
 from client.desk.views import ChatView, CheckNumberView, MemberView, Rendering
 from client.desk.works import Works, group_of
 from client.device import number_of
-from client.errors import ChatError
+from client.errors import ChatError, InviteError
 from client.invite import parse_invite
+from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -136,6 +138,10 @@ class DeskChats(Chats):
         called = [chat for chat in chats if chat_name(chat, names).casefold() == wanted]
         if len(called) == 1:
             return called[0]
+        with suppress(InviteError, IdentityError):
+            direct = self._steps.chats.with_number(parse_invite(name).e164)
+            if direct is not None:
+                return direct
         found = self._steps.chats.find(name)
         if found.consent is not Consent.INBOX:
             raise ChatError(
