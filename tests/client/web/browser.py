@@ -1,4 +1,4 @@
-"""A browser's part: a server in this process with real clients as its children, requests with a cookie, a drawn page."""
+"""A browser's part: a server in this process with real clients as its children, and pages that are drawn."""
 
 import asyncio
 import re

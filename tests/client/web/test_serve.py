@@ -71,11 +71,33 @@ async def test_one_process_has_the_account_and_a_second_tab_waits_for_it(alice: 
         first, second = await _pages(browser, stack, 2)
         await first.shows(ASKED)
         assert "ringtrue daemon" in await second.shows(ELSEWHERE)
-        await second.socket.send_json(["focus"])
         await first.socket.close()
         await second.shows(ASKED)
         await second.type(PASSPHRASE + ENTER)
         await second.shows(OPEN)
+
+
+async def test_a_client_that_was_waited_for_learns_that_it_is_looked_at(tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "def draw(octets): os.write(1, b'D' + len(octets).to_bytes(4, 'big') + octets)\n"
+        "os.write(1, b'__GANGLION__\\n'); draw(b'nothing was said yet\\r\\n'); told = b''\n"
+        "while b'quit' not in told:\n"
+        "    told = os.read(0, int.from_bytes(os.read(0, 5)[1:], 'big')); draw(told)\n"
+    )
+    async with (
+        serving(tmp_path / "home", command=(sys.executable, "-c", program)) as browser,
+        AsyncExitStack() as stack,
+    ):
+        await browser.enter()
+        first, second = await _pages(browser, stack, 2)
+        await first.shows("nothing was said yet")
+        await second.shows(ELSEWHERE)
+        await second.socket.send_json(["focus"])
+        await second.socket.send_json(["ping", "1"])
+        assert await second.socket.receive_json() == ["pong", "1"]
+        await first.socket.close()
+        await second.shows('{"type": "focus"}')
 
 
 async def test_a_tab_that_stops_waiting_takes_no_place(alice: Shell) -> None:
