@@ -6,6 +6,7 @@ import signal
 
 import click
 
+from client.commands.opened import tell_troubles
 from client.desk.daemon import Daemon
 from client.desk.desk import open_desk
 from client.desk.endpoint import daemon_is_running, socket_path
@@ -42,7 +43,12 @@ async def daemon(terminal: Terminal) -> None:
         def warn(words: str) -> None:
             show(terminal, "warning", words, Warned(words))
 
-        await Daemon(api, terminal.home, warn).run(ready, stop)
+        telling = asyncio.create_task(tell_troubles(api, warn, follow=True))
+        try:
+            await Daemon(api, terminal.home, warn).run(ready, stop)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """What the commands share: opening the account, and bringing it up to date."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 from client.desk.api import Api
@@ -22,7 +22,7 @@ async def opened(terminal: Terminal, *, follow: bool = False) -> AsyncIterator[A
     With `follow` it stays up to date by itself, as it does anyway if a daemon runs.
     """
     async with open_api(terminal.home, terminal.passphrase, follow=follow) as api:
-        listening = asyncio.create_task(_tell_troubles(terminal, api, follow))
+        listening = asyncio.create_task(tell_troubles(api, terminal.hint, follow=follow))
         try:
             yield api
             await asyncio.wait((listening,), timeout=_LAST_WORDS)
@@ -41,14 +41,15 @@ async def sync_if_possible(terminal: Terminal, api: Api) -> None:
         terminal.hint(f"Not up to date: {error}")
 
 
-async def _tell_troubles(terminal: Terminal, api: Api, follow: bool) -> None:
+async def tell_troubles(api: Api, say: Callable[[str], None], *, follow: bool) -> None:
+    """Say what could not be done now, for ever; with `follow` also that the services do not answer."""
     trouble = ""
     async with aclosing(api.events()) as events:
         async for told in events:
             match told:
                 case TroubleTold():
-                    terminal.hint(f"Trouble: {told.words}" + (f" {told.hint}" if told.hint else ""))
+                    say(f"Trouble: {told.words}" + (f" {told.hint}" if told.hint else ""))
                 case StatusChanged(status=status) if follow:
                     if status.trouble not in ("", trouble):
-                        terminal.hint(f"Trouble: {status.trouble}")
+                        say(f"Trouble: {status.trouble}")
                     trouble = status.trouble

@@ -5,10 +5,11 @@ device's history. All text of others in these shapes has been made harmless (cli
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Place = Literal["inbox", "request", "quarantine", "aside"]
 Rendering = Literal["text", "markdown", "json"]
 
@@ -90,7 +91,7 @@ class MessageView(View, frozen=True, kw_only=True):
     sender: str | None = msgspec.field(name="from")
     name: str | None
     text: str
-    arrived: datetime
+    arrived: Moment
     state: str | None
     reason: str | None
     proof: ProofView | None
@@ -103,7 +104,7 @@ class MessageView(View, frozen=True, kw_only=True):
     withdrawn: bool = False
     mentions_me: bool = False
     hidden: int = 0
-    expires: datetime | None = None
+    expires: Moment | None = None
 
 
 class ChatView(View, frozen=True, kw_only=True):
@@ -126,11 +127,11 @@ class ChatView(View, frozen=True, kw_only=True):
     last_text: str
     last_from: str | None
     last_name: str | None
-    last_at: datetime | None
+    last_at: Moment | None
     last_verdict: str | None
     pinned: bool
     archived: bool
-    muted_until: datetime | None
+    muted_until: Moment | None
     timer: int
     draft: str
     waiting: int
@@ -148,7 +149,7 @@ class MemberView(View, frozen=True, kw_only=True):
     leaf: int
     proof: str
     good: bool
-    certificate_ends: datetime
+    certificate_ends: Moment
     fingerprint: str
 
 
@@ -176,7 +177,7 @@ class RequestView(View, frozen=True, kw_only=True):
     why: str
     alike: str | None
     alike_name: str | None
-    at: datetime
+    at: Moment
     row: int | None = None
 
 
@@ -196,8 +197,8 @@ class CertificateView(View, frozen=True, kw_only=True):
     subject: str
     issuer: str
     fingerprint: str
-    not_before: datetime
-    not_after: datetime
+    not_before: Moment
+    not_after: Moment
     numbers: str
 
 
@@ -213,8 +214,8 @@ class InspectionView(View, frozen=True, kw_only=True):
     chain: list[CertificateView]
     epoch: int | None
     leaf: int | None
-    signed: datetime | None
-    arrived: datetime
+    signed: Moment | None
+    arrived: Moment
     age: str
     passport: str
     content: str
@@ -227,7 +228,7 @@ class AccountView(View, frozen=True, kw_only=True):
     home: str
     authority: str
     delivery: str
-    certificate_ends: datetime
+    certificate_ends: Moment
     anchors: str
     invite: str
     short_code: str
@@ -237,7 +238,7 @@ class StatusView(View, frozen=True, kw_only=True):
     """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is."""
 
     online: bool
-    since: datetime | None
+    since: Moment | None
     doing: str
     waiting: int
     trouble: str
