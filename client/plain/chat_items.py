@@ -71,7 +71,13 @@ async def _leave(talk: Talk, argument: str) -> None:
 async def _rename(talk: Talk, argument: str) -> None:
     name = await talk.answer(argument, "What should everybody call this chat?")
     talk.open_chat.view = await talk.api.chats.rename(talk.open_chat.group, name)
-    talk.paper.say(f"It is called {phrases.quoted(talk.open_chat.view.chat)} now.")
+    await _told_to_all(talk)
+
+
+async def _told_to_all(talk: Talk) -> None:
+    """Read out the row that tells everybody of a change, once it is on its way."""
+    (row,) = await talk.api.messages.page(talk.open_chat.group, limit=1)
+    await talk.sent(row)
 
 
 async def _mute(talk: Talk, argument: str) -> None:
@@ -98,7 +104,7 @@ async def _timer(talk: Talk, argument: str) -> None:
     if length is None:
         raise DurationError("messages cannot disappear after for ever")
     talk.open_chat.view = await talk.api.chats.timer(talk.open_chat.group, length)
-    await talk.open_chat.arrived()
+    await _told_to_all(talk)
 
 
 async def _export(talk: Talk, argument: str) -> None:

@@ -22,6 +22,7 @@ async def converse(api: Api, paper: Paper, config: Config, *, first: bool = Fals
     try:
         await _greet(talk)
         if first:
+            paper.say("Whom do you want to write to? Enter alone for nobody yet. Your own number for others: /me")
             await _once(talk, "new")
         while not talk.ended:
             await _turn(talk)

@@ -87,7 +87,7 @@ class Paper:
         try:
             with self._flags(off=termios.ECHO if hidden else 0):
                 typed = (await self._line()).decode("utf-8", "replace").removesuffix("\r")
-        except EndedError:
+        except (EndedError, asyncio.CancelledError):
             self._write("\n")
             raise
         shown = safe_text(typed).text

@@ -57,8 +57,8 @@ def quoted(name: str) -> str:
 
 
 def verdict(label: str) -> str:
-    """A verdict's words, without its sign."""
-    return label[2:]
+    """A verdict's words, without the sign before them."""
+    return label[2:] if not label[:1].isalnum() else label
 
 
 def message(view: MessageView, numbers: Mapping[int, int] = MappingProxyType({})) -> str:
@@ -98,7 +98,7 @@ def request(view: RequestView) -> str:
     """Who asks, what waits and why it waits; nothing that they wrote."""
     kind = "a direct chat" if view.direct else f"a group of {counted(view.members, 'member')}"
     waiting = counted(view.messages, "message")
-    words = f"REQUEST {verdict(view.label) if view.messages else view.label}: {spaced(view.number)} asks for {kind}."
+    words = f"REQUEST {verdict(view.label)}: {spaced(view.number)} asks for {kind}."
     alike = ""
     if view.alike is not None:
         alike = f" CAUTION: differs by one digit from your contact {person(view.alike, view.alike_name)}."
@@ -109,7 +109,7 @@ def member(view: MemberView) -> str:
     """One device in a chat."""
     roles = "".join(f", {word}" for word, true in (("you", view.you), ("admin", view.admin)) if true)
     order = "in order" if view.good else "NOT IN ORDER"
-    return f"{person(view.number, view.name)}{roles}: {order}. {view.proof}"
+    return f"{person(view.number, view.name)}{roles}: {order}. {verdict(view.proof)}"
 
 
 def contact(view: ContactView) -> str:
@@ -179,8 +179,9 @@ def _notes(view: MessageView, numbers: Mapping[int, int]) -> Iterator[str]:
     if view.hidden:
         yield f"{counted(view.hidden, 'invisible character')} left out"
     for reaction in view.reactions:
-        who = "you" if reaction.own and len(reaction.numbers) == 1 else f"{len(reaction.numbers)}"
-        yield f"reaction {reaction.emoji} by {who}"
+        others = len(reaction.numbers) - reaction.own
+        who = [*(["you"] if reaction.own else []), *([counted(others, "other")] if others else [])]
+        yield f"reaction {reaction.emoji} by {' and '.join(who)}"
     if view.expires is not None:
         yield f"disappears at {date_and_time(view.expires)}"
 

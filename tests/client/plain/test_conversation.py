@@ -41,7 +41,7 @@ async def test_two_people_talk_at_the_same_time(world: World) -> None:
         await a.hears(f"NUMBER VERIFIED {BOB}, in answer to message")
         b.type("/react 2 👍")
         await a.hears("Changed:")
-        assert "reaction 👍 by 1: I am in." in await a.hears("reaction")
+        assert "reaction 👍 by 1 other: I am in." in await a.hears("reaction")
         a.type("", "/delete 3", "yes", "/edit 2 I was in.")
         await b.hears("reaction 👍 by you")
         b.type("/listen")

@@ -244,7 +244,7 @@ SCENES: dict[str, Scene] = {
     "admin": Scene((f"/admin {BOB.e164}", "/members"), f"{BOB}, admin", alice=True),
     "member": Scene((f"/member {BOB.e164}", "/members"), f"{BOB}: in order", alice=True, before=_admin_bob),
     "leave": Scene(("/leave", "yes"), "You asked to be taken out."),
-    "rename": Scene(("/rename Ropes",), "called “Ropes” now", alice=True),
+    "rename": Scene(("/rename Ropes",), "you, sent: (named this chat “Ropes”)", alice=True),
     "mute": Scene(("/mute 8h",), "Muted until"),
     "pin": Scene(("/pin",), "Pinned"),
     "archive": Scene(("/archive",), "Archived."),

@@ -216,3 +216,9 @@ def _piped(octets: bytes):
 
 def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def test_it_needs_no_widgets() -> None:
+    program = "import sys, client.plain.cli; print([n for n in sys.modules if n.startswith(('textual', 'client.tui'))])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
