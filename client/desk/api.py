@@ -112,7 +112,10 @@ class Messages(Protocol):
         """Send a text; returns at once with the state so far, and changes are told as events."""
 
     async def send_file(self, group: str, path: str, caption: str = "") -> MessageView:
-        """Encrypt a file, store it at the service and offer it to the chat."""
+        """Encrypt a file, store it at the service and offer it to the chat.
+
+        Give an absolute `path`: a daemon has a working folder of its own.
+        """
 
     async def edit(self, row: int, text: str) -> MessageView:
         """Say something else in the place of an own message."""
@@ -130,7 +133,7 @@ class Messages(Protocol):
         """Fetch and decrypt an attachment, without saving it."""
 
     async def save(self, row: int, folder: str) -> str:
-        """Fetch, decrypt and save an attachment under a harmless name; returns the path."""
+        """Fetch, decrypt and save an attachment under a harmless name in a folder (absolute); returns the path."""
 
     async def search(self, words: str, group: str | None = None, limit: int = 100) -> list[MessageView]:
         """The newest messages of the inbox that contain this text, in one chat or in all."""

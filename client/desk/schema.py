@@ -9,6 +9,7 @@ import msgspec
 from client import lines
 from client.desk import protocol, views
 from client.desk.codes import advice
+from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
 from client.failures import Failure
 from client.terminal import SCHEMA_VERSION
@@ -60,6 +61,12 @@ def schema_document() -> dict[str, object]:
         "error": error,
         "lines": {name: _line(name, shape) for name, shape in zip(LINES, shown, strict=True)},
         "codes": advice(),
+        "limits": {
+            "octets of a request": protocol.REQUEST_LIMIT,
+            "calls of one program at once; further ones are read when these are answered": CALLS_AT_ONCE,
+            "programs at once": CLIENTS,
+            "events that may wait unread before the program is closed": EVENTS_BEHIND,
+        },
         "$defs": definitions,
     }
 
