@@ -6,6 +6,7 @@ import msgspec
 from client.errors import ClientError
 from identity.errors import IdentityError
 
+Expected = ClientError | IdentityError | mls_rs.MlsError | OSError
 EXPECTED = (ClientError, IdentityError, mls_rs.MlsError, OSError)
 WRITTEN_WRONG = ("digits", "too-long", "unreadable", "impossible")  # a NumberError's codes: usage
 USAGE = 2  # exit code
@@ -21,7 +22,7 @@ class Failure(msgspec.Struct, frozen=True):
     exit: int
 
 
-def failure(error: ClientError | IdentityError | mls_rs.MlsError | OSError) -> Failure:
+def failure(error: Expected) -> Failure:
     """Put an error into words; `error` is one of EXPECTED."""
     match error:
         case ClientError():

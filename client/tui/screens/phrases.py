@@ -2,14 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from mls_rs import MlsError
-
-from client.errors import ClientError
-from client.failures import failure
-from identity.errors import IdentityError, NumberError
+from client.failures import Expected, failure
+from identity.errors import NumberError
 from identity.number import TelephoneNumber
-
-Expected = ClientError | IdentityError | MlsError | OSError
 
 
 def shown_number(e164: str) -> str:
