@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
 
-from client.failures import EXPECTED
-from client.tui.screens.phrases import Expected, trouble
+from client.failures import EXPECTED, Expected
+from client.tui.screens.phrases import trouble
 
 PATIENCE = 3  # seconds after which the time that something takes is shown
 

@@ -12,7 +12,6 @@ from client.enrolling import Enrolment
 from client.errors import WrongPassphraseError
 from client.keys import Argon2id, keyring_available
 from client.passphrase import acceptable, strength
-from client.tui.screens.phrases import Expected
 from client.tui.screens.step import Step
 
 WITH_KEYRING = "This system's keyring can hold the key: nothing to type when you start. Or choose a passphrase."
