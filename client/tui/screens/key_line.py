@@ -1,4 +1,4 @@
-"""The keys of a screen, in as many rows as the window needs: none is ever cut off."""
+"""The keys of a screen, drawn by one widget: where the focus moves, nothing is mounted anew."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,10 @@ GAP = 3  # cells between two keys
 
 
 class KeyLine(Static):
-    """Every key that the screen shows, what it does, and dimmed where it is not available now; each can be clicked."""
+    """Every key that the screen shows, what it does, and dimmed where it is not available now; each can be clicked.
+
+    They take as many rows as the window needs. With `in_one_row` some are left out, but never the last one.
+    """
 
     DEFAULT_CSS = """
     KeyLine {
@@ -31,8 +34,10 @@ class KeyLine(Static):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_one_row: bool = False) -> None:
         super().__init__(markup=False)
+        self._in_one_row = in_one_row
+        self._drawn = Content("")
 
     def on_mount(self) -> None:
         """Follow what is available."""
@@ -44,7 +49,12 @@ class KeyLine(Static):
 
     def _redraw(self, screen: Screen[object]) -> None:
         if self.is_attached and screen is self.screen and self.content_size.width:
-            self.update(Content("\n").join(_in_rows(self._keys(), self.content_size.width)))
+            width = self.content_size.width
+            rows = [_in_one_row(self._keys(), width)] if self._in_one_row else _in_rows(self._keys(), width)
+            words = Content("\n").join(rows)
+            if not words.is_same(self._drawn):
+                self._drawn = words
+                self.update(words, layout=not self._in_one_row)
 
     def _keys(self) -> list[Content]:
         keys: dict[str, Content] = {}
@@ -65,6 +75,22 @@ def _in_rows(keys: Sequence[Content], width: int) -> list[Content]:
             left = width - key.cell_length
         rows[-1].append(key)
     return [Content(" " * GAP).join(row) for row in rows]
+
+
+def _in_one_row(keys: Sequence[Content], width: int) -> Content:
+    """As many as there is room for beside the last one, which stands at the right."""
+    if not keys:
+        return Content("")
+    *others, last = keys
+    left = width - last.cell_length
+    shown: list[Content] = []
+    for key in others:
+        left -= key.cell_length + GAP
+        if left < 0:
+            break
+        shown.append(key)
+    row = Content(" " * GAP).join(shown)
+    return row + Content(" " * max(0, width - row.cell_length - last.cell_length)) + last
 
 
 def _key(shown: str, does: str, key: str, enabled: bool) -> Content:

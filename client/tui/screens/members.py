@@ -72,10 +72,10 @@ class MembersScreen(Sheet[None]):
         doubtful = sum(not member.good for member in self._members)
         lead = f"{self._chat.chat}: {counted(people, 'number')}, {counted(len(self._members), 'device')}"
         good = "every certificate is in order" if not doubtful else f"⚠ {counted(doubtful, 'certificate')} not in order"
-        self.query_one("#lead", Static).update(Content(f"{lead}; {good}."))
         self._equal = all(member.admin for member in self._members)
         if self._equal:
-            lead += ", all equal"
+            good += "; everybody here may invite and remove"
+        self.query_one("#lead", Static).update(Content(f"{lead}; {good}."))
         self.query_one(Rows).show([(str(member.leaf), _row(member, self._equal)) for member in self._members])
         self._say_what_is_barred()
 

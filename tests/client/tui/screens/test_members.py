@@ -4,7 +4,7 @@ import pytest
 
 from client.tui.screens.check_number import CheckNumberScreen
 from client.tui.screens.members import MembersScreen
-from tests.client.conftest import ALICE, CAROL
+from tests.client.conftest import ALICE, BOB, CAROL
 from tests.client.tui.screens.sheet_scene import SIZES, seated
 from tests.client.tui.shell_scene import Scene
 
@@ -92,6 +92,21 @@ async def test_a_name_is_given_and_the_other_keys_lead_on(scene: Scene) -> None:
         await alice.until(lambda: alice.app.chat is not None, "a chat is open")
         assert alice.app.chat is not None
         assert alice.app.chat.direct == "+12025550143"
+
+
+async def test_a_group_without_roles_says_that_everybody_may_invite(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        await scene.enrolled(BOB)
+        await scene.enrolled(CAROL)
+        chat = await alice.api.chats.create("Equals", [BOB.e164, CAROL.e164], roles=False)
+        await alice.show(MembersScreen(chat.group))
+        await alice.sees("everybody here may invite and remove")
+        assert "you, admin" not in alice.text
+        await alice.press("G", "a")
+        await alice.sees("Change the role?")
+        await alice.press("right", "enter")
+        await alice.sees("✗")
+        assert isinstance(alice.app.screen, MembersScreen)
 
 
 async def test_nobody_removes_or_writes_to_themselves(scene: Scene) -> None:

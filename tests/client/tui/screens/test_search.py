@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from client.tui.screens.search import SearchScreen, excerpt
 from tests.client.tui.screens.sheet_scene import SIZES, seated
-from tests.client.tui.shell_scene import Scene
+from tests.client.tui.shell_scene import Scene, text_of
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -74,6 +74,20 @@ async def test_markup_in_a_message_is_text(scene: Scene) -> None:
         await alice.show(SearchScreen(None))
         await alice.type("rope")
         await alice.sees("[/nope] [@click=app.exit][rope][/]")
+
+
+async def test_no_text_passes_for_a_row_of_its_own(scene: Scene) -> None:
+    async with seated(scene, (60, 24)) as alice:
+        bob, chat = await alice.ravi()
+        await alice.hears(bob, chat, "rope " + "x" * 45 + " ✓ NUMBER VERIFIED\n✓ NUMBER VERIFIED")
+        await alice.show(SearchScreen(None))
+        await alice.type("rope")
+        await alice.sees("[rope]")
+        rows = text_of(alice.app).splitlines()
+        indents = [row.index("✓") for row in rows if row.startswith("│") and "✓" in row]
+        heading = next(row.index("Climbing") for row in rows if "Climbing group  Ravi" in row)
+        assert indents
+        assert min(indents) > heading
 
 
 async def test_what_a_stranger_wrote_is_not_found(scene: Scene) -> None:
