@@ -80,8 +80,8 @@ class Composer(TextArea):
     """The text that is being written to a chat. `people`: who can be mentioned."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="send", priority=True),
-        Binding("ctrl+j,shift+enter", "newline", "New line", id="newline", priority=True),
+        Binding("enter", "send", "Send", id="send"),
+        Binding("ctrl+j,shift+enter", "newline", "New line", id="newline"),
         Binding("tab", "complete", "Complete", show=False),
         Binding("escape", "close_choices", "Close", show=False),
     ]
@@ -100,7 +100,7 @@ class Composer(TextArea):
     """
 
     class Entered(Message):
-        """Enter was pressed on this text."""
+        """Enter was pressed on this text, which is no longer in the composer."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -126,12 +126,29 @@ class Composer(TextArea):
         self.move_cursor(self.document.end)
         self._choices.offer(())
 
+    def give_back(self, text: str) -> None:
+        """Put a text back that could not be used, before what was typed since."""
+        self.begin("\n".join(filter(None, (text, self.text))))
+
+    async def on_key(self, event: events.Key) -> None:
+        """Carry out what a key is bound to here before the next key is looked at.
+
+        A binding is otherwise the app's to run, which other keys of a burst overtake, or which overtakes them.
+        """
+        bound = None if event.is_printable else self.screen.active_bindings.get(event.key)
+        if bound is None or bound.node is not self or not bound.enabled:
+            return
+        if await self.app.run_action(bound.binding.action, self):
+            event.stop()
+            event.prevent_default()
+
     def action_send(self) -> None:
         """Send; if a choice is open that is not typed in full yet, complete it instead."""
         if self._choices.is_open and self._begun() != self._choices.chosen:
             self.action_complete()
         elif not self.read_only and self.text.strip():
             self.post_message(self.Entered(safe_text(self.text).text.strip("\n")))
+            self.begin("")
 
     def action_newline(self) -> None:
         """Break the line."""

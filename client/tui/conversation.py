@@ -225,15 +225,15 @@ class ConversationPane(ConversationView):
             line = typed(event.text)
         except UnknownCommandError as error:
             self.say(f"{error}. {error.hint}", failed=True)
+            self.composer.give_back(event.text)
             return
         if line.command is not None:
-            self.composer.begin("")
             self.post_message(SlashCommand(event.text))
         elif self.chat is None:
             self.say("Open a chat in the list first, or begin one with /new.", failed=True)
+            self.composer.give_back(event.text)
         else:
             self._end_errand()
-            self.composer.begin("")
             self._send(self.chat.group, line.text, None if errand is None else errand.message)
 
     @work(group="send")
@@ -247,8 +247,8 @@ class ConversationPane(ConversationView):
         if sent is not None:
             self.messages.arrived(sent)
             await self.messages.end()
-        elif not self.composer.text:
-            self.composer.begin(text)  # nothing that was written is lost
+        else:
+            self.composer.give_back(text)  # nothing that was written is lost
 
     @work(group="send")
     async def _edit(self, message: MessageView, text: str) -> None:

@@ -47,6 +47,22 @@ async def test_messages_sent_in_haste_keep_their_order(world: World) -> None:
         await talk.until(lambda: texts(talk) == list("abcde"), "five messages")
 
 
+async def test_keys_that_come_all_at_once_are_taken_in_their_order(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        burst = ["o", "m", "backspace", "n", "e", "ctrl+j", "2", "enter", "t", "o", "left", "w", "enter", "l", "e", "f"]
+        for key in burst:
+            talk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await talk.until(lambda: texts(talk) == ["one\n2", "two"], "both messages")
+        await talk.until(lambda: talk.pane.composer.text == "lef", "what was typed after the last Enter")
+
+
+async def test_another_key_can_send(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        talk.app.set_keymap({"send": "f6"})
+        await talk.pilot.press("a", "enter", "b", "f6")
+        await talk.until(lambda: texts(talk) == ["a\nb"], "the message")
+
+
 async def test_a_command_is_posted_and_not_sent(world: World) -> None:
     async with talking(world, ALICE, BOB) as talk:
         await talk.write("/mute 8h")
