@@ -1,36 +1,20 @@
 """Commands about chats and who is in them."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 
 from client.commands.opened import opened, sync_if_possible
 from client.desk.views import Rendering
+from client.duration import DurationError, seconds_of
 from client.invite import parse_invite
 from client.lines import Membership, Written
 from client.rendering import show, tell_chat, tell_check_number, tell_member
 from client.terminal import Listing, Terminal, account_command
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 CHAT = click.argument("chat_name", metavar="CHAT")
-
-
-class Duration(click.ParamType[int]):
-    """Seconds, written as 30s, 5m, 8h, 1d or 2w; `off` is 0."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read one. Fails with a usage error."""
-        if isinstance(value, int) or value == "off":
-            return int(value) if value != "off" else 0
-        read = re.fullmatch(r"([0-9]{1,6})([smhdw])", value)
-        if read is None:
-            self.fail(f"{value!a} is no duration; write for example 30s, 5m, 8h, 1d, 2w or off", param, ctx)
-        return int(read[1]) * _UNITS[read[2]]
 
 
 @click.group(cls=Listing)
@@ -74,23 +58,27 @@ async def rename(terminal: Terminal, chat_name: str, name: str) -> None:
 
 @click.command()
 @CHAT
-@click.argument("after", type=Duration())
+@click.argument("after")
 @account_command
-async def timer(terminal: Terminal, chat_name: str, after: int) -> None:
+async def timer(terminal: Terminal, chat_name: str, after: str) -> None:
     """Let new messages in CHAT disappear AFTER they were read: 30s, 8h, 1w; `off` ends that."""
+    seconds = seconds_of(after)
+    if seconds is None:
+        raise DurationError("messages disappear after some time, or never")
     async with opened(terminal) as api:
         await api.device.sync()
-        tell_chat(terminal, await api.chats.timer((await api.chats.find(chat_name)).group, after))
+        tell_chat(terminal, await api.chats.timer((await api.chats.find(chat_name)).group, seconds))
 
 
 @click.command()
 @CHAT
-@click.argument("time", type=Duration(), required=False)
+@click.argument("time", default="always")
 @account_command
-async def mute(terminal: Terminal, chat_name: str, time: int | None) -> None:
+async def mute(terminal: Terminal, chat_name: str, time: str) -> None:
     """No alerts of CHAT for this TIME (8h, 1w), for ever without one; `off` ends that."""
+    seconds = seconds_of(time)
     async with opened(terminal) as api:
-        tell_chat(terminal, await api.chats.mute((await api.chats.find(chat_name)).group, time))
+        tell_chat(terminal, await api.chats.mute((await api.chats.find(chat_name)).group, seconds))
 
 
 @click.command()
