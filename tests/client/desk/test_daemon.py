@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -377,17 +378,19 @@ async def test_the_socket_is_private_and_a_dead_one_is_replaced(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process of another user")
-async def test_a_process_of_another_user_is_refused(alice: Running, tmp_path: Path) -> None:
-    for folder in (alice.home, *alice.home.parents):
-        if folder.stat().st_uid == 0 and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    socket_path(alice.home).chmod(0o666)
+async def test_a_process_of_another_user_is_refused(alice: Running, stack: AsyncExitStack) -> None:
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="ringtrue-")))
+    running = Running(alice.desk, folder)
+    await running.started()
+    folder.chmod(0o755)  # the modes alone would keep others out
+    socket_path(folder).chmod(0o666)
     program = (
         "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "peer = socket.socket(socket.AF_UNIX); peer.connect(sys.argv[1]); print(peer.recv(65536))"
     )
-    command = [sys.executable, "-c", program, str(socket_path(alice.home))]
+    command = [sys.executable, "-c", program, str(socket_path(folder))]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    await running.stop()
     assert "wrong-user" in done.stdout, done.stderr
 
 
