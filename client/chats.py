@@ -11,8 +11,8 @@ from client.store import Row, Store
 from client.text import safe_name
 
 _SELECT = (
-    "SELECT group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, seen, "
-    "pinned, archived, muted, timer, draft FROM chat"
+    "SELECT group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, roles, "
+    "seen, pinned, archived, muted, timer, draft FROM chat"
 )
 FOREVER = 2**53  # seconds: muted until somebody ends it
 
@@ -50,6 +50,7 @@ class Chat:
     inviter: str = ""
     members: int = 1
     direct: str = ""
+    roles: bool = False
     seen: int = 0
     pinned: bool = False
     archived: bool = False
@@ -130,9 +131,11 @@ class Chats:
             "UPDATE chat SET consent = ?, inviter = coalesce(?, inviter) WHERE group_id = ?", consent, inviter, group_id
         )
 
-    def set_roster(self, group_id: bytes, members: int, direct: str) -> None:
-        """Note how many numbers are in the group, and the other number of a direct chat."""
-        self._store.execute("UPDATE chat SET members = ?, direct = ? WHERE group_id = ?", members, direct, group_id)
+    def set_roster(self, group_id: bytes, members: int, direct: str, *, roles: bool) -> None:
+        """Note how many numbers are in the group, the other number of a direct chat, and whether there are roles."""
+        self._store.execute(
+            "UPDATE chat SET members = ?, direct = ?, roles = ? WHERE group_id = ?", members, direct, roles, group_id
+        )
 
     def see(self, group_id: bytes, row: int) -> None:
         """Note that a person has seen everything up to a row of the history."""
@@ -193,8 +196,8 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _chat(row: Row) -> Chat:
-    group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, seen, *rest = row
-    pinned, archived, muted, timer, draft = rest
+    group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, roles, *rest = row
+    seen, pinned, archived, muted, timer, draft = rest
     return Chat(
         group_id,
         name,
@@ -207,6 +210,7 @@ def _chat(row: Row) -> Chat:
         inviter,
         members,
         direct,
+        bool(roles),
         seen,
         bool(pinned),
         bool(archived),

@@ -178,8 +178,10 @@ class Groups:
         return delta.token
 
     def _note_roster(self, group: mls_rs.Group) -> None:
-        peer = self.peer(group) if roles.admins(group) is None else None
-        self.chats.set_roster(group.group_id, len(self.numbers(group)), "" if peer is None else peer.e164)
+        has_roles = roles.admins(group) is not None
+        peer = None if has_roles else self.peer(group)
+        direct = "" if peer is None else peer.e164
+        self.chats.set_roster(group.group_id, len(self.numbers(group)), direct, roles=has_roles)
 
     def _drop(self, group_id: bytes) -> None:
         self._open.pop(group_id, None)

@@ -16,6 +16,7 @@ CREATE TABLE chat (
     inviter  TEXT NOT NULL DEFAULT '',      -- +E164 of who added this device
     members  INTEGER NOT NULL DEFAULT 1,    -- numbers in the group's epoch, so that a list needs no group
     direct   TEXT NOT NULL DEFAULT '',      -- +E164 of the other, in a chat of two numbers without roles
+    roles    INTEGER NOT NULL DEFAULT 0,    -- whether only admins may change who is in it
     seen     INTEGER NOT NULL DEFAULT 0,    -- the last row of the history that a person has seen
     pinned   INTEGER NOT NULL DEFAULT 0,
     archived INTEGER NOT NULL DEFAULT 0,

@@ -205,6 +205,7 @@ def _chat(overview: Overview, names: dict[str, str]) -> ChatView:
         group=chat.group_id.hex(),
         chat=chat_name(chat, names),
         direct=chat.direct or None,
+        roles=chat.roles,
         standing=chat.standing.value,
         place=chat.consent.value,
         members=chat.members,

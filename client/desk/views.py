@@ -110,6 +110,8 @@ class MessageView(View, frozen=True, kw_only=True):
 class ChatView(View, frozen=True, kw_only=True):
     """One chat in the list. `direct` is the other person's number where there are two and no roles.
 
+    `roles`: whether only admins may change who is in it, what it is called and when messages disappear.
+
     `standing`: active, leaving, left, removed, lost. `timer`: seconds after which new messages disappear, 0 for never.
     `waiting` and `failed` count own messages; `quarantined` those of others that failed their check.
     """
@@ -117,6 +119,7 @@ class ChatView(View, frozen=True, kw_only=True):
     group: str
     chat: str
     direct: str | None
+    roles: bool
     standing: str
     place: Place | Literal["declined"]
     members: int

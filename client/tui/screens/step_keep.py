@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Label, Static
 from client.account import Account
 from client.enrolling import Enrolment
 from client.errors import WrongPassphraseError
+from client.failures import Expected
 from client.keys import Argon2id, keyring_available
 from client.passphrase import acceptable, strength
 from client.tui.screens.step import Step
