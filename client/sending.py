@@ -69,8 +69,9 @@ class Sender:
         admins = self._groups.admins(group_id)
         if admins is not None and self._groups.account.number not in admins:
             raise ChatError("only an admin decides when messages disappear", code="not-an-admin", hint="Ask an admin.")
-        self._groups.chats.set_timer(group_id, seconds)
-        return self.queue(group_id, mimi.timer(*self._uris(group_id), seconds), now)
+        with self._groups.store.transaction():
+            self._groups.chats.set_timer(group_id, seconds)
+            return self.queue(group_id, mimi.timer(*self._uris(group_id), seconds), now)
 
     def retry(self, row: int) -> Message:
         """Queue a message again that failed. Raises StoreError if it did not."""

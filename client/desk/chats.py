@@ -151,11 +151,12 @@ class DeskChats(Chats):
 
     def _rename(self, group_id: bytes, name: str) -> None:
         self._steps.chats.require_member(group_id)
-        if not self._steps.chats.rename(group_id, name, own=True):
-            raise ChatError("the name is empty", code="empty-name")
-        admins = self._steps.groups.admins(group_id)
-        if admins is None or self._steps.groups.account.number in admins:
-            self._steps.sender.queue_title(group_id, self._works.now())
+        with self._steps.store.transaction():
+            if not self._steps.chats.rename(group_id, name, own=True):
+                raise ChatError("the name is empty", code="empty-name")
+            admins = self._steps.groups.admins(group_id)
+            if admins is None or self._steps.groups.account.number in admins:
+                self._steps.sender.queue_title(group_id, self._works.now())
 
     def _read(self, group_id: bytes, row: int) -> None:
         with self._steps.store.transaction():
