@@ -93,6 +93,10 @@ class Daemon:
                 await asyncio.sleep(0)  # let what was put go out: a burst must not close who reads
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):  # only `_end` cancels; asyncio complains of a connection that ends so
+            await self._serve_one(reader, writer)
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._serving[task] = writer

@@ -329,6 +329,19 @@ async def test_only_so_many_programs_are_served(
     assert (await remote.device.account()).number == ALICE.e164
 
 
+async def test_ending_while_programs_are_connected_leaves_nothing_to_complain_about(
+    world: World, alice: Running, stack: AsyncExitStack
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    for _ in range(3):
+        await line_client(alice.home, stack)
+    await stack.enter_async_context(open_remote(alice.home))
+    await alice.stop()
+    await asyncio.sleep(0)  # the callbacks of the connections that were ended
+    assert complaints == []
+
+
 async def test_when_the_daemon_ends_every_call_says_so(alice: Running, remote: Api) -> None:
     hearing = asyncio.create_task(_last(remote))
     await remote.device.account()
