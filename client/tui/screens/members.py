@@ -72,7 +72,7 @@ class MembersScreen(Sheet[None]):
         doubtful = sum(not member.good for member in self._members)
         lead = f"{self._chat.chat}: {counted(people, 'number')}, {counted(len(self._members), 'device')}"
         good = "every certificate is in order" if not doubtful else f"⚠ {counted(doubtful, 'certificate')} not in order"
-        self._equal = all(member.admin for member in self._members)
+        self._equal = not self._chat.roles
         if self._equal:
             good += "; everybody here may invite and remove"
         self.query_one("#lead", Static).update(Content(f"{lead}; {good}."))
@@ -94,7 +94,7 @@ class MembersScreen(Sheet[None]):
         """Why something cannot be done to the chosen member; empty if it can."""
         if self._chat is not None and self._chat.standing != "active" and action != "name":
             return CLOSED
-        if action == "admin" and self._chat is not None and self._chat.direct:
+        if action == "admin" and self._equal:
             return NO_ROLES
         if action in ("admin", "remove", "invite") and not any(each.admin and each.you for each in self._members):
             return ADMINS_ONLY
