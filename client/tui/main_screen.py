@@ -6,9 +6,8 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from client.desk.views import ChatChanged, ChatView, StatusChanged, StatusView
 from client.tui.chat_list import ChatList
@@ -19,6 +18,7 @@ from client.tui.heard import Heard
 from client.tui.keymap import ACTIONS
 from client.tui.message_log import MessageLog
 from client.tui.places import Places
+from client.tui.screens.key_line import KeyLine
 from client.tui.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class MainScreen(Screen[None]):
         &.-thin #body, &.-low #body, &.-thin #foot, &.-low #foot { display: none; }
         &.-thin #too-small, &.-low #too-small { display: block; }
         & #foot { height: auto; dock: bottom; }
+        & KeyLine { dock: none; height: 1; }
     }
     """
 
@@ -69,6 +70,7 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.archived = False
         self.chat: ChatView | None = None
+        self._reading = False
 
     def compose(self) -> ComposeResult:
         """The two panes, and at the foot how things stand and what keys do."""
@@ -82,7 +84,7 @@ class MainScreen(Screen[None]):
                 yield ConversationPane(id="conversation")
         with Vertical(id="foot"):
             yield StatusLine(id="status")
-            yield Footer(show_command_palette=True)
+            yield KeyLine(in_one_row=True)
 
     @property
     def owner(self) -> "RingtrueApp":
@@ -107,7 +109,7 @@ class MainScreen(Screen[None]):
     @property
     def in_view(self) -> str | None:
         """The group that a person is looking at now, if this screen is in front."""
-        seen = self.is_current and (self.has_class("-wide") or self.has_class("-reading"))
+        seen = self.is_current and (self.has_class("-wide") or self._reading)
         return self.chat.group if self.chat is not None and seen else None
 
     def on_mount(self) -> None:
@@ -130,16 +132,16 @@ class MainScreen(Screen[None]):
         """Show a conversation, at its first unread row or at `row`."""
         self.chat = chat
         self.remove_class("-empty")
-        self.add_class("-reading")
+        self._read(True)
         self.chat_list.cursor = self.chat_list.opened = chat.group
         self.owner.entitle()
         await self.conversation.show(chat, row)
         if row is None:
             self.conversation.focus_composer()
 
-    def on_resize(self, event: Resize) -> None:
-        """Put the keys at the foot closer together where there is little room."""
-        self.query_one(Footer).compact = event.size.width < WIDE
+    def on_resize(self) -> None:
+        """Show one pane or both."""
+        self._read(self._reading)
 
     def on_screen_resume(self) -> None:
         """A person sees this screen again."""
@@ -157,7 +159,7 @@ class MainScreen(Screen[None]):
 
     def action_back(self) -> None:
         """In a narrow window, from the conversation back to the list; else to the list's keys."""
-        self.remove_class("-reading")
+        self._read(False)
         self.chat_list.focus()
 
     @on(Heard)
@@ -191,6 +193,11 @@ class MainScreen(Screen[None]):
             self.status_line.account = account
             self.chat_list.show(await self.owner.api.chats.all())
             self._show_status(await self.owner.api.device.status())
+
+    def _read(self, reading: bool) -> None:
+        """Have the conversation before a person, or the list; a wide window shows both, and is not styled anew."""
+        self._reading = reading
+        self.set_class(reading and self.app.size.width < WIDE, "-reading")
 
     def _chat_changed(self, chat: ChatView) -> None:
         if self.chat is not None and self.chat.group == chat.group:

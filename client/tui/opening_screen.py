@@ -8,7 +8,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
+
+from client.tui.screens.key_line import KeyLine
 
 
 class OpeningScreen(Screen[None]):
@@ -35,7 +37,7 @@ class OpeningScreen(Screen[None]):
         with Vertical(id="frame") as frame:
             frame.border_title = "Ringtrue"
             yield Static("- Opening your account", id="words", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def say(self, words: str) -> None:
         """Tell what is being done."""
