@@ -10,6 +10,11 @@ Expected = ClientError | IdentityError | mls_rs.MlsError | OSError
 EXPECTED = (ClientError, IdentityError, mls_rs.MlsError, OSError)
 WRITTEN_WRONG = ("digits", "too-long", "unreadable", "impossible")  # a NumberError's codes: usage
 USAGE = 2  # exit code
+_INSIDE = {
+    ": ringtrue chat list": " in the list of chats",
+    "ringtrue requests": "/requests",
+    "ringtrue doctor": "/doctor",
+}
 SYSTEM_HINT = "The operating system refused. Check the path, its permissions and the free space on the disk."
 
 
@@ -34,3 +39,10 @@ def failure(error: Expected) -> Failure:
         case OSError():
             where = f": {error.filename!a}" if error.filename else ""
             return Failure("system", f"{error.strerror or error}{where}", SYSTEM_HINT, 1)
+
+
+def hint_inside(hint: str) -> str:
+    """A hint for somebody who sits in an interactive client, where other words are typed than in a shell."""
+    for in_shell, inside in _INSIDE.items():
+        hint = hint.replace(in_shell, inside)
+    return hint

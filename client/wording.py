@@ -19,6 +19,7 @@ VERDICT_WORDS = {
     Verdict.UNDECIDED: "? CANNOT CHECK",
     Verdict.FAILED: "✗ PROOF FAILED",
 }
+REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 
 def describe(reading: Reading) -> str:

@@ -48,6 +48,7 @@ _WORDS = {
     "code-needed": "Run the same command again with --code-file FILE (or --code CODE).",
     "no-anchors": "Give a trust list with --anchors FILE.",
     "system": SYSTEM_HINT,
+    "incognito": "End incognito first: /incognito",
     # Chats, messages and people
     "unknown-message": _LIST,
     "no-message": _LIST,
@@ -85,6 +86,7 @@ _WORDS = {
     "cannot-read": _FILE,
     "cannot-save": _FILE,
     "image": _FILE,
+    "image-too-large": _FILE,
     # What peers and services sent
     "too-large": "Send less at once.",
     "malformed-cbor": _SENDER,

@@ -16,13 +16,13 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from client.abilities import look_at_terminal
 from client.config import Config
 from client.desk.api import Api
+from client.desk.incognito import IncognitoApi
 from client.desk.views import ChatView, MessageView, Told, TroubleTold
 from client.errors import ClientError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.tui.command import Command
 from client.tui.commands import BY_ID
 from client.tui.crash import write_log
 from client.tui.heard import Heard
-from client.tui.incognito import IncognitoApi
 from client.tui.keymap import keymap
 from client.tui.line_filter import LAST_LINE, survive_odd_mouse_reports
 from client.tui.locking import IDLE_TICK
@@ -210,8 +210,10 @@ class RingtrueApp(Outward):
         """Say it once, not at every new attempt; what is unreachable stands in the status line as long as it is."""
         if told == self._troubled or told.code == "unreachable" or (told.group and self.discreet):
             return
+        from client.failures import hint_inside
+
         self._troubled = told
-        self.notify(f"{told.words}. {told.hint}".strip(), severity="warning", timeout=12)
+        self.notify(f"{told.words}. {hint_inside(told.hint)}".strip(), severity="warning", timeout=12)
 
     def _close(self, error: ClientError | OSError) -> None:
         from client.tui.screens.phrases import trouble

@@ -1,18 +1,13 @@
 """Pictures in a terminal: half blocks everywhere, and the terminal's own protocol where it has one.
 
-The octets are hostile: four formats, a limit to octets and pixels before anything is decoded, the first frame only.
-`decode` takes its time and may run in a thread; `picture` makes the widget and belongs to the app's own thread.
+What is drawn comes from client.pictures.decode. `picture` makes a widget and belongs to the app's own thread.
 """
 
-import io
-import struct
 import sys
-import warnings
-import zlib
 from collections.abc import Iterator
 from itertools import groupby
 
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -22,22 +17,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from client.abilities import Graphics
-from client.errors import ImageError
-
-OCTETS_LIMIT = 20 << 20
-PIXELS_LIMIT = 50_000_000
-SIDE_LIMIT = 20_000  # pixels
-KEPT_SIDE = 1600  # pixels of a decoded picture; more than a terminal shows
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 
 _CELL = (10, 20)  # pixels of a cell, at most, that are sent to a terminal
-_WHITE = (255, 255, 255, 255)
-# What Pillow's decoders are known to raise for octets that are no picture, or no whole one.
-_UNDECODABLE = (
-    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError),
-    *(MemoryError, struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # a bomb is refused, not written about
 
 
 class HalfBlocks:
@@ -72,23 +53,6 @@ class HalfBlocks:
         return Color.from_rgb(*pixel)
 
 
-def decode(octets: bytes) -> Image.Image:
-    """The first frame of a picture, upright, without transparency, at most `KEPT_SIDE` high and wide.
-
-    Raises ImageError for what is no PNG, JPEG, GIF or WebP picture, is damaged, or is too large to be looked at.
-    """
-    if len(octets) > OCTETS_LIMIT:
-        raise ImageError(f"the picture has more than {OCTETS_LIMIT >> 20} MiB", code="image-too-large")
-    try:
-        with Image.open(io.BytesIO(octets), formats=FORMATS) as opened:
-            _refuse_too_large(opened)
-            opened.draft("RGB", (KEPT_SIDE, KEPT_SIDE))  # lets JPEG decode a smaller one at once
-            opened.load()
-            return _flattened(opened)
-    except _UNDECODABLE as error:
-        raise ImageError("this is no PNG, JPEG, GIF or WebP picture, or it is damaged") from error
-
-
 def picture(image: Image.Image, cells_wide: int, cells_high: int, native: Graphics = "none") -> Widget:
     """A widget of at most that many cells; `native` is how the terminal shows pictures, once `prepare_native` ran."""
     # A module of textual-image that is not loaded yet would ask the terminal, whose answers the running app reads.
@@ -111,19 +75,6 @@ def _native(image: Image.Image, cells_wide: int, cells_high: int, native: Graphi
     widget.styles.width = min(cells_wide, -(-small.width // _CELL[0]))
     widget.styles.height = min(cells_high, -(-small.height // _CELL[1]))
     return widget
-
-
-def _refuse_too_large(opened: Image.Image) -> None:
-    width, height = opened.size
-    if width * height > PIXELS_LIMIT or max(width, height) > SIDE_LIMIT:
-        raise ImageError(f"the picture has {width} by {height} pixels, which is too many", code="image-too-large")
-
-
-def _flattened(opened: Image.Image) -> Image.Image:
-    upright = ImageOps.exif_transpose(opened)
-    upright.thumbnail((KEPT_SIDE, KEPT_SIDE))
-    ground = Image.new("RGBA", upright.size, _WHITE)
-    return Image.alpha_composite(ground, upright.convert("RGBA")).convert("RGB")
 
 
 def _contained(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -10,9 +10,9 @@ from textual import work
 from textual.reactive import var
 
 from client.config import Config
+from client.desk.incognito import refuse
 from client.desk.views import Told
 from client.text import safe_title
-from client.tui.incognito import refuse
 from client.tui.locking import Lockable
 
 if TYPE_CHECKING:

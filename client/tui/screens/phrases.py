@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from client.failures import Expected, failure
+from client.failures import Expected, failure, hint_inside
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
 
@@ -61,4 +61,4 @@ def trouble(error: Expected) -> str:
     sentence = words if "/" in words.partition(" ")[0] else words[:1].upper() + words[1:]  # addresses and paths stay
     if not sentence.endswith((".", "?")):
         sentence += "."
-    return f"{sentence} {wrong.hint}".strip()
+    return f"{sentence} {hint_inside(wrong.hint)}".strip()

@@ -72,7 +72,7 @@ class PictureScreen(Sheet[None]):
         if self.account.config.images == "off":
             self.say('The settings say images = "off": press s to save the picture instead.')
             return
-        from client.tui.images import decode
+        from client.pictures import decode
 
         with self.doing(f"Fetching {size}"):
             octets = await self.api.messages.fetch(self._message.row)

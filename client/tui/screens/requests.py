@@ -18,11 +18,11 @@ from client.tui.screens.request_cards import quarantine_rows, request_row
 from client.tui.screens.revealed import RevealedScreen
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
+from client.wording import REPORT_WORDS
 
 ON_REQUESTS = ("accept", "decline", "block", "report", "mark", "mark_all")
 NO_REQUESTS = "Nobody is waiting. Who is not a contact appears here first, and nothing they write is shown before."
 NOTHING_HELD = "Nothing was held back."
-REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 
 class RequestsScreen(Sheet[None]):

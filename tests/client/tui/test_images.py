@@ -18,7 +18,8 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 
 from client.errors import ImageError
-from client.tui.images import KEPT_SIDE, HalfBlocks, decode, picture
+from client.pictures import KEPT_SIDE, decode
+from client.tui.images import HalfBlocks, picture
 
 ROOT = Path(__file__).parents[3]
 RED, BLUE = (255, 0, 0), (0, 0, 255)
