@@ -110,6 +110,8 @@ class _Connection:
             answer = await answered
         finally:
             del self._asked[identity]
+            if not answered.cancel() and not answered.cancelled():
+                answered.exception()  # looked at: whoever asked may have been cancelled before
         if answer.error is not None:
             raise _raised(answer.error)
         return None if call is None else _decoded(answer.result, call.result)
