@@ -1,5 +1,6 @@
 """The conversation pane: what a person does in a chat, by keys, by commands and in the composer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -172,19 +173,8 @@ class ConversationPane(ConversationView):
 
     def action_on_message(self, name: str) -> None:
         """Carry out a command on the selected message."""
-        commands = {
-            "reply": self.reply,
-            "react": self.react,
-            "edit": self.edit,
-            "delete": self.delete,
-            "retry": self.retry,
-            "copy": self.copy,
-            "open_attachment": self.open_attachment,
-            "inspect": self.inspect,
-            "jump_to_quoted": self.jump_to_quoted,
-            "jump_back": self.jump_back,
-        }
-        commands[name]()
+        command: Callable[[], None] = getattr(self, name)
+        command()
 
     def action_attach(self) -> None:
         """Ask for a file to send."""

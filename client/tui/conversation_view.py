@@ -116,6 +116,7 @@ class ConversationView(Widget):
     async def hear(self, told: Told) -> None:
         """Take in what the account tells, as far as it concerns the chat in view."""
         group = None if self.chat is None else self.chat.group
+        self._set_looker(replace(self.looker, now=self.surroundings.now()))
         match told:
             case MessageArrived(message=message) if message.group == group:
                 self.messages.arrived(message)
@@ -140,9 +141,7 @@ class ConversationView(Widget):
 
     def put_line(self, place: str, words: str) -> None:
         """Write one of the lines between messages and composer; without words it is not there."""
-        line = self.query_one(place, Static)
-        line.update(Content(words))
-        line.set_class(bool(words), "-on")
+        self._write(place, words).set_class(bool(words), "-on")
 
     @contextmanager
     def doing(self, words: str = "", done: str = "") -> Iterator[None]:
@@ -163,18 +162,29 @@ class ConversationView(Widget):
 
     def look(self, looker: Looker) -> None:
         """Draw everything as it looks from now on."""
-        self.looker = looker
+        self._set_looker(looker)
         self.messages.look(looker)
+
+    def _set_looker(self, looker: Looker) -> None:
+        """Draw what comes next as it looks from now on."""
+        self.looker = self.messages.looker = looker
 
     def show_chat(self) -> None:
         """Draw the heading, and close the composer where nothing can be sent."""
         if self.chat is None:
             return
-        self.query_one("#name", Static).update(Content(self.chat.chat))
-        self.query_one("#facts", Static).update(Content(facts(self.chat)))
+        self._write("#name", self.chat.chat)
+        self._write("#facts", facts(self.chat))
         closed = closed_words(self.chat.standing)
         self.composer.close(closed)
         self.composer.placeholder = Content(closed or "Enter sends, Ctrl+J new line, / commands")
+
+    def _write(self, place: str, words: str) -> Static:
+        """Write one of the lines; the screen is not laid out again for words that stand there already."""
+        line = self.query_one(place, Static)
+        if str(line.content) != words:
+            line.update(Content(words))
+        return line
 
     async def _open(self, chat: ChatView, row: int | None) -> None:
         if not self.looker.own:

@@ -7,7 +7,6 @@ is for the cursor; the bar at the left edge, in the state's colour, is the widge
 
 from collections.abc import Iterator
 from datetime import datetime
-from math import ceil
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
@@ -21,6 +20,7 @@ QUOTE_CELLS_AT_LEAST = 16
 EMOJI_CELLS_LIMIT = 12
 EMOJI_WORDS_LIMIT = 24  # cells, where emoji are put into words
 NAMED_IN_A_REACTION = 3
+_NEARLY = 0.99  # of a unit counts as one
 _QUIET = "$text-muted"
 
 _STATES = {
@@ -74,12 +74,11 @@ def size_words(octets: int) -> str:
 
 
 def length_words(seconds: float) -> str:
-    """A length of time, rounded up to one unit: 45 s, 12 min, 1 h, 3 d."""
-    whole = max(1, ceil(seconds))
-    for unit, below, words in ((86_400, 3_600, "d"), (3_600, 60, "h"), (60, 1, "min")):
-        if ceil(whole / below) * below >= unit:
-            return f"{ceil(whole / unit)} {words}"
-    return f"{whole} s"
+    """A length of time, rounded to one unit: 45 s, 12 min, 1 h, 3 d."""
+    for unit, words in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit * _NEARLY:
+            return f"{round(seconds / unit)} {words}"
+    return f"{max(1, round(seconds))} s"
 
 
 def _rows(message: MessageView, looker: Looker, width: int, whole: bool) -> Iterator[tuple[int, Content]]:

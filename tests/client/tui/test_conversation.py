@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import httpx
 import msgspec
@@ -258,6 +257,15 @@ async def test_nothing_that_steers_a_terminal_is_drawn_of_hostile_text(world: Wo
         assert "[@click=app.exit]x[/] [/nope]" in talk.drawn
 
 
+async def test_only_plain_addresses_are_links_and_they_lead_where_they_say(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        await talk.friend_says("https://a.example/x or [link='https://evil.example']bank.example[/link]")
+        await talk.shows("https://a.example/x")
+        strips = talk.app.screen._compositor.render_strips()
+        linked = {(part.text, part.style.link) for strip in strips for part in strip if part.style and part.style.link}
+        assert linked == {("https://a.example/x", "https://a.example/x")}
+
+
 def is_unicode(text: str) -> bool:
     """Whether it can be sent: lone surrogates have no UTF-8 form."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
@@ -279,9 +287,11 @@ async def test_a_timer_is_told_in_the_heading_and_at_each_message(world: World) 
         await talk.shows("messages disappear 1 h after they were read")
         await talk.write("for an hour")
         await talk.sees("disappears in 1 h")
-        world.clock.now += timedelta(minutes=30).seconds
+        world.clock.now += 1800
         talk.pane._tick()
         await talk.sees("disappears in 30 min")
+        await talk.write("for another hour")
+        await talk.sees("disappears in 1 h")
 
 
 @pytest.mark.parametrize("standing", ["left"])

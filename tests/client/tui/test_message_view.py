@@ -299,7 +299,7 @@ def test_a_body_says_what_the_text_says(text: str, linked: bool) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.2, "1 s"), (44.2, "45 s"), (59.4, "1 min"), (60, "1 min"), (3_599, "1 h"), (90_000, "2 d"), (86_400, "1 d")],
+    [(0.2, "1 s"), (44.2, "44 s"), (59.6, "1 min"), (130, "2 min"), (3_590, "1 h"), (3_625, "1 h"), (100_000, "1 d")],
 )
 def test_lengths_of_time_are_one_rounded_unit(seconds: float, words: str) -> None:
     assert length_words(seconds) == words
