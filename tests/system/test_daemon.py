@@ -123,7 +123,19 @@ async def test_a_full_disk_is_said_in_words_and_the_daemon_goes_on(world: World,
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, "daemon", env=bob.env, cwd=bob.folder, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
-    await _line(process)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(process.communicate)
+        stack.callback(lambda: process.returncode is None and process.kill())
+        await _line(process)
+        await _fill_the_disk(bob)
+        assert (await bob.run("history", "club", "--json", **NO_PASSPHRASE)).lines[0]["type"] == "notice"
+        process.send_signal(signal.SIGTERM)
+        _, err = await process.communicate()
+        assert process.returncode == 0, err
+    assert (await bob.run("send", "club", "there is room again")).code == 0
+
+
+async def _fill_the_disk(bob: Shell) -> None:
     result = Result(0, "", "")
     text = "x" * 20_000
     for _ in range(100):
@@ -132,11 +144,6 @@ async def test_a_full_disk_is_said_in_words_and_the_daemon_goes_on(world: World,
             break
     assert (result.code, result.lines[-1]["reason"]) == (1, "store")
     assert "disk" in result.lines[-1]["detail"] + result.lines[-1]["hint"]
-    assert (await bob.run("history", "club", "--json", **NO_PASSPHRASE)).lines[0]["type"] == "notice"
-    process.send_signal(signal.SIGTERM)
-    _, err = await process.communicate()
-    assert process.returncode == 0, err
-    assert (await bob.run("send", "club", "there is room again")).code == 0
 
 
 async def test_the_bot_of_the_readme_answers(world: World, tmp_path: Path) -> None:
