@@ -17,6 +17,7 @@ from delivery_service.wire import KeyPackageUpload
 from identity.binding import group_uri, user_uri, x5u_for
 from identity.number import TelephoneNumber
 from identity.passport import message_digest
+from identity.roles import ROLES_EXTENSION
 from lab.forgery import msg_header, sign_octets, sign_values
 
 SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256
@@ -60,7 +61,12 @@ def believe_anything(credential: mls_rs.Credential, signature_key: bytes, now: i
 def raw_engine(device: Credentials) -> mls_rs.Engine:
     """An MLS engine without scruples."""
     return mls_rs.Engine(
-        SUITE, device.credential, device.scalar(), believe_anything, lambda old, old_key, new, new_key: None
+        SUITE,
+        device.credential,
+        device.scalar(),
+        believe_anything,
+        lambda old, old_key, new, new_key: None,
+        extension_types=[ROLES_EXTENSION],  # or she could not be added to a group with roles
     )
 
 
