@@ -19,7 +19,7 @@ from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 
 ADMINS_ONLY = "Only an admin of this chat can do this."
-NO_ROLES = "A chat of two has no roles."
+NO_ROLES = "This chat began without admins and has none."
 IT_IS_YOU = "This is you. To leave, use /leave."
 CLOSED = "You are no longer in this chat."
 
