@@ -1,5 +1,6 @@
 """A conversation on the screen, with real accounts behind it: what is sent, heard, quoted, changed, paged through."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +15,7 @@ from client.tui.screens.inspector import InspectorScreen
 from client.tui.screens.react import COMMON, ReactScreen
 from tests.client.conftest import ALICE, BOB, World
 from tests.client.terminal_attacks import CONTROLS, SEQUENCES, UNSEEN
-from tests.client.tui.pane_scene import Talk, talking
+from tests.client.tui.pane_scene import PATIENCE, Talk, talking
 
 STEERING = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
@@ -317,9 +318,9 @@ async def test_a_draft_is_kept_comes_back_and_no_event_touches_what_is_typed(wor
         assert talk.pane.composer.text == "half"
         await talk.pane.show(other)
         assert talk.pane.composer.text == ""
-        await talk.app.workers.wait_for_complete([work for work in talk.app.workers if work.group == "draft"])
-        chat = await talk.me.chats.get(talk.chat.group)
-        assert chat.draft == "half"
+        async with asyncio.timeout(PATIENCE):
+            while (chat := await talk.me.chats.get(talk.chat.group)).draft != "half":
+                await talk.pilot.pause()
         await talk.pane.show(chat)
         assert talk.pane.composer.text == "half"
 
