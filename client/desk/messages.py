@@ -50,7 +50,7 @@ class DeskMessages(Messages):
 
     async def send_file(self, group: str, path: str, caption: str = "") -> MessageView:
         group_id, file = group_of(group), Path(path).expanduser()
-        self._steps.chats.require_member(group_id)
+        await self._works.run(self._steps.chats.require_member, group_id)
         sealed = attachments.seal(await self._works.run(attachments.read_file, file), file.name)
         with self._works.in_flight(f"storing {sealed.filename}"):
             url = await self._works.session.delivery.upload_blob(sealed.ciphertext, new_idempotency_key())

@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -62,6 +63,10 @@ class Boundary:
 
     def statement(self, sql: str) -> None:
         """Count a statement of the store; those that the search index runs inside it, now more, now fewer, do not."""
+        if threading.current_thread() is threading.main_thread():
+            # With two threads in one connection, one may read the other's rows.
+            answer({"failed": f"{sql}\nran beside the worker's thread\n" + "".join(traceback.format_stack())})
+            os._exit(1)
         if not sql.startswith("--"):
             self.reached()
 
@@ -284,8 +289,8 @@ async def live(life: Life, home: Path, passphrase: str, outside: Path, going: in
         transport=Transport(boundary, journal),
         jitter=0,
     ) as desk:
-        desk.session.steps.store.connection.set_trace_callback(boundary.statement)
         listener = Listener(desk, journal)
+        desk.session.steps.store.connection.set_trace_callback(boundary.statement)
         listening = asyncio.create_task(listener.listen())
         await desk.people.know(life.peer)
         await catch_up(desk)
