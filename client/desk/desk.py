@@ -10,7 +10,7 @@ import httpx
 
 from client.desk.api import Api
 from client.desk.chats import DeskChats
-from client.desk.device import Connection, DeskDevice
+from client.desk.device import DeskDevice
 from client.desk.messages import DeskMessages
 from client.desk.people import DeskPeople
 from client.desk.telling import Telling
@@ -32,8 +32,8 @@ class Desk(Api):
     def __init__(self, session: Session, home: Home, clock: Callable[[], float]) -> None:
         self.session = session
         self._works = Works(session, clock)
-        self._connection = Connection()
-        device = DeskDevice(self._works, home, self._connection)
+        self._connection = self._works.connection
+        device = DeskDevice(self._works, home)
         self._telling = Telling(self._works, device)
         self._chats, self._messages = DeskChats(self._works), DeskMessages(self._works)
         self._people, self._device = DeskPeople(self._works), device

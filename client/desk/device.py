@@ -4,7 +4,7 @@ from client.admission import Place
 from client.desk.api import Device
 from client.desk.showing import moment
 from client.desk.views import AccountView, FindingView, StatusView
-from client.desk.works import Works, is_offline
+from client.desk.works import Works
 from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError
 from client.home import Home
@@ -12,37 +12,13 @@ from client.invite import invite_uri, short_code
 from identity.certificates import TrustAnchors
 
 
-class Connection:
-    """Whether the services answer, and since when they do not; `trouble` is the last thing that went wrong."""
-
-    def __init__(self) -> None:
-        self.online = False
-        self.since: int | None = None
-        self.trouble = ""
-
-    def answered(self) -> bool:
-        """Note an answer; whether that is news."""
-        news, self.online, self.since, self.trouble = not self.online, True, None, ""
-        return news
-
-    def failed(self, error: Exception, now: int) -> bool:
-        """Note a failure; whether that is news."""
-        offline = is_offline(error)
-        news = (offline and self.online) or str(error) != self.trouble
-        if offline:
-            self.since = now if self.online or self.since is None else self.since
-            self.online = False
-        self.trouble = str(error)
-        return news
-
-
 class DeskDevice(Device):
     """client.desk.api.Device over a session."""
 
-    def __init__(self, works: Works, home: Home, connection: Connection) -> None:
+    def __init__(self, works: Works, home: Home) -> None:
         self._works = works
         self._home = home
-        self._connection = connection
+        self._connection = works.connection
 
     async def account(self) -> AccountView:
         account = self._works.session.account

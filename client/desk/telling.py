@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from client.admission import Consent, Place
+from client.desk.connection import is_offline
 from client.desk.device import DeskDevice
 from client.desk.views import (
     ChatChanged,
@@ -17,7 +18,7 @@ from client.desk.views import (
     Told,
     TroubleTold,
 )
-from client.desk.works import Changes, Works, is_offline
+from client.desk.works import Changes, Works
 from client.errors import ClientError
 from client.events import (
     ChatJoined,

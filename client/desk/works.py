@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
+from client.desk.connection import Connection
 from client.desk.showing import Showing
 from client.desk.views import MessageView
-from client.errors import ChatError, ClientError, UnreachableError
+from client.errors import ChatError, ClientError
 from client.events import Event, Trouble
 from client.session import Session
 
@@ -40,6 +41,7 @@ class Works:
     """One open session at work."""
 
     def __init__(self, session: Session, clock: Callable[[], float]) -> None:
+        self.connection = Connection()
         self.session = session
         self.steps = session.steps
         self.showing = Showing(session.steps)
@@ -103,14 +105,10 @@ class Works:
             with self.in_flight("sending"):
                 await self.session.drive(group_id)
         except ClientError as error:
+            self.connection.failed(error, self.now())
             self.tell_event(Trouble(group_id, error, error.code, str(error)))
         finally:
             self.tell(group_id)
-
-
-def is_offline(error: Exception) -> bool:
-    """Whether an error says no more than that a service cannot be reached now."""
-    return isinstance(error, UnreachableError)
 
 
 def group_of(group: str) -> bytes:

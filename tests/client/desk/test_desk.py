@@ -312,3 +312,21 @@ async def test_only_an_admin_names_a_group_for_others(people: list[Person]) -> N
     assert (await alice.desk.chats.get(group.group)).chat == "Climbing"
     with pytest.raises(ChatError, match="admin"):
         await bob.desk.chats.timer(group.group, 60)
+
+
+async def test_without_network_a_message_waits_and_the_status_says_so(people: list[Person], world) -> None:
+    alice, bob, _ = people
+    chat, _ = await talking(alice, bob)
+    world.network.down |= {"delivery.test"}
+    message = await alice.desk.messages.send(chat.group, "when you are back")
+    async with asyncio.timeout(30):
+        while (await alice.desk.device.status()).online:
+            await asyncio.sleep(0.02)
+    status = await alice.desk.device.status()
+    assert (status.waiting, status.since is not None) == (1, True)
+    assert "cannot be reached" in status.trouble
+    assert (await alice.desk.chats.get(chat.group)).waiting == 1
+    world.network.down.clear()
+    await alice.desk.device.sync()
+    assert (await alice.desk.messages.get(message.row)).state == "delivered"
+    assert (await alice.desk.device.status()).online
