@@ -46,7 +46,7 @@ class RingtrueApp(Outward):
     CSS = "SearchIcon { display: none; }"  # an emoji, two cells wide
     COMMANDS = {FoundCommands, FoundChats}  # noqa: RUF012 - Textual's
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "command_palette", "Commands", show=False, id="palette"),
+        Binding("ctrl+p", "command_palette", "Commands", id="palette"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("Q", "quit", "Quit", show=False, id="quit"),
     ]
@@ -200,7 +200,8 @@ class RingtrueApp(Outward):
         return passphrase
 
     def _tell(self, told: Told) -> None:
-        for screen in self.get_screen_stack(self.DEFAULT_MODE):
+        _, *listening = self.get_screen_stack(self.DEFAULT_MODE)  # the first has nothing to show while others lie on it
+        for screen in listening:
             screen.post_message(Heard(told))
         self.alert(told, self.main.in_view)
         if isinstance(told, TroubleTold):

@@ -70,6 +70,8 @@ class Choices(OptionList, can_focus=False):
 
     def offer(self, choices: Sequence[tuple[str, Content]]) -> None:
         """List texts, each with the row that stands for it; an empty list closes."""
+        if not choices and not self._texts:
+            return
         self._texts = [text for text, _ in choices]
         self.set_options([Option(row) for _, row in choices])
         self.highlighted = 0 if choices else None

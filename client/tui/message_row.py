@@ -6,6 +6,7 @@ from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.widget import Widget
 
 from client.desk.views import MessageView
@@ -42,6 +43,8 @@ class MessageRow(Widget):
         &.-selected { background: $boost; }
     }
     """
+
+    virtual_size = Reactive(Size(0, 0), repaint=False)  # a row never scrolls: its new height lays nothing out again
 
     class Picked(Message):
         """The row was clicked, `twice` in a row."""
