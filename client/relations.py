@@ -160,8 +160,9 @@ class Relations:
             return  # it went with another one
         if message.message_id:
             for (aside,) in self._store.rows(
-                "SELECT id FROM message WHERE group_id = ? AND kind IN ('edit', 'deletion', 'reaction') "
-                "AND (replaces = ? OR in_reply_to = ?)",
+                # An edit names also what its message answers: that one's end is not the edit's.
+                "SELECT id FROM message WHERE group_id = ? AND ((kind IN ('edit', 'deletion') AND replaces = ?) "
+                "OR (kind = 'reaction' AND in_reply_to = ?))",
                 message.group_id,
                 message.message_id,
                 message.message_id,

@@ -330,3 +330,25 @@ async def test_without_network_a_message_waits_and_the_status_says_so(people: li
     await alice.desk.device.sync()
     assert (await alice.desk.messages.get(message.row)).state == "delivered"
     assert (await alice.desk.device.status()).online
+
+
+async def test_an_edited_answer_stays_when_what_it_answers_disappears(people: list[Person], clock) -> None:
+    alice, bob, _ = people
+    chat, _ = await talking(alice, bob)
+    await alice.desk.chats.timer(chat.group, 60)
+    await sent(alice, chat, "burn this")
+    heard = await bob.latest(chat)
+    await alice.desk.chats.timer(chat.group, 0)
+    await alice.desk.device.sync()
+    await bob.desk.device.sync()
+    answer = await sent(bob, chat, "it burns", reply_to=heard.row)
+    await bob.desk.messages.edit(answer.row, "it burnt")
+    await bob.desk.chats.read(chat.group, heard.row)
+    clock.now += 61
+    async with asyncio.timeout(20):
+        while any(row.row == heard.row for row in await bob.desk.messages.page(chat.group)):
+            await asyncio.sleep(0.05)
+    await bob.desk.device.sync()
+    assert (await alice.latest(chat)).text == "it burnt"
+    seen = await bob.desk.messages.inspect(answer.row)
+    assert bytes.fromhex(seen.content) == bob.desk.session.steps.history.select("WHERE m.kind = 'edit'")[0].framed
