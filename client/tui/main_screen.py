@@ -143,6 +143,11 @@ class MainScreen(Screen[None]):
         """Show one pane or both."""
         self._read(self._reading)
 
+    def _compositor_refresh(self) -> None:
+        # After a batch, Textual 8.2.8 forgets what became dirty since the layout (MessageWindow._lay_out) undrawn.
+        self._compositor.update_widgets(self._dirty_widgets)
+        super()._compositor_refresh()
+
     def on_screen_resume(self) -> None:
         """A person sees this screen again."""
         self.look_again()
