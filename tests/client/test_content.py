@@ -359,3 +359,14 @@ def test_a_reaction_out_of_bounds_is_not_sent(emoji: str) -> None:
 def test_keys_of_attachments_stay_out_of_logs() -> None:
     part = ExternalPart("image/png", "https://example.org/1", 1, b"secret key 12345", b"secret nonce", b"")
     assert "secret" not in repr(part)
+
+
+def test_a_timer_is_a_number_of_seconds_within_its_limit() -> None:
+    made = content.timer(SENDER, ROOM, 3600)
+    assert content.timer_of(made.part) == 3600  # type: ignore[arg-type]
+    assert content.timer_of(content.title(SENDER, ROOM, "club").part) is None  # type: ignore[arg-type]
+    with pytest.raises(ContentError):
+        content.timer(SENDER, ROOM, content.TIMER_LIMIT + 1)
+    for wrong in (-1, True, "60", content.TIMER_LIMIT + 1):
+        with pytest.raises(ContentError):
+            content.timer_of(SinglePart(content.CHAT_TYPE, cbor.encode({"timer": wrong})))

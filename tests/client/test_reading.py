@@ -8,7 +8,7 @@ from client import content, reading
 from client.content import CHAT_TYPE, MARKDOWN_TYPE, TEXT_TYPE, Content
 from client.errors import ContentError
 from client.parts import Disposition, ExternalPart, MultiPart, NullPart, Part, Semantics, SinglePart
-from client.reading import Attached, Edited, Reacted, Said, Titled, Unreadable, Withdrawn
+from client.reading import Attached, Edited, Reacted, Said, Timed, Titled, Unreadable, Withdrawn
 from client.text import Safe
 
 SENDER = "mimi://example.org/u/+12025550142"
@@ -115,3 +115,9 @@ def test_any_part_has_a_meaning_or_is_a_content_error(content_type: str, octets:
         _read(SinglePart(content_type, octets, disposition), in_reply_to=ID)
     except ContentError:
         return
+
+
+def test_a_timer_and_a_captioned_file_are_read() -> None:
+    assert reading.read(content.timer(SENDER, ROOM, 60)) == Timed(60)
+    offered = content.attachment(SENDER, ROOM, FILE, "the route\x1b[2J")
+    assert reading.read(offered) == Attached(FILE, Safe("a31m.png", 2), Safe("the route\u241b[2J"))
