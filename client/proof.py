@@ -16,6 +16,7 @@ from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
 PROOF_LIMIT = 1024 * 1024  # octets of a file
+WITHOUT = "Only messages of others, and those of yours that were sent, carry a proof."
 
 
 class ProofError(ContentError):
@@ -52,7 +53,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 def export(history: History, message: Message) -> bytes:
     """The file for one message. Raises ChatError if it has no proof."""
     if message.passport is None:
-        raise ChatError("this message came without a proof: there is nothing to export", code="no-proof")
+        raise ChatError("this message came without a proof: there is nothing to export", code="no-proof", hint=WITHOUT)
     context = history.context(message)
     proof = Proof(
         framed=message.framed,

@@ -12,6 +12,11 @@ from client.plain.item import Item
 from client.plain.talk import Talk
 from client.rendering import spaced
 
+INCOGNITO = (
+    "Incognito: what is announced names nobody, nothing is marked as read, no draft is kept, nothing is saved or "
+    "exported. To end it: /incognito"
+)
+COUNTING = ("bell", "download_folder", "emoji", "images", "lock_after_minutes")  # settings
 QUIET_ZONE = 2  # modules around a QR code
 _HALVES = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
 
@@ -56,7 +61,17 @@ async def _settings(talk: Talk, argument: str) -> None:
     for item in fields(talk.config):
         value = getattr(talk.config, item.name)
         talk.paper.say(f"{item.name}: {dict(value) if item.name == 'keys' else value}")
+    talk.paper.say(f"In line mode these count: {', '.join(COUNTING)}.")
     talk.paper.say(f'To change them, edit {config_path()} and start again. Example: emoji = "text"')
+
+
+async def _lock(talk: Talk, argument: str) -> None:
+    await talk.lock.hold()
+
+
+async def _incognito(talk: Talk, argument: str) -> None:
+    talk.incognito = not talk.incognito
+    talk.paper.say(INCOGNITO if talk.incognito else "Incognito has ended.")
 
 
 async def _listen(talk: Talk, argument: str) -> None:
@@ -64,6 +79,8 @@ async def _listen(talk: Talk, argument: str) -> None:
     typed = asyncio.create_task(talk.paper.line_waits())
     try:
         while not typed.done():
+            if talk.lock.is_due:
+                break
             await talk.announce()
             told = asyncio.create_task(talk.news.told.wait())
             await asyncio.wait((typed, told), return_when=asyncio.FIRST_COMPLETED)
@@ -71,6 +88,8 @@ async def _listen(talk: Talk, argument: str) -> None:
     finally:
         typed.cancel()
     talk.paper.skip_empty_line()
+    if not talk.paper.line_is_there:  # who asks for it looks at the lock
+        await talk.lock.look()
 
 
 async def _quit(talk: Talk, argument: str) -> None:
@@ -95,5 +114,7 @@ ACCOUNT_ITEMS = (
     Item("sync", "read and send whatever there is, now", _sync),
     Item("settings", "what can be set, and where", _settings),
     Item("listen", "read out messages as they come", _listen),
+    Item("lock", "read nothing out until the passphrase is given", _lock),
+    Item("incognito", "announce no names and texts, mark nothing read, keep nothing; or end that", _incognito),
     Item("quit", "leave the program; nothing is lost", _quit),
 )

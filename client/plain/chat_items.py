@@ -1,13 +1,13 @@
 """The menu of an open chat, as far as it is about the chat itself."""
 
-from pathlib import Path
 from typing import get_args
 
 from client import attachments
+from client.desk.incognito import refuse
 from client.desk.views import Rendering
 from client.duration import DurationError, seconds_of
-from client.errors import ClientError
 from client.plain import phrases
+from client.plain.file_items import asked_path
 from client.plain.item import Item
 from client.plain.talk import Talk
 
@@ -16,15 +16,6 @@ ENDINGS: dict[str, str] = {"text": "txt", "markdown": "md", "json": "json"}
 FORM_WORDS = ("Text", "Markdown", "JSON with the proof of each message")
 REVEALS = "The file is not encrypted: whoever can read it sees every word, number and time of this chat."
 PROVES = "It also proves to anybody, without your help, who said exactly what."
-
-
-def typed_path(typed: str) -> Path:
-    """A path as a person types it. Raises ClientError."""
-    try:
-        return Path(typed.strip()).expanduser().absolute()
-    except RuntimeError as error:
-        words = f"{typed[:200]!a} begins with ~, and this system does not say where that is"
-        raise ClientError(words, code="cannot-save", hint="Write the whole path.") from error
 
 
 def numbers_in(typed: str) -> list[str]:
@@ -108,15 +99,14 @@ async def _timer(talk: Talk, argument: str) -> None:
 
 
 async def _export(talk: Talk, argument: str) -> None:
+    refuse("Export", talk.incognito)
     group = talk.open_chat.group
     chosen = await talk.chosen("Which form?", FORM_WORDS)
     if chosen is None:
         return
     form = FORMS[chosen]
     talk.paper.say(f"{REVEALS} {PROVES}" if form == "json" else REVEALS)
-    suggested = str(talk.config.download_folder / f"ringtrue-{group[:8]}.{ENDINGS[form]}")
-    typed = argument or (await talk.paper.ask(f"Write to which file? (Enter for {suggested}):")).strip() or suggested
-    path = typed_path(typed)
+    path = await asked_path(talk, argument, f"ringtrue-{group[:8]}.{ENDINGS[form]}")
     written = attachments.save(path.parent, path.name, (await talk.api.chats.export(group, form)).encode())
     talk.paper.say(f"Written to {written}, readable by you only.")
 

@@ -1,26 +1,46 @@
 """The conversation in line mode: a prompt, what was held back, what was asked for, and again."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
 from client.config import Config
 from client.desk.api import Api
 from client.desk.remote import DaemonGoneError
 from client.failures import EXPECTED
+from client.home import Home
 from client.plain import phrases
-from client.plain.menu import HELP, IN_CHAT, is_number, meant
+from client.plain.account_items import INCOGNITO
+from client.plain.bell import Bell
+from client.plain.locking import Lock
+from client.plain.menu import IN_CHAT, is_number, meant, read_menu
 from client.plain.news import News
 from client.plain.paper import EndedError, Paper
 from client.plain.talk import Talk
 from client.rendering import spaced
 
 
-async def converse(api: Api, paper: Paper, config: Config, *, first: bool = False) -> None:
+async def converse(
+    api: Api,
+    paper: Paper,
+    config: Config,
+    home: Home,
+    *,
+    first: bool = False,
+    incognito: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> None:
     """Until somebody leaves, or the input ends; `first`: the account is new. Raises DaemonGoneError."""
-    news = News(api, await api.device.status())
+    news = News(api, await api.device.status(), Bell(paper, config.bell, clock))
     collecting = asyncio.create_task(news.collect())
-    talk = Talk(api, paper, config, news)
+    lock = Lock(paper, home, config.lock_after_minutes, clock)
+    talk = Talk(api, paper, config, news, lock)
+    talk.incognito = incognito
+    paper.guard = lock.look
     try:
         await _greet(talk)
+        if incognito:
+            paper.say(INCOGNITO)
         if first:
             paper.say("Whom do you want to write to? Enter alone for nobody yet. Your own number for others: /me")
             await _once(talk, "new")
@@ -39,7 +59,7 @@ async def _greet(talk: Talk) -> None:
     talk.paper.say(f"Ringtrue, line by line. Your number is {spaced(number)}.")
     for words in list(phrases.status(talk.news.status))[-1:]:  # whether it is online is not known yet
         talk.paper.say(words)
-    await HELP.act(talk, "")
+    read_menu(talk)
 
 
 async def _turn(talk: Talk) -> None:

@@ -24,7 +24,9 @@ async def _choose(talk: Talk, *, archived: bool) -> None:
     if not chats:
         talk.paper.say("No chat is archived." if archived else "There are no chats yet. To write to a number: /new")
         return
-    chosen = await talk.chosen("Open which?", [phrases.chat(each) for each in chats])
+    chosen = await talk.chosen(
+        "Open which?", [(phrases.unnamed if talk.incognito else phrases.chat)(each) for each in chats]
+    )
     if chosen is not None:
         await talk.enter(chats[chosen])
 

@@ -1,10 +1,13 @@
 """The two menus, and what a typed line means in them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from client.errors import ClientError
 from client.plain.account_items import ACCOUNT_ITEMS
 from client.plain.chat_items import CHAT_ITEMS
+from client.plain.file_items import FILE_ITEMS
 from client.plain.item import Item
 from client.plain.list_items import LIST_ITEMS
 from client.plain.message_items import MESSAGE_ITEMS
@@ -21,7 +24,24 @@ class UnknownChoiceError(ClientError):
     exit_code = 2
 
 
+NOT_HERE: Mapping[str, str] = MappingProxyType(
+    {  # slash names of the terminal client
+        "copy": "the terminal copies what it shows by its own means",
+        "keys": "lines are typed, and no key means anything else",
+        "plain": "this is it",
+        "redraw": "nothing is drawn over",
+        "theme": "no colours are used",
+    }
+)
+
+
 async def _help(talk: Talk, argument: str) -> None:
+    read_menu(talk)
+    talk.paper.say("Not in line mode: " + "; ".join(f"{word}, for {why}" for word, why in NOT_HERE.items()) + ".")
+
+
+def read_menu(talk: Talk) -> None:
+    """Read out the menu that is open."""
     items = MAIN if talk.chat is None else IN_CHAT
     for number, item in enumerate(items, 1):
         talk.paper.say(f"{number}. {item}")
@@ -34,7 +54,7 @@ async def _help(talk: Talk, argument: str) -> None:
 
 HELP = Item("help", "read out this menu", _help)
 MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *ACCOUNT_ITEMS, HELP)
-IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *CHAT_ITEMS, HELP)
+IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *FILE_ITEMS, *CHAT_ITEMS, HELP)
 _BY_WORD = {item.word: item for item in (*MAIN, *IN_CHAT)}
 
 
@@ -68,6 +88,8 @@ def _item(word: str, numbered: tuple[Item, ...], in_chat: bool) -> Item:
         return HELP
     if is_number(word, numbered):
         return numbered[int(word) - 1]
+    if word in NOT_HERE:
+        raise UnknownChoiceError(f"{word} is not in line mode: {NOT_HERE[word]}", hint="To hear the menu: /help")
     item = _BY_WORD.get(word)
     if item is None:
         hint = "Nothing was sent. Put // in front to send it as text; / reads out the menu." if in_chat else ""

@@ -1,8 +1,8 @@
 """The menu of an open chat, as far as it is about messages: reading, writing, and what is done to one of them."""
 
+from client.desk.incognito import refuse
 from client.desk.views import MessageView
 from client.plain import phrases
-from client.plain.chat_items import typed_path
 from client.plain.item import Item
 from client.plain.talk import NotNowError, Talk
 
@@ -26,6 +26,7 @@ async def _write(talk: Talk, argument: str) -> None:
 
 
 async def _draft(talk: Talk, argument: str) -> None:
+    refuse("To keep or send a draft", talk.incognito)
     view = await talk.look_again()
     if argument:
         await talk.api.chats.draft(view.group, argument)
@@ -66,19 +67,6 @@ async def _retry(talk: Talk, argument: str) -> None:
     talk.open_chat.put_out(await talk.api.messages.get(message.row))
 
 
-async def _attach(talk: Talk, argument: str) -> None:
-    path = typed_path(await talk.answer(argument, "Which file? Its path"))
-    caption = await talk.paper.ask("What do you say about it? (Enter for nothing):")
-    talk.paper.say("Encrypting and storing it.")
-    await talk.sent(await talk.api.messages.send_file(talk.open_chat.group, str(path), caption))
-
-
-async def _save(talk: Talk, argument: str) -> None:
-    message, given = await talk.message(argument)
-    folder = typed_path(given) if given else talk.config.download_folder
-    talk.paper.say(f"Saved as {await talk.api.messages.save(message.row, str(folder))}")
-
-
 async def _quoted(talk: Talk, argument: str) -> None:
     message, _ = await talk.message(argument)
     if message.reply is None or message.reply.row is None:
@@ -117,8 +105,6 @@ MESSAGE_ITEMS = (
     Item("edit", "change a message of yours", _edit, "MESSAGE TEXT"),
     Item("delete", "take a message of yours back", _delete, "MESSAGE"),
     Item("retry", "send a message again that was not sent", _retry, "MESSAGE"),
-    Item("attach", "send a file", _attach, "PATH"),
-    Item("save", "save a message's file", _save, "MESSAGE FOLDER"),
     Item("quoted", "go to the message that one answers", _quoted, "MESSAGE"),
     Item("back", "go back to where the last jump began", _back),
     Item("inspect", "read out what was checked", _inspect, "MESSAGE"),

@@ -17,7 +17,9 @@ from client.desk.views import (
     TroubleTold,
 )
 from client.errors import ClientError
+from client.failures import hint_inside
 from client.plain import phrases
+from client.plain.bell import Bell
 
 EACH = 3  # new messages of a chat that is not open are read out; of more only the count
 
@@ -25,10 +27,11 @@ EACH = 3  # new messages of a chat that is not open are read out; of more only t
 class News:
     """Collects what an account tells; `status` is the last that is known."""
 
-    def __init__(self, api: Api, status: StatusView) -> None:
+    def __init__(self, api: Api, status: StatusView, bell: Bell) -> None:
         self.status = status
         self.told = asyncio.Event()
         self._api = api
+        self._bell = bell
         self._held: list[Told] = []
         self._announced: set[str] = set()
         self._failure: ClientError | None = None
@@ -38,6 +41,7 @@ class News:
         try:
             async with aclosing(self._api.events()) as events:
                 async for told in events:
+                    self._bell.hear(told)
                     if self._is_news(told):
                         self._held.append(told)
                     self.told.set()
@@ -52,18 +56,26 @@ class News:
         taken, self._held = self._held, []
         return taken
 
-    def announced(self, told: list[Told], group: str | None) -> Iterator[str]:
-        """What is to be said of it while the chat `group` is open, whose own rows are read out there."""
-        yield from _messages([each for each in told if isinstance(each, MessageArrived)], group)
+    def announced(self, told: list[Told], group: str | None, *, discreet: bool) -> Iterator[str]:
+        """What is to be said of it while the chat `group` is open, whose own rows are read out there.
+
+        `discreet`: without any number, name or text.
+        """
+        elsewhere = [
+            each for each in told if isinstance(each, MessageArrived) and each.alert and each.message.group != group
+        ]
+        yield from _counted(elsewhere) if discreet else _messages(elsewhere)
         for each in told:
             match each:
                 case RequestArrived(request=request) if request.group not in self._announced:
                     self._announced.add(request.group)
-                    yield f"{phrases.request(request)} To decide: /requests"
+                    asks = "Somebody asks for a chat." if discreet else phrases.request(request)
+                    yield f"{asks} To decide: /requests"
                 case Quarantined(message=message):
-                    yield f"A message was held back: {phrases.held(message)} To look: /quarantine"
+                    held = "A message was held back" + ("." if discreet else f": {phrases.held(message)}")
+                    yield f"{held} To look: /quarantine"
                 case TroubleTold():
-                    yield f"Trouble: {each.words}" + (f"\n{each.hint}" if each.hint else "")
+                    yield "Trouble with a chat." if discreet and each.group else _trouble(each)
                 case StatusChanged(status=status):
                     yield next(phrases.status(status))
 
@@ -82,12 +94,20 @@ def changed(told: list[Told], group: str) -> Iterator[MessageChanged]:
     yield from latest.values()
 
 
-def _messages(arrived: list[MessageArrived], group: str | None) -> Iterator[str]:
-    elsewhere: dict[str, list[MessageArrived]] = {}
+def _trouble(told: TroubleTold) -> str:
+    return f"Trouble: {told.words}" + (f"\n{hint_inside(told.hint)}" if told.hint else "")
+
+
+def _counted(arrived: list[MessageArrived]) -> Iterator[str]:
+    if arrived:
+        yield f"New: {phrases.counted(len(arrived), 'message')}."
+
+
+def _messages(arrived: list[MessageArrived]) -> Iterator[str]:
+    by_chat: dict[str, list[MessageArrived]] = {}
     for each in arrived:
-        if each.alert and each.message.group != group:
-            elsewhere.setdefault(each.message.group, []).append(each)
-    for messages in elsewhere.values():
+        by_chat.setdefault(each.message.group, []).append(each)
+    for messages in by_chat.values():
         where = f"in {phrases.quoted(messages[0].message.chat)}"
         if len(messages) > EACH:
             yield f"New {where}: {len(messages)} messages."

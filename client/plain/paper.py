@@ -1,5 +1,7 @@
 """Lines out, lines in: nothing but printable text and newlines is written, and never into a line that is being typed.
 
+The one exception is the bell, which moves nothing and which others' text cannot ring.
+
 What is typed is edited by the terminal's own line discipline, which every terminal and screen reader knows. It cannot
 draw a line again, so whoever has news keeps it until Enter was pressed (client.plain.news).
 """
@@ -9,12 +11,12 @@ import os
 import shutil
 import termios
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from client.errors import ClientError
-from client.failures import EXPECTED, failure
+from client.failures import EXPECTED, failure, hint_inside
 from client.text import folded, safe_text, without_emoji
 
 CELLS_AT_LEAST = 20  # of a terminal that says it is narrower
@@ -37,7 +39,7 @@ class WrongNumberError(ClientError):
 
 
 class Paper:
-    """An input of lines and an output of lines; `cells` is the output's width, None if it is no terminal."""
+    """An input of lines and an output of lines; `guard` is awaited before a typed line is used."""
 
     def __init__(self, descriptor: int, output: TextIO, *, emoji_in_words: bool = False) -> None:
         self.is_terminal = os.isatty(descriptor)
@@ -47,6 +49,7 @@ class Paper:
         self._read = b""
         self._ended = False
         self._more = asyncio.Event()
+        self.guard: Callable[[], Awaitable[None]] = _open_to_all
 
     @property
     def cells(self) -> int | None:
@@ -73,13 +76,18 @@ class Paper:
         """Put out one thing, whose further lines are indented; `words` are safe to draw."""
         self._write(self._fitted(words) + "\n")
 
+    def ring(self) -> None:
+        """Ring the bell of a terminal."""
+        if self._output.isatty():
+            self._write("\a")
+
     def trouble(self, error: Exception) -> None:
         """Say what went wrong, and on a line of its own what to do; `error` is one of client.failures.EXPECTED."""
         assert isinstance(error, EXPECTED)
         wrong = failure(error)
         self.say(f"Error: {wrong.detail}")
         if wrong.hint:
-            self.say(wrong.hint)
+            self.say(hint_inside(wrong.hint))
 
     async def ask(self, prompt: str, *, hidden: bool = False) -> str:
         """One line, made safe to draw unless it is `hidden` while it is typed. Raises EndedError."""
@@ -90,12 +98,10 @@ class Paper:
         except (EndedError, asyncio.CancelledError):
             self._write("\n")
             raise
-        shown = safe_text(typed).text
         if hidden:
             self._write("\n")
-        elif not self.is_terminal:
-            self._write(folded(shown, self.cells) + "\n")
-        return typed if hidden else shown
+            return typed
+        return await self._guarded(safe_text(typed).text)
 
     async def agreed(self, question: str) -> bool:
         """Whether the answer is yes. Raises EndedError."""
@@ -114,9 +120,14 @@ class Paper:
 
     async def line_waits(self) -> None:
         """Wait until a line was typed, or the input has ended; the line stays for who asks next."""
-        while b"\n" not in self._read and not self._ended:
+        while not self.line_is_there and not self._ended:
             self._more.clear()
             await self._more.wait()
+
+    @property
+    def line_is_there(self) -> bool:
+        """Whether a line was typed that nobody has asked for yet."""
+        return b"\n" in self._read
 
     def skip_empty_line(self) -> None:
         """Forget a line that waits, if nothing is in it."""
@@ -130,9 +141,20 @@ class Paper:
         typed, self._read = self._read.decode("utf-8", "replace"), b""
         return safe_text(typed).text
 
+    async def _guarded(self, shown: str) -> str:
+        if not self.is_terminal:
+            self._write(folded(shown, self.cells) + "\n")
+        try:
+            await self.guard()
+        except (EndedError, asyncio.CancelledError):
+            self.unfinished()  # half a passphrase must not become part of a draft
+            self._read = shown.encode()  # typed, and not used
+            raise
+        return shown
+
     async def _line(self) -> bytes:
         await self.line_waits()
-        if b"\n" not in self._read:
+        if not self.line_is_there:
             raise EndedError
         line, _, self._read = self._read.partition(b"\n")
         return line
@@ -179,6 +201,10 @@ class Paper:
     def _write(self, text: str) -> None:
         self._output.write(text)
         self._output.flush()
+
+
+async def _open_to_all() -> None:
+    """Nothing is guarded."""
 
 
 def _broken(words: str, cells: int) -> str:

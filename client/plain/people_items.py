@@ -1,13 +1,16 @@
 """The main menu, as far as it is about people: requests, what was held back, contacts and blocked numbers."""
 
+from collections.abc import Awaitable, Callable
+
 from client.desk.views import RequestView
 from client.errors import ChatError
 from client.invite import parse_invite
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.message_items import inspect
-from client.plain.talk import Talk
+from client.plain.talk import NotNowError, Talk
 from client.rendering import spaced
+from client.wording import REPORT_WORDS
 
 
 async def _requests(talk: Talk, argument: str) -> None:
@@ -17,9 +20,9 @@ async def _requests(talk: Talk, argument: str) -> None:
         return
     chosen = await talk.chosen("Decide about which?", [phrases.request(each) for each in requests])
     if chosen is not None:
-        decided = await talk.chosen("What?", ("Accept", "Decline", "Block"))
+        decided = await talk.chosen("What?", tuple(_DECISIONS))
         if decided is not None:
-            await (_accept_one, _decline_one, _block_one)[decided](talk, requests[chosen])
+            await list(_DECISIONS.values())[decided](talk, requests[chosen])
 
 
 async def _accept(talk: Talk, argument: str) -> None:
@@ -43,6 +46,26 @@ async def _decline_one(talk: Talk, request: RequestView) -> None:
 
 async def _block_one(talk: Talk, request: RequestView) -> None:
     await _block(talk, request.number)
+
+
+async def _report_one(talk: Talk, request: RequestView) -> None:
+    talk.paper.say(REPORT_WORDS)
+    await _block_one(talk, request)
+
+
+async def _inspect_one(talk: Talk, request: RequestView) -> None:
+    if request.row is None:
+        raise NotNowError("no message waits here, so there is nothing to inspect")
+    await inspect(talk, request.row)
+
+
+_DECISIONS: dict[str, Callable[[Talk, RequestView], Awaitable[None]]] = {
+    "Accept": _accept_one,
+    "Decline": _decline_one,
+    "Block": _block_one,
+    "Report and block": _report_one,
+    "Inspect": _inspect_one,
+}
 
 
 async def _block(talk: Talk, argument: str) -> None:

@@ -51,6 +51,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def size(octets: int) -> str:
+    """How large a file is: 999 octets, 12 kB."""
+    return counted(octets, "octet") if octets < DECIMAL else f"{octets / DECIMAL:.0f} kB"
+
+
 def quoted(name: str) -> str:
     """A chat's name, which others may have chosen, in marks that no name can have in it."""
     return f"“{name}”"
@@ -87,6 +92,11 @@ def chat(view: ChatView) -> str:
         return heading(view)
     who = f"{person(view.last_from, view.last_name)}: " if view.last_from else ""
     return f"{heading(view)}. Last at {date_and_time(view.last_at)}: {who}{view.last_text}"
+
+
+def unnamed(view: ChatView) -> str:
+    """A chat's line in the list while no names are shown."""
+    return ", ".join(["Chat", *_marks(view)])
 
 
 def heading(view: ChatView) -> str:
@@ -165,8 +175,9 @@ def _said(view: MessageView) -> str:
 
 
 def _file(view: AttachmentView) -> str:
-    size = f"{view.size} octets" if view.size < DECIMAL else f"{view.size / DECIMAL:.0f} kB"
-    return f"{view.filename}, {view.content_type}, {size}" + (f", saved as {view.saved}" if view.saved else "")
+    return f"{view.filename}, {view.content_type}, {size(view.size)}" + (
+        f", saved as {view.saved}" if view.saved else ""
+    )
 
 
 def _notes(view: MessageView, numbers: Mapping[int, int]) -> Iterator[str]:

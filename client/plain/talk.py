@@ -6,10 +6,12 @@ from contextlib import suppress
 
 from client.config import Config
 from client.desk.api import Api
+from client.desk.incognito import IncognitoApi
 from client.desk.views import ChatView, MessageView
 from client.errors import ClientError
 from client.failures import EXPECTED
 from client.plain import phrases
+from client.plain.locking import Lock
 from client.plain.news import News, changed
 from client.plain.open_chat import OpenChat
 from client.plain.paper import Paper
@@ -25,10 +27,15 @@ class NotNowError(ClientError):
 
 
 class Talk:
-    """One account, one person at a keyboard; `chat` is what is open, `ended` whether they want to leave."""
+    """One account, one person at a keyboard; `chat` is what is open, `ended` whether they want to leave.
 
-    def __init__(self, api: Api, paper: Paper, config: Config, news: News) -> None:
-        self.api = api
+    While `incognito` is on, nothing that is asked for through `api` leaves a trace on this device.
+    """
+
+    def __init__(self, api: Api, paper: Paper, config: Config, news: News, lock: Lock) -> None:
+        self.api: Api = IncognitoApi(api, lambda: self.incognito)
+        self.lock = lock
+        self.incognito = False
         self.paper = paper
         self.config = config
         self.news = news
@@ -62,7 +69,7 @@ class Talk:
         self.news.told.clear()
         told = self.news.take()
         group = None if self.chat is None else self.chat.group
-        for words in self.news.announced(told, group):
+        for words in self.news.announced(told, group, discreet=self.incognito):
             self.paper.say(words)
         if self.chat is not None:
             for each in changed(told, self.chat.group):
@@ -149,6 +156,9 @@ class Talk:
 
     async def _rescue(self, text: str) -> None:
         """Add a text to the open chat's draft; if the account is out of reach, it stands at least in the transcript."""
+        if self.incognito:
+            self.paper.say(f"Incognito keeps no draft. You were writing: {text}")
+            return
         try:
             view = await self.look_again()
             await self.api.chats.draft(view.group, f"{view.draft}\n{text}" if view.draft else text)

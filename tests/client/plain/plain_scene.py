@@ -3,7 +3,8 @@
 import asyncio
 import io
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from client.config import Config
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView, MessageView
 from client.enrolling import enrol
+from client.home import Home
 from client.plain.conversing import converse
 from client.plain.paper import Paper
 from identity.authority.wire import ChallengeOpened
@@ -25,8 +27,11 @@ PATIENCE = 30  # seconds after which a test fails that waits for a line
 class Person:
     """A desk, and what is said at it in line mode."""
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
+    def __init__(self, desk: Desk, home: Path, folder: Path) -> None:
         self.desk = desk
+        self.home = Home(home)
+        self.clock: Callable[[], float] = time.time
+        self.incognito = False
         self.config = Config(download_folder=folder)
 
     async def visit(self, *lines: str, unfinished: str = "") -> list[str]:
@@ -87,12 +92,23 @@ class Keyboard:
         """Type lines, each with Enter."""
         os.write(self._typing, "".join(f"{line}\n" for line in lines).encode())
 
+    def leave(self, unfinished: str) -> None:
+        """Type this without Enter; the input ends when the sitting does."""
+        os.write(self._typing, unfinished.encode())
+
     async def hears(self, words: str) -> str:
         """The next line with these words in it."""
+        return (await self.hears_all_until(words))[-1]
+
+    async def hears_all_until(self, words: str) -> list[str]:
+        """The next lines, up to one with these words in it."""
+        heard: list[str] = []
         async with asyncio.timeout(PATIENCE):
-            while words not in (line := (await self._hearing.readline()).decode()):
-                assert line, f"the output ended before {words!r}"
-        return line.rstrip("\n")
+            while not heard or words not in heard[-1]:
+                line = (await self._hearing.readline()).decode()
+                assert line, f"the output ended before {words!r}: {heard}"
+                heard.append(line.rstrip("\n"))
+        return heard
 
 
 @asynccontextmanager
@@ -104,7 +120,7 @@ async def people(world: World, *numbers: TelephoneNumber, follow: bool = False) 
             home = world.folder / number.digits
             await enrolled(world, home, number)
             opening = open_desk(home, PASSPHRASE, clock=world.clock, jitter=0, follow=follow)
-            person = Person(await stack.enter_async_context(opening), world.folder / f"downloads-{number.digits}")
+            person = Person(await stack.enter_async_context(opening), home, world.folder / f"downloads-{number.digits}")
             await person.desk.device.sync()
             found.append(person)
         yield found
@@ -139,6 +155,8 @@ async def _converse(person: Person, source: int, output: io.TextIOBase) -> None:
     paper = Paper(source, output)  # type: ignore[arg-type]
     try:
         with paper.reading():
-            await converse(person.desk, paper, person.config)
+            await converse(
+                person.desk, paper, person.config, person.home, incognito=person.incognito, clock=person.clock
+            )
     finally:
         os.close(source)

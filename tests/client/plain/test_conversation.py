@@ -106,7 +106,7 @@ async def test_requests_show_nothing_that_a_stranger_wrote(world: World) -> None
             keyboard.type("listen")
             await keyboard.hears("Listening.")
             await bob.desk.device.sync()
-            told = await keyboard.hears("REQUEST NUMBER VERIFIED")
+            told = await keyboard.hears("REQUEST ")  # perhaps before there is a message behind it
             keyboard.type("")
         heard = "\n".join([told, *await bob.visit("requests", "1", "", "chats", "findall pills", "quarantine")])
         assert f"{ALICE} asks for a direct chat" in heard

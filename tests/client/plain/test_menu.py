@@ -8,27 +8,36 @@ import pytest
 import pytest_asyncio
 
 from client.errors import ClientError
-from client.plain.menu import IN_CHAT, MAIN, Choice, meant
+from client.plain.account_items import ACCOUNT_ITEMS
+from client.plain.menu import IN_CHAT, MAIN, NOT_HERE, Choice, meant
+from client.proof import verify
+from client.tui.command import Command
+from client.tui.commands import COMMANDS
+from identity.binding import Verdict
+from identity.certificates import TrustAnchors
 from lab.world import World
-from tests.client.plain.plain_scene import ALICE, BOB, CAROL, Person, befriend, people
+from tests.client.plain.plain_scene import ALICE, BOB, CAROL, PASSPHRASE, Person, befriend, people
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Stage:
-    """Alice and Bob know each other; Carol knows nobody. Each scene has a group of its own, called `name`."""
+    """Alice and Bob know each other; Carol knows nobody. Each scene has a group, called `name`."""
 
     def __init__(self, alice: Person, bob: Person, carol: Person) -> None:
         self.alice, self.bob, self.carol = alice, bob, carol
         self.name = ""
+        self._groups: dict[str, str] = {}
 
     async def group(self, name: str) -> str:
         """A group of Alice's with Bob, in which she has said one thing; its id."""
         self.name = name
-        view = await self.alice.desk.chats.create(name, [BOB.e164])
-        await self.alice.desk.messages.send(view.group, f"first words of {name}")
-        await self.settle()
-        return view.group
+        if name not in self._groups:
+            view = await self.alice.desk.chats.create(name, [BOB.e164])
+            await self.alice.desk.messages.send(view.group, f"first words of {name}")
+            await self.settle()
+            self._groups[name] = view.group
+        return self._groups[name]
 
     async def settle(self) -> None:
         """Everybody posts and reads, until everybody has seen everything."""
@@ -183,6 +192,13 @@ async def _exported(stage: Stage, group: str) -> None:
     assert written.stat().st_mode & 0o077 == 0
 
 
+async def _proved(stage: Stage, group: str) -> None:
+    (written,) = stage.bob.config.download_folder.glob("ringtrue-proof-*.json")
+    anchors = TrustAnchors.from_pem(stage.bob.home.anchors.read_bytes())
+    verification, text = verify(written.read_bytes(), anchors)
+    assert (verification.verdict, text) == (Verdict.VERIFIED, f"first words of {stage.name}")
+
+
 async def _gone_for_carol(stage: Stage, group: str) -> None:
     await stage.settle()
     assert (await stage.carol.desk.chats.get(group)).standing == "removed"
@@ -215,6 +231,8 @@ SCENES: dict[str, Scene] = {
     "doctor": Scene(("/doctor",), "In order: store: opens"),
     "sync": Scene(("/sync",), "Online."),
     "settings": Scene(("/settings",), "To change them, edit"),
+    "lock": Scene(("/lock", "wrong", PASSPHRASE), "Opened."),
+    "incognito": Scene(("/incognito", "/incognito"), "Incognito has ended."),
     "listen": Scene(("/listen", ""), "Listening."),
     "quit": Scene(("/quit",), "Left. Nothing is lost."),
     "help": Scene(("/help",), "Any line is sent as a message."),
@@ -231,6 +249,8 @@ SCENES: dict[str, Scene] = {
         ("/find of one who", "", "/unread", "/retry", "4"), "you, sent: of one who was removed", before=_refused_once
     ),
     "attach": Scene((f"/attach {FILE}", "my test"), "file test_menu.py"),
+    "open": Scene(("/open", "", "yes"), "the crux is on the left", before=_with_file, after=_saved),
+    "proof": Scene(("/proof", "", ""), "To check it: ringtrue verify", after=_proved),
     "save": Scene(("/save", ""), "Saved as ", before=_with_file, after=_saved),
     "quoted": Scene(("/quoted", ""), OF_ALICE, before=_with_answer),
     "back": Scene(("/quoted", "", "/back"), "an answer", before=_with_answer),
@@ -255,14 +275,18 @@ SCENES: dict[str, Scene] = {
 }
 
 
+OF_ACCOUNT = {item.word for item in ACCOUNT_ITEMS}
+
+
 @pytest.mark.parametrize("word", list(dict.fromkeys(item.word for item in (*MAIN, *IN_CHAT))))
 async def test_every_item_does_what_it_says(stage: Stage, word: str) -> None:
     scene = SCENES[word]
-    group = await stage.group(word)
+    name = "account" if word in OF_ACCOUNT else word  # Bob's key packages are handed out 60 times an hour at most
+    group = await stage.group(name)
     if scene.before is not None:
         await scene.before(stage, group)
     person = stage.alice if scene.alice else stage.bob
-    opening = () if word == "archived" else (f"chats {word}",)
+    opening = () if word == "archived" else (f"chats {name}",)
     said = await person.visit(*opening, *scene.lines)
     heard = [line.replace("you, delivered", "you, sent") for line in said]  # either, by the time it is read out
     asked = next(place for place, line in enumerate(heard) if line.endswith(scene.lines[0]))
@@ -292,3 +316,16 @@ async def test_in_a_chat_only_a_slash_makes_a_choice() -> None:
 async def test_what_belongs_to_a_chat_needs_an_open_one() -> None:
     with pytest.raises(ClientError, match="no chat is open"):
         meant("members", in_chat=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
+async def test_every_command_of_the_full_screen_is_here_too_or_it_is_said_why(command: Command) -> None:
+    here = {item.word for item in (*MAIN, *IN_CHAT)}
+    assert (command.slash in here) != (command.slash in NOT_HERE)
+    if command.slash in NOT_HERE:
+        with pytest.raises(ClientError, match=f"{command.slash} is not in line mode: "):
+            meant(f"/{command.slash}", in_chat=True)
+
+
+async def test_only_commands_of_the_full_screen_are_said_to_be_missing() -> None:
+    assert NOT_HERE.keys() <= {command.slash for command in COMMANDS}

@@ -92,7 +92,7 @@ async def test_from_nothing_to_a_conversation_in_a_dumb_terminal(world: World) -
     await alice.sync()
     await asyncio.to_thread(_reads, bob)
     text = bob.octets.decode()
-    assert {character for character in text if not character.isprintable()} <= {"\r", "\n"}
+    assert {character for character in text if not character.isprintable()} <= {"\r", "\n", "\a"}
     assert max(len(line) for line in text.replace("\r", "").split("\n")) <= COLUMNS + len(ALICE.e164)
     assert PASSPHRASE not in text
     assert "␛[31mwords" in text
