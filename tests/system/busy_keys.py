@@ -1,4 +1,4 @@
-"""Whether keys were used twice, seen from outside: one idempotency key, one body; one message, one key."""
+"""Whether keys were used twice, seen from outside: one idempotency key for one body; one key for one message."""
 
 from collections import defaultdict
 from typing import Any
@@ -18,7 +18,8 @@ class KeyWitness:
         self._peer = peer
         self._groups: dict[tuple[bytes, int], tuple[int, mls_rs.Group]] = {}
         self._logs: defaultdict[bytes, dict[bytes, int]] = defaultdict(dict)
-        self._bodies: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._bodies: defaultdict[str, set[str]] = defaultdict(set)
+        self._keys: defaultdict[str, set[str]] = defaultdict(set)
         self._known: set[bytes] = set()
         self.read = 0
 
@@ -33,8 +34,9 @@ class KeyWitness:
     async def check(self, posts: list[dict[str, Any]], now: int) -> None:
         """Read what was posted since the last time."""
         for post in posts:
-            self._bodies[post["key"]].add(bytes.fromhex(post["body"]))
-        assert all(len(same) == 1 for same in self._bodies.values())
+            self._bodies[post["key"]].add(post["body"])
+            self._keys[post["body"]].add(post["key"])
+            assert (len(self._bodies[post["key"]]), len(self._keys[post["body"]])) == (1, 1)
         fresh = dict.fromkeys(bytes.fromhex(post["body"]) for post in posts)
         for body in fresh:
             if body not in self._known:

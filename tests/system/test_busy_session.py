@@ -27,13 +27,12 @@ from lab.world import COST, PASSPHRASE, World
 pytest.register_assert_rewrite("tests.system.busy_keys", "tests.system.busy_model")
 from tests.system.busy_keys import KeyWitness  # noqa: E402
 from tests.system.busy_model import PEER, VICTIM, Calls, Chat, Row, Said  # noqa: E402
+from tests.system.busy_script import CANARY, LASTING  # noqa: E402
 
-CANARY = "canary-in-the-text"
 GUEST = "+12025550144"
 EMOJIS = ("👍", "❤️")
 SEEDS, KILLS = 4, 51  # kills of each seed
 ROUND = 120  # seconds by which all clocks go on in a round: the services' hourly limits are not what is tested here
-LASTING = 300  # seconds that a message must have left to be written about
 PATIENCE = 120  # seconds until a client that neither reports nor dies is called stuck
 
 
