@@ -174,3 +174,5 @@ async def test_failures_are_a_line_of_words_and_a_line_of_what_to_do(pair: tuple
     assert len(told) >= 6
     for place in told:
         assert not heard[place + 1].startswith("Menu"), heard[place]
+    assert "See what there is in the list of chats" in heard
+    assert not [line for line in heard if "ringtrue chat" in line]

@@ -3,17 +3,33 @@
 import io
 import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 
 import pytest
 import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.desk.views import RequestArrived, RequestView, TroubleTold
+from client.notifications import INTERVAL
 from client.plain.account_items import QUIET_ZONE, qr_rows
+from client.plain.bell import Bell
 from client.plain.paper import CELLS_AT_LEAST, EndedError, Paper, WrongNumberError
 from client.text import _width, safe_text
 
 COLUMNS = 40
+ASKS = RequestView(
+    group="ab",
+    number="+12025550142",
+    direct=True,
+    members=2,
+    messages=0,
+    label="no message yet",
+    why="",
+    alike=None,
+    alike_name=None,
+    at=datetime(2027, 1, 9, tzinfo=UTC),
+)
 _MODULES = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}
 
 
@@ -84,3 +100,14 @@ def test_a_qr_code_is_dark_on_light_in_a_window_of_either_kind(dark_window: bool
     expected = [[module ^ dark_window for module in row] for row in code.matrix_iter(border=QUIET_ZONE)]
     assert lit[: len(expected)] == expected
     assert all(module == dark_window for row in lit[len(expected) :] for module in row)
+
+
+async def test_the_bell_rings_once_for_what_comes_together_and_only_at_a_terminal(nothing_typed: int) -> None:
+    now = [1000.0]
+    for output, wanted, rung in ((TerminalOutput(), True, 2), (TerminalOutput(), False, 0), (io.StringIO(), True, 0)):
+        bell = Bell(Paper(nothing_typed, output), wanted, lambda: now[0])
+        for seconds in (0, 1, INTERVAL):
+            now[0] += seconds
+            bell.hear(RequestArrived(request=ASKS))
+            bell.hear(TroubleTold(group=None, code="unreachable", words="no network", hint=""))
+        assert output.getvalue() == "\a" * rung
