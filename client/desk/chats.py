@@ -185,5 +185,5 @@ class DeskChats(Chats):
         return exported(self._steps, self._works.showing, chat, form)
 
 
-def _rank(view: ChatView) -> tuple[bool, float]:
-    return not view.pinned, -(view.last_at or _EPOCH).timestamp()
+def _rank(view: ChatView) -> tuple[bool, float, str]:
+    return not view.pinned, -(view.last_at or _EPOCH).timestamp(), view.chat.casefold()

@@ -65,7 +65,7 @@ ACTIONS = (
     Action("pin", "conversation", "p", "Pin the chat", emacs="P"),
     Action("archive", "conversation", "a", "Archive the chat"),
     Action("lock", "anywhere", "ctrl+l", "Lock the screen"),
-    Action("incognito", "conversation", "I", "Send no receipts and no typing notices"),
+    Action("incognito", "conversation", "I", "Show no names and texts outside a chat; keep no marks"),
     Action("quit", "anywhere", "ctrl+q,Q", "Quit"),
     Action("first", "conversation", "home,g", "Go to the first", emacs="home,less_than_sign"),
     Action("last", "conversation", "end,G", "Go to the last", emacs="end,greater_than_sign"),
