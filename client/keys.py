@@ -8,13 +8,10 @@ import base64
 import os
 from typing import Literal
 
-import keyring
-import keyring.errors
 import msgspec
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from keyring.backends import fail
 
 from client.errors import AccountError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.home import Home, write_private
@@ -52,6 +49,9 @@ class KeyringKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 def keyring_available() -> bool:
     """Whether the operating system offers a keyring; `keyring` itself answers with a backend that always fails."""
+    import keyring  # looks through every installed package; an account with a passphrase opens without it
+    from keyring.backends import fail
+
     return not isinstance(keyring.get_keyring(), fail.Keyring)
 
 
@@ -64,12 +64,7 @@ def create_key(home: Home, passphrase: str | None, cost: Argon2id | None = None)
     if passphrase is not None:
         _keep(home, wrap(key, passphrase, cost or Argon2id()))
     elif keyring_available():
-        held = KeyringKey(f"store-{os.urandom(8).hex()}")
-        try:
-            keyring.set_password(KEYRING_SERVICE, held.name, base64.b64encode(key).decode("ascii"))
-        except keyring.errors.KeyringError as error:
-            raise AccountError("the system's keyring cannot be used now; give a passphrase instead") from error
-        _keep(home, held)
+        _keep(home, _into_keyring(key))
     else:
         raise PassphraseNeededError(
             "this system has no keyring: choose a passphrase at the prompt, or give it with --passphrase-fd or "
@@ -140,7 +135,22 @@ def _read(home: Home) -> PassphraseKey | KeyringKey:
         raise AccountError(f"{home.key_file} cannot be read as a key file") from error
 
 
+def _into_keyring(key: bytes) -> KeyringKey:
+    import keyring
+    import keyring.errors
+
+    held = KeyringKey(f"store-{os.urandom(8).hex()}")
+    try:
+        keyring.set_password(KEYRING_SERVICE, held.name, base64.b64encode(key).decode("ascii"))
+    except keyring.errors.KeyringError as error:
+        raise AccountError("the system's keyring cannot be used now; give a passphrase instead") from error
+    return held
+
+
 def _from_keyring(held: KeyringKey) -> bytes:
+    import keyring
+    import keyring.errors
+
     try:
         kept = keyring.get_password(KEYRING_SERVICE, held.name)
     except keyring.errors.KeyringError as error:

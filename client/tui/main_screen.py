@@ -67,7 +67,7 @@ class MainScreen(Screen[None]):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(classes="-empty")
         self.archived = False
         self.chat: ChatView | None = None
         self._reading = False
@@ -114,7 +114,6 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the list and how things stand."""
-        self.add_class("-empty")
         self.hide_names(self.owner.incognito)
         self._tick()
         self.set_interval(TICK, self._tick)
