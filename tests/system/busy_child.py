@@ -123,8 +123,14 @@ async def live(life: Life, home: Path, passphrase: str, outside: Path, going: in
         if not life.is_short:
             answer(seen)
         os.read(going, 1)  # nothing before the test has compared; a life that is killed before ends here
-        boundary.kill_at((life.kill or {}).get("at", 0))
-        scripts = [Script(desk, journal, life, chat, outside) for chat in range(len(life.groups))]
+        kill = life.kill or {}
+        boundary.kill_at(kill.get("at", 0) if "call" not in kill else 0)
+
+        def begins(call: str) -> None:
+            if kill.get("call") == call:
+                boundary.kill_at(kill["at"])
+
+        scripts = [Script(desk, journal, life, chat, outside, begins) for chat in range(len(life.groups))]
         await asyncio.gather(listening, *(script.run() for script in scripts))
 
 

@@ -33,7 +33,10 @@ class Journal:
 
 @dataclass
 class Life:
-    """What a life is to do; `kill`: "opening" or "script", and `after` seconds or `at` a boundary."""
+    """What a life is to do.
+
+    `kill`: when, "opening" or "script"; `after` seconds or `at` a boundary, which may be counted from a `call`.
+    """
 
     number: int
     ahead: float
@@ -52,13 +55,16 @@ class Life:
 class Script:
     """One chat's share of the day: what a person may do in it, in an order that the seed gives."""
 
-    def __init__(self, desk: Desk, journal: Journal, life: Life, chat: int, folder: Path) -> None:
+    def __init__(
+        self, desk: Desk, journal: Journal, life: Life, chat: int, folder: Path, begins: Callable[[str], None]
+    ) -> None:
         self._desk = desk
         self._journal = journal
         self._life = life
         self._group = life.groups[chat]
         self._has_roles = chat == 1
         self._folder = folder
+        self._begins = begins
         self._name = f"{life.number:03}{'ab'[chat]}"
         self._calls = 0
         self._random = random.Random(f"{life.seed} {self._name}")
@@ -124,7 +130,7 @@ class Script:
         await self._call("draft", self._desk.chats.draft(self._group, text), value=text)
 
     async def read(self) -> None:
-        rows = await self._desk.messages.page(self._group, limit=4)
+        rows = await self._desk.messages.page(self._group, limit=25)  # also back to what was read
         row = self._random.choice(rows).row
         await self._call("read", self._desk.chats.read(self._group, row), value=row)
 
@@ -167,6 +173,7 @@ class Script:
         self._calls += 1
         what = {"group": self._group, "call": call, **values}
         self._journal.note("begin", **what)
+        self._begins(call)
         await asked
         self._journal.note("end", **what)
 

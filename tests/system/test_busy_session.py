@@ -31,6 +31,7 @@ from tests.system.busy_script import CANARY, LASTING  # noqa: E402
 
 GUEST = "+12025550144"
 EMOJIS = ("👍", "❤️")
+CALLS = ("send", "edit", "delete", "react", "file", "draft", "read", "timer", "rename")
 SEEDS, KILLS = 4, 51  # kills of each seed
 ROUND = 120  # seconds by which all clocks go on in a round: the services' hourly limits are not what is tested here
 PATIENCE = 120  # seconds until a client that neither reports nor dies is called stuck
@@ -96,7 +97,10 @@ class Busy:
         assert set(self._told.values()) <= {1}
 
     def _some_kill(self, when: str, boundaries: int, seconds: float) -> dict[str, Any]:
+        """After a time, or at a boundary; half of these are counted from the beginning of some call."""
         if self._random.random() < 0.5:
+            if when == "script" and self._random.random() < 0.5:
+                return {"when": when, "call": self._random.choice(CALLS), "at": self._random.randint(1, 15)}
             return {"when": when, "at": self._random.randint(1, boundaries)}
         return {"when": when, "after": self._random.uniform(0, seconds)}
 
