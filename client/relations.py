@@ -65,8 +65,17 @@ class Relations:
         return [(emoji, TelephoneNumber.from_digits(sender[1:]), row) for emoji, sender, row in rows]
 
     def settle(self, row: int) -> None:
-        """Erase what an own withdrawal took back, now that everybody can read the withdrawal."""
-        if self._history.get(row).kind is Kind.DELETION and (target := self.target(row)) is not None:
+        """Let an own aside row take its last effect, now that it stands in the log.
+
+        What a withdrawal took back is erased; what was about a message that has disappeared meanwhile follows it.
+        """
+        aside = self._history.get(row)
+        if not aside.kind.is_aside:
+            return
+        target = self.target(row)
+        if target is None:
+            self._delete(row)
+        elif aside.kind is Kind.DELETION:
             self._erase(target)
 
     def admit_group(self, group_id: bytes) -> None:
@@ -160,9 +169,12 @@ class Relations:
             return  # it went with another one
         if message.message_id:
             for (aside,) in self._store.rows(
-                # An edit names also what its message answers: that one's end is not the edit's.
-                "SELECT id FROM message WHERE group_id = ? AND ((kind IN ('edit', 'deletion') AND replaces = ?) "
-                "OR (kind = 'reaction' AND in_reply_to = ?))",
+                # An edit names also what its message answers: that one's end is not the edit's. What was posted and has
+                # not come back stays until then, so that the log's copy is known as one's own (`settle`).
+                "SELECT m.id FROM message m LEFT JOIN outbox o ON o.message = m.id WHERE m.group_id = ? "
+                "AND ((m.kind IN ('edit', 'deletion') AND m.replaces = ?) "
+                "OR (m.kind = 'reaction' AND m.in_reply_to = ?)) "
+                "AND coalesce(o.state, '') NOT IN ('sending', 'accepted')",
                 message.group_id,
                 message.message_id,
                 message.message_id,

@@ -352,3 +352,26 @@ async def test_an_edited_answer_stays_when_what_it_answers_disappears(people: li
     assert (await alice.latest(chat)).text == "it burnt"
     seen = await bob.desk.messages.inspect(answer.row)
     assert bytes.fromhex(seen.content) == bob.desk.session.steps.history.select("WHERE m.kind = 'edit'")[0].framed
+
+
+async def test_an_edit_on_its_way_outlives_the_end_of_its_message(people: list[Person], world, clock) -> None:
+    """Its log copy is known as one's own, and then nothing of it stays."""
+    alice, bob, _ = people
+    chat, _ = await talking(alice, bob)
+    await alice.desk.chats.timer(chat.group, 60)
+    message = await sent(alice, chat, "burn this")
+    world.network.down |= {"delivery.test"}
+    await alice.desk.messages.edit(message.row, "burn this at once")
+    steps, run = alice.desk.session.steps, alice.desk.session.worker.run
+    async with asyncio.timeout(30):
+        while not await run(steps.store.row, "SELECT 1 FROM outbox WHERE state = 'sending'"):
+            await asyncio.sleep(0.02)
+    clock.now += 61
+    async with asyncio.timeout(20):
+        while any("burn" in row.text for row in await alice.desk.messages.page(chat.group)):
+            await asyncio.sleep(0.05)
+    world.network.down.clear()
+    await alice.desk.device.sync()
+    await sent(alice, chat, "after")
+    assert [row.kind for row in await alice.desk.messages.page(chat.group) if row.kind == "gap"] == []
+    assert await run(steps.store.rows, "SELECT id FROM message WHERE text LIKE '%burn%'") == []
