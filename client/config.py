@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import platformdirs
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from client.errors import ConfigError
 from client.home import write_private
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 PATH_VARIABLE = "RINGTRUE_CONFIG"
 SIZE_LIMIT = 1 << 16  # octets of the file
@@ -76,6 +77,9 @@ def parse_config(octets: bytes) -> Config:
 
 def save_config(path: Path, config: Config) -> None:
     """Write the settings that differ from what the file says; comments and the order stay. Raises ConfigError."""
+    import tomlkit  # to be loaded by whoever writes: a program starts without it
+    from tomlkit.exceptions import TOMLKitError
+
     present = load_config(path)
     changed = [item.name for item in fields(Config) if getattr(config, item.name) != getattr(present, item.name)]
     try:
@@ -99,7 +103,7 @@ def _octets(path: Path) -> bytes:
         raise ConfigError(f"the file cannot be read: {error.strerror}") from error
 
 
-def _put(document: tomlkit.TOMLDocument, name: str, value: object) -> None:
+def _put(document: "TOMLDocument", name: str, value: object) -> None:
     if isinstance(value, Path):
         document[name] = str(value)
     elif not isinstance(value, Mapping):

@@ -193,10 +193,12 @@ class MainScreen(Screen[None]):
     async def _load(self) -> None:
         with self.owner.telling_trouble():
             account = await self.owner.api.device.account()
+            status = await self.owner.api.device.status()
+            chats = await self.owner.api.chats.all()  # the last: what is told from here on changes it
             self.chat_list.own = account.number
             self.status_line.account = account
-            self.chat_list.show(await self.owner.api.chats.all())
-            self._show_status(await self.owner.api.device.status())
+            self.chat_list.show(chats)
+            self._show_status(status)
 
     def _read(self, reading: bool) -> None:
         """Have the conversation before a person, or the list; a wide window shows both, and is not styled anew."""

@@ -43,6 +43,7 @@ class Places(OptionList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
+        self._drawn: list[str] = []
 
     def on_mount(self) -> None:
         """Draw the three rows."""
@@ -65,12 +66,14 @@ class Places(OptionList):
         self._draw()
 
     def _draw(self) -> None:
-        place = self.highlighted
         counts = {"requests": self.requests, "quarantine": self.quarantined}
-        rows = [Option(self._row(sign, name, counts[id_], colour), id=id_) for id_, sign, name, colour in _PLACES]
-        rows.append(Option(self._row("-", "Back to the inbox" if self.archived else "Archive", 0, ""), id="archived"))
-        self.set_options(rows)
-        self.highlighted = place or 0
+        rows = {id_: self._row(sign, name, counts[id_], colour) for id_, sign, name, colour in _PLACES}
+        rows["archived"] = self._row("-", "Back to the inbox" if self.archived else "Archive", 0, "")
+        if (drawn := [row.plain for row in rows.values()]) != self._drawn:
+            self._drawn = drawn
+            place = self.highlighted
+            self.set_options(Option(row, id=id_) for id_, row in rows.items())
+            self.highlighted = place or 0
 
     def _row(self, sign: str, name: str, count: int, colour: str) -> Content:
         number = str(count) if count else ""
