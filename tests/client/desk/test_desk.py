@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from client.content import decode, edit, encode
@@ -13,6 +14,7 @@ from client.desk.views import ChatView, MessageArrived, MessageChanged, MessageV
 from client.errors import ChatError
 from client.outbox import new_idempotency_key
 from identity.number import TelephoneNumber
+from tests.client.conftest import Network
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
 PASSPHRASE = "correct horse"
@@ -354,17 +356,33 @@ async def test_an_edited_answer_stays_when_what_it_answers_disappears(people: li
     assert bytes.fromhex(seen.content) == bob.desk.session.steps.history.select("WHERE m.kind = 'edit'")[0].framed
 
 
+class LostAfterPosting(httpx.AsyncBaseTransport):
+    """The service, which cannot be reached any more once an entry was posted: it has it, and nobody hears of that."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._service = network.services["delivery.test"]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._service.handle_async_request(request)
+        if request.method == "POST" and request.url.path.endswith("/entries"):
+            self._network.services["delivery.test"] = self._service
+            self._network.down.add("delivery.test")
+            raise httpx.ReadError("the answer was lost", request=request)
+        return response
+
+
 async def test_an_edit_on_its_way_outlives_the_end_of_its_message(people: list[Person], world, clock) -> None:
     """Its log copy is known as one's own, and then nothing of it stays."""
     alice, bob, _ = people
     chat, _ = await talking(alice, bob)
     await alice.desk.chats.timer(chat.group, 60)
     message = await sent(alice, chat, "burn this")
-    world.network.down |= {"delivery.test"}
+    world.network.services["delivery.test"] = LostAfterPosting(world.network)
     await alice.desk.messages.edit(message.row, "burn this at once")
     steps, run = alice.desk.session.steps, alice.desk.session.worker.run
     async with asyncio.timeout(30):
-        while not await run(steps.store.row, "SELECT 1 FROM outbox WHERE state = 'sending'"):
+        while not world.network.down:
             await asyncio.sleep(0.02)
     clock.now += 61
     async with asyncio.timeout(20):
