@@ -14,6 +14,7 @@ from client.tui.chat_lines import fitted, spelled
 from client.tui.commands import UnknownCommandError, typed
 from client.tui.composer import Composer, SlashCommand
 from client.tui.conversation_view import ConversationView
+from client.tui.message_body import body
 from client.tui.message_log import MessageLog
 
 QUOTE_CELLS = 40
@@ -252,7 +253,8 @@ class ConversationPane(ConversationView):
             words = "Changing your message. Enter sends it anew, Esc leaves it as it was."
         else:
             who = "yourself" if message.kind == "sent" else message.name or spelled(message.sender or "")
-            words = f"Replying to {who}, Esc leaves: {fitted(' '.join(message.text.split()), QUOTE_CELLS).rstrip()}"
+            said = body(message.text, self.looker, links=False).plain
+            words = f"Replying to {who}, Esc leaves: {fitted(' '.join(said.split()), QUOTE_CELLS).rstrip()}"
         self.put_line("#errand", words)
         self.say("")
         self.composer.focus()

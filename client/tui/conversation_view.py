@@ -111,7 +111,7 @@ class ConversationView(Widget):
         self.say("")
         with self.doing():
             await self._open(chat, row)
-        self._learn_people(chat.group)
+        self._learn_people(chat)
 
     async def hear(self, told: Told) -> None:
         """Take in what the account tells, as far as it concerns the chat in view."""
@@ -198,11 +198,12 @@ class ConversationView(Widget):
             self.messages.focus()
 
     @work(exclusive=True, group="people")
-    async def _learn_people(self, group: str) -> None:
+    async def _learn_people(self, chat: ChatView) -> None:
         """Read who can be mentioned, and by which names they are known here."""
         with self.doing():
             contacts = await self.api.people.contacts()
-            members = await self.api.chats.members(group)
+            # Of a chat that has ended for this device nobody can say who is in it.
+            members = await self.api.chats.members(chat.group) if chat.standing == "active" else []
             names = {contact.number: contact.name for contact in contacts if contact.name}
             others = {member.number: member.name for member in members if not member.you}
             self.composer.people = [Person(number, names.get(number, name)) for number, name in others.items()]

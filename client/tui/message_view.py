@@ -115,6 +115,8 @@ def _header(message: MessageView, looker: Looker, width: int) -> list[Content]:
         return [_joined(("you", "bold"), time, edited, _own_state(message, looker))]
     proof = message.proof
     label = ("? NO PROOF", "bold $text-warning") if proof is None else (proof.label, _TONE_STYLES[_proof_tone(proof)])
+    if message.withdrawn:
+        label = ("", "")  # there are no words left that could be proved
     number = spelled(message.sender) if message.sender else "a number that is not known"
     name = f"{message.name} (your contact)" if message.name else ""
     mentioned = ("mentions you", "bold $text-accent") if message.mentions_me else ("", "")
@@ -189,7 +191,8 @@ def _attached(attachment: AttachmentView) -> Iterator[tuple[int, Content]]:
 
 def _remarks(message: MessageView, looker: Looker) -> Iterator[tuple[int, Content]]:
     if message.state == "failed":
-        reason = f"{message.reason.rstrip('.')}. " if message.reason else ""
+        reason = message.reason or ""
+        reason = f"{reason[:1].upper()}{reason[1:].rstrip('.')}. " if reason else ""
         yield OURS, Content.assemble((f"{reason}Press r to try again.", "$text-error"))
     if message.hidden:
         removed = "1 hidden character was" if message.hidden == 1 else f"{message.hidden} hidden characters were"

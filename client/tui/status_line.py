@@ -38,8 +38,10 @@ class StatusLine(Static):
 
     def render(self) -> Content:
         """What is to be said now."""
-        parts = [part for part in (self._hidden(), self._network(), *self._flight(), *self._owner()) if part.plain]
-        return Content("  -  ").join(parts)
+        certificate = self._certificate()
+        urgent, quiet = (certificate, Content("")) if certificate.spans else (Content(""), certificate)
+        parts = (self._hidden(), self._network(), urgent, self._asking(), *self._flight(), self._owner(), quiet)
+        return Content("  -  ").join(part for part in parts if part.plain)
 
     def _hidden(self) -> Content:
         return Content.styled("⊘ INCOGNITO", "bold $text-warning") if self.incognito else Content("")
@@ -53,31 +55,36 @@ class StatusLine(Static):
             return Content("- connecting")
         return Content.styled(f"✗ offline since {_clock(self.status.since, self.now)}", "bold $text-warning")
 
+    def _asking(self) -> Content:
+        """Who waits for an answer; in a narrow window the list that says so may not be in view."""
+        requests = 0 if self.status is None else self.status.requests
+        return Content.styled(f"! {requests} request{'s' * (requests != 1)}" if requests else "", "$text-warning")
+
     def _flight(self) -> list[Content]:
         status = self.status
         if status is None:
             return [Content(f"↻ {self.doing}" if self.doing else "")]
         what = self.doing or status.doing
         trouble = "" if not status.trouble else f"⚠ {status.trouble}"
-        waiting = f"{status.waiting} waiting to send"
+        waiting = f"{status.waiting} waiting to send" if status.waiting else "0 waiting"  # 80 columns hold the rest too
         return [
-            Content.styled(trouble, "bold $text-error"),
             Content.styled(f"↻ {what}" if what else "", "$text-accent"),
             Content.styled(waiting, "$text-warning" if status.waiting else ""),
+            Content.styled(trouble, "bold $text-error"),
         ]
 
-    def _owner(self) -> list[Content]:
+    def _owner(self) -> Content:
+        return Content("" if self.account is None or self.incognito else f"as {spelled(self.account.number)}")
+
+    def _certificate(self) -> Content:
+        """How long the certificate lasts; without any style as long as there is nothing to do about it."""
         if self.account is None or self.now is None:
-            return []
+            return Content("")
         left = self.account.certificate_ends - self.now
-        ends = Content(f"certificate ends in {_remaining(left)}")
         if left <= timedelta(0):
-            ends = Content.styled("✗ your certificate has ended; others see that", "bold $text-error")
-        elif left < timedelta(days=DAYS_LEFT_TO_SAY):
-            ends = ends.stylize("bold $text-warning")
-        if self.incognito:
-            return [ends]
-        return [Content(f"as {spelled(self.account.number)}"), ends]
+            return Content.styled("✗ your certificate has ended; others see that", "bold $text-error")
+        style = "bold $text-warning" if left < timedelta(days=DAYS_LEFT_TO_SAY) else ""
+        return Content.styled(f"certificate ends in {_remaining(left)}", style)
 
 
 def _remaining(left: timedelta) -> str:

@@ -52,6 +52,10 @@ class ExportScreen(Sheet[None]):
     ExportScreen RadioSet:focus {
         border: none;
     }
+    ExportScreen RadioSet > Choice > .toggle--button {
+        color: $text;
+        background: $surface;
+    }
     ExportScreen #reveals {
         margin: 1 0;
     }

@@ -83,11 +83,8 @@ class CheckRow(Horizontal):
         asked = Content.assemble(
             (f"{words:<14}", style), f"  {check.number:>2} {QUESTIONS.get(check.name, check.name)}"
         )
-        super().__init__(
-            Static(asked, classes="asked"),
-            Static(Content(check.compared), classes="compared"),
-            classes=f"-{check.outcome}",
-        )
+        compared = [Static(Content(check.compared), classes="compared")] if check.compared else []
+        super().__init__(Static(asked, classes="asked"), *compared, classes=f"-{check.outcome}")
 
 
 def facts(inspection: InspectionView) -> Iterator[Widget]:

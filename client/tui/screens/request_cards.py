@@ -62,10 +62,15 @@ def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
 def _by_reason(held: Iterable[MessageView]) -> dict[str, list[MessageView]]:
     groups: dict[str, list[MessageView]] = {}
     for message in held:
-        reason = (message.proof.reason if message.proof else "") or message.why or NO_REASON
+        reason = (message.proof.reason if _failed(message) and message.proof else "") or message.why or NO_REASON
         groups.setdefault(reason, []).append(message)
     return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
 
 
 def _sign(message: MessageView) -> str:
-    return message.proof.label[:1] if message.proof else "?"
+    """That of the verdict, if it is what keeps the message back."""
+    return message.proof.label[:1] if _failed(message) and message.proof else "⊘"
+
+
+def _failed(message: MessageView) -> bool:
+    return message.proof is not None and message.proof.verdict == "failed"

@@ -121,7 +121,7 @@ def test_waiting_says_when_it_is_for_the_network(state: str) -> None:
 
 
 def test_a_failed_message_says_why_and_which_key_tries_again() -> None:
-    assert rows(sent("failed", "the group has no room."))[-1] == " the group has no room. Press r to try again."
+    assert rows(sent("failed", "the group has no room."))[-1] == " The group has no room. Press r to try again."
 
 
 def test_a_fold_of_text_cannot_begin_where_a_verdict_does() -> None:
