@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from client.admission import Consent, Place
 from client.chats import Chat, Chats
-from client.history import History, Message
+from client.history import History
+from client.message import Message
 from client.outbox import OPEN
 from client.store import Row, Store
 

@@ -1,14 +1,14 @@
 """What was said and what happened, in the store: messages with their proof and verdict, gaps and notices."""
 
 import hashlib
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from client.admission import Admitted, Place
 from client.errors import ChatError
+from client.message import FINDABLE, Kind, Message, NewMessage
 from client.search import Search
 from client.store import Row, Store
 from identity.binding import MessageContext, Verification
@@ -27,25 +27,6 @@ _SELECT = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608 - constants
 _UNSHOWN = "m.shown = 0 AND m.group_id NOT IN (SELECT group_id FROM chat WHERE consent <> 'inbox')"
 
 
-class Kind(StrEnum):
-    """What a row of the history is."""
-
-    RECEIVED = "received"
-    SENT = "sent"
-    GAP = "gap"  # an entry that this device could not read, with the reason
-    TITLED = "titled"  # a message that names the chat
-    TIMED = "timed"  # a message that sets after which time messages disappear
-    NOTICE = "notice"  # who came, who left
-    EDIT = "edit"  # what changes another row, and shows there
-    DELETION = "deletion"
-    REACTION = "reaction"
-
-    @property
-    def is_aside(self) -> bool:
-        """Whether the row only changes another one."""
-        return self in (Kind.EDIT, Kind.DELETION, Kind.REACTION)
-
-
 class StoredContext(msgspec.Struct, frozen=True):
     """A MessageContext whose chain and roster are in `shared` under these digests."""
 
@@ -57,74 +38,6 @@ class StoredContext(msgspec.Struct, frozen=True):
     roster: bytes
     own_number: str
     sender_since: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One row of the history. `id` is its local order, `message_id` its name (hexadecimal for messages)."""
-
-    id: int
-    message_id: str
-    group_id: bytes
-    chat: str
-    seq: int | None
-    kind: Kind
-    sender: TelephoneNumber | None
-    text: str
-    framed: bytes
-    passport: bytes | None
-    verification: Verification | None
-    stored_context: bytes | None
-    arrived: int
-    at_ms: int | None
-    place: Place
-    why: str
-    in_reply_to: str
-    replaces: str
-    latest: str | None
-    withdrawn: bool
-    mention: bool
-    hidden: int
-    attached: bool
-    saved: str
-    ends_at: int | None
-    state: str | None = None
-    reason: str | None = None
-
-    @property
-    def words(self) -> str:
-        """What the row says now: after edits, and nothing once it was taken back."""
-        return "" if self.withdrawn else self.text if self.latest is None else self.latest
-
-
-FINDABLE = (Kind.RECEIVED, Kind.SENT)
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message to be added; `context` and `verification` only for received ones.
-
-    `in_reply_to` and `replaces` are message ids in hexadecimal; `lives_for`: seconds it is kept once it was seen.
-    """
-
-    message_id: str
-    group_id: bytes
-    sender: TelephoneNumber
-    text: str
-    framed: bytes
-    arrived: int
-    seq: int | None = None
-    at_ms: int | None = None
-    passport: bytes | None = None
-    context: MessageContext | None = None
-    verification: Verification | None = None
-    in_reply_to: str = ""
-    replaces: str = ""
-    mention: bool = False
-    hidden: int = 0
-    attached: bool = False
-    lives_for: int = 0
-    ends_at: int | None = None
 
 
 class History:

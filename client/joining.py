@@ -11,8 +11,9 @@ from client.device import number_of
 from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
-from client.history import History, Kind
+from client.history import History
 from client.intents import Intents, Leave, RotateCredential
+from client.message import Kind
 from delivery_service.wire import KeyPackageUpload, WelcomeItem
 from identity.number import TelephoneNumber
 

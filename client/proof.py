@@ -7,7 +7,8 @@ import msgspec
 from client.answers import UNREADABLE
 from client.content import decode
 from client.errors import ChatError, ContentError
-from client.history import History, Message
+from client.history import History
+from client.message import Message
 from client.reading import read
 from client.wording import describe
 from identity.binding import MessageContext, ReceivedMessage, Verification, verify_message

@@ -24,8 +24,9 @@ from client.events import (
 )
 from client.framing import unwrap
 from client.groups import Groups, Step
-from client.history import History, Kind, NewMessage
+from client.history import History
 from client.intents import CommitProposals, Intents, RefreshKeys
+from client.message import Kind, NewMessage
 from client.outbox import Outbox
 from client.reading import Reading, Timed, Titled, read
 from client.relations import Relations

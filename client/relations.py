@@ -6,7 +6,8 @@ what becomes of one's own, make no difference. Only what the same number sent ab
 
 from client.content import decode
 from client.errors import ChatError
-from client.history import FINDABLE, History, Kind, Message
+from client.history import History
+from client.message import FINDABLE, Kind, Message
 from client.reading import Edited, read
 from client.store import Store
 from client.wording import describe_text

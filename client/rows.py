@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from client.content import Content
-from client.history import Kind, NewMessage
+from client.message import Kind, NewMessage
 from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Withdrawn
 from client.wording import describe
 from identity.number import TelephoneNumber

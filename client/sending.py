@@ -10,7 +10,8 @@ from client.content import Content, Expiration
 from client.errors import ChatError
 from client.events import Event, MessageAccepted, MessageFailed
 from client.groups import Groups, Step
-from client.history import FINDABLE, History, Kind, Message, NewMessage
+from client.history import History
+from client.message import FINDABLE, Kind, Message, NewMessage
 from client.outbox import Outbox, OutboxState, Outgoing
 from client.parts import ExternalPart
 from client.reading import Attached, read

@@ -26,11 +26,11 @@ from client.errors import (
 )
 from client.events import Event, IntentSettled, Trouble
 from client.exchange import ABOUT_THE_SESSION, Exchange
-from client.history import Message
 from client.home import AccountLock, Home
 from client.intents import AddMembers, Body, RefreshKeys, RemoveMembers
 from client.invitations import claim
 from client.keys import open_key
+from client.message import Message
 from client.steps import Steps
 from client.store import Store
 from client.upkeep import Upkeep

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from client.content import encode, text
 from client.device import number_of
-from client.history import Kind, Message, NewMessage
+from client.message import Kind, Message, NewMessage
 from client.reading import read
 from client.rows import row_of
 from client.session import Session

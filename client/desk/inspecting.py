@@ -10,7 +10,7 @@ from client.content import decode
 from client.desk.showing import Showing, moment
 from client.desk.views import CertificateView, CheckView, InspectionView, MessageView
 from client.errors import ChatError
-from client.history import Message
+from client.message import Message
 from client.steps import Steps
 from client.text import safe_text
 from client.wording import duration

@@ -10,7 +10,7 @@ from client.desk.inspecting import inspection
 from client.desk.views import InspectionView, MessageView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
-from client.history import Kind, Message
+from client.message import Kind, Message
 from client.outbox import new_idempotency_key
 from client.parts import ExternalPart
 from client.proof import export

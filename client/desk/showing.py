@@ -20,7 +20,7 @@ from client.desk.views import (
     RequestView,
 )
 from client.filenames import safe_filename
-from client.history import Kind, Message
+from client.message import Kind, Message
 from client.reading import Attached, read
 from client.steps import Steps
 from client.wording import VERDICT_WORDS

@@ -33,7 +33,7 @@ from client.events import (
     Trouble,
     WelcomeRefused,
 )
-from client.history import Kind, Message
+from client.message import Kind, Message
 
 ROWS_AT_ONCE = 500
 PAUSE = 0.02  # seconds in which changes gather
