@@ -3,11 +3,15 @@
 from typing import TYPE_CHECKING
 
 from client.duration import DurationError, seconds_of
+from client.errors import InviteError
+from client.invite import parse_invite
 from client.tui.chat_lines import is_muted
 from client.tui.command import Command, agreed, answer, chat_of
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
+
+WHOSE = "Whose numbers? Separate them by commas."
 
 
 async def _new(app: "RingtrueApp", argument: str) -> None:
@@ -22,9 +26,9 @@ async def _group(app: "RingtrueApp", argument: str) -> None:
     name = await answer(app, argument, "New group", "What is the group called?")
     if name is None:
         return
-    numbers = await answer(app, "", f"New group {name}", "Whose numbers? Separate them by commas.")
+    numbers = await _people(app, "", f"New group {name}")
     if numbers is not None:
-        await app.open_chat(await app.api.chats.create(name, _listed(numbers)))
+        await app.open_chat(await app.api.chats.create(name, numbers))
 
 
 async def _find(app: "RingtrueApp", argument: str) -> None:
@@ -59,10 +63,10 @@ async def _members(app: "RingtrueApp", argument: str) -> None:
 
 async def _invite(app: "RingtrueApp", argument: str) -> None:
     chat = chat_of(app)
-    numbers = await answer(app, argument, f"Invite to {chat.chat}", "Whose numbers? Separate them by commas.")
+    numbers = await _people(app, argument, f"Invite to {chat.chat}")
     if numbers is not None:
         with app.doing("adding members"):
-            await app.api.chats.invite(chat.group, _listed(numbers))
+            await app.api.chats.invite(chat.group, numbers)
 
 
 async def _remove(app: "RingtrueApp", argument: str) -> None:
@@ -155,8 +159,16 @@ async def _archived(app: "RingtrueApp", argument: str) -> None:
     await app.main.show_archived(not app.main.archived)
 
 
-def _listed(numbers: str) -> list[str]:
-    return [number for number in map(str.strip, numbers.replace(";", ",").split(",")) if number]
+async def _people(app: "RingtrueApp", argument: str, title: str) -> list[str] | None:
+    """The numbers given, or typed; what cannot be read stays to be corrected."""
+    typed = await answer(app, argument, title, WHOSE)
+    while typed is not None:
+        parts = [part for part in map(str.strip, typed.replace(";", ",").split(",")) if part]
+        try:
+            return [parse_invite(part).e164 for part in parts]
+        except InviteError as error:
+            typed = await answer(app, "", title, f"✗ {error}. {WHOSE}", typed)
+    return None
 
 
 CHAT_COMMANDS = (

@@ -54,6 +54,7 @@ def chat_of(app: "RingtrueApp") -> ChatView:
 def message_of(app: "RingtrueApp") -> MessageView:
     """The selected message. Raises NotNowError."""
     if app.message is None:
+        chat_of(app)
         raise NotNowError("no message is selected", hint="Press the up arrow in the empty composer to select one.")
     return app.message
 

@@ -141,6 +141,7 @@ class MainScreen(Screen[None]):
     def on_resize(self) -> None:
         """Show one pane or both."""
         self._read(self._reading)
+        self.call_after_refresh(self._focus_what_is_shown)
 
     def _compositor_refresh(self) -> None:
         # After a batch, Textual 8.2.8 forgets what became dirty since the layout (MessageWindow._lay_out) undrawn.
@@ -150,6 +151,7 @@ class MainScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """A person sees this screen again."""
         self.look_again()
+        self.call_after_refresh(self._focus_what_is_shown)
 
     def look_again(self) -> None:
         """Let what is in view count as read, which it did not while something lay over it."""
@@ -204,6 +206,15 @@ class MainScreen(Screen[None]):
         """Have the conversation before a person, or the list; a wide window shows both, and is not styled anew."""
         self._reading = reading
         self.set_class(reading and self.app.size.width < WIDE, "-reading")
+
+    def _focus_what_is_shown(self) -> None:
+        """Let no key act on a pane that a narrower window hides."""
+        if self.focused is not None and self.focused in self.focus_chain:
+            return
+        if self._reading:
+            self.conversation.focus_composer()
+        else:
+            self.chat_list.focus()
 
     def _chat_changed(self, chat: ChatView) -> None:
         if self.chat is not None and self.chat.group == chat.group:

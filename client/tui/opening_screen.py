@@ -45,7 +45,9 @@ class OpeningScreen(Screen[None]):
 
     def fail(self, words: str) -> None:
         """Tell why it could not be done, and what to do."""
-        self._show(Content.assemble(("✗ ", "bold $text-error"), words), failed=True)
+        self._show(
+            Content.assemble(("✗ ", "bold $text-error"), words, "\n\nEnter tries again, Ctrl+Q quits."), failed=True
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is nothing to repeat before it has failed."""

@@ -57,6 +57,7 @@ class Confirm(Sheet[bool]):
     def on_mount(self) -> None:
         """Begin on the harmless answer."""
         self.entitle(self._title)
+        self.query_one(".frame").border_subtitle = Content("← → choose, Enter answers")
         self.query_one("#no").focus()
 
     @on(Button.Pressed)

@@ -70,6 +70,7 @@ class KeepStep(Step):
             first.focus()
         elif first.value != second.value:
             self.refuse("The two are not the same. Type the second one again.")
+            second.value = ""
             second.focus()
         else:
             self.keep(first.value)

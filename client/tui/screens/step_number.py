@@ -77,7 +77,7 @@ class NumberStep(Step):
             shown.update(Content("No whole number yet." if typed else "Others see that your messages come from it."))
         else:
             shown.update(Content(_read(self.number)))
-        shown.set_class(self.number is None, "quiet")
+        shown.set_classes("quiet" if self.number is None else "")
 
     @on(Input.Submitted, "#number")
     @on(Button.Pressed, "#go")
@@ -86,7 +86,10 @@ class NumberStep(Step):
         if self.busy:
             self._asked = True
         elif self.number is None:
-            self.refuse("Write the whole number with + and country code, such as +1 202-555-0101.")
+            missing = "✗ Write the whole number with + and country code, such as +1\u00a0202-555-0101."
+            shown = self.query_one("#read-as", Static)
+            shown.update(Content(missing))
+            shown.set_classes("bad")
             self.query_one("#number", Input).focus()
         elif self.services is None or self._seen != self.addresses():
             self._asked = True

@@ -17,6 +17,7 @@ from client.desk.views import ChatView
 from client.errors import AccountBusyError, UnreachableError
 from client.tui.app import RingtrueApp
 from client.tui.command import Command
+from client.tui.commands import BY_ID
 from client.tui.main_screen import MainScreen
 from client.tui.opening import AccountOpening
 from client.tui.opening_screen import OpeningScreen
@@ -26,6 +27,7 @@ from tests.client.conftest import ALICE, BOB, PASSPHRASE
 from tests.client.tui.shell_scene import Scene, WorldOpening, text_of, until
 
 WIDE = (116, 32)
+SMALL = (80, 24)
 
 
 async def opened(app: RingtrueApp, pilot: Pilot[int]) -> None:
@@ -250,6 +252,31 @@ async def test_a_narrow_window_shows_the_list_or_the_conversation(both: Scene) -
         await pilot.press("escape")
         await until(pilot, lambda: app.main.chat_list.is_on_screen, "the list again")
         assert app.focused is app.main.chat_list
+
+
+async def test_keys_act_on_what_is_seen_after_the_window_became_narrow(both: Scene) -> None:
+    app = both.app()
+    async with app.run_test(size=WIDE) as pilot:
+        _, group = await group_with(both, app, pilot)
+        await app.open_chat(group)
+        app.main.chat_list.focus()
+        await pilot.resize_terminal(*SMALL)
+        await until(pilot, lambda: app.focused is app.main.conversation.composer, "one writes in the chat that is seen")
+        await pilot.press("a")
+        assert app.main.conversation.composer.text == "a"
+        assert not (await app.api.chats.get(group.group)).archived
+
+
+async def test_a_number_that_cannot_be_read_stays_to_be_corrected(both: Scene) -> None:
+    app = both.app()
+    async with app.run_test(size=SMALL) as pilot:
+        await opened(app, pilot)
+        app.run_command(BY_ID["new_group"], "Trip")
+        await until(pilot, lambda: "Whose numbers?" in text_of(app), "the question")
+        await pilot.press(*"+1202", "enter")
+        await until(pilot, lambda: "✗ '+1202' is not a telephone number" in text_of(app), "what is wrong")
+        await pilot.press("ctrl+u", *BOB.e164, "enter")
+        await until(pilot, lambda: app.chat is not None and app.chat.chat == "Trip", "the group")
 
 
 @pytest.mark.parametrize("size", [(59, 30), (100, 15)])
