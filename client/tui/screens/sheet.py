@@ -43,7 +43,10 @@ class Sheet(ModalScreen[Answer]):
     """A screen over the chats; Esc closes it without an answer."""
 
     HEADING: ClassVar[str] = ""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close", id="cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", id="cancel"),
+        Binding("ctrl+q,Q", "app.quit", "Quit", show=False, id="quit"),  # the app's own reaches over no sheet
+    ]
 
     DEFAULT_CSS = """
     Sheet {
