@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
-from client.abilities import look_at_terminal
 from client.config import Config
 from client.desk.api import Api
 from client.desk.incognito import IncognitoApi
@@ -30,7 +29,7 @@ from client.tui.opening import Opening
 from client.tui.opening_screen import OpeningScreen
 from client.tui.outward import Outward
 from client.tui.palette import FoundChats, FoundCommands
-from client.tui.themes import for_terminal, use_themes
+from client.tui.themes import theme_of, use_themes
 
 if TYPE_CHECKING:
     from client.abilities import Graphics
@@ -74,7 +73,7 @@ class RingtrueApp(Outward):
         self._interrupted = -TWICE
         self.set_reactive(RingtrueApp.incognito, incognito)
         self.set_keymap(keymap(config))
-        use_themes(self, for_terminal(config, look_at_terminal()))
+        use_themes(self, theme_of(self, config))
 
     # --- the account
 

@@ -14,6 +14,7 @@ from textual.await_complete import AwaitComplete
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from client.abilities import look_at_terminal
 from client.config import Config
 from client.tui.opening import opens, takes_passphrase
 from client.tui.opening_screen import OpeningScreen
@@ -29,7 +30,7 @@ class Lockable(App[int]):
     DEFAULT_MODE = OPEN
 
     def __init__(self, home: Path, config: Config, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True if look_at_terminal().no_color else None)  # else Textual draws black on black
         self.home = home
         self.config = config
         self._clock = clock

@@ -5,12 +5,13 @@ own sixteen colours; how far apart they are is the terminal's choice.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from textual.app import App
 from textual.theme import Theme
 
-from client.abilities import Abilities
+from client.abilities import Abilities, look_at_terminal
 from client.config import Config, ThemeName
 
 _BLUE, _ORANGE, _VERMILION, _PURPLE = "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"
@@ -164,6 +165,11 @@ def use_themes(app: App[Any], name: ThemeName) -> None:
     app.theme = name
     for other in set(app.available_themes) - set(THEMES):
         app.unregister_theme(other)
+
+
+def theme_of(app: App[Any], config: Config) -> ThemeName:
+    """The theme of an app in this process's terminal; Textual has taken NO_COLOR out of the environment."""
+    return for_terminal(config, replace(look_at_terminal(), no_color=app.no_color))
 
 
 def for_terminal(config: Config, abilities: Abilities) -> ThemeName:

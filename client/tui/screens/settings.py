@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Select, Static, TabbedContent, TabPane
 
-from client.abilities import look_at_terminal
 from client.config import (
     LOCK_LIMIT,
     ClipboardWay,
@@ -33,7 +32,7 @@ from client.tui.screens.press_key import PressKeyScreen
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Switch
-from client.tui.themes import for_terminal
+from client.tui.themes import theme_of
 
 # The name of the setting, what it is called here, and its choices with their words.
 CHOICES: tuple[tuple[str, str, object, dict[str, str]], ...] = (
@@ -174,7 +173,7 @@ class SettingsScreen(Sheet[None]):
         self._wear(self.account.config.theme)
 
     def _wear(self, theme: ThemeName) -> None:
-        self.app.theme = for_terminal(replace(self.account.config, theme=theme), look_at_terminal())
+        self.app.theme = theme_of(self.app, replace(self.account.config, theme=theme))
 
     # --- keys
 

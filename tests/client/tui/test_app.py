@@ -254,6 +254,22 @@ async def test_a_narrow_window_shows_the_list_or_the_conversation(both: Scene) -
         assert app.focused is app.main.chat_list
 
 
+async def test_with_no_color_the_terminals_own_ink_and_paper_are_used(
+    both: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = both.app()
+    async with app.run_test(size=SMALL) as pilot:
+        await opened(app, pilot)
+        app.run_command(BY_ID["settings"])
+        await until(pilot, lambda: "Colours" in text_of(app), "the settings")
+        await pilot.press("escape")
+        styles = [segment.style for strip in app.screen._compositor.render_strips(app.screen.size) for segment in strip]
+        colours = [colour for style in styles if style for colour in (style.color, style.bgcolor) if colour]
+        assert colours
+        assert all(colour.is_default for colour in colours)
+
+
 async def test_keys_act_on_what_is_seen_after_the_window_became_narrow(both: Scene) -> None:
     app = both.app()
     async with app.run_test(size=WIDE) as pilot:
