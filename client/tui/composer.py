@@ -78,10 +78,11 @@ class Choices(OptionList, can_focus=False):
         self.set_class(bool(choices), "-open")
 
 
-class Composer(TextArea):
+class Composer(TextArea, inherit_bindings=False):
     """The text that is being written to a chat. `people`: who can be mentioned."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *(each for each in TextArea.BINDINGS if isinstance(each, Binding) and each.key not in ("f6", "f7")),
         Binding("enter", "send", "Send", id="send"),
         Binding("ctrl+j,shift+enter", "newline", "New line", id="newline"),
         Binding("tab", "complete", "Complete", show=False),

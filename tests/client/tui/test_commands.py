@@ -17,10 +17,11 @@ from textual.pilot import Pilot
 
 from client.desk.desk import Desk
 from client.desk.views import ChatView
+from client.duration import LIMIT, DurationError, seconds_of
 from client.tui.app import RingtrueApp
 from client.tui.chat_list import ChatList
 from client.tui.commands import BY_ID, COMMANDS, Typed, UnknownCommandError, beginning_with, typed
-from client.duration import LIMIT, DurationError, seconds_of
+from client.tui.composer import Composer
 from client.tui.keymap import ACTIONS
 from client.tui.main_screen import KEYS, MainScreen
 from client.tui.places import Places
@@ -375,6 +376,23 @@ async def test_panes_and_lists_are_reached_and_moved_in_by_their_keys(scene: Sce
         await pilot.press("tab", "enter")
         await opens("RequestsScreen")(room)
         await pilot.press("escape", "ctrl+q")
+        await room.becomes(lambda: _quit(room), "the end")
+
+
+@pytest.mark.parametrize("key", [key for action in ACTIONS for key in action.default.split(",") if key[:1] == "f"])
+async def test_no_function_key_is_the_composers_own(key: str) -> None:
+    assert key not in {each for binding in Composer.BINDINGS for each in binding.key.split(",")}
+
+
+async def test_ctrl_q_quits_over_a_sheet_too(scene: Scene) -> None:
+    await scene.enrolled(ALICE)
+    await scene.person(BOB)
+    app = scene.app()
+    async with app.run_test(size=(116, 40)) as pilot:
+        room = await _room(scene, app, pilot)
+        await pilot.press("f3")
+        await until(pilot, lambda: not isinstance(app.screen, MainScreen), "the sheet is open")
+        await pilot.press("ctrl+q")
         await room.becomes(lambda: _quit(room), "the end")
 
 
