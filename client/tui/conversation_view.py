@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar, Protocol, cast
 
+from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
@@ -180,10 +181,11 @@ class ConversationView(Widget):
         self.composer.placeholder = Content(closed or "Enter sends, Ctrl+J new line, / commands")
 
     def _write(self, place: str, words: str) -> Static:
-        """Write one of the lines; the screen is not laid out again for words that stand there already."""
+        """Write one of the lines; the screen is laid out again only if the line may take another number of rows."""
         line = self.query_one(place, Static)
-        if str(line.content) != words:
-            line.update(Content(words))
+        if (before := str(line.content)) != words:
+            one_row = all(0 < cell_len(each) <= line.content_size.width for each in (before, words))
+            line.update(Content(words), layout=not one_row)
         return line
 
     async def _open(self, chat: ChatView, row: int | None) -> None:

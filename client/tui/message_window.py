@@ -147,8 +147,10 @@ class MessageWindow(VerticalScroll, can_focus=True):
 
     async def _load_end(self) -> None:
         found = await self._port.page(self._group, None, FIRST_PAGE)
-        await self._replace(found, begins=len(found) < FIRST_PAGE, ends=True)
-        self.follow()
+        with self.app.batch_update():
+            await self._replace(found, begins=len(found) < FIRST_PAGE, ends=True)
+            self.follow()
+            self._lay_out()  # so that the first frame shows the end, and not the place where the former chat was
 
     async def _load_around(self, number: int, *, select: bool) -> None:
         before = await self._port.page(self._group, number, PAGE)
@@ -233,6 +235,7 @@ class MessageWindow(VerticalScroll, can_focus=True):
 
     def _lay_out(self) -> None:
         # Where the rows are has to be known before the next frame. Private in Textual 8.2.8, which is pinned.
+        self._clear_arrangement_cache()  # a row that is used again may be higher now, or lower
         self.screen._refresh_layout()
 
     def _stand_at(self, y: float) -> None:

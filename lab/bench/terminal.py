@@ -221,7 +221,7 @@ def _used(environment: dict[str, str], size: Size) -> Iterator[Row]:
         slow = quantiles(pages, n=10)[-1]
         note = "at every third or so, rows are read and mounted above"
         yield Row("page up, nine in ten within", slow, "ms", size.messages, "the same", floor, MOVE, note)
-        note = "from the last key; of that 150 ms are the pause after which it is looked for"
+        note = "from the last key; 20 ms of it are the pause after which it is looked for, 25 the call"
         yield Row(
             "search in all, on the screen", median(_found(client, size)), "ms", size.messages, aim=SEARCH, note=note
         )

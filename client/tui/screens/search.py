@@ -16,7 +16,7 @@ from client.tui.screens.phrases import counted, minute, shown_number
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 
-PAUSE = 0.15  # seconds without a key before it is looked for
+PAUSE = 0.02  # seconds without a key before it is looked for
 FOUND_LIMIT = 100
 BEFORE, AFTER = 30, 120  # characters shown around a hit
 KEYS = "Enter goes to the one under the cursor."
