@@ -38,6 +38,7 @@ class ConversationPane(ConversationView):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Leave", show=False, id="cancel"),
+        _key("f2,i,enter", "inspect", "Inspect", show=True),
         _key("r", "reply", "Reply", show=True),
         _key("plus", "react", "React", show=True),
         _key("e", "edit", "Edit", show=True),
@@ -45,7 +46,6 @@ class ConversationPane(ConversationView):
         _key("R", "retry", "Send again"),
         _key("ctrl+o,c", "copy", "Copy", show=True),
         _key("o", "open_attachment", "Open"),
-        _key("f2,i,enter", "inspect", "Inspect", show=True),
         _key("v", "jump_to_quoted", "Quoted"),
         _key("b", "jump_back", "Back"),
         Binding("f8", "attach", "Attach a file", show=False, id="attach"),
