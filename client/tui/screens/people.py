@@ -123,7 +123,10 @@ class PeopleScreen(Sheet[None]):
         """Hear nothing more from a number."""
         if (contact := self._chosen) is None:
             return
-        words = f"{person(contact.number, contact.name)}: what they write is dropped and counted. They are not told."
+        words = (
+            f"{person(contact.number, contact.name)}: what they write in your chats is held back, and what they ask "
+            "is dropped and counted. They are not told."
+        )
         if await self.app.push_screen_wait(Confirm("Block?", words, "Block")):
             with self.doing("Blocking"):
                 await self.api.people.block(contact.number)

@@ -37,8 +37,8 @@ class RequestsScreen(Sheet[None]):
         Binding("i", "inspect", "Inspect"),
         Binding("space", "mark", "Mark"),
         Binding("A", "mark_all", "Mark all"),
-        Binding("right,l", "tab('held')", "Quarantine", show=False),
-        Binding("left,h", "tab('asking')", "Requests", show=False),
+        Binding("right,l", "tab('held')", "Quarantine"),
+        Binding("left,h", "tab('asking')", "Requests"),
     ]
     DEFAULT_CSS = """
     RequestsScreen TabbedContent {
@@ -84,9 +84,11 @@ class RequestsScreen(Sheet[None]):
 
     @work(exclusive=True, group="load")
     async def load(self, words: str = "") -> None:
-        """Ask for both lists."""
+        """Ask for both lists; the first time, begin where there is something."""
         with self.doing(words):
             await self._show()
+            if words and self._held and not self._requests:
+                self.action_tab("held")
             self._focus_list()
 
     async def _show(self) -> None:
@@ -134,6 +136,8 @@ class RequestsScreen(Sheet[None]):
             if not self.is_mounted or not self._on_requests:
                 return False
             return True if self._requests else None
+        if action == "tab":
+            return self.is_mounted and parameters[0] != self.query_one(TabbedContent).active
         return True
 
     @on(TabbedContent.TabActivated)
@@ -181,7 +185,7 @@ class RequestsScreen(Sheet[None]):
     @work(exclusive=True)
     async def action_block(self) -> None:
         """Block the numbers that ask."""
-        words = f"{_numbers(self._meant)}: declined, and what they write later is dropped and counted."
+        words = f"{_numbers(self._meant)}: declined, and what they ask later is dropped and counted."
         await self._decide("Block?", words, "Block", lambda each: self.api.people.block(each.number))
 
     @work(exclusive=True)
