@@ -176,7 +176,7 @@ CHAT_COMMANDS = (
     Command("new_group", "New group", "Name a group and choose who is in it", "group", _group, argument="NAME"),
     Command("find", "Find in this chat", "Search this chat's history", "find", _find),
     Command("find_everywhere", "Find in all chats", "Search the whole history", "findall", _find_everywhere),
-    Command("next_unread", "Next unread chat", "Open it", "next", _next_unread),
+    Command("next_unread", "Next unread chat", "Open the next chat with something unread", "next", _next_unread),
     Command("members", "Members", "Who is in this chat, and what their certificates show", "members", _members, "chat"),
     Command("invite", "Invite", "Add people to this chat", "invite", _invite, "chat", "NUMBERS"),
     Command("remove", "Remove a member", "Take a number's devices out", "remove", _remove, "chat", "NUMBER"),
@@ -199,5 +199,5 @@ CHAT_COMMANDS = (
         _check_number,
         "chat",
     ),
-    Command("archived", "Archived chats", "Show them, or the inbox again", "archived", _archived),
+    Command("archived", "Archived chats", "Show the chats put away, or the inbox again", "archived", _archived),
 )

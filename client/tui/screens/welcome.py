@@ -120,6 +120,7 @@ class WelcomeScreen(Screen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_field", "Next field", id="next_pane"),
         Binding("escape", "back", "Back", id="cancel"),
     ]
     DEFAULT_CSS = """
@@ -204,7 +205,13 @@ class WelcomeScreen(Screen[str | None]):
         """There is no way back from the first step, nor while the account is being stored."""
         if action == "back" and self.is_mounted:
             return self.place in BEFORE and not self._keep.busy
+        if action == "next_field" and self.is_mounted:
+            return self.place in ("number-step", "keep-step")
         return True
+
+    def action_next_field(self) -> None:
+        """Go on to what is filled in, or pressed, next."""
+        self.focus_next()
 
     def action_back(self) -> None:
         """Show the step before; what is in flight here is given up, and what was typed stays."""
