@@ -23,6 +23,7 @@ from client.session import COMMIT_JITTER, Session
 
 ENDING_TICK = 1.0  # seconds between looks at what is to disappear, while anything is
 IDLE_TICK = 2.0  # seconds, while nothing is
+HEAD_START = 0.3  # seconds that whoever opens the account has for first questions, before it is followed
 RESTART = 5.0  # seconds until following is tried again after an error that made it end
 
 
@@ -79,6 +80,7 @@ class Desk(Api):
         self._works.tell_event(event)
 
     async def _follow(self) -> None:
+        await asyncio.sleep(HEAD_START)
         while True:
             try:
                 async with aclosing(self.session.follow(self._connected)) as events:
