@@ -47,6 +47,7 @@ class RingtrueApp(Outward):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Commands", id="palette"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "To the shell", show=False),
         Binding("Q", "quit", "Quit", show=False, id="quit"),
     ]
 
