@@ -170,7 +170,7 @@ async def block(world: World, person: Terminal) -> None:
     await person.presses("F3")
     await person.shows("✓ NUMBER VERIFIED +1 202-555-0177", "1 message waits")
     await person.presses("b")
-    await person.shows("Block?", "what they write later is dropped")
+    await person.shows("Block?", "+1 202-555-0177: declined")
     await person.presses("Right", "Enter")
     await person.shows("Nobody is waiting")
     await person.presses("Escape")

@@ -116,6 +116,8 @@ async def server() -> AsyncIterator[None]:
         yield
     finally:
         await tmux("kill-server", check=False)
+        folder = os.environ.get("TMUX_TMPDIR", "/tmp")
+        Path(folder, f"tmux-{os.getuid()}", SOCKET).unlink(missing_ok=True)  # which tmux leaves there
 
 
 async def tmux(*arguments: str, check: bool = True) -> str:
