@@ -17,6 +17,7 @@ from delivery_service.app import create_app
 from delivery_service.connections import CONNECTIONS_LIMIT, BoundedConnection
 from delivery_service.errors import StartError
 from delivery_service.sqlite import check_sqlite
+from delivery_service.wakeups import Wakeups
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError
 
@@ -65,9 +66,22 @@ async def _serve(app: Starlette, listener: socket.socket, title: str) -> None:
         async with app.router.lifespan_context(app):
             host, port = listener.getsockname()[:2]
             click.echo(f"{title}, at http://{f'[{host}]' if ':' in host else host}:{port}", err=True)
-            await uvicorn.Server(config).serve([listener])
+            await _Server(config, app.state.service.wakeups).serve([listener])
     except StartError as error:
         raise click.ClickException(str(error)) from error
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that ends the streams and long polls itself, instead of cancelling them with a traceback each."""
+
+    def __init__(self, config: uvicorn.Config, wakeups: Wakeups) -> None:
+        super().__init__(config)
+        self._wakeups = wakeups
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody wait any more, then shut down."""
+        self._wakeups.close()
+        await super().shutdown(sockets)
 
 
 def _trust_anchors(anchors: Path | None, authority: str | None) -> TrustAnchors:

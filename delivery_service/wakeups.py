@@ -47,6 +47,14 @@ class Wakeups:
     def __init__(self) -> None:
         self._by_device: defaultdict[bytes, list[Watcher]] = defaultdict(list)
         self._by_group: defaultdict[bytes, set[Watcher]] = defaultdict(set)
+        self._closed = False
+
+    def close(self) -> None:
+        """Ends every wait, also those that begin later: the service stops."""
+        self._closed = True
+        for watchers in self._by_device.values():
+            for watcher in watchers:
+                watcher.close()
 
     def publish(self, change: Change) -> None:
         """The store's listener."""
@@ -69,6 +77,8 @@ class Wakeups:
         if len(watchers) > WATCHERS_PER_DEVICE:
             next(earlier for earlier in watchers if not earlier.closed).close()
         self.follow(watcher, groups)
+        if self._closed:
+            watcher.close()
         try:
             yield watcher
         finally:
