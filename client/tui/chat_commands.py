@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from client.duration import DurationError, seconds_of
 from client.errors import InviteError
-from client.invite import parse_invite
 from client.tui.chat_lines import is_muted
 from client.tui.command import Command, agreed, answer, chat_of
 
@@ -161,6 +160,8 @@ async def _archived(app: "RingtrueApp", argument: str) -> None:
 
 async def _people(app: "RingtrueApp", argument: str, title: str) -> list[str] | None:
     """The numbers given, or typed; what cannot be read stays to be corrected."""
+    from client.invite import parse_invite  # loads cryptography, which the first frame does without
+
     typed = await answer(app, argument, title, WHOSE)
     while typed is not None:
         parts = [part for part in map(str.strip, typed.replace(";", ",").split(",")) if part]
