@@ -117,6 +117,7 @@ class Composer(TextArea, inherit_bindings=False):
         self.cursor_blink = False
         self.people: Sequence[Person] = ()
         self._choices = choices
+        self._offered_for = ""
 
     def close(self, why: str) -> None:
         """Let nothing be written, and say why; an empty reason opens it again."""
@@ -141,6 +142,8 @@ class Composer(TextArea, inherit_bindings=False):
         bound = None if event.is_printable else self.screen.active_bindings.get(event.key)
         if bound is None or bound.node is not self or not bound.enabled:
             return
+        if self._offered_for != self._before_cursor():
+            self._offer_choices()  # what is listed is still for the text before the last keys
         if await self.app.run_action(bound.binding.action, self):
             event.stop()
             event.prevent_default()
@@ -198,6 +201,7 @@ class Composer(TextArea, inherit_bindings=False):
 
     @on(TextArea.Changed)
     def _offer_choices(self) -> None:
+        self._offered_for = self._before_cursor()
         self._choices.offer(list(self._offered())[:CHOICES_LIMIT])
 
     def on_blur(self) -> None:

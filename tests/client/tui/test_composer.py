@@ -56,6 +56,14 @@ async def test_keys_that_come_all_at_once_are_taken_in_their_order(world: World)
         await talk.until(lambda: talk.pane.composer.text == "lef", "what was typed after the last Enter")
 
 
+async def test_a_command_typed_all_at_once_is_not_completed_to_another(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        for key in [*"/contacts", "enter"]:
+            talk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await talk.until(lambda: bool(talk.app.commands), "the command")
+        assert talk.app.commands == ["/contacts"]
+
+
 async def test_another_key_can_send(world: World) -> None:
     async with talking(world, ALICE, BOB) as talk:
         talk.app.set_keymap({"send": "f6"})
