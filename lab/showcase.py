@@ -93,6 +93,15 @@ class Telling:
         await self.jo.post(group, self.jo.encrypt(group, wrap(self.jo.sign(claims), framed)))
         await self.read()
 
+    async def jo_sends_bare(self, chat: str, text: str) -> bytes:
+        """Let Jo leave out the proof; returns the ciphertext."""
+        group = bytes.fromhex(self.show.groups[chat])
+        await self.jo.listen(group)
+        ciphertext = self.jo.encrypt(group, self.jo.framed(group, text))
+        await self.jo.post(group, ciphertext)
+        await self.read()
+        return ciphertext
+
 
 @asynccontextmanager
 async def showcase(folder: Path) -> AsyncIterator[Showcase]:
@@ -110,6 +119,7 @@ async def showcase(folder: Path) -> AsyncIterator[Showcase]:
             telling = Telling(show, desks, jo)
             for scene in SCENES:
                 await scene(telling)
+                telling.wait(MINUTE)  # no two chats were last written to in the same second
         yield show
 
 
@@ -159,6 +169,7 @@ async def _chats_are_put_away(telling: Telling) -> None:
     await telling.say("Alice", "Landlord", "Thank you, it is warm again.")
     await telling.read("Landlord")
     await chats.archive(telling.show.groups["Landlord"], True)
+    telling.wait(MINUTE)
     club = telling.show.groups["Book club"] = (await chats.create("Book club", [NUMBERS["Ravi"].e164], False)).group
     await telling.say("Ravi", "Book club", "Chapter nine for next week.")
     await chats.leave(club)
@@ -193,13 +204,10 @@ async def _climbers_plan(telling: Telling) -> None:
 
 
 async def _jo_tries_everything(telling: Telling) -> None:
-    group = bytes.fromhex(telling.show.groups["Climbing"])
     telling.wait(5 * MINUTE)
     await telling.jo_sends("Climbing", "I can bring the second rope.")
-    await telling.jo.listen(group)
-    bare = telling.jo.encrypt(group, telling.jo.framed(group, "Running late, start without me."))
-    await telling.jo.post(group, bare)
-    await telling.jo.post(group, bare)
+    ciphertext = await telling.jo_sends_bare("Climbing", "Running late, start without me.")
+    await telling.jo.post(bytes.fromhex(telling.show.groups["Climbing"]), ciphertext)
     await telling.read()
     telling.wait(2 * MINUTE)
     ravi = NUMBERS["Ravi"]
@@ -286,6 +294,7 @@ async def _tuesday_morning(telling: Telling) -> None:
     telling.wait(2 * HOUR)
     await telling.read()
     await telling.say("Alice", "Climbing", "I would rather go by car.\nMore room for the ropes.")
+    telling.wait(MINUTE)
     await telling.say("Alice", "Ravi", "Did you get my spare helmet?")
     await telling.read("Ravi", "Mei", "Priya")
     await telling.alice.device.sync()
@@ -308,7 +317,8 @@ async def _tuesday_evening(telling: Telling) -> None:
     telling.wait(MINUTE)
     await telling.say("Mei", "Climbing", "The rope is in my car.", reply_to="Meet at the station")
     telling.wait(2 * MINUTE)
-    await telling.jo_sends("Climbing", "Who has the topo?")
+    await telling.jo_sends("Climbing", "I have the topo.")
+    await telling.jo_sends_bare("Climbing", "Quick, send me the code for the hut.")
     await telling.read(*KNOWN)
 
 
