@@ -140,7 +140,7 @@ async def send_picture(person: Terminal) -> tuple[int, int, int]:
 
 
 async def look_at_picture_and_save_it(person: Terminal, colour: tuple[int, int, int]) -> None:
-    await person.shows("▌ Here it is", "harbour.png", "nothing of it is fetched before that")
+    await person.shows("▌ Here it is", "harbour.png", "o opens it")
     await select_last(person)
     await person.presses("o")
     await person.shows("╭─ harbour.png", "▀▀▀▀")
