@@ -59,6 +59,6 @@ def _hidden(reading: Reading) -> int:
     match reading:
         case Said(text=text) | Edited(text=text):
             return text.hidden
-        case Attached(caption=caption, filename=filename):
-            return caption.hidden + filename.hidden
+        case Attached(caption=caption):
+            return caption.hidden  # a file's name is changed for other reasons as well
     return 0
