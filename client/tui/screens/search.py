@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.timer import Timer
@@ -44,6 +44,8 @@ class SearchScreen(Sheet[MessageView | None]):
         self._group = group
         self._found: dict[str, MessageView] = {}
         self._typing: Timer | None = None
+        self._looked_for: str | None = None  # the words whose answer is shown
+        self._choosing = False  # Enter came before the answer
 
     def body(self) -> Iterator[Widget]:
         yield Input(placeholder="What to find")
@@ -59,6 +61,7 @@ class SearchScreen(Sheet[MessageView | None]):
 
     @on(Input.Changed)
     def _typed(self) -> None:
+        self._choosing = False
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(PAUSE, self.look)
@@ -68,10 +71,14 @@ class SearchScreen(Sheet[MessageView | None]):
         """Look for what is in the field; an answer to something typed before is never shown."""
         words = self.query_one(Input).value.strip()
         if not words:
+            self._looked_for = ""
             self._show("", [])
             return
         with self.doing("Looking"):
             self._show(words, await self.api.messages.search(words, self._group, FOUND_LIMIT))
+            self._looked_for = words
+            if self._choosing:
+                self._choose()
 
     def _show(self, words: str, found: list[MessageView]) -> None:
         self._found = {str(message.row): message for message in found}
@@ -98,11 +105,23 @@ class SearchScreen(Sheet[MessageView | None]):
         else:
             rows.action_cursor_up()
 
+    def on_key(self, event: events.Key) -> None:
+        """Choose by Enter here: a binding is the app's to run, which may have closed this sheet when it comes to it.
+
+        A second Enter would then act on what lies behind.
+        """
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._choosing = self._looked_for != self.query_one(Input).value.strip()
+            if not self._choosing:
+                self._choose()
+
     @on(OptionList.OptionSelected)
-    @on(Input.Submitted)
-    def _chosen(self) -> None:
+    def _choose(self) -> None:
+        self._choosing = False
         message = self._found.get(self.query_one(Rows).chosen or "")
-        if message is not None:
+        if message is not None and self.is_current:
             self.dismiss(message)
 
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.events import Key
 
 from client.tui.screens.search import SearchScreen, excerpt
 from tests.client.tui.screens.sheet_scene import SIZES, seated
@@ -65,6 +66,35 @@ async def test_only_the_last_words_are_answered(scene: Scene) -> None:
         field.value = ""
         await alice.sees("Type what you are looking for.")
         assert "[axe]" not in alice.text
+
+
+async def test_enter_before_the_answer_chooses_what_is_found_then(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi()
+        message = await alice.hears(bob, chat, "nine o'clock")
+        screen = SearchScreen(None)
+        await alice.show(screen)
+        screen.query_one("Input").value = "nine"
+        screen.query_one("Input").post_message(Key("enter", "\r"))
+        await alice.until(lambda: alice.answer, "it was chosen")
+        assert alice.answer[0].row == message.row
+
+
+async def test_no_enter_in_the_sheet_reaches_what_lies_behind(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi()
+        message = await alice.hears(bob, chat, "nine o'clock")
+        screen = SearchScreen(None)
+        await alice.show(screen)
+        await alice.type("nine")
+        await alice.sees("1 message found.")
+        for _ in range(3):
+            screen.query_one("Input").post_message(Key("enter", "\r"))
+        await alice.until(lambda: alice.answer, "it was chosen")
+        await alice.app.open_chat(await alice.api.chats.get(chat.group), message.row)
+        await alice.pilot.pause()
+        assert alice.app.screen is alice.app.main
+        assert [each.row for each in alice.answer] == [message.row]
 
 
 async def test_markup_in_a_message_is_text(scene: Scene) -> None:
