@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
@@ -18,6 +18,8 @@ from client.tui.screens.sheet import Sheet
 
 GROUPED = 5  # digits read in one breath
 IN_A_ROW = 3  # such groups
+WORDS = 24 + 3  # columns of the digits, and of what is between them and the QR code
+NO_ROOM = "The digits as a QR code need a larger window."
 HOW = (
     "The same thirty digits stand on the screen of every member. Read them to each other by voice or in person, not in "
     "this chat. They change with every change of the group, so compare while both of you are up to date: the epoch "
@@ -53,9 +55,14 @@ class CheckNumberScreen(Sheet[None]):
         margin: 1 2;
         text-style: bold;
     }
+    CheckNumberScreen #beside {
+        height: 1fr;
+    }
     CheckNumberScreen #code {
         width: auto;
-        margin: 1 2 0 2;
+        height: auto;
+        margin-right: 2;
+        display: none;
     }
     CheckNumberScreen #advice {
         margin-bottom: 1;
@@ -79,13 +86,15 @@ class CheckNumberScreen(Sheet[None]):
         self._shown: CheckNumberView | None = None
 
     def body(self) -> Iterator[Widget]:
-        with Reader() as reader:
-            reader.can_focus = True
-            yield Static("", id="whose", markup=False)
-            yield Static("", id="digits", markup=False)
-            yield Static("", id="advice", markup=False)
-            yield Static(Content(HOW), id="how")
+        with Horizontal(id="beside"):
             yield Static("", id="code", markup=False)
+            with Reader() as reader:
+                reader.can_focus = True
+                yield Static("", id="whose", markup=False)
+                yield Static("", id="digits", markup=False)
+                yield Static("", id="advice", markup=False)
+                yield Static(Content(HOW), id="how")
+                yield Static(Content(NO_ROOM), id="no-room", classes="quiet")
         with Horizontal(classes="buttons"):
             yield Button(Content("They match"), id="match", disabled=True)
             yield Button(Content("They differ"), id="differ", disabled=True)
@@ -94,6 +103,14 @@ class CheckNumberScreen(Sheet[None]):
         """Ask for the digits."""
         self.query_one(Reader).focus()
         self.load("Computing")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Show the QR code where it fits now."""
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        if self._shown is not None:
+            self._draw_code(self._shown)
 
     @on(Heard)
     def _heard(self, heard: Heard) -> None:
@@ -114,9 +131,19 @@ class CheckNumberScreen(Sheet[None]):
     def _draw(self, number: CheckNumberView) -> None:
         self.query_one("#whose", Static).update(Content(f"{number.chat}, epoch {number.epoch}"))
         self.query_one("#digits", Static).update(Content(in_groups(number.digits)))
-        self.query_one("#code", Static).update(qr_text("".join(number.digits.split())))
+        self._draw_code(number)
         for button in self.query(Button):
             button.disabled = False
+
+    def _draw_code(self, number: CheckNumberView) -> None:
+        """Show the QR code beside the digits if the whole of it fits: no camera reads a part."""
+        code, beside = self.query_one("#code", Static), self.query_one("#beside").size
+        drawn = qr_text("".join(number.digits.split()))
+        lines = drawn.plain.split("\n")
+        fits = len(lines) <= beside.height and len(lines[0]) + WORDS <= beside.width
+        code.update(drawn)
+        code.display = fits
+        self.query_one("#no-room").display = not fits
 
     @on(Button.Pressed)
     def _compared(self, event: Button.Pressed) -> None:

@@ -25,7 +25,7 @@ MALLORY = TelephoneNumber.from_digits("12025550166")
 SIZES = [(60, 16), (80, 24), (140, 40)]
 BAIT = "Your parcel is held, pay at parcel-desk.example"
 TITLE = "Parcel desk"
-_FRAMES = str.maketrans(dict.fromkeys("│┃▌▐▊▎█▇▆▅▄▃▂▁▔╭╮╰╯─━╸╺", " "))
+_FRAMES = str.maketrans(dict.fromkeys("│┃▌▐▊▎█▇▆▅▄▃▂▁▔▀╭╮╰╯─━╸╺", " "))
 
 
 @dataclass

@@ -2,10 +2,11 @@
 
 import pytest
 
+from client.tui.qr import qr_text
 from client.tui.screens.check_number import CheckNumberScreen, in_groups
 from tests.client.conftest import CAROL
 from tests.client.tui.screens.sheet_scene import SIZES, seated
-from tests.client.tui.shell_scene import Scene
+from tests.client.tui.shell_scene import Scene, text_of
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -18,6 +19,21 @@ async def test_the_digits_are_those_on_the_other_members_screen(scene: Scene, si
         assert f"epoch {theirs.epoch}" in alice.text
         for words in ("They match", "They differ", "by voice or in person"):
             assert words in alice.text
+
+
+@pytest.mark.parametrize(("size", "whole"), [((60, 16), False), ((80, 24), True), ((140, 40), True)])
+async def test_the_qr_code_is_whole_or_not_there(scene: Scene, size: tuple[int, int], whole: bool) -> None:
+    async with seated(scene, size) as alice:
+        _, chat = await alice.ravi()
+        digits = "".join((await alice.api.chats.check_number(chat.group)).digits.split())
+        await alice.show(CheckNumberScreen(chat.group))
+        await alice.sees("epoch")
+        await alice.misses("Computing")
+        code = qr_text(digits).plain.split("\n")
+        shown = text_of(alice.app)
+        assert all(line.rstrip() in shown for line in code) == whole
+        await alice.press("G")
+        assert ("need a larger window" in alice.text) != whole
 
 
 async def test_both_answers_say_what_to_do(scene: Scene) -> None:
