@@ -16,6 +16,7 @@ from client.tui.composer import Composer, SlashCommand
 from client.tui.conversation_view import ConversationView
 from client.tui.message_body import body
 from client.tui.message_log import MessageLog
+from client.tui.message_view import is_changeable
 
 QUOTE_CELLS = 40
 
@@ -160,8 +161,11 @@ class ConversationPane(ConversationView):
             self.say("There was no jump to go back from.")
 
     def inspect(self) -> None:
-        """Show what was checked about the selected message."""
-        if (message := self._chosen()) is not None:
+        """Show what was checked about the selected message; without one, about the last."""
+        message = self.selected or self.messages.newest_message
+        if message is None:
+            self.say("There is no message here that could be inspected.")
+        else:
             from client.tui.screens.inspector import InspectorScreen
 
             self.app.push_screen(InspectorScreen(message.row))
@@ -169,8 +173,11 @@ class ConversationPane(ConversationView):
     # --- keys and mouse
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Letters are commands only where nothing is written."""
-        return self.messages.has_focus if action == "on_message" else True
+        """Letters are commands only where nothing is written, and what only one's own messages allow is not offered."""
+        if action != "on_message":
+            return True
+        barred = parameters[0] in ("edit", "delete") and self.selected is not None and not is_changeable(self.selected)
+        return self.messages.has_focus and not barred
 
     def action_on_message(self, name: str) -> None:
         """Carry out a command on the selected message."""
@@ -335,7 +342,7 @@ class ConversationPane(ConversationView):
 
     def _own(self) -> MessageView | None:
         message = self._chosen()
-        if message is None or (message.kind == "sent" and not message.withdrawn):
+        if message is None or is_changeable(message):
             return message
         self.say("Only messages of your own can be changed or taken back.")
         return None

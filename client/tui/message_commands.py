@@ -38,6 +38,11 @@ async def _copy(app: "RingtrueApp", argument: str) -> None:
     app.main.conversation.copy()
 
 
+async def _inspect(app: "RingtrueApp", argument: str) -> None:
+    chat_of(app)
+    app.main.conversation.inspect()
+
+
 MESSAGE_COMMANDS = (
     Command(
         "reply", "Reply", "Answer the selected message", "reply", _on_selected(lambda pane: pane.reply()), "message"
@@ -99,9 +104,9 @@ MESSAGE_COMMANDS = (
     Command(
         "inspect",
         "Inspect",
-        "What was checked about the selected message",
+        "What was checked about the selected message, or the last",
         "inspect",
-        _on_selected(lambda pane: pane.inspect()),
-        "message",
+        _inspect,
+        "chat",
     ),
 )

@@ -75,6 +75,11 @@ class MessageLog(MessageWindow):
         if self.rows:
             self.select(self.rows[-1])
 
+    @property
+    def newest_message(self) -> MessageView | None:
+        """The last message of the window that somebody wrote."""
+        return next((row.message for row in reversed(self.rows) if row.message.kind in ("received", "sent")), None)
+
     def has_disappearing(self) -> bool:
         """Whether a row says how long it will stay."""
         return any(row.message.expires is not None for row in self.rows)

@@ -27,7 +27,7 @@ _STATES = {
     "queued": "waiting to send",
     "sending": "sending",
     "accepted": "sent (accepted by the service)",
-    "delivered": "delivered (in everybody's log)",
+    "delivered": "delivered",
 }
 _PROVEN = ("verified", "delayed")
 _DOUBTFUL = ("stale", "carrier", "unsigned", "undecided")
@@ -37,6 +37,11 @@ _TONE_STYLES = {"proven": _QUIET, "doubtful": "bold $text-warning", "failed": "b
 def is_own(message: MessageView) -> bool:
     """Whether this account sent it: texts, and what names a chat or sets its timer."""
     return message.proof is None and message.state is not None
+
+
+def is_changeable(message: MessageView) -> bool:
+    """Whether its words can be written anew or taken back from here."""
+    return message.kind == "sent" and not message.withdrawn
 
 
 def tone(message: MessageView) -> str:
@@ -168,7 +173,12 @@ def _quoted(reply: QuoteView, looker: Looker, width: int) -> Iterator[tuple[int,
 
 def _said(message: MessageView, looker: Looker, whole: bool) -> Iterator[tuple[int, Content]]:
     if message.withdrawn:
-        yield OURS, Content.assemble(("Taken back by whoever wrote it.", f"italic {_QUIET}"))
+        yield (
+            OURS,
+            Content.assemble(
+                (f"Taken back by {'you' if is_own(message) else 'whoever wrote it'}.", f"italic {_QUIET}")
+            ),
+        )
         return
     text, left_out = (message.text, 0) if whole else shortened(message.text)
     if text:
@@ -186,7 +196,7 @@ def _attached(attachment: AttachmentView) -> Iterator[tuple[int, Content]]:
     if attachment.saved is not None:
         yield THEIRS, Content.assemble(("saved at ", _QUIET), attachment.saved)
     else:
-        yield THEIRS, Content.assemble(("o opens it; nothing of it is fetched before that", _QUIET))
+        yield THEIRS, Content.assemble(("o opens it when it is selected (Up); nothing is fetched before that", _QUIET))
 
 
 def _remarks(message: MessageView, looker: Looker) -> Iterator[tuple[int, Content]]:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
@@ -19,6 +20,7 @@ from client.desk.api import Messages
 from client.desk.views import MessageView
 from client.tui.message_body import Looker
 from client.tui.message_row import MessageRow
+from client.tui.message_view import is_own
 
 WINDOW = 60  # mounted rows; each makes every arrival dearer
 PAGE = 20  # rows that are read at an edge
@@ -128,6 +130,7 @@ class MessageWindow(VerticalScroll, can_focus=True):
         self.selected = number
         for row in self.rows:
             row.select(number is not None and row.message.row == number)
+        self.refresh_bindings()  # the keys at the foot are those that this row allows
         self.post_message(self.Looked())
 
     def select(self, row: MessageRow) -> None:
@@ -269,7 +272,7 @@ class MessageWindow(VerticalScroll, can_focus=True):
         rows = self.rows
         new = [message for message in arrived if not rows or message.row > rows[-1].message.row]
         if not following:
-            self.newer += sum(1 for message in new if message.kind != "sent")
+            self.newer += sum(1 for message in new if not is_own(message))
         if not self._ends or not new:
             return
         if not following and len(rows) + len(new) > WINDOW:
@@ -279,6 +282,14 @@ class MessageWindow(VerticalScroll, can_focus=True):
         await self._prune(from_below=False)
 
     # --- scrolling
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        # Private in Textual 8.2.8, which is pinned: an anchor holds the end by the height that the view had before.
+        following = self._messages is not None and size.height != self.size.height and self.at_end
+        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        if following and not self.at_end:
+            self._stand_at(self.max_scroll_y)
+        return changed
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Read on where the view comes near an edge of the window."""

@@ -74,7 +74,7 @@ async def test_a_message_is_there_at_once_and_says_how_far_it_has_come(world: Wo
         await talk.sees("waiting to send (offline)")
         world.network.down.clear()
         await talk.me.device.sync()
-        await talk.sees("delivered (in everybody's log)")
+        await talk.sees("delivered")
         assert talk.pane.composer.text == ""
 
 
@@ -198,7 +198,7 @@ async def test_a_message_is_taken_back_only_after_a_question(world: World) -> No
         await talk.until(lambda: len(talk.app.screen_stack) == 1, "the question gone")
         assert "never mind" in talk.drawn
         await talk.pilot.press("d", "right", "enter")
-        await talk.sees("Taken back by whoever wrote it.")
+        await talk.sees("Taken back by you.")
         assert "never mind" not in talk.drawn
 
 
@@ -207,8 +207,8 @@ async def test_others_messages_cannot_be_changed(world: World) -> None:
         await talk.friend_says("mine")
         await talk.sees("mine")
         await select(talk, "mine")
-        for key in ("e", "d"):
-            await talk.pilot.press(key)
+        for command in (talk.pane.edit, talk.pane.delete):
+            command()
             await talk.shows("Only messages of your own can be changed or taken back.")
             talk.pane.say("")
 
@@ -352,6 +352,17 @@ async def test_keys_that_open_a_screen(world: World, key: str, screen: type[Scre
         await talk.until(lambda: isinstance(talk.app.screen, screen), "the screen")
 
 
+async def test_without_a_selected_row_the_last_message_is_inspected(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        talk.pane.inspect()
+        await talk.shows("There is no message here that could be inspected.")
+        await talk.friend_says("look at me")
+        await talk.sees("look at me")
+        talk.pane.inspect()
+        await talk.until(lambda: isinstance(talk.app.screen, InspectorScreen), "the inspector")
+        await talk.shows("✓ NUMBER VERIFIED  +1 202-555-0143")
+
+
 @pytest.mark.parametrize("key", ["c", "ctrl+o"])
 async def test_a_text_is_copied_as_it_is_written_not_as_it_is_broken_into_rows(world: World, key: str) -> None:
     async with talking(world, ALICE, BOB) as talk:
@@ -434,7 +445,45 @@ async def test_a_row_selected_at_the_edge_reads_on(world: World) -> None:
 
 async def test_a_command_without_a_selected_row_says_how_to_select_one(world: World) -> None:
     async with talking(world, ALICE, BOB) as talk:
-        for command in ("reply", "react", "edit", "delete", "retry", "copy", "open_attachment", "inspect"):
+        for command in ("reply", "react", "edit", "delete", "retry", "copy", "open_attachment"):
             getattr(talk.pane, command)()
             await talk.shows("Select a message first: press the up arrow in the empty composer.")
             talk.pane.say("")
+
+
+def keys_at_the_foot(talk: Talk) -> set[str]:
+    """What the selected message offers."""
+    return {active.binding.description for active in talk.app.screen.active_bindings.values() if active.binding.show}
+
+
+async def test_the_foot_offers_only_what_the_selected_message_allows(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        await talk.friend_says("mine")
+        await talk.write("yours")
+        await talk.sees("delivered")
+        await select(talk, "yours")
+        await talk.until(lambda: {"Reply", "Edit", "Take back"} <= keys_at_the_foot(talk), "all of them")
+        await select(talk, "mine")
+        await talk.until(lambda: not {"Edit", "Take back"} & keys_at_the_foot(talk), "no keys for one's own messages")
+        assert "Reply" in keys_at_the_foot(talk)
+
+
+async def test_own_rows_are_no_news_and_a_higher_heading_does_not_leave_the_end(world: World) -> None:
+    async with talking(world, ALICE, BOB, size=(70, 20)) as talk:
+        for number in range(12):
+            await talk.friend_says(f"word {number}")
+        await talk.sees("word 11")
+        log = talk.pane.messages
+        height = log.size.height
+        await talk.me.chats.timer(talk.chat.group, 3600)
+        await talk.me.device.sync()
+        await talk.shows("messages disappear 1 h")
+        await talk.until(lambda: log.size.height < height, "the heading takes another row")
+        await talk.until(lambda: talk.rows[-1].message.kind == "timed", "the row of the timer")
+        await talk.until(lambda: log.at_end, "the end in view")
+        assert "▼" not in talk.screen_text
+        await talk.pilot.press("up", "pageup", "pageup")
+        await talk.until(lambda: not log.at_end, "a reader further up")
+        await talk.me.chats.timer(talk.chat.group, 0)
+        await talk.friend_says("news")
+        await talk.shows("▼ 1 new message below (End)")

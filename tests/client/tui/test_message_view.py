@@ -106,7 +106,7 @@ def test_what_is_not_proven_gives_its_reason(verdict: Verdict) -> None:
         ("queued", "waiting to send"),
         ("sending", "sending"),
         ("accepted", "sent (accepted by the service)"),
-        ("delivered", "delivered (in everybody's log)"),
+        ("delivered", "delivered"),
         ("failed", "✗ NOT SENT"),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_file_says_what_it_is_and_that_nothing_is_fetched() -> None:
         " ▸ a picture, 34 kB, named",
         "   cat.png",
         "   image/png",
-        "   o opens it; nothing of it is fetched before that",
+        "   o opens it when it is selected (Up); nothing is fetched before that",
     ]
     saved = AttachmentView(
         filename="cat.png", content_type="image/png", size=9, is_image=True, saved="/home/me/cat.png"
