@@ -217,7 +217,9 @@ class AccountBusyError(AccountError):
     """Another process is using this account."""
 
     code = "account-busy"
-    hint = "Stop that process first; or keep `ringtrue daemon` running, which any number of programs use at once."
+    hint = (
+        "End that process, or wait for it. With `ringtrue daemon` running, any number of programs can be used at once."
+    )
 
 
 class WrongPassphraseError(AccountError):

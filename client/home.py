@@ -88,9 +88,7 @@ class AccountLock:
         except BlockingIOError as error:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._descriptor)
-            raise AccountBusyError(
-                f"the account in {home.folder} is in use by process {holder}; end that process, or wait for it"
-            ) from error
+            raise AccountBusyError(f"the account in {home.folder} is in use by process {holder}") from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 

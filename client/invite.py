@@ -72,8 +72,7 @@ def _from_code(code: str, written: str) -> TelephoneNumber:
     # A zero in front would give one number several codes, and would hide a missing character.
     if any(_remainder(symbols)) or symbols[0] == 0 or len(digits) > 15:
         raise InviteError(
-            f"{written!a} is no short code: a character is wrong or missing; and a number would begin with + and a "
-            "country code"
+            f"{written!a} is neither a number with + in front nor a code: a character is wrong or missing"
         )
     return TelephoneNumber.from_digits(digits)
 

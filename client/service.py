@@ -140,8 +140,7 @@ def _unreachable(error: httpx.TransportError, base_url: str, call: Call) -> Clie
         return ClientError(f"{base_url!a} is not an address of a service", code="address", hint=ADDRESS_HINT)
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     what = "cannot be reached" if never_sent else "did not answer"
-    message = f"{base_url} {what} ({type(error).__name__})"
-    return UnreachableError(message, retryable=never_sent or call.repeatable)
+    return UnreachableError(f"{base_url} {what}", retryable=never_sent or call.repeatable)
 
 
 def _tls(base_url: str) -> ssl.SSLContext | bool:

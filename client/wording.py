@@ -19,6 +19,9 @@ VERDICT_WORDS = {
     Verdict.UNDECIDED: "? CANNOT CHECK",
     Verdict.FAILED: "✗ PROOF FAILED",
 }
+BLOCKING_WORDS = (
+    "what they write in your chats is held back, and what they ask is dropped and counted. They are not told."
+)
 REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 

@@ -10,7 +10,7 @@ from client.plain.item import Item
 from client.plain.message_items import inspect
 from client.plain.talk import NotNowError, Talk
 from client.rendering import spaced
-from client.wording import REPORT_WORDS
+from client.wording import BLOCKING_WORDS, REPORT_WORDS
 
 
 async def _requests(talk: Talk, argument: str) -> None:
@@ -70,7 +70,7 @@ _DECISIONS: dict[str, Callable[[Talk, RequestView], Awaitable[None]]] = {
 
 async def _block(talk: Talk, argument: str) -> None:
     number = await talk.answer(argument, "Which number?")
-    if await talk.paper.agreed(f"{number} cannot reach you any more, here or in groups. Block?"):
+    if await talk.paper.agreed(f"{number}: {BLOCKING_WORDS} Block?"):
         await talk.api.people.block(number)
         talk.paper.say("Blocked.")
 

@@ -40,10 +40,10 @@ async def _decline(app: "RingtrueApp", argument: str) -> None:
 
 
 async def _block(app: "RingtrueApp", argument: str) -> None:
+    from client.wording import BLOCKING_WORDS  # loads cryptography, which the first frame does without
+
     number = await answer(app, argument, "Block a number", "Which number?", _other(app))
-    if number is not None and await agreed(
-        app, "Block a number", f"{number} cannot reach you any more, here or in groups.", "Block"
-    ):
+    if number is not None and await agreed(app, "Block a number", f"{number}: {BLOCKING_WORDS}", "Block"):
         await app.api.people.block(number)
         app.notify("Blocked.")
 
@@ -67,7 +67,11 @@ async def _name(app: "RingtrueApp", argument: str) -> None:
         number = await answer(app, "", "Name a number", "Which number?") or ""
     name = await answer(app, argument, "Name a number", "What do you call this number? Nobody else learns of it.")
     if number and name is not None:
-        await app.api.people.name(number, name)
+        from client.tui.screens.phrases import shortened_name
+
+        named = await app.api.people.name(number, name)
+        if words := shortened_name(name, named.name):
+            app.notify(words)
 
 
 async def _request(app: "RingtrueApp", number: str) -> RequestView:

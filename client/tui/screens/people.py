@@ -12,9 +12,10 @@ from textual.widgets import OptionList, Static
 from client.desk.views import ContactView
 from client.invite import parse_invite
 from client.tui.screens.ask import Confirm, Prompt
-from client.tui.screens.phrases import counted, person, shown_number
+from client.tui.screens.phrases import counted, person, shortened_name, shown_number
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
+from client.wording import BLOCKING_WORDS
 
 NOBODY = "Nobody yet. Press + to add a number, or accept a request (F3)."
 
@@ -103,8 +104,9 @@ class PeopleScreen(Sheet[None]):
         name = await self.app.push_screen_wait(Prompt("Name", label, contact.name or ""))
         if name is not None:
             with self.doing("Naming"):
-                await self.api.people.name(contact.number, name)
+                named = await self.api.people.name(contact.number, name)
                 await self._show()
+                self.say(shortened_name(name, named.name))
 
     @work(exclusive=True)
     async def action_know(self) -> None:
@@ -123,10 +125,7 @@ class PeopleScreen(Sheet[None]):
         """Hear nothing more from a number."""
         if (contact := self._chosen) is None:
             return
-        words = (
-            f"{person(contact.number, contact.name)}: what they write in your chats is held back, and what they ask "
-            "is dropped and counted. They are not told."
-        )
+        words = f"{person(contact.number, contact.name)}: {BLOCKING_WORDS}"
         if await self.app.push_screen_wait(Confirm("Block?", words, "Block")):
             with self.doing("Blocking"):
                 await self.api.people.block(contact.number)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from client.failures import Expected, failure, hint_inside
+from client.text import NAME_CELLS_LIMIT, safe_text
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
 
@@ -19,6 +20,16 @@ def person(e164: str, name: str | None) -> str:
     """A number, always whole, and behind it what this account calls it."""
     number = shown_number(e164)
     return f"{number}  {name} (your contact)" if name else number
+
+
+def shortened_name(typed: str, kept: str | None) -> str:
+    """What was left out of a name that a person typed; empty if nothing was."""
+    written = " ".join(safe_text(typed).text.split())
+    if written == (kept or ""):
+        return ""
+    signs = "".join(dict.fromkeys(each for each in written if each not in f"{kept or ''} "))
+    what = f"Left out of the name: {signs}" if signs else f"The name was cut to {NAME_CELLS_LIMIT} cells."
+    return f"{what}  It is now: {kept}" if kept else f"{what}  Nothing of it is left."
 
 
 def day(moment: datetime) -> str:

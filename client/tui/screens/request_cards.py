@@ -8,6 +8,7 @@ from client.desk.views import MessageView, RequestView
 from client.tui.screens.phrases import counted, minute, shown_number
 
 NO_REASON = "no reason is known"
+_PROVEN = ("verified", "delayed", "stale")
 Row = tuple[str | None, Content]
 
 
@@ -46,6 +47,11 @@ def label_style(label: str) -> str:
     return {"✓": "$text-success", "✗": "$text-error"}.get(label[:1], "$text-warning")
 
 
+def claim(message: MessageView) -> str:
+    """The word between a verdict and a number: one that was verified is more than a claim."""
+    return "from" if message.proof is not None and message.proof.verdict in _PROVEN else "claims"
+
+
 def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
     label = message.proof.label if message.proof else "? NO PROOF"
     who = shown_number(message.sender) if message.sender else "nobody"
@@ -55,7 +61,8 @@ def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
     return Content.assemble(
         "  ",
         (label, f"bold {label_style(label)}"),
-        f"  claims {who}{known}\n    {chat}, {minute(message.arrived)}\n    hidden because: {message.why or NO_REASON}",
+        f"  {claim(message)} {who}{known}\n    {chat}, {minute(message.arrived)}\n",
+        f"    hidden because: {message.why or NO_REASON}",
     )
 
 

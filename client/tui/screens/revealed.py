@@ -9,7 +9,7 @@ from textual.widgets import Static
 from client.desk.views import MessageView
 from client.tui.screens.phrases import person
 from client.tui.screens.reader import Reader
-from client.tui.screens.request_cards import label_style
+from client.tui.screens.request_cards import claim, label_style
 from client.tui.screens.sheet import Sheet
 
 
@@ -34,7 +34,8 @@ class RevealedScreen(Sheet[None]):
         who = person(message.sender, message.name) if message.sender else "nobody"
         reason = (message.proof.reason if message.proof else "") or message.why
         yield Static(
-            Content.assemble((label, f"bold {label_style(label)}"), f"  claims {who}\n{reason}"), classes="lead"
+            Content.assemble((label, f"bold {label_style(label)}"), f"  {claim(message)} {who}\n{reason}"),
+            classes="lead",
         )
         with Reader() as reader:
             reader.border_title = "What it says"

@@ -2,7 +2,9 @@
 
 import pytest
 
+from client.text import safe_name
 from client.tui.screens.people import PeopleScreen
+from client.tui.screens.phrases import shortened_name
 from tests.client.conftest import BOB, CAROL
 from tests.client.tui.screens.sheet_scene import SIZES, Seat, seated
 from tests.client.tui.shell_scene import Scene
@@ -59,6 +61,22 @@ async def test_names_blocking_and_unblocking(scene: Scene) -> None:
         await alice.press("m", "b", "u")
         await alice.sees("is a stranger again")
         assert [contact.blocked for contact in await alice.api.people.contacts()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "said"),
+    [
+        ("Ravi", "Ravi", ""),
+        (" Ravi  K ", "Ravi K", ""),
+        ("Bob [bold]", "Bob bold", "Left out of the name: []  It is now: Bob bold"),
+        ("[]", None, "Left out of the name: []  Nothing of it is left."),
+        ("a" * 40, "a" * 32, f"The name was cut to 32 cells.  It is now: {'a' * 32}"),
+        ("", None, ""),
+    ],
+)
+def test_what_was_left_out_of_a_name_is_said(typed: str, kept: str | None, said: str) -> None:
+    assert (safe_name(typed).text or None) == kept
+    assert shortened_name(typed, kept) == said
 
 
 async def test_what_a_blocked_number_tried_is_counted(scene: Scene) -> None:
