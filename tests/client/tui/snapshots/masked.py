@@ -21,7 +21,7 @@ from lab.still_world import Line
 KEPT = {"group"}  # what a screen gives back; it is shown nowhere
 _RANDOM = re.compile(
     r"(?P<dump>(?:[0-9a-f]{2} ){15,}[0-9a-f]{2})|(?P<hex>\b[0-9a-f]{12,}\b)"
-    r"|(?<=/g/)[\w-]{22}|(?<=sha256-)[\w+/]{43}|[\w-]{40,}"  # a group id, a digest, a part of a token
+    r"|(?P<digest>sha256-[\w+/]{43})|(?<=/g/)[\w-]{22}|[\w-]{40,}"  # ..., a group id, a part of a token
 )
 _HEX, _ALPHABET = "0123456789abcdef", "abcdefghijklmnopqrstuvwxyz"
 
@@ -50,8 +50,8 @@ def _placeholder(found: re.Match[str]) -> str:
         return " ".join(f"{place % 256:02x}" for place in range(len(text) // 3 + 1))
     if text.isdecimal():  # a time or a number
         return text
-    alphabet = _HEX if found["hex"] else _ALPHABET
-    return (alphabet * (len(text) // len(alphabet) + 1))[: len(text)]
+    alphabet, begins = _HEX if found["hex"] else _ALPHABET, "sha256-" if found["digest"] else ""
+    return (begins + alphabet * (len(text) // len(alphabet) + 1))[: len(text)]
 
 
 class MaskedPart:
