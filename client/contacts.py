@@ -53,6 +53,10 @@ class Contacts:
         """The name of each number that has one."""
         return dict(self._store.rows("SELECT number, name FROM contact WHERE name <> ''"))
 
+    def blocked(self) -> frozenset[str]:
+        """The numbers that this account does not want to hear from."""
+        return frozenset(number for (number,) in self._store.rows("SELECT number FROM contact WHERE blocked"))
+
     def accept(self, number: TelephoneNumber) -> None:
         """Make a number a contact, also one that was blocked: it takes a person's own act to write to it."""
         self._keep(number, "accepted = 1, blocked = 0")

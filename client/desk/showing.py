@@ -48,8 +48,8 @@ class Showing:
 
     def chats(self, overviews: Iterable[Overview]) -> list[ChatView]:
         """Lines of the list."""
-        names = self._steps.groups.contacts.names()
-        return [_chat(overview, names) for overview in overviews]
+        names, blocked = self._steps.groups.contacts.names(), self._steps.groups.contacts.blocked()
+        return [_chat(overview, names, blocked) for overview in overviews]
 
     def request(self, overview: Overview) -> RequestView:
         """A request, without anything that its sender chose but the number."""
@@ -199,7 +199,7 @@ def _attachment(attached: Attached, saved: str) -> AttachmentView:
     )
 
 
-def _chat(overview: Overview, names: dict[str, str]) -> ChatView:
+def _chat(overview: Overview, names: dict[str, str], blocked: frozenset[str]) -> ChatView:
     chat = overview.chat
     return ChatView(
         group=chat.group_id.hex(),
@@ -226,6 +226,7 @@ def _chat(overview: Overview, names: dict[str, str]) -> ChatView:
         waiting=overview.waiting,
         failed=overview.failed,
         quarantined=overview.quarantined,
+        blocked=chat.direct in blocked,
     )
 
 

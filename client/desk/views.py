@@ -114,6 +114,7 @@ class ChatView(View, frozen=True, kw_only=True):
 
     `standing`: active, leaving, left, removed, lost. `timer`: seconds after which new messages disappear, 0 for never.
     `waiting` and `failed` count own messages; `quarantined` those of others that failed their check.
+    `blocked`: the other person of a direct chat is blocked, and what they write is held back.
     """
 
     group: str
@@ -140,6 +141,7 @@ class ChatView(View, frozen=True, kw_only=True):
     waiting: int
     failed: int
     quarantined: int
+    blocked: bool = False
 
 
 class MemberView(View, frozen=True, kw_only=True):

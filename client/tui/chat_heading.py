@@ -17,6 +17,7 @@ def facts(chat: ChatView) -> str:
     people = "1 member" if chat.members == 1 else f"{chat.members} members"
     parts = [
         spelled(chat.direct) if chat.direct else f"{people}, epoch {chat.epoch}",
+        "⊘ BLOCKED: what they write is held back" if chat.blocked else "",
         "end-to-end encrypted (MLS)",
         f"messages disappear {length_words(chat.timer)} after they were read" if chat.timer else "",
         "muted" if chat.muted_until is not None else "",

@@ -487,3 +487,13 @@ async def test_own_rows_are_no_news_and_a_higher_heading_does_not_leave_the_end(
         await talk.me.chats.timer(talk.chat.group, 0)
         await talk.friend_says("news")
         await talk.shows("▼ 1 new message below (End)")
+
+
+async def test_the_chat_with_a_blocked_person_says_so_until_it_ends(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        await talk.shows("end-to-end encrypted (MLS)")
+        assert "BLOCKED" not in talk.screen_text
+        await talk.me.people.block(BOB.e164)
+        await talk.shows("⊘ BLOCKED: what they write is held back")
+        await talk.me.people.unblock(BOB.e164)
+        await talk.until(lambda: "BLOCKED" not in talk.screen_text, "the words gone")
