@@ -42,7 +42,11 @@ class RingtrueApp(Outward):
     """`api` is there once the account is open; every screen asks it, and hears what it tells as `Heard`."""
 
     TITLE = "Ringtrue"
-    CSS = "SearchIcon { display: none; }"  # an emoji, two cells wide
+    CSS = """
+    SearchIcon { display: none; }  /* an emoji, two cells wide */
+    ToastRack { dock: top; align: right top; margin: 0; }  /* below, they would hide what is being written */
+    Toast { padding: 0 1; margin: 0 0 1 0; }
+    """
     COMMANDS = {FoundCommands, FoundChats}  # noqa: RUF012 - Textual's
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Commands", id="palette"),

@@ -126,7 +126,7 @@ async def _pin(app: "RingtrueApp", argument: str) -> None:
 async def _archive(app: "RingtrueApp", argument: str) -> None:
     chat = chat_of(app)
     await app.api.chats.archive(chat.group, not chat.archived)
-    app.notify("Taken out of the archive." if chat.archived else "Archived. A new message does not bring it back.")
+    app.notify("Taken out of the archive." if chat.archived else "Archived. To undo it: /archive")
 
 
 async def _timer(app: "RingtrueApp", argument: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.widgets._toast import Toast
 from textual.worker import WorkerFailed
 
 from client.config import Config
@@ -281,6 +282,34 @@ async def test_keys_act_on_what_is_seen_after_the_window_became_narrow(both: Sce
         await pilot.press("a")
         assert app.main.conversation.composer.text == "a"
         assert not (await app.api.chats.get(group.group)).archived
+
+
+async def test_what_one_letter_archived_comes_back_by_the_command_that_is_told(both: Scene) -> None:
+    app = both.app()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        _, group = await group_with(both, app, pilot)
+        await app.open_chat(group)
+        await pilot.press("escape", *"dra")
+        await until(pilot, lambda: "Archived. To undo it: /archive" in text_of(app), "how to undo it")
+        assert (await app.api.chats.get(group.group)).archived
+        await app.open_chat(await app.api.chats.get(group.group))
+        app.main.conversation.composer.begin("/archive")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Taken out of the archive." in text_of(app), "that it is undone")
+        assert not (await app.api.chats.get(group.group)).archived
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_notices_hide_neither_what_is_written_nor_how_things_stand(both: Scene, size: tuple[int, int]) -> None:
+    app = both.app()
+    async with app.run_test(size=size, notifications=True) as pilot:
+        _, group = await group_with(both, app, pilot)
+        await app.open_chat(group)
+        app.notify("Nothing is unread. " * 12)
+        await until(pilot, lambda: app.screen.query(Toast) and app.screen.query_one(Toast).region.height, "the notice")
+        notice = app.screen.query_one(Toast).region
+        for widget in (app.main.conversation.composer, app.main.status_line):
+            assert not notice.overlaps(widget.region)
 
 
 async def test_a_number_that_cannot_be_read_stays_to_be_corrected(both: Scene) -> None:
