@@ -11,7 +11,7 @@ demo: setup
 	$(RUN) ringtrue demo
 
 test: setup
-	$(RUN) pytest $(PYTEST_ARGS)
+	$(RUN) pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 bench: setup
 	$(RUN) python -m lab.bench

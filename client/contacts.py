@@ -30,10 +30,7 @@ class Contacts:
 
     def all(self) -> list[Contact]:
         """Every contact, by name and number."""
-        return [
-            _contact(row)
-            for row in self._store.rows(f"{_SELECT} ORDER BY name = '', name, number")
-        ]
+        return [_contact(row) for row in self._store.rows(f"{_SELECT} ORDER BY name = '', name, number")]
 
     def get(self, number: TelephoneNumber) -> Contact:
         """What is kept of a number; of an unknown one, nothing."""

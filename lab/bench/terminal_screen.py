@@ -127,4 +127,4 @@ class Screen:
 
 def _seconds(written: str) -> float:
     """A time as ps writes it: 1:02.50, or 00:01:02."""
-    return sum(float(part) * 60**place for place, part in enumerate(reversed(written.split(":"))))
+    return float(sum(float(part) * 60**place for place, part in enumerate(reversed(written.split(":")))))
