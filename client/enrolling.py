@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import msgspec
@@ -67,12 +68,21 @@ class PendingEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opened: ChallengeOpened | None = None
 
 
+Asked = Literal["authority", "delivery"]
+
+
 async def look_at_services(
-    authority: str, delivery: str, transport: httpx.AsyncBaseTransport | None = None
+    authority: str,
+    delivery: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    asking: Callable[[Asked], None] = lambda _: None,
 ) -> Services:
-    """Ask both services who they are. Raises ClientError; nothing is stored."""
+    """Ask both services who they are; `asking` hears which is asked now. Raises ClientError; nothing is stored."""
+    asking("authority")
     async with EnrolmentClient(authority, transport=transport) as issuing:
         status, anchors = await issuing.status(), await issuing.anchors()
+    asking("delivery")
     carrying = await look_at_delivery(delivery, transport)
     numbers = tuple(prefix for prefix in status.numbers[:PREFIXES_LIMIT] if _PREFIX.fullmatch(prefix))
     return Services(safe_name(status.name).text, numbers, anchors, status.now, carrying.host, carrying.now)

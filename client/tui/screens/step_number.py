@@ -1,5 +1,6 @@
 """The first run's first question: which number, and which services."""
 
+import re
 from collections.abc import Callable
 
 import httpx
@@ -9,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from client.countries import country, fits_plan
-from client.enrolling import PendingEnrolment, Services, look_at_services
+from client.enrolling import Asked, PendingEnrolment, Services, look_at_services
 from client.tui.screens.phrases import span
 from client.tui.screens.step import Step
 from identity.certificates import TrustAnchors
@@ -18,6 +19,11 @@ from identity.number import TelephoneNumber
 
 CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
 FINGERPRINT_GROUP = 4  # hexadecimal digits
+# A bare word is no host here: it may as well be a name that was typed into the wrong field.
+_BARE = re.compile(
+    r"(?P<host>localhost|\[[0-9A-Fa-f:]+\]|[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+)(?::[0-9]{1,5})?(?:/[^\s]*)?"
+)
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
 
 class NumberStep(Step):
@@ -32,6 +38,7 @@ class NumberStep(Step):
         self._transport = transport
         self._seen: tuple[str, str] | None = None
         self._asked = False
+        self._asking: Asked = "authority"
         self.number: TelephoneNumber | None = None
         self.services: Services | None = None
 
@@ -61,9 +68,9 @@ class NumberStep(Step):
         self.read_number()
 
     def addresses(self) -> tuple[str, str]:
-        """The addresses of the authority and of the delivery service, as typed."""
+        """The addresses of the authority and of the delivery service, as typed, with a scheme."""
         authority, delivery = (self.query_one(f"#{name}", Input).value for name in ("authority", "delivery"))
-        return authority.strip().rstrip("/"), delivery.strip().rstrip("/")
+        return whole_address(authority), whole_address(delivery)
 
     @on(Input.Changed, "#number")
     def read_number(self) -> None:
@@ -110,15 +117,18 @@ class NumberStep(Step):
 
     @on(Input.Submitted, "#delivery")
     def look_again(self) -> None:
-        """Look at the services that were named, then go on by the button."""
-        self.check()
-        self.query_one("#go", Button).focus()
+        """Look at the services that were named, then go on by the button, or in the field that is wrong."""
+        self.check(lead=True)
 
     @work(exclusive=True, group="services")
-    async def check(self) -> None:
-        """Ask both services who they are, and show it."""
+    async def check(self, lead: bool = False) -> None:
+        """Ask both services who they are, and show it; `lead`: put the focus where it goes on."""
+        for name, address in zip(("authority", "delivery"), self.addresses(), strict=True):
+            self.query_one(f"#{name}", Input).value = address  # what is asked is what stands there
         with self.doing("Asking both services who they are"):
             await self.look()
+        if lead:
+            self.query_one("#go" if self.services is not None else f"#{self._asking}").focus()
         if self._asked and self.services is not None:
             self.say("This is who they are. Compare, then press Enter again.")
         self._asked = False
@@ -129,10 +139,22 @@ class NumberStep(Step):
         shown = self.query_one("#services", Static)
         shown.update(Content(""))
         self.services = None
-        services = await look_at_services(*addresses, self._transport)
+        services = await look_at_services(*addresses, self._transport, asking=self._note_asking)
         shown.update(described(services, int(self._clock())))
         self.services, self._seen = services, addresses
         return services
+
+    def _note_asking(self, asked: Asked) -> None:
+        self._asking = asked
+
+
+def whole_address(typed: str) -> str:
+    """An address as it is used: a host without a scheme gets https://, one of this machine itself http://."""
+    address = typed.strip().rstrip("/")
+    match = _BARE.fullmatch(address)
+    if match is None:
+        return address
+    return f"{'http' if _LOOPBACK.fullmatch(match['host']) else 'https'}://{address}"
 
 
 def _read(number: TelephoneNumber) -> str:

@@ -15,6 +15,7 @@ from client.enrolling import pending_enrolment
 from client.errors import RateLimitedError
 from client.home import Home
 from client.session import Session
+from client.tui.screens.step_number import whole_address
 from tests.client.conftest import ALICE, DELIVERY, PASSPHRASE, World
 from tests.client.test_enrolment_client import Tampering
 from tests.client.tui.screens.first_run_scene import FirstRun, Person
@@ -266,6 +267,40 @@ async def test_an_address_that_is_wrong_stays_to_be_corrected(
             await person.presses("enter")
         await person.sees(words)
         assert address in person.screen
+        await until(pilot, lambda: pilot.app.focused is pilot.app.screen.query_one(field), "the focus in that field")
+
+
+async def test_an_address_without_a_scheme_is_completed_where_it_is_seen(world: World, tmp_path: Path) -> None:
+    async with FirstRun(world, tmp_path / "home").run_test(size=SIZE) as pilot:
+        person = Person(pilot)
+        await person.to_number()
+        pilot.app.screen.query_one("#delivery").focus()
+        await person.clears()
+        await person.types("delivery.test/")
+        await person.presses("enter")
+        await person.sees("https://delivery.test")
+        go = pilot.app.screen.query_one("#number-step #go")
+        await until(pilot, lambda: pilot.app.focused is go, "the services are known, and the button comes next")
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [
+        ("127.0.0.1:8441", "http://127.0.0.1:8441"),
+        (" localhost:8441/ ", "http://localhost:8441"),
+        ("[::1]:8441", "http://[::1]:8441"),
+        ("ringtrue.example", "https://ringtrue.example"),
+        ("ringtrue.example:8443/a", "https://ringtrue.example:8443/a"),
+        ("127.0.0.1.example", "https://127.0.0.1.example"),
+        ("https://ringtrue.example/", "https://ringtrue.example"),
+        ("http://ringtrue.example", "http://ringtrue.example"),
+        ("me@127.0.0.1", "me@127.0.0.1"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+    ],
+)
+def test_only_this_machine_is_reached_without_tls_unless_asked_for(typed: str, whole: str) -> None:
+    assert whole_address(typed) == whole
 
 
 async def test_an_authority_that_asks_to_wait_says_how_long(world: World, tmp_path: Path) -> None:
