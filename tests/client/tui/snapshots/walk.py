@@ -38,6 +38,7 @@ from lab.still_world import Line
 from tests.client.tui.shell_scene import text_of, until
 from tests.client.tui.snapshots.look import look_of
 
+HOUR, DAY = 3_600, 86_400  # seconds
 CALM = 2  # looks in a row that are equal
 PATIENCE = 400  # times that is looked for something
 PASSING = ("Looking at", "Computing", "↻ sending", "↻ reading", "- sending")
@@ -277,10 +278,11 @@ async def trouble(walk: Walk) -> None:
     await walk.sheet("offline-status", StatusScreen(), "✓ files")
     walk.app.main.action_back()
     await walk.look("offline-list", "offline since")
-    walk.show.world.clock.advance(8 * 86_400)
+    later = 6 * DAY - 2 * HOUR  # Alice's certificate has ended by then, and no message has disappeared
+    walk.show.world.clock.advance(later)
     walk.app.main._tick()
     await walk.look("certificate-ended", "✗ your cert")
-    walk.show.world.clock.advance(-8 * 86_400)
+    walk.show.world.clock.advance(-later)
     await walk.pilot.resize_terminal(50, 12)
     await walk.look("too-small", "Make the window larger")
 
