@@ -285,7 +285,8 @@ class MessageWindow(VerticalScroll, can_focus=True):
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         # Private in Textual 8.2.8, which is pinned: an anchor holds the end by the height that the view had before.
-        following = self._messages is not None and size.height != self.size.height and self.at_end
+        other_height = container_size.height != self.container_size.height
+        following = self._messages is not None and other_height and self.at_end
         changed = super()._size_updated(size, virtual_size, container_size, layout)
         if following and not self.at_end:
             self._stand_at(self.max_scroll_y)

@@ -48,7 +48,7 @@ async def offer(talk: Talk, path: Path) -> None:
     await talk.friend.messages.send_file(talk.chat.group, str(path))
     await talk.friend.device.sync()
     await talk.me.device.sync()
-    await talk.sees("nothing of it is fetched before that")
+    await talk.sees("nothing is fetched before that")
     await talk.pilot.press("up")
 
 

@@ -497,3 +497,22 @@ async def test_the_chat_with_a_blocked_person_says_so_until_it_ends(world: World
         await talk.shows("⊘ BLOCKED: what they write is held back")
         await talk.me.people.unblock(BOB.e164)
         await talk.until(lambda: "BLOCKED" not in talk.screen_text, "the words gone")
+
+
+async def test_a_heading_that_takes_another_row_leaves_the_last_message_in_view(world: World) -> None:
+    async with talking(world, ALICE, BOB, size=(48, 20)) as talk:
+        for number in range(12):
+            await talk.friend_says(f"word {number}")
+        await talk.shows("word 11")
+        log = talk.pane.messages
+        for press in ((), ("up",)):  # following the end, and with the last row selected
+            await talk.pilot.press(*press)
+            height = log.size.height
+            await talk.me.chats.mute(talk.chat.group, None)
+            await talk.until(lambda height=height: log.size.height < height, "the heading takes another row")
+            await talk.shows("muted")
+            assert log.at_end
+            await talk.shows("word 11")
+            await talk.me.chats.mute(talk.chat.group, 0)
+            await talk.until(lambda height=height: log.size.height == height, "the heading as it was")
+            assert log.at_end

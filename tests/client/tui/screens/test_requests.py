@@ -3,7 +3,7 @@
 import pytest
 
 from client.tui.screens.requests import RequestsScreen
-from tests.client.conftest import CAROL
+from tests.client.conftest import BOB, CAROL
 from tests.client.tui.screens.sheet_scene import BAIT, SIZES, TITLE, Seat, seated
 from tests.client.tui.shell_scene import Scene
 
@@ -171,3 +171,16 @@ async def test_the_inspector_opens_on_what_was_held_back(scene: Scene) -> None:
         await alice.misses("Looking")
         await alice.press("i")
         await alice.sees("✗ FAILED 8 The signature is right")
+
+
+async def test_what_a_blocked_person_wrote_is_from_a_number_that_was_verified(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi()
+        await alice.api.people.block(BOB.e164)
+        await bob.messages.send(chat.group, "can you hear me")
+        await bob.device.sync()
+        await alice.api.device.sync()
+        await alice.show(RequestsScreen("held"))
+        await alice.sees("✓ NUMBER VERIFIED from +1 202-555-0143")
+        assert "You blocked this number." in alice.text
+        assert "claims" not in alice.text
