@@ -28,6 +28,10 @@ class Joiner:
         self._history = history
         self._intents = intents
 
+    def can_be_invited(self) -> bool:
+        """Whether this device has ever made key packages: until the service has some, nobody can add it to a chat."""
+        return self._groups.store.row("SELECT 1 FROM key_package LIMIT 1") is not None
+
     def key_packages(self, count: int, not_after: int, now: int) -> KeyPackageUpload:
         """Make one-time key packages and a last-resort one; their secrets are stored before anybody can use them."""
         lifetime = not_after - now  # a key package does not outlive the certificate in it

@@ -80,7 +80,8 @@ class Desk(Api):
         self._works.tell_event(event)
 
     async def _follow(self) -> None:
-        await asyncio.sleep(HEAD_START)
+        if await self._works.run(self._works.steps.joiner.can_be_invited):
+            await asyncio.sleep(HEAD_START)
         while True:
             try:
                 async with aclosing(self.session.follow(self._connected)) as events:

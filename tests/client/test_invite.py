@@ -104,7 +104,7 @@ def test_a_number_is_read_in_any_spelling(written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("202-555-0101", "begin with + and a country code"),
+        ("202-555-0101", "neither a number with + in front nor a code"),
         ("ringtrue:12025550101", "not of the form ringtrue:+NUMBER"),
         ("ringtrue:+12025550101?x=1", "not of the form"),
         ("ringtrue:+\u0661", "not of the form"),

@@ -10,9 +10,12 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from client.chats import Chat
 from client.desk.daemon import Daemon
 from client.desk.desk import open_desk
+from client.errors import NotFoundError
 from client.session import Session
+from identity.number import TelephoneNumber
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, PASSPHRASE, enrolled
 from tests.client.terminal_attacks import CONTROLS, SEQUENCES, UNSEEN
@@ -81,11 +84,21 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
+async def _reached(alice: Session, number: TelephoneNumber) -> Chat:
+    """A chat with a device that has enrolled just now: its key packages follow its enrolment."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await alice.create_chat(None, [number])
+            except NotFoundError:
+                await asyncio.sleep(0.5)
+
+
 async def test_from_nothing_to_a_conversation_in_a_dumb_terminal(world: World) -> None:
     alice = await world.person("Alice", ALICE.e164)
     bob = Terminal(world)
     await asyncio.to_thread(_enrols, bob, world)
-    chat = await alice.create_chat(None, [BOB])
+    chat = await _reached(alice, BOB)
     sendable = [text for text in (*SEQUENCES.values(), *CONTROLS.values(), *UNSEEN.values()) if _is_unicode(text)]
     for text in (*sendable, "the last \x1b[31mwords"):
         await alice.send(chat.group_id, text)

@@ -21,7 +21,7 @@ class PictureApp(App[None]):
         yield Static("", id="state", markup=False)
 
     def on_mount(self) -> None:
-        self.set_timer(0.3, lambda: self.query_one("#state", Static).update("READY"))
+        self.call_after_refresh(self.set_timer, 0.3, lambda: self.query_one("#state", Static).update("READY"))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class RawApp(App[None]):
         for attack in SHOWN.values():
             self.notify(attack, title="raw", markup=False, timeout=60)
         self.query_one("#type", Input).focus()
-        self.set_timer(0.5, self.say_ready)
+        self.call_after_refresh(self.set_timer, 0.5, self.say_ready)
 
     def say_ready(self) -> None:
         self.query_one("#state", Static).update("READY")

@@ -26,6 +26,7 @@ QUIET = ChatView(
     group="00",
     chat="Climbing",
     direct=None,
+    roles=True,
     standing="active",
     place="inbox",
     members=3,

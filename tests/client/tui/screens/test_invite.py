@@ -101,7 +101,9 @@ async def test_the_address_is_copied(scene: Scene, monkeypatch: pytest.MonkeyPat
         await alice.show(InviteScreen())
         await alice.sees(ADDRESS)
         await alice.press("c")
-        await alice.until(lambda: osc52(ADDRESS.encode(), {}) in "".join(written), "the address on its way to the terminal")
+        await alice.until(
+            lambda: osc52(ADDRESS.encode(), {}) in "".join(written), "the address on its way to the terminal"
+        )
 
 
 def _modules(picture: Image.Image) -> list[list[bool]]:

@@ -78,7 +78,7 @@ async def test_what_goes_wrong_is_told_in_the_sheet(scene: Scene) -> None:
         await given(alice, "hello")
         await alice.sees("? This is no number, address or code yet.")
         await alice.press("enter")
-        await alice.sees("✗ 'hello' is no short code")
+        await alice.sees("✗ 'hello' is neither a number with + in front nor a code")
         await given(alice, "+1 202 555 0177")
         await alice.sees("▸ A chat with +1 202-555-0177")
         await alice.press("enter")
