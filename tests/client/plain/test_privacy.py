@@ -1,10 +1,13 @@
 """The lock and incognito: what is read out, and what stays behind, while somebody else may look on."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
+from client.desk.views import MessageArrived, Told
 from client.plain.locking import MINUTE
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, PASSPHRASE, Person, befriend, people
@@ -38,9 +41,19 @@ def left_alone(person: Person, minutes: int = 5) -> Clock:
 
 
 async def told(person: Person, by: Person, text: str) -> None:
-    """Something reaches a person."""
-    await by.says(text)
-    await person.desk.device.sync()
+    """Something reaches a person, and whoever listens at their desk."""
+    async with aclosing(person.desk.events()) as events:
+        arriving = asyncio.create_task(_arrived(events, text))
+        await asyncio.sleep(0)  # it listens
+        await by.says(text)
+        await person.desk.device.sync()
+        await asyncio.wait_for(arriving, 30)
+
+
+async def _arrived(events: AsyncIterator[Told], text: str) -> None:
+    async for told in events:
+        if isinstance(told, MessageArrived) and told.message.text == text:
+            return
 
 
 async def test_nothing_is_read_out_until_the_passphrase_is_given(pair: tuple[Person, Person]) -> None:
