@@ -134,6 +134,8 @@ async def _admin_bob(stage: Stage, group: str) -> None:
 
 
 async def _archive_it(stage: Stage, group: str) -> None:
+    for other in await stage.bob.desk.chats.all(archived=True):
+        await stage.bob.desk.chats.archive(other.group, False)
     await stage.bob.desk.chats.archive(group, True)
 
 

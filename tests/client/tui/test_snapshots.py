@@ -14,8 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
 import pytest_asyncio
+from keyring.backends import fail
 from textual.app import App
 
 from client.config import Config
@@ -38,7 +40,7 @@ WINDOWS = [pytest.param(width, theme, id=f"{width}-{theme}") for width in WIDTHS
 
 @pytest.fixture(scope="module")
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder to be in, so that no path that is shown depends on the machine, and the time of London in winter."""
+    """A folder to be in, so that no path that is shown depends on the machine, the time of London, and no keyring."""
     folder = tmp_path_factory.mktemp("showcase")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -51,6 +53,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ):
             patch.setenv(name, value)
         patch.delenv("NO_COLOR", raising=False)
+        patch.setattr(keyring.core, "_keyring_backend", fail.Keyring())
         time.tzset()
         yield folder
     time.tzset()
