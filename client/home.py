@@ -11,6 +11,8 @@ import platformdirs
 
 from client.errors import AccountBusyError, AccountError
 
+AUTHORITY = "http://127.0.0.1:8441"  # what is proposed to whoever enrols: the services of the same machine
+DELIVERY = "http://127.0.0.1:8442"
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 

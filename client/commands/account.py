@@ -9,7 +9,7 @@ import click
 from client.doctor import Doctor
 from client.enrolling import enrol
 from client.errors import AccountError
-from client.home import Home
+from client.home import AUTHORITY, DELIVERY, Home
 from client.proof import ProofError, verify
 from client.rendering import tell_exported
 from client.session import Session
@@ -19,8 +19,6 @@ from identity.binding import Verdict
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 
-AUTHORITY = "http://127.0.0.1:8441"
-DELIVERY = "http://127.0.0.1:8442"
 EXIT_REFUSED, EXIT_UNDECIDED = 3, 4
 _VERIFY_EXIT = {Verdict.FAILED: EXIT_REFUSED, Verdict.UNSIGNED: EXIT_REFUSED, Verdict.UNDECIDED: EXIT_UNDECIDED}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

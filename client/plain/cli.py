@@ -12,7 +12,7 @@ from client.config import config_path, load_config
 from client.desk.api import Api
 from client.desk.endpoint import daemon_is_running
 from client.desk.opening import open_api
-from client.home import Home
+from client.home import AUTHORITY, DELIVERY, Home
 from client.keys import needs_passphrase
 from client.plain.conversing import converse
 from client.plain.first_run import first_run
@@ -20,8 +20,6 @@ from client.plain.locking import opening_passphrase
 from client.plain.paper import EndedError, Paper
 from client.terminal import Terminal, account_command
 
-AUTHORITY = "http://127.0.0.1:8441"
-DELIVERY = "http://127.0.0.1:8442"
 STANDARD_INPUT = 0
 
 

@@ -13,13 +13,11 @@ import click
 from client.abilities import ask_graphics, look_at_terminal
 from client.config import ThemeName, config_path, load_config
 from client.errors import ClientError
-from client.home import default_home
+from client.home import AUTHORITY, DELIVERY, default_home
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
 
-AUTHORITY = "http://127.0.0.1:8441"
-DELIVERY = "http://127.0.0.1:8442"
 NO_TERMINAL = "Use --plain or receive --json"
 ANSWER_WAIT = 0.1  # seconds; also what the start costs in a terminal that never answers
 EXIT_USAGE, EXIT_FAILED = 2, 1

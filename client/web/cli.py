@@ -16,14 +16,12 @@ import click
 
 from client.desk.endpoint import daemon_is_running
 from client.errors import ClientError
-from client.home import default_home, write_private
+from client.home import AUTHORITY, DELIVERY, default_home, write_private
 from client.web.access import Access
 from client.web.child import run_command
 from client.web.server import WebClient
 
 SESSIONS = 4  # at most: each is a process of its own
-AUTHORITY = "http://127.0.0.1:8441"
-DELIVERY = "http://127.0.0.1:8442"
 HTTP_PORT = 80  # which browsers leave out of Host and Origin
 NOT_ENCRYPTED = (
     "Warning: what goes between the browser and {host} is not encrypted. Whoever is on the network in between can read "
