@@ -22,6 +22,8 @@ VERDICT_WORDS = {
 BLOCKING_WORDS = (
     "what they write in your chats is held back, and what they ask is dropped and counted. They are not told."
 )
+# Verdicts with which the sender proved the number themself: more than a claim.
+PROVEN = (Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE)
 REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 

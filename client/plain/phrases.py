@@ -18,7 +18,7 @@ from client.desk.views import (
     StatusView,
 )
 from client.rendering import spaced
-from client.wording import duration
+from client.wording import PROVEN, duration
 
 STATES = {"queued": "waiting to be sent", "accepted": "sent", "delivered": "delivered", "failed": "NOT SENT"}
 DECIMAL = 1000
@@ -83,7 +83,8 @@ def held(view: MessageView) -> str:
     """A row that was held back, without its words and without the name of its chat."""
     label = "NO PROOF" if view.proof is None else verdict(view.proof.label)
     who = "nobody" if view.sender is None else person(view.sender, view.name)
-    return f"{date_and_time(view.arrived)} {label}, claims to be from {who}. Hidden because: {view.why}"
+    origin = "from" if view.proof is not None and view.proof.verdict in PROVEN else "claims to be from"
+    return f"{date_and_time(view.arrived)} {label}, {origin} {who}. Hidden because: {view.why}"
 
 
 def chat(view: ChatView) -> str:

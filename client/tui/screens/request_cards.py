@@ -6,9 +6,9 @@ from textual.content import Content
 
 from client.desk.views import MessageView, RequestView
 from client.tui.screens.phrases import counted, minute, shown_number
+from client.wording import PROVEN
 
 NO_REASON = "no reason is known"
-_PROVEN = ("verified", "delayed", "stale")
 Row = tuple[str | None, Content]
 
 
@@ -49,7 +49,7 @@ def label_style(label: str) -> str:
 
 def claim(message: MessageView) -> str:
     """The word between a verdict and a number: one that was verified is more than a claim."""
-    return "from" if message.proof is not None and message.proof.verdict in _PROVEN else "claims"
+    return "from" if message.proof is not None and message.proof.verdict in PROVEN else "claims"
 
 
 def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
