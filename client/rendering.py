@@ -15,11 +15,11 @@ from client.desk.views import (
     ProofView,
     RequestView,
 )
+from client.spelling import shown_number
 from client.terminal import Terminal
 from client.text import folded
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict, Verification
-from identity.number import TelephoneNumber
 from identity.passport import parse_passport
 
 _TYPES = {
@@ -51,7 +51,7 @@ def tell_chat(terminal: Terminal, chat: ChatView) -> None:
 def tell_request(terminal: Terminal, request: RequestView) -> None:
     """Show who wants to talk, and nothing of what they wrote."""
     waiting = "1 message waits" if request.messages == 1 else f"{request.messages} messages wait"
-    words = f"REQUEST {request.label} {spaced(request.number)} wants to talk ({waiting})."
+    words = f"REQUEST {request.label} {shown_number(request.number)} wants to talk ({waiting})."
     if request.alike is not None:
         words += f"\n⚠ The number differs in one digit from {_named(request.alike, request.alike_name)}."
     if request.why:
@@ -112,11 +112,6 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def spaced(number: str) -> str:
-    """A number as people read it; `number` is `+E164`."""
-    return str(TelephoneNumber.from_digits(number[1:]))
-
-
 def _inspected(inspection: InspectionView) -> Iterator[str]:
     yield _line(inspection.message)
     yield inspection.sentence
@@ -143,7 +138,7 @@ def _line(message: MessageView) -> str:
 
 def _notes(message: MessageView) -> Iterator[str]:
     if message.reply is not None:
-        whose = "a message" if message.reply.sender is None else f"a message of {spaced(message.reply.sender)}"
+        whose = "a message" if message.reply.sender is None else f"a message of {shown_number(message.reply.sender)}"
         yield f"{_ABOUT.get(message.kind, 'answers')} {whose}"
     if message.edited:
         yield "edited"
@@ -171,4 +166,4 @@ def _marks(chat: ChatView) -> Iterator[str]:
 
 
 def _named(number: str, name: str | None) -> str:
-    return spaced(number) if name is None else f"{spaced(number)} ({name}, your contact)"
+    return shown_number(number) if name is None else f"{shown_number(number)} ({name}, your contact)"

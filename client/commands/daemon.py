@@ -13,7 +13,8 @@ from client.desk.endpoint import daemon_is_running, socket_path
 from client.desk.schema import schema_document
 from client.errors import AccountBusyError
 from client.lines import Ready, Warned
-from client.rendering import show, spaced
+from client.rendering import show
+from client.spelling import shown_number
 from client.terminal import Terminal, account_command
 
 
@@ -38,7 +39,7 @@ async def daemon(terminal: Terminal) -> None:
         path = str(socket_path(terminal.home))
 
         def ready() -> None:
-            show(terminal, "ready", f"{spaced(account.number)} is ready at {path}", Ready(account.number, path))
+            show(terminal, "ready", f"{shown_number(account.number)} is ready at {path}", Ready(account.number, path))
 
         def warn(words: str) -> None:
             show(terminal, "warning", words, Warned(words))

@@ -8,7 +8,8 @@ from client.desk.views import RequestView
 from client.errors import ChatError, InviteError
 from client.invite import parse_invite
 from client.lines import Group
-from client.rendering import show, spaced, tell_chat, tell_contact, tell_request
+from client.rendering import show, tell_chat, tell_contact, tell_request
+from client.spelling import shown_number
 from client.terminal import Listing, Terminal, account_command
 from identity.errors import IdentityError
 
@@ -50,7 +51,7 @@ async def requests_decline(terminal: Terminal, who: str) -> None:
         await sync_if_possible(terminal, api)
         for request in await _meant(api, who):
             await api.people.decline(request.group)
-            show(terminal, "declined", f"Declined {spaced(request.number)}.", Group(request.group))
+            show(terminal, "declined", f"Declined {shown_number(request.number)}.", Group(request.group))
 
 
 @requests.command("block")

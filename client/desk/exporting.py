@@ -10,9 +10,9 @@ from client.desk.showing import Showing, chat_name
 from client.desk.views import MessageView, Rendering
 from client.errors import ChatError
 from client.proof import export
+from client.spelling import shown_number
 from client.steps import Steps
-from client.text import folded
-from identity.number import TelephoneNumber
+from client.text import export_line
 
 BATCH = 1000  # rows read at once
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]()<>#+-.!|~"})
@@ -45,7 +45,7 @@ def _who(view: MessageView) -> str:
         return "you"
     if view.sender is None:
         return ""
-    number = str(TelephoneNumber.from_digits(view.sender.removeprefix("+")))
+    number = shown_number(view.sender)
     return f"{number} ({view.name})" if view.name else number
 
 
@@ -58,7 +58,7 @@ def _words(view: MessageView) -> str:
 
 def _line(view: MessageView) -> str:
     label = "" if view.proof is None else f" {view.proof.label}"
-    return folded(f"{view.arrived:%Y-%m-%d %H:%M}{label} {_who(view)}: {_words(view)}", None)
+    return export_line(f"{view.arrived:%Y-%m-%d %H:%M}{label} {_who(view)}: {_words(view)}")
 
 
 def _paragraph(view: MessageView) -> str:

@@ -10,7 +10,7 @@ from client.config import config_path
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.talk import Talk
-from client.rendering import spaced
+from client.spelling import shown_number
 
 INCOGNITO = (
     "Incognito: what is announced names nobody, nothing is marked as read, no draft is kept, nothing is saved or "
@@ -23,7 +23,7 @@ _HALVES = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
 
 async def _me(talk: Talk, argument: str) -> None:
     account = await talk.api.device.account()
-    talk.paper.say(f"Your number: {spaced(account.number)}")
+    talk.paper.say(f"Your number: {shown_number(account.number)}")
     talk.paper.say(f"Address: {account.invite}")
     talk.paper.say(f"Short code: {account.short_code}")
     talk.paper.say("Others type one of these into their Ringtrue. As a picture: /qr")

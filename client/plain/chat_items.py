@@ -10,6 +10,7 @@ from client.plain import phrases
 from client.plain.file_items import asked_path
 from client.plain.item import Item
 from client.plain.talk import Talk
+from client.spelling import counted
 
 FORMS: tuple[Rendering, ...] = get_args(Rendering)
 ENDINGS: dict[str, str] = {"text": "txt", "markdown": "md", "json": "json"}
@@ -31,7 +32,7 @@ async def _members(talk: Talk, argument: str) -> None:
 async def _invite(talk: Talk, argument: str) -> None:
     numbers = numbers_in(await talk.answer(argument, "Whose numbers? Separate them by commas"))
     talk.open_chat.view = await talk.api.chats.invite(talk.open_chat.group, numbers)
-    talk.paper.say(f"Added {phrases.counted(len(numbers), 'number')}.")
+    talk.paper.say(f"Added {counted(len(numbers), 'number')}.")
 
 
 async def _remove(talk: Talk, argument: str) -> None:

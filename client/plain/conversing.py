@@ -17,7 +17,7 @@ from client.plain.menu import IN_CHAT, is_number, meant, read_menu
 from client.plain.news import News
 from client.plain.paper import EndedError, Paper
 from client.plain.talk import Talk
-from client.rendering import spaced
+from client.spelling import shown_number
 
 
 async def converse(
@@ -56,7 +56,7 @@ async def converse(
 
 async def _greet(talk: Talk) -> None:
     number = (await talk.api.device.account()).number
-    talk.paper.say(f"Ringtrue, line by line. Your number is {spaced(number)}.")
+    talk.paper.say(f"Ringtrue, line by line. Your number is {shown_number(number)}.")
     for words in list(phrases.status(talk.news.status))[-1:]:  # whether it is online is not known yet
         talk.paper.say(words)
     read_menu(talk)

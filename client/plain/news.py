@@ -20,6 +20,7 @@ from client.errors import ClientError
 from client.failures import hint_inside
 from client.plain import phrases
 from client.plain.bell import Bell
+from client.spelling import counted
 
 EACH = 3  # new messages of a chat that is not open are read out; of more only the count
 
@@ -100,7 +101,7 @@ def _trouble(told: TroubleTold) -> str:
 
 def _counted(arrived: list[MessageArrived]) -> Iterator[str]:
     if arrived:
-        yield f"New: {phrases.counted(len(arrived), 'message')}."
+        yield f"New: {counted(len(arrived), 'message')}."
 
 
 def _messages(arrived: list[MessageArrived]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from client.plain import phrases
 from client.plain.item import Item
 from client.plain.message_items import inspect
 from client.plain.talk import NotNowError, Talk
-from client.rendering import spaced
+from client.spelling import shown_number
 from client.wording import BLOCKING_WORDS, REPORT_WORDS
 
 
@@ -34,8 +34,10 @@ async def _decline(talk: Talk, argument: str) -> None:
 
 
 async def _accept_one(talk: Talk, request: RequestView) -> None:
-    words = f"{spaced(request.number)} becomes a contact, and what they wrote is shown. A verified number does not say"
-    if await talk.paper.agreed(f"{words} who a person is. Accept?"):
+    words = (
+        f"{shown_number(request.number)} becomes a contact, and what they wrote is shown. A verified number does not"
+    )
+    if await talk.paper.agreed(f"{words} say who a person is. Accept?"):
         await talk.enter(await talk.api.people.accept(request.group))
 
 

@@ -17,7 +17,7 @@ from client.desk.views import (
     RequestView,
     StatusView,
 )
-from client.rendering import spaced
+from client.spelling import counted, shown_number
 from client.wording import PROVEN, duration
 
 STATES = {"queued": "waiting to be sent", "accepted": "sent", "delivered": "delivered", "failed": "NOT SENT"}
@@ -26,7 +26,7 @@ DECIMAL = 1000
 
 def person(number: str, name: str | None) -> str:
     """A number, always whole, and behind it what this account calls it."""
-    return f"{spaced(number)} ({name})" if name else spaced(number)
+    return f"{shown_number(number)} ({name})" if name else shown_number(number)
 
 
 def day(moment: datetime) -> str:
@@ -44,11 +44,6 @@ def date_and_time(moment: datetime) -> str:
     """Both: 9 January 2027 18:05."""
     local = moment.astimezone()
     return f"{local.day} {local:%B %Y %H:%M}"
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: 1 message, 2 messages."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def size(octets: int) -> str:
@@ -109,7 +104,7 @@ def request(view: RequestView) -> str:
     """Who asks, what waits and why it waits; nothing that they wrote."""
     kind = "a direct chat" if view.direct else f"a group of {counted(view.members, 'member')}"
     waiting = counted(view.messages, "message")
-    words = f"REQUEST {verdict(view.label)}: {spaced(view.number)} asks for {kind}."
+    words = f"REQUEST {verdict(view.label)}: {shown_number(view.number)} asks for {kind}."
     alike = ""
     if view.alike is not None:
         alike = f" CAUTION: differs by one digit from your contact {person(view.alike, view.alike_name)}."

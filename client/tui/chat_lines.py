@@ -70,7 +70,7 @@ def fitted(text: str, cells: int) -> str:
 @lru_cache(maxsize=4096)
 def spelled(number: str) -> str:
     """A number `+E164` as people read it, in full international form."""
-    from client.tui.screens.phrases import shown_number  # loads cryptography, which the first frame does without
+    from client.spelling import shown_number  # loads cryptography, which the first frame does without
 
     return shown_number(number)
 

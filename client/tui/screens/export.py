@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, RadioSet, Static
 from client.attachments import save
 from client.desk.views import Rendering
 from client.errors import ClientError
-from client.tui.screens.phrases import shown_number
+from client.spelling import shown_number
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Choice
 

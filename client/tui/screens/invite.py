@@ -15,9 +15,9 @@ from textual.widgets import Static
 
 from client.desk.views import AccountView, RequestArrived
 from client.home import write_private
+from client.spelling import shown_number
 from client.tui.heard import Heard
 from client.tui.qr import qr_png, qr_text
-from client.tui.screens.phrases import shown_number
 from client.tui.screens.sheet import Sheet
 
 BESIDE = 24 + 3 + 4  # columns for the words, a gap and the frame

@@ -11,10 +11,11 @@ from textual.widgets import OptionList, Static
 
 from client.desk.views import ChatChanged, ChatView, MemberView
 from client.invite import parse_invite
+from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt
 from client.tui.screens.check_number import CheckNumberScreen
-from client.tui.screens.phrases import counted, day, person, shown_number
+from client.tui.screens.phrases import day, person
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 

@@ -11,8 +11,9 @@ from textual.widgets import OptionList, Static
 
 from client.desk.views import ContactView
 from client.invite import parse_invite
+from client.spelling import counted, shown_number
 from client.tui.screens.ask import Confirm, Prompt
-from client.tui.screens.phrases import counted, person, shortened_name, shown_number
+from client.tui.screens.phrases import person, shortened_name
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 from client.wording import BLOCKING_WORDS

@@ -3,17 +3,8 @@
 from datetime import datetime, timedelta
 
 from client.failures import Expected, failure, hint_inside
+from client.spelling import counted, shown_number
 from client.text import NAME_CELLS_LIMIT, safe_text
-from identity.errors import NumberError
-from identity.number import TelephoneNumber
-
-
-def shown_number(e164: str) -> str:
-    """A number as people read it: +1 202-555-0142."""
-    try:
-        return str(TelephoneNumber.from_digits(e164.removeprefix("+")))
-    except NumberError:
-        return ascii(e164)
 
 
 def person(e164: str, name: str | None) -> str:
@@ -46,11 +37,6 @@ def day_and_time(moment: datetime) -> str:
 def minute(moment: datetime) -> str:
     """The same without seconds: 9 Jan 2027 18:05."""
     return f"{day(moment)} {moment.astimezone():%H:%M}"
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: 1 message, 2 messages."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def span(seconds: int) -> str:

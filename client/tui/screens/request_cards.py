@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textual.content import Content
 
 from client.desk.views import MessageView, RequestView
-from client.tui.screens.phrases import counted, minute, shown_number
+from client.spelling import counted, shown_number
+from client.tui.screens.phrases import minute
 from client.wording import PROVEN
 
 NO_REASON = "no reason is known"

@@ -10,10 +10,10 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static, TabbedContent, TabPane
 
 from client.desk.views import MessageView, Quarantined, RequestArrived, RequestView
+from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm
 from client.tui.screens.inspector import InspectorScreen
-from client.tui.screens.phrases import counted, shown_number
 from client.tui.screens.request_cards import quarantine_rows, request_row
 from client.tui.screens.revealed import RevealedScreen
 from client.tui.screens.rows import Rows

@@ -12,7 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 
 from client.desk.views import MessageView
-from client.tui.screens.phrases import counted, minute, shown_number
+from client.spelling import counted, shown_number
+from client.tui.screens.phrases import minute
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 

@@ -11,8 +11,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from client.desk.views import AccountView, FindingView, StatusChanged, StatusView
+from client.spelling import counted, shown_number
 from client.tui.heard import Heard
-from client.tui.screens.phrases import counted, day_and_time, shown_number
+from client.tui.screens.phrases import day_and_time
 from client.tui.screens.sheet import Sheet
 
 

@@ -11,7 +11,8 @@ from textual.widgets import Button, Input, Label, Static
 from client.enrolling import Enrolment
 from client.errors import CodeEndedError, RateLimitedError, WrongCodeError
 from client.failures import Expected
-from client.tui.screens.phrases import counted, span, trouble
+from client.spelling import counted
+from client.tui.screens.phrases import span, trouble
 from client.tui.screens.step import Step
 from identity.authority.wire import CODE_DIGITS, ChallengeOpened
 
