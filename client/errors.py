@@ -25,6 +25,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── StoreError               1    the local store is damaged or cannot be written
 ├── ChatError                5    no such chat, message or member
 ├── ConfigError              8    config.toml, or a choice of keys in it, is not understood
+├── RulesError               1    admission rules cannot be read, or hide what they must not
 ├── InviteError              1    a text is no number, no invitation and no short code
 ├── ImageError               1    octets are no picture that is shown here
 └── GroupRefusedError        1    a Welcome, a commit or an entry is refused by our rules
@@ -257,6 +258,13 @@ class ConfigError(ClientError):
     code = "config"
     hint = "Correct the file, or move it away: every setting has a default."
     exit_code = 8
+
+
+class RulesError(ClientError):
+    """Admission rules cannot be read."""
+
+    code = "rules"
+    hint = "See the comments at the top of `ringtrue rules show --default`."
 
 
 class InviteError(ClientError):

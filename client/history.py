@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from client.admission import Admitted, Place
+from client.admission import Admitted, Frank, Place
 from client.errors import ChatError
 from client.message import FINDABLE, Kind, Message, NewMessage
 from client.search import Search
@@ -17,7 +17,7 @@ from identity.number import TelephoneNumber
 _COLUMNS = (
     "m.id, m.message_id, m.group_id, coalesce(c.name, ''), m.seq, m.kind, m.sender, m.text, coalesce(p.framed, x''), "
     "p.passport, p.verification, p.context, m.arrived, m.at_ms, m.place, m.why, m.in_reply_to, m.replaces, m.latest, "
-    "m.withdrawn, m.mention, m.hidden, m.attached, m.saved, m.ends_at, o.state, o.reason"
+    "m.withdrawn, m.mention, m.hidden, m.attached, m.saved, m.ends_at, m.rule, m.frank, o.state, o.reason"
 )
 _TABLES = (
     "message m LEFT JOIN chat c ON c.group_id = m.group_id LEFT JOIN outbox o ON o.message = m.id "
@@ -52,12 +52,12 @@ class History:
         self, kind: Kind, new: NewMessage, chat: str, admitted: Admitted | None = None, *, own: bool = False
     ) -> Message:
         """Add a message to the chat of this name; returns its row. One's own count as shown from the start."""
-        place, why = admitted or Admitted(Place.ASIDE if kind.is_aside else Place.INBOX, "")
+        place, why, rule = admitted or Admitted(Place.ASIDE if kind.is_aside else Place.INBOX, "")
         stored_context = None if new.context is None else self._store_context(new.context)
         row = self._store.insert(
             "INSERT INTO message (message_id, group_id, seq, kind, sender, text, arrived, at_ms, shown, verdict, "
-            "place, why, in_reply_to, replaces, mention, hidden, attached, lives_for, ends_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "place, why, in_reply_to, replaces, mention, hidden, attached, lives_for, ends_at, rule, frank) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             new.message_id,
             new.group_id,
             new.seq,
@@ -77,6 +77,8 @@ class History:
             new.attached,
             new.lives_for,
             new.ends_at,
+            rule,
+            new.frank,
         )
         self._store.execute(
             "INSERT INTO proof VALUES (?, ?, ?, ?, ?)",
@@ -114,6 +116,8 @@ class History:
             attached=new.attached,
             saved="",
             ends_at=new.ends_at,
+            rule=rule,
+            frank=new.frank,
         )
 
     def note(self, kind: Kind, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> int:
@@ -294,7 +298,12 @@ def _typed(
     mention: int,
     hidden: int,
     attached: int,
+    saved: str,
+    ends_at: int | None,
+    rule: str,
+    frank: str,
     *rest: Any,
 ) -> tuple[Any, ...]:
     flags = bool(withdrawn), bool(mention), hidden, bool(attached)
-    return context, arrived, at_ms, Place(place), why, in_reply_to, replaces, latest, *flags, *rest
+    where = Place(place), why, in_reply_to, replaces, latest
+    return context, arrived, at_ms, *where, *flags, saved, ends_at, rule, Frank(frank), *rest

@@ -5,7 +5,8 @@ import msgspec
 
 from client import roles
 from client.account import advance_inbox
-from client.admission import Consent, admit_chat
+from client.admission import Consent
+from client.admitting import Admitting
 from client.chats import Standing
 from client.device import number_of
 from client.errors import GroupRefusedError
@@ -23,7 +24,8 @@ KEY_PACKAGES_READY = 20  # one-time key packages that an upload brings the servi
 class Joiner:
     """The steps between publishing a key package and being in a chat."""
 
-    def __init__(self, groups: Groups, history: History, intents: Intents) -> None:
+    def __init__(self, groups: Groups, history: History, intents: Intents, admitting: Admitting) -> None:
+        self._admitting = admitting
         self._groups = groups
         self._history = history
         self._intents = intents
@@ -73,22 +75,23 @@ class Joiner:
             raise GroupRefusedError(f"this device is in that chat already, as {chat.name!a}", code="already-member")
         group = engine.join(item.welcome, secrets, now)
         cursor = item.seq if chat is None else max(item.seq, chat.cursor)  # what was dealt with stays dealt with
-        inviter = number_of(group.member(preview.signer_index))
+        signer = group.member(preview.signer_index)
+        inviter = number_of(signer)
         roles.check_joined(group, inviter)
         with self._groups.store.transaction():
             name, token = self._groups.adopt(group, str(inviter), cursor, now)
             advance_inbox(self._groups.store, item.position)
             self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
-            self._admit(group.group_id, inviter)
+            self._admit(group.group_id, inviter, signer.credential.chain, now)
             if engine is not self._groups.engine:
                 self._intents.add(item.group_id, RotateCredential())
         self._groups.adopted(group, token)
         return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
 
-    def _admit(self, group_id: bytes, inviter: TelephoneNumber) -> None:
-        """Put the chat where the person wants it; what a blocked number begins is left again, unseen."""
+    def _admit(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> None:
+        """Put the chat where the person's rules want it; what is dropped is left again, unseen."""
         contacts, chats = self._groups.contacts, self._groups.chats
-        consent = admit_chat(contacts.relation(inviter))
+        consent = self._admitting.chat(group_id, inviter, chain, now)
         chats.set_consent(group_id, consent, inviter.e164)
         if consent is Consent.DECLINED:
             contacts.drop(inviter)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from client.admission import Place
+from client.admission import Frank, Place
 from identity.binding import MessageContext, Verification
 from identity.number import TelephoneNumber
 
@@ -56,6 +56,8 @@ class Message:
     attached: bool
     saved: str
     ends_at: int | None
+    rule: str = ""
+    frank: Frank = Frank.ABSENT
     state: str | None = None
     reason: str | None = None
 
@@ -93,3 +95,4 @@ class NewMessage:
     attached: bool = False
     lives_for: int = 0
     ends_at: int | None = None
+    frank: Frank = Frank.ABSENT

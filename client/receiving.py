@@ -7,7 +7,8 @@ import mls_rs
 import msgspec
 
 from client import roles
-from client.admission import Place, admit_message
+from client.admission import Place
+from client.admitting import Admitting
 from client.chats import Standing
 from client.content import decode
 from client.device import number_of
@@ -55,7 +56,9 @@ class Receiver:
         outbox: Outbox,
         intents: Intents,
         sender: Sender,
+        admitting: Admitting,
     ) -> None:
+        self._admitting = admitting
         self._groups = groups
         self._chats = groups.chats
         self._history = history
@@ -215,8 +218,13 @@ class Receiver:
         kind = kind_of(reading, own=False)
         if kind is not Kind.RECEIVED and not self._may_change(new, kind, verification):
             kind, new = Kind.RECEIVED, replace(new, text=describe(reading), in_reply_to="", replaces="")
-        relation = self._groups.contacts.relation(new.sender)
-        admitted = admit_message(chat.consent, relation, verification, aside=kind.is_aside)
+        assert new.context is not None, "a received message has a context"
+        chain = new.context.sender_chain
+        admitted = self._admitting.message(
+            new.group_id, chat.consent, new.sender, chain, verification, new.frank, new.arrived, aside=kind.is_aside
+        )
+        if admitted.place is Place.DROP:
+            return []
         message = self._history.add(kind, new, chat.name, admitted)
         if admitted.place is Place.ASIDE:
             self._relations.apply(message.id)

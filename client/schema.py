@@ -1,6 +1,6 @@
 """The store's tables. Times are seconds since the Unix epoch by the device's own clock unless a name ends in `_ms`."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Large values come last: a list of all chats must not read through them.
 CHAT = """
@@ -85,7 +85,9 @@ CREATE TABLE message (
     attached     INTEGER NOT NULL DEFAULT 0, -- whether `framed` offers a file
     saved        TEXT NOT NULL DEFAULT '',  -- where that file was saved
     lives_for    INTEGER NOT NULL DEFAULT 0, -- seconds from being seen until it disappears
-    ends_at      INTEGER                    -- when it disappears
+    ends_at      INTEGER,                   -- when it disappears
+    rule         TEXT NOT NULL DEFAULT '',  -- the name of the admission rule that put it there
+    frank        TEXT NOT NULL DEFAULT 'absent' -- client.admission.Frank
 ) STRICT;
 
 CREATE TABLE proof (                        -- what a message came with, apart from what lists read
@@ -159,7 +161,40 @@ CREATE TABLE contact (                      -- whom this account knows, and what
 CREATE INDEX outbox_failed ON outbox (group_id) WHERE state = 'failed';
 """
 
-SCHEMA = CHAT + TABLES + INDEXES
+# What came after version 2: the defence against spam and lying services.
+DEFENCE = """
+CREATE TABLE admission_rules (              -- the person's own; without a row, those that this program comes with
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    toml     TEXT NOT NULL,
+    saved_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE admission_count (              -- what each rule has hidden or dropped
+    rule  TEXT NOT NULL,
+    place TEXT NOT NULL,                    -- client.admission.Place
+    count INTEGER NOT NULL,
+    last  INTEGER NOT NULL,
+    PRIMARY KEY (rule, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE wants_proof (                  -- chats in which a message without a proof is not shown
+    group_id BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE status_list (                  -- the last one of each authority that was verified
+    authority  TEXT PRIMARY KEY,            -- base URL
+    token      TEXT NOT NULL,
+    body       BLOB NOT NULL,
+    fetched_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_MESSAGE_OF_3 = """
+ALTER TABLE message ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+ALTER TABLE message ADD COLUMN frank TEXT NOT NULL DEFAULT 'absent';
+"""
+
+SCHEMA = CHAT + TABLES + INDEXES + DEFENCE
 
 # From each earlier version to the next (UPGRADES); a test compares the result with SCHEMA.
 _CHAT_OF_2 = f"""
@@ -204,4 +239,4 @@ _FILLED_IN_2 = """
 INSERT INTO found (rowid, text) SELECT id, text FROM message WHERE kind IN ('received', 'sent') AND text <> '';
 """
 
-UPGRADES = {1: _CHAT_OF_2 + _MESSAGE_OF_2 + INDEXES + _FILLED_IN_2}
+UPGRADES = {1: _CHAT_OF_2 + _MESSAGE_OF_2 + INDEXES + _FILLED_IN_2, 2: _MESSAGE_OF_3 + DEFENCE}

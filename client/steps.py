@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from client.account import Account
+from client.admitting import Admitting
 from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
@@ -34,6 +35,7 @@ class Steps:
     committer: Committer
     receiver: Receiver
     joiner: Joiner
+    admitting: Admitting
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -41,6 +43,7 @@ class Steps:
         groups = Groups(store, account, verifier)
         history, outbox, intents = History(store), Outbox(store), Intents(store)
         relations = Relations(store, history)
+        admitting = Admitting(store, account, groups.contacts)
         sender = Sender(groups, history, outbox, relations)
         return cls(
             store,
@@ -53,6 +56,7 @@ class Steps:
             intents,
             sender,
             Committer(groups, intents),
-            Receiver(groups, history, relations, outbox, intents, sender),
-            Joiner(groups, history, intents),
+            Receiver(groups, history, relations, outbox, intents, sender, admitting),
+            Joiner(groups, history, intents, admitting),
+            admitting,
         )

@@ -32,7 +32,7 @@ SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when t
 WRITE_BATCH = 256  # requests in one transaction
 READ_BATCH = 4  # each read can be a batch of several MiB
 CHECKPOINT_PAGES = 4_000
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _FROM_1_TO_2 = "CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1"
 
 
@@ -193,10 +193,11 @@ def _create_tables(db: apsw.Connection) -> None:
     version: Any = db.execute("PRAGMA user_version").get
     if version == SCHEMA_VERSION:
         return
-    if version not in (0, 1, 2):
+    if version not in range(SCHEMA_VERSION):
         raise StartError(f"the database has schema {version}, this service knows {SCHEMA_VERSION}")
-    blobs = _read("blobs.sql")
-    schema = {0: f"{_read('schema.sql')};{blobs}", 1: f"{_FROM_1_TO_2};{blobs}", 2: blobs}[version]
+    later = {1: _FROM_1_TO_2, 2: _read("blobs.sql"), 3: _read("consent.sql")}
+    steps = (step for before, step in later.items() if before >= (version or 2))
+    schema = ";".join((_read("schema.sql"), *steps) if version == 0 else steps)
     db.execute(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Place = Literal["inbox", "request", "quarantine", "aside"]
+Place = Literal["inbox", "request", "quarantine", "aside", "drop"]
 Rendering = Literal["text", "markdown", "json"]
 
 

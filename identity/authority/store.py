@@ -17,7 +17,7 @@ from identity.authority.challenge import Challenge, ChallengeState
 from identity.authority.errors import DataFolderError
 from identity.number import TelephoneNumber
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT = 5_000  # milliseconds
 CHALLENGE_RETENTION = 3_600  # seconds after its end in which a challenge is still known, to say that it expired
 CERTIFICATE_RETENTION = 90 * 86_400  # seconds after its end in which a path stays published (RFC 8224 §7.4)
@@ -158,9 +158,11 @@ def _prepare(connection: apsw.Connection) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     version = connection.pragma("user_version")
-    if version == 0:
+    if version in (0, 1):
+        later = (files(__package__) / "reports.sql").read_text("utf-8")
+        script = later if version else (files(__package__) / "schema.sql").read_text("utf-8") + later
         with connection:
-            connection.execute((files(__package__) / "schema.sql").read_text("utf-8"))
+            connection.execute(script)
             connection.pragma("user_version", SCHEMA_VERSION)
     elif version != SCHEMA_VERSION:
         raise DataFolderError(f"the database has version {version}; this program knows version {SCHEMA_VERSION}")
