@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from identity.verdict import RULES
+from client.message import Message
+from identity.verdict import RULES, Check
 
 
 class Keeper(StrEnum):
@@ -36,10 +37,11 @@ def check(number: int) -> Guard:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attack: `by` is None if it got through.
+    """What came of an attack: `by` is None if nothing stopped it, `won` only if the attacker's goal was seen reached.
 
     `badge` is what the recipients saw, empty if nothing reached their eyes; `code` is the RFC 8224 analogue; `compared`
-    says what the check saw; `sent` what the attacker sent.
+    says what the check saw; `sent` what the attacker sent; `checks` are those of a recipient, empty if nothing was
+    verified; `message` is the row that a recipient's client keeps, if there is one.
     """
 
     by: Guard | None
@@ -48,6 +50,9 @@ class Outcome:
     code: int | None = None
     compared: str = ""
     sent: str = ""
+    checks: tuple[Check, ...] = ()
+    message: Message | None = None
+    won: bool = False
 
     @property
     def stopped(self) -> bool:
