@@ -25,6 +25,7 @@ from identity.authority.exchange import (
     refused,
 )
 from identity.authority.folder import open_folder
+from identity.authority.holdings import HoldingsDesk
 from identity.authority.issuer import Issuer
 from identity.authority.registration import RegistrationAuthority
 from identity.authority.store import AuthorityStore
@@ -34,6 +35,7 @@ from identity.authority.wire import (
     CertificateRequest,
     ChallengeOpened,
     ChallengeRequest,
+    HoldingsRequest,
     RenewalRequest,
     Status,
 )
@@ -59,6 +61,7 @@ def create_app(
             Route("/v1/challenges", service.challenges, methods=["POST"]),
             Route("/v1/certificates", service.certificates, methods=["POST"]),
             Route("/v1/renewals", service.renewals, methods=["POST"]),
+            Route("/v1/holdings", service.holdings, methods=["POST"]),
             Route("/v1/status", service.status),
             Route("/v1/anchors.pem", service.anchors),
             Route("/certificates/{name}.pem", service.published),
@@ -105,6 +108,7 @@ class _Service:
         self, store: AuthorityStore, issuer: Issuer, sender: CodeSender, clock: Callable[[], float], base_url: str
     ) -> None:
         self._registration = RegistrationAuthority(store, issuer, base_url)
+        self._holdings = HoldingsDesk(store, issuer, base_url)
         self._issuer = issuer
         self._sender = sender
         self._clock = clock
@@ -135,6 +139,11 @@ class _Service:
         body = await read_json(request, RenewalRequest)
         renew = self._registration.renew
         return json_response(await asyncio.to_thread(renew, body, client_address(request), self._now()), 201)
+
+    async def holdings(self, request: Request) -> Response:
+        body = await read_json(request, HoldingsRequest)
+        of = self._holdings.of
+        return json_response(await asyncio.to_thread(of, body, client_address(request), self._now()), 200)
 
     async def status(self, _: Request) -> Response:
         return json_response(Status(self._issuer.name, list(self._issuer.prefixes), self._now()), 200)

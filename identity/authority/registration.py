@@ -86,7 +86,7 @@ class RegistrationAuthority:
             # A proof stays acceptable until its iat, at most PROOF_MAX_AGE ahead, is PROOF_MAX_AGE behind.
             if not self._store.spend_proof(proof, now + 2 * PROOF_MAX_AGE + 1):
                 raise RefusedError("proof-replayed", "sign a new proof for each renewal")
-            path = self._issue(key, number, proved_at, now)
+            path = self._issue(key, number, proved_at, now, by_code=False)
         return self._answer(path)
 
     def published(self, fingerprint: bytes) -> PublishedPath:
@@ -118,7 +118,7 @@ class RegistrationAuthority:
         match given:
             case Answer.ISSUE:
                 self._certifiable(challenge.number.e164)
-                path = self._issue(key, challenge.number, now, now)
+                path = self._issue(key, challenge.number, now, now, by_code=True)
                 self._store.save_challenge(challenge, path.fingerprint)
                 return challenge, given, path
             case Answer.REPEAT:
@@ -139,10 +139,13 @@ class RegistrationAuthority:
             raise RefusedError("number-proof-due", f"a number is proved again every {days} days; enrol with a new code")
         return old.proved_at
 
-    def _issue(self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, proved_at: int, now: int) -> IssuedPath:
+    def _issue(
+        self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, proved_at: int, now: int, *, by_code: bool
+    ) -> IssuedPath:
         path = self._issuer.issue(key, number, now)
         end = validity(path.leaf)[1]
         self._store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, proved_at))
+        self._store.hold(path.fingerprint, number.digits, _key_hash(key), now, by_code=by_code)
         return path
 
     def _answer(self, path: IssuedPath) -> IssuedChain:

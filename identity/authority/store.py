@@ -15,6 +15,7 @@ import apsw
 
 from identity.authority.challenge import Challenge, ChallengeState
 from identity.authority.errors import DataFolderError
+from identity.authority.wire import Holding
 from identity.number import TelephoneNumber
 
 SCHEMA_VERSION = 2
@@ -117,7 +118,28 @@ class AuthorityStore:
     def publish(self, path: PublishedPath) -> None:
         """Write an issued path."""
         row = (path.fingerprint, path.pem, path.not_after, path.proved_at)
-        self._connection.execute("INSERT INTO certificates VALUES (?, ?, ?, ?)", row)
+        self._connection.execute(
+            "INSERT INTO certificates (fingerprint, path, not_after, proved_at) VALUES (?, ?, ?, ?)", row
+        )
+
+    def hold(self, fingerprint: bytes, digits: str, key: bytes, issued_at: int, *, by_code: bool) -> None:
+        """Note for which number and key (SHA-256 of the SPKI) a published certificate is."""
+        self._connection.execute(
+            "UPDATE certificates SET number = ?, spki = ?, issued_at = ?, by_code = ? WHERE fingerprint = ?",
+            (digits, key, issued_at, by_code, fingerprint),
+        )
+
+    def holdings(self, digits: str, now: int, limit: int) -> list[Holding]:
+        """List the newest certificates of a number that have not ended."""
+        rows = self._connection.execute(
+            "SELECT fingerprint, spki, issued_at, by_code, not_after FROM certificates "
+            "WHERE number = ? AND not_after >= ? ORDER BY issued_at DESC, fingerprint LIMIT ?",
+            (digits, now, limit),
+        )
+        return [
+            Holding(name.hex(), key.hex(), issued_at, "code" if by_code else "renewal", not_after)
+            for name, key, issued_at, by_code, not_after in rows
+        ]
 
     def spend_proof(self, digest: bytes, until: int) -> bool:
         """Note a renewal proof; say whether it is new."""

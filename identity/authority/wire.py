@@ -5,6 +5,7 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
     POST /v1/challenges            ChallengeRequest     -> 201 ChallengeOpened
     POST /v1/certificates          CertificateRequest   -> 201 IssuedChain
     POST /v1/renewals              RenewalRequest       -> 201 IssuedChain
+    POST /v1/holdings              HoldingsRequest      -> 200 Holdings
     GET  /v1/status                                     -> 200 Status
     GET  /v1/anchors.pem                                -> 200 the roots, PEM
     GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex
@@ -12,7 +13,7 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
 A CertificateRequest may be repeated until its code expires: the same challenge, code and key get the same certificate.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jwt
 import msgspec
@@ -33,9 +34,12 @@ PROOF_LIMIT = 4096  # characters
 RENEWAL_GRACE = 7 * 86_400  # seconds after a chain's end in which it may still be renewed
 NUMBER_PROOF_LIFETIME = 90 * 86_400  # seconds that renewals may rest on one code: numbers are recycled
 RENEWAL_PROOF_TYPE = "ringtrue-renewal+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof
+HOLDINGS_PROOF_TYPE = "ringtrue-holdings+jwt"
+HOLDINGS_LIMIT = 200  # certificates of one number in an answer, the newest
 
 Code = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9]{{{CODE_DIGITS}}}\Z")]
 ChallengeId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
+Sha256Hex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 CompactJWS = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]+\Z", max_length=PROOF_LIMIT)]
 
 
@@ -96,6 +100,43 @@ class RenewalClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def sign_renewal_proof(key: ec.EllipticCurvePrivateKey, claims: RenewalClaims) -> str:
     """Prove with the old device key that its owner wants this renewal: a compact JWS, ES256."""
     return jwt.PyJWS().encode(msgspec.json.encode(claims), key, algorithm="ES256", headers={"typ": RENEWAL_PROOF_TYPE})
+
+
+class HoldingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks which certificates the number of `chain` has; `proof` is by the chain's key (`sign_holdings_proof`)."""
+
+    chain: list[bytes]
+    proof: CompactJWS
+
+
+class Holding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One live certificate: the SHA-256 of its DER and of its SPKI in hex, when and by what it was issued, its end."""
+
+    fingerprint: Sha256Hex
+    key: Sha256Hex
+    issued_at: int
+    by: Literal["code", "renewal"]
+    not_after: int
+
+
+class Holdings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The certificates of one number that have not ended, the newest first, at most HOLDINGS_LIMIT."""
+
+    certificates: list[Holding]
+
+
+class HoldingsClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A proof's payload: the authority's base URL, the SHA-256 of the leaf in hex, when it was signed, a nonce."""
+
+    aud: str
+    leaf: str
+    iat: int
+    nonce: str
+
+
+def sign_holdings_proof(key: ec.EllipticCurvePrivateKey, claims: HoldingsClaims) -> str:
+    """Prove with a device's key that its owner asks for the number's certificates: a compact JWS, ES256."""
+    return jwt.PyJWS().encode(msgspec.json.encode(claims), key, algorithm="ES256", headers={"typ": HOLDINGS_PROOF_TYPE})
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
