@@ -23,6 +23,7 @@ struct Parsed {
     cipher_suite: Option<u16>,
     sender: Option<&'static str>,
     sender_index: Option<u32>,
+    authenticated_data: Option<Vec<u8>>,
     references: Vec<Vec<u8>>,
     proposals: Vec<String>,
     credentials: Vec<SigningIdentity>,
@@ -76,13 +77,17 @@ impl Parsed {
         match message.description() {
             MlsMessageDescription::PrivateProtocolMessage { content_type, .. } => {
                 self.content = Some(content(content_type));
+                let data = private_authenticated_data(bytes).map_err(|_| Failure::malformed("private message"))?;
+                self.authenticated_data = Some(data);
             }
             MlsMessageDescription::PublicProtocolMessage {
                 content_type,
                 sender: from,
+                authenticated_data,
                 ..
             } => {
                 self.content = Some(content(content_type));
+                self.authenticated_data = Some(authenticated_data.to_vec());
                 let (name, index) = sender(from);
                 (self.sender, self.sender_index) = (Some(name), index);
                 if content_type == ContentType::Proposal {
@@ -139,6 +144,7 @@ impl Parsed {
             cipher_suite: self.cipher_suite,
             sender: self.sender,
             sender_index: self.sender_index,
+            authenticated_data: self.authenticated_data.as_ref().map(|data| octets(py, data)),
             key_package_references: PyTuple::new(py, references.collect::<Vec<_>>())?.unbind(),
             proposals: PyTuple::new(py, self.proposals)?.unbind(),
             proposed_credentials: PyTuple::new(py, credentials?)?.unbind(),
@@ -159,6 +165,17 @@ fn public_proposal(bytes: &[u8]) -> Result<Proposal, Error> {
     byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // authenticated data
     ContentType::mls_decode(&mut rest)?;
     Proposal::mls_decode(&mut rest)
+}
+
+/// mls-rs keeps the authenticated data of a private message to itself: its frame is walked here, too (RFC 9420 §6.3).
+fn private_authenticated_data(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut rest = bytes;
+    u16::mls_decode(&mut rest)?; // protocol version
+    u16::mls_decode(&mut rest)?; // wire format
+    byte_vec::mls_decode::<Vec<u8>>(&mut rest)?; // group id
+    u64::mls_decode(&mut rest)?; // epoch
+    ContentType::mls_decode(&mut rest)?;
+    byte_vec::mls_decode::<Vec<u8>>(&mut rest)
 }
 
 /// Parses one MLSMessage exactly (no trailing bytes). Raises MalformedError.

@@ -191,6 +191,7 @@ pub struct Inspected {
     pub cipher_suite: Option<u16>,
     pub sender: Option<&'static str>,
     pub sender_index: Option<u32>,
+    pub authenticated_data: Option<Octets>,
     pub key_package_references: Py<PyTuple>,
     pub proposals: Py<PyTuple>,
     pub proposed_credentials: Py<PyTuple>,

@@ -56,4 +56,15 @@ def test_private_messages():
     alice, _ = gathered("alice", "bob")
     seen = mls.inspect(alice.group.encrypt(b"x"))
     assert (seen.kind, seen.content, seen.epoch, seen.group_id) == ("private_message", "application", 1, b"group")
-    assert (seen.sender, seen.sender_index) == (None, None)
+    assert (seen.sender, seen.sender_index, seen.authenticated_data) == (None, None, b"")
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 16_383, 16_384])
+def test_authenticated_data_is_that_of_the_message(length):
+    alice, bob = gathered("alice", "bob")
+    data = bytes(length)
+    message = alice.group.encrypt(b"x", data)
+    assert mls.inspect(message).authenticated_data == data == bob.group.process(message, NOW).authenticated_data
+    assert mls.inspect(alice.group.propose_remove(1, data)).authenticated_data == data
+    assert mls.inspect(bob.group.commit(NOW, authenticated_data=data).commit).authenticated_data == data
+    assert mls.inspect(bob.offer()).authenticated_data is None

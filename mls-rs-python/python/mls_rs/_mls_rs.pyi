@@ -132,6 +132,7 @@ class Inspected:
     cipher_suite: int | None
     sender: Literal["member", "external", "new_member_proposal", "new_member_commit"] | None  # public messages
     sender_index: int | None  # public messages of members
+    authenticated_data: bytes | None  # of public and private messages; authenticated by what opens them
     key_package_references: tuple[bytes, ...]  # of a Welcome's addressees; of a key package, its own
     # by-value proposal types in a public commit, or the type of a public proposal: "add", "update", "remove", "psk",
     # "reinit", "external_init", "group_context_extensions", "custom:<n>"
