@@ -45,6 +45,7 @@ _COMMANDS = {
     "schema": "client.commands.daemon:schema",
     "serve": "client.web.cli:serve",
     "demo": "lab.cli:demo",
+    "lab": "lab.spam.cli:lab",
     "authority": "identity.authority.cli:authority",
     "delivery": "delivery_service.cli:delivery",
 }

@@ -59,6 +59,10 @@ class Desk(Api):
         """What happens from now on."""
         return self._telling.events()
 
+    async def settle(self) -> None:
+        """Wait for what is being posted."""
+        await self._works.settle()
+
     @asynccontextmanager
     async def working(self, follow: bool) -> AsyncIterator[None]:
         """Tell and end messages, and with `follow` stay up to date, for as long as the context lasts."""

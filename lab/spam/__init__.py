@@ -1,0 +1,1 @@
+"""The spam laboratory: populations of real clients, spammers with genuine numbers, and what each defence changes."""

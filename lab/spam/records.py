@@ -1,0 +1,110 @@
+"""What came of each first contact, as rows that anybody can count again."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from lab.spam.scenario import Scenario, name_of
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One first contact. Steps count from 0; None where it never came to that.
+
+    `refused`: the delivery service's word, if it handed out no key package. `place`: where the recipient's client put
+    it (inbox, request, quarantine, drop). `carded`: when its number was seen among the requests; `seen`: when its words
+    were; `reported`: when the recipient reported it.
+    """
+
+    id: int
+    step: int
+    spam: bool
+    stranger: bool
+    strategy: str
+    sender: str
+    number: str
+    target: str
+    group: str = ""
+    refused: str = ""
+    asked: bool = False
+    place: str = ""
+    carded: int | None = None
+    seen: int | None = None
+    accepted: int | None = None
+    reported: int | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the recipient can not come across it: refused, held back or dropped."""
+        return bool(self.refused) or self.place in ("quarantine", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One run in figures. `spam_seen`: whose words a person saw; `spam_carded`: whose number they saw in a request."""
+
+    seed: int
+    defences: str
+    users: int
+    spammers: int
+    days: int
+    spam: int
+    spam_refused: int
+    spam_quarantined: int
+    spam_carded: int
+    spam_seen: int
+    honest: int
+    honest_hidden: int
+    honest_seen: int
+    reports: int
+    misreports: int
+    numbers: int
+    seen_per_user: float
+    seen_per_number: float
+    hidden_share: float
+
+
+def summary(scenario: Scenario, attempts: Sequence[Attempt]) -> Summary:
+    """Count a run."""
+    spam = [each for each in attempts if each.spam]
+    honest = [each for each in attempts if not each.spam]
+    strangers = [each for each in honest if each.stranger]
+    numbers = len({each.number for each in spam})
+    seen = sum(each.seen is not None for each in spam)
+    hidden = sum(each.hidden for each in honest)
+    return Summary(
+        seed=scenario.seed,
+        defences=name_of(scenario.defences),
+        users=scenario.users,
+        spammers=scenario.spammers,
+        days=scenario.days,
+        spam=len(spam),
+        spam_refused=sum(bool(each.refused) for each in spam),
+        spam_quarantined=sum(each.place in ("quarantine", "drop") for each in spam),
+        spam_carded=sum(each.carded is not None for each in spam),
+        spam_seen=seen,
+        honest=len(honest),
+        honest_hidden=hidden,
+        honest_seen=sum(each.seen is not None for each in honest),
+        reports=sum(each.reported is not None for each in spam),
+        misreports=sum(each.reported is not None for each in strangers),
+        numbers=numbers,
+        seen_per_user=seen / scenario.users,
+        seen_per_number=seen / max(numbers, 1),
+        hidden_share=hidden / max(len(honest), 1),
+    )
+
+
+def write_attempts(path: Path, attempts: Iterable[Attempt]) -> None:
+    """JSON Lines, one attempt each."""
+    path.write_text("".join(json.dumps(asdict(attempt)) + "\n" for attempt in attempts), "utf-8")
+
+
+def write_summaries(path: Path, summaries: Iterable[Summary]) -> None:
+    """CSV with a heading."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Summary)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(each) for each in summaries)

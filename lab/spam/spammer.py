@@ -1,0 +1,138 @@
+"""Spammers: certified like anybody, with the real engine and the real services, and no patience."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from random import Random
+
+import mls_rs
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from client.delivery import DeliveryClient
+from client.enrolment import EnrolmentClient
+from client.errors import ClientError, ServiceError
+from client.framing import wrap
+from client.outbox import new_idempotency_key
+from delivery_service.wire import CommitBundle
+from identity.binding import attest
+from identity.number import TelephoneNumber
+from lab.mallory import Credentials, Mallory
+from lab.spam.population import transport_of
+from lab.spam.scenario import Strategy
+from lab.world import HOST, World
+
+LAST_NUMBER = 12_025_559_999  # numbers are taken from here downwards
+PITCHES = ("You have won a voucher", "Your parcel waits", "A loan without questions", "Cheap watches", "Call me back")
+GROUP_SIZE = 4  # people in one group of Strategy.GROUP_INVITE
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Hands out numbers that nobody has yet, and counts them: they are what spam costs."""
+
+    taken: int = 0
+
+    def next(self) -> TelephoneNumber:
+        """A fresh number."""
+        self.taken += 1
+        return TelephoneNumber.from_digits(str(LAST_NUMBER - self.taken + 1))
+
+
+@dataclass(slots=True)
+class Spammer:
+    """One spammer; `due` carries the part of an attempt that a step's share leaves over."""
+
+    name: str
+    place: int
+    strategy: Strategy
+    random: Random
+    targets: list[TelephoneNumber]
+    numbers: Numbers
+    stack: AsyncExitStack
+    world: World
+    due: float = 0.0
+    reached: int = 0
+    device: Mallory | None = None
+    _pitches: list[str] = field(default_factory=list)
+
+    async def identity(self, rotate_after: int) -> Mallory:
+        """The number in use; Strategy.ROTATION takes another one after so many people."""
+        worn = self.strategy is Strategy.ROTATION and self.reached >= rotate_after
+        if self.device is None or worn:
+            self.device = await self._certified(self.numbers.next())
+            self.reached = 0
+        return self.device
+
+    def next_targets(self, count: int) -> list[TelephoneNumber]:
+        """The next people on the list, which begins again at its end."""
+        chosen = [self.targets.pop(0) for _ in range(min(count, len(self.targets)))]
+        self.targets += chosen
+        return chosen
+
+    async def pitch(self, mallory: Mallory, targets: Sequence[TelephoneNumber]) -> dict[TelephoneNumber, str]:
+        """Add people to a group and write to it; returns the group of each, or raises ServiceError for a lone target.
+
+        Of several, those whose key packages are refused stay out.
+        """
+        packages: dict[TelephoneNumber, bytes] = {}
+        refusal: ServiceError | None = None
+        for target in targets:
+            try:
+                packages[target] = (await mallory.delivery.claim_key_packages(target))[0]
+            except ServiceError as error:
+                refusal = error
+        if not packages:
+            assert refusal is not None, "somebody was asked for"
+            raise refusal
+        group_id = self.random.randbytes(16)
+        await _found(mallory, group_id, list(packages.values()))
+        await _write(mallory, group_id, list(packages), self.random.choice(PITCHES))
+        self.reached += len(packages)
+        return dict.fromkeys(packages, group_id.hex())
+
+    async def _certified(self, number: TelephoneNumber) -> Mallory:
+        key = ec.generate_private_key(ec.SECP256R1())
+        place = 40_000 + self.numbers.taken
+        authority = EnrolmentClient(self.world.authority_url, clock=self.world.clock, transport=transport_of(place))
+        async with authority:
+            anchors = await authority.anchors()
+            opened = await authority.challenge(number)
+            code = self.world.codes.codes[number]
+            enrolled = await authority.certify(opened.challenge, code, key, number, anchors)
+        device = Credentials(number, key, enrolled.chain, self.world.authority_url)
+        clock: Callable[[], float] = self.world.clock
+        delivery = DeliveryClient(self.world.delivery_url, key, enrolled.chain, clock=clock)
+        await self.stack.enter_async_context(delivery)
+        return Mallory(device, delivery, HOST, clock)
+
+
+async def _found(mallory: Mallory, group_id: bytes, packages: Sequence[bytes]) -> None:
+    now = mallory.now()
+    group = mallory.engine.create(group_id, now)
+    await mallory.delivery.create_group(group_id, group.group_info(), new_idempotency_key())
+    pending = group.commit(now, add=packages)
+    bundle = CommitBundle(pending.commit, list(pending.welcomes), pending.group_info)
+    await mallory.delivery.commit(group_id, bundle, new_idempotency_key())
+    group.apply(pending.secrets)
+    mallory.groups[group_id] = group
+
+
+async def _write(mallory: Mallory, group_id: bytes, readers: Sequence[TelephoneNumber], text: str) -> None:
+    """Write as the rules want it: a spammer gains nothing by breaking the proof."""
+    framed = mallory.framed(group_id, text)
+    proof = attest(
+        mallory.device.key,
+        mallory.device.chain[0],
+        base_url=mallory.device.x5u_base,
+        number=mallory.number,
+        group_uri=mallory.group_uri(group_id),
+        peer=readers[0] if len(readers) == 1 else None,
+        framed=framed,
+        now=mallory.now(),
+    )
+    await mallory.post(group_id, mallory.encrypt(group_id, wrap(proof, framed)))
+
+
+def word_of(error: ClientError | mls_rs.MlsError) -> str:
+    """The service's word for a refusal."""
+    return error.code
