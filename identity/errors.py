@@ -7,7 +7,10 @@ IdentityError                   .code: a short stable word, for programs
 ├── CertificateError            a certificate, chain, trust list or CSR is not acceptable
 ├── PassportError               a PASSporT is malformed or does not verify    .check: its number in the list of checks
 ├── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
-└── RolesError                  a group's list of admins is malformed, or a change breaks the rules for roles
+├── RolesError                  a group's list of admins is malformed, or a change breaks the rules for roles
+├── StatementError              a signed statement is malformed, or not by the key that it must be by
+├── ReportError                 a report does not prove what it says             .check: its number in the list of checks
+└── StatusListError             a status list is malformed, or not by an authority that may speak of its numbers
 
 Messages quote untrusted text only through `ascii()`, so they may be shown on a terminal.
 """
@@ -55,3 +58,19 @@ class BindingError(IdentityError):
 
 class RolesError(IdentityError):
     """A group's list of admins is malformed, or a change to the group breaks the rules for roles."""
+
+
+class StatementError(IdentityError):
+    """A signed statement (RFC 7515) is malformed, of another kind, or not by the key that it must be by."""
+
+
+class ReportError(IdentityError):
+    """A report does not prove what it says."""
+
+    def __init__(self, code: str, message: str, *, check: int) -> None:
+        super().__init__(code, message)
+        self.check = check
+
+
+class StatusListError(IdentityError):
+    """A status list is malformed, out of date, or not by an authority that may speak of its numbers."""
