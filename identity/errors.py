@@ -8,8 +8,9 @@ IdentityError                   .code: a short stable word, for programs
 ├── PassportError               a PASSporT is malformed or does not verify    .check: its number in the list of checks
 ├── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
 ├── RolesError                  a group's list of admins is malformed, or a change breaks the rules for roles
+├── FrankingError               a franking tag or a frank is malformed, or confirms something else
 ├── StatementError              a signed statement is malformed, or not by the key that it must be by
-├── ReportError                 a report does not prove what it says             .check: its number in the list of checks
+├── ReportError                 a report does not prove what it says              .check: its number among the checks
 └── StatusListError             a status list is malformed, or not by an authority that may speak of its numbers
 
 Messages quote untrusted text only through `ascii()`, so they may be shown on a terminal.
@@ -58,6 +59,10 @@ class BindingError(IdentityError):
 
 class RolesError(IdentityError):
     """A group's list of admins is malformed, or a change to the group breaks the rules for roles."""
+
+
+class FrankingError(IdentityError):
+    """A franking tag or a service's frank is malformed, or confirms another message."""
 
 
 class StatementError(IdentityError):

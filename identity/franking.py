@@ -141,7 +141,7 @@ class FrankingKey:
 
 @dataclass(frozen=True, slots=True)
 class FrankedMessage:
-    """What is shown to somebody who is to believe it by its frank alone: no PASSporT, no certificate, no group state."""
+    """What is shown to somebody who is to believe it by its frank alone, without PASSporT and certificate."""
 
     framed: bytes
     context: FrankingContext

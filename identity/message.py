@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from identity.base64url import encode_base64url
+from identity.errors import NumberError
 from identity.number import TelephoneNumber
 
 
@@ -58,6 +59,15 @@ def is_user_uri(uri: str, digits: str) -> bool:
     """Say whether the URI names the person with these digits, whichever host serves them."""
     host, _, path = uri.removeprefix("mimi://").partition("/")
     return uri.startswith("mimi://") and bool(host) and path == "u/+" + digits
+
+
+def number_of_user_uri(uri: str) -> TelephoneNumber | None:
+    """The number in a person's URI, whichever host serves them; None if it names nobody by number."""
+    digits = uri.rpartition("/u/+")[2]
+    try:
+        return TelephoneNumber.from_digits(digits) if is_user_uri(uri, digits) else None
+    except NumberError:
+        return None
 
 
 @lru_cache(maxsize=64)
