@@ -1,5 +1,6 @@
 """The endpoints of wire.py's table: each reads a request, asks the service, and writes the answer."""
 
+import asyncio
 import hashlib
 from contextlib import aclosing
 from typing import Any
@@ -23,6 +24,7 @@ from delivery_service.requests import (
     group_id_of,
     headers_of,
     idempotency_key,
+    number_in,
     number_of,
     read_body,
 )
@@ -31,14 +33,16 @@ from delivery_service.sessions import Session
 from delivery_service.signatures import check_authority, signed_request, verify
 from delivery_service.store import Stock
 from identity.certificates import leaf_public_point
-from identity.errors import IdentityError, NumberError
-from identity.number import TelephoneNumber
+from identity.errors import IdentityError
 
 _JSON = msgspec.json.Encoder()
 _MSGPACK = msgspec.msgpack.Encoder()
 _SESSION_REQUEST = msgspec.json.Decoder(wire.SessionRequest)
 _UPLOAD = msgspec.json.Decoder(wire.KeyPackageUpload)
 _CLAIM = msgspec.json.Decoder(wire.KeyPackageClaim)
+_CONTACT_MODE = msgspec.json.Decoder(wire.ContactMode)
+_CONTACT_REQUEST = msgspec.json.Decoder(wire.ContactRequest)
+_CONTACT_GRANT = msgspec.json.Decoder(wire.ContactGrant)
 _ACK = msgspec.json.Decoder(wire.InboxAck)
 _BUNDLE = msgspec.msgpack.Decoder(wire.CommitBundle)
 
@@ -77,9 +81,10 @@ async def open_session(request: Request) -> Response:
     except IdentityError as error:
         raise RefusedError("credential-refused", str(error)) from error
     device = service.credentials.device(chain, point, now)
-    token, session = service.sessions.grant(device, now)
+    token, session = service.sessions.grant(device, chain, now)
     nonce = _check_signature(request, body, session, now)
     await _spend(service, service.sessions_limit, session, nonce, now)
+    await service.store.note_opening(session.device, hashlib.sha256(nonce[0].encode()).digest()[:16], now)
     return _json(wire.SessionGranted(token, session.device.decode(), session.number, session.expires_at), 201)
 
 
@@ -96,14 +101,22 @@ async def _spend(service: Service, limit: HourlyLimit, session: Session, nonce: 
     limit.spend(session.number, now)
 
 
+async def openings(request: Request) -> Response:
+    """GET /v1/openings"""
+    service = _service(request)
+    kept = await service.store.openings(_session(service, headers_of(request.scope)).device)
+    return _json(wire.Openings([wire.Opening(each.number, each.at, each.nonce.hex()) for each in kept]))
+
+
 async def status(request: Request) -> Response:
     """GET /v1/status"""
     service = _service(request)
-    return _json(wire.Status(service.host, service.now(), wire.RETENTION))
+    return _json(wire.Status(service.host, service.now(), wire.RETENTION, service.franking.public_key))
 
 
 def _stock(stock: Stock) -> Response:
-    return _json(wire.KeyPackageStock(stock.available, wire.KEY_PACKAGES_LOW_WATER, stock.last_resort))
+    low_water, references = wire.KEY_PACKAGES_LOW_WATER, list(stock.references)
+    return _json(wire.KeyPackageStock(stock.available, low_water, stock.last_resort, references))
 
 
 async def upload_key_packages(request: Request) -> Response:
@@ -128,22 +141,59 @@ async def claim_key_packages(request: Request) -> Response:
     service, headers = _service(request), headers_of(request.scope)
     session = _session(service, headers)
     body = await _control(request, headers)
-    number = _number(decode(body, _CLAIM).number)
+    number = number_in(decode(body, _CLAIM).number)
     now = service.now()
     nonce = _check_signature(request, body, session, now)
     await _spend(service, service.claims, session, nonce, now)
     sparing = not service.claims_of_target.allows(number, now)
-    return _json(wire.ClaimedKeyPackages(await service.store.claim(number, session.device, now, sparing=sparing)))
+    return _json(wire.ClaimedKeyPackages(await service.consent.claim(session, number, now, sparing=sparing)))
 
 
-def _number(text: str) -> str:
-    try:
-        number = TelephoneNumber.from_digits(text.removeprefix("+"))
-    except NumberError as error:
-        raise RefusedError("malformed", f"the number is not +E164: {error}") from error
-    if text != number.e164:
-        raise RefusedError("malformed", "the number must begin with +")
-    return text
+async def choose_contact_mode(request: Request) -> Response:
+    """PUT /v1/contact-mode"""
+    service, headers = _service(request), headers_of(request.scope)
+    number = _session(service, headers).number
+    body = await read_body(request.receive, headers, wire.JSON_TYPE, wire.CONTACT_MODE_LIMIT, "CONTACT_MODE_LIMIT")
+    service.decisions.spend(number, service.now())
+    return _json(await service.consent.set_mode(number, decode(body, _CONTACT_MODE)))
+
+
+async def contact_mode(request: Request) -> Response:
+    """GET /v1/contact-mode"""
+    service = _service(request)
+    return _json(await service.consent.reachability(_session(service, headers_of(request.scope)).number))
+
+
+async def ask_for_contact(request: Request) -> Response:
+    """POST /v1/contact-requests"""
+    service, headers = _service(request), headers_of(request.scope)
+    session, now = _session(service, headers), service.now()
+    limit, name = wire.CONTACT_REQUEST_LIMIT, "CONTACT_REQUEST_LIMIT"
+    body = await read_body(request.receive, headers, wire.JSON_TYPE, limit, name)
+    asked = decode(body, _CONTACT_REQUEST)
+    nonce = _check_signature(request, body, session, now)
+    fields = [request.headers.get(name, "") for name in ("host", "signature-input", "signature")]
+    proof = wire.AskedContact(now, *fields, body)
+    approach = await asyncio.to_thread(service.consent.check, session, asked, proof, now)
+    await _spend(service, service.claims, session, nonce, now)
+    return _json(await service.consent.ask(approach, proof), 201)
+
+
+async def contact_requests(request: Request) -> Response:
+    """GET /v1/contact-requests"""
+    service = _service(request)
+    number = _session(service, headers_of(request.scope)).number
+    return _json(await service.consent.waiting(number, service.now()))
+
+
+async def grant_contact(request: Request) -> Response:
+    """PUT /v1/contact-grants"""
+    service, headers = _service(request), headers_of(request.scope)
+    number = _session(service, headers).number
+    grant = decode(await _control(request, headers), _CONTACT_GRANT)
+    service.decisions.spend(number, service.now())
+    await service.consent.decide(number, grant)
+    return Response(status_code=204)
 
 
 async def create_group(request: Request) -> Response:
@@ -183,7 +233,7 @@ async def heads(request: Request) -> Response:
     """GET /v1/groups"""
     service = _service(request)
     known = await service.store.heads(_session(service, headers_of(request.scope)).device)
-    return _json(group_heads(known.groups, known.inbox))
+    return _json(group_heads(known.groups, known))
 
 
 async def read_inbox(request: Request) -> Response:

@@ -11,6 +11,7 @@ from mls_rs import Commit, Inspected, Member, Observer, Proposal
 
 from delivery_service import framing
 from delivery_service.errors import RefusedError
+from delivery_service.franking import Franking
 from delivery_service.limits import Turns
 from delivery_service.observers import Observers, inspect_message
 from delivery_service.sessions import Session
@@ -39,9 +40,10 @@ def check_size(octets: bytes, limit: int, name: str) -> None:
 class Groups:
     """Founds groups and appends to them."""
 
-    def __init__(self, store: Store, observers: Observers) -> None:
+    def __init__(self, store: Store, observers: Observers, franking: Franking) -> None:
         self._store = store
         self._observers = observers
+        self._franking = franking
         self._running: set[asyncio.Task[Appended]] = set()
         self._turns = Turns(HANDSHAKES_PER_DEVICE, HANDSHAKES)
 
@@ -55,17 +57,19 @@ class Groups:
         return await self._store.create_group(NewGroup(group_id, session.device, key, digest, snapshot))
 
     async def append(self, session: Session, group_id: bytes, message: bytes, key: bytes, now_ms: int) -> Appended:
-        """Appends an application message or a proposal."""
+        """Appends an application message, franked if it carries a tag, or a proposal."""
         inspected = inspect_message(message)
         epoch = framing.check_group(inspected, group_id)
         proposed = inspected.kind == "public_message"
+        frank = None
         if proposed:
             framing.check_handshake(inspected, "proposal")
         else:
             framing.check_application(inspected)
+            frank = self._franking.frank(session.number, group_id, inspected.authenticated_data or b"", now_ms)
         digest = hashlib.sha256(message).digest()
         kind: EntryKind = "proposal" if proposed else "application"
-        entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message)
+        entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message, frank=frank)
         if proposed:
             return await self._undisturbed(entry.device, self._propose(entry))
         return await self._store.append(entry)

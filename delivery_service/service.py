@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from delivery_service.blobs import Blobs
+from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
 from delivery_service.errors import StoreError
 from delivery_service.events import Streams
+from delivery_service.franking import Franking
 from delivery_service.groups import Groups
 from delivery_service.key_packages import KeyPackages
 from delivery_service.limits import HourlyLimit, Turns
 from delivery_service.observers import Observers
+from delivery_service.quotas import Quotas
 from delivery_service.sessions import Sessions
 from delivery_service.sqlite import SqliteStore
 from delivery_service.wakeups import Wakeups
@@ -21,6 +24,7 @@ from delivery_service.wire import (
     BLOBS_PER_HOUR,
     CLAIMS_PER_HOUR,
     CLAIMS_PER_TARGET_HOUR,
+    CONTACT_DECISIONS_PER_HOUR,
     GROUPS_PER_HOUR,
     OCTETS_PER_HOUR,
     RETENTION,
@@ -37,15 +41,24 @@ LARGE_BODIES = 32  # of all numbers: at most about 270 MB in memory
 class Service:
     """The parts that the endpoints call."""
 
-    def __init__(self, folder: Path | None, anchors: TrustAnchors, host: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        anchors: TrustAnchors,
+        host: str,
+        clock: Callable[[], float],
+        quotas: Quotas,
+    ) -> None:
         self.host = host
         self.clock = clock
         self.wakeups = Wakeups()
         self.store = SqliteStore(folder, self.wakeups.publish)
         self.credentials = Credentials(anchors)
         self.observers = Observers(self.store, self.credentials)
-        self.groups = Groups(self.store, self.observers)
+        self.franking = Franking(folder, host)
+        self.groups = Groups(self.store, self.observers, self.franking)
         self.key_packages = KeyPackages(self.store, self.credentials)
+        self.consent = Consent(self.store, self.credentials, quotas)
         self.sessions = Sessions(secrets.token_bytes(32))
         self.streams = Streams(self.store, self.wakeups)
         self.sessions_limit = HourlyLimit(SESSIONS_PER_HOUR, "SESSIONS_PER_HOUR", "sessions of one number")
@@ -54,6 +67,9 @@ class Service:
         self.octets = HourlyLimit(OCTETS_PER_HOUR, "OCTETS_PER_HOUR", "octets sent by one number")
         self.claims = HourlyLimit(CLAIMS_PER_HOUR, "CLAIMS_PER_HOUR", "key package claims of one number")
         self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "CLAIMS_PER_TARGET_HOUR", "claims for one number")
+        self.decisions = HourlyLimit(
+            CONTACT_DECISIONS_PER_HOUR, "CONTACT_DECISIONS_PER_HOUR", "decisions about contacts by one number"
+        )
         self.blobs_limit = HourlyLimit(BLOBS_PER_HOUR, "BLOBS_PER_HOUR", "blobs of one number")
         self.blobs = Blobs(self.store)
         self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
@@ -70,6 +86,7 @@ class Service:
     async def running(self) -> AsyncIterator[None]:
         """Opens the store and keeps its retention, until the end. Raises StartError."""
         self.store.start()
+        self.franking.start()
         expiry = asyncio.create_task(self._expire_hourly())
         try:
             yield

@@ -20,7 +20,7 @@ WHERE group_id = ?1 AND epoch = ?2
 RETURNING number, head
 """
 _INSERT = """
-INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, frank) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _EARLIER = """
 SELECT l.seq, l.epoch, l.digest FROM log l JOIN groups g ON g.number = l.group_number WHERE g.group_id = ? AND l.key = ?
@@ -114,7 +114,8 @@ def _advance(db: apsw.Connection, entry: NewEntry, epochs: int) -> tuple[int, in
         return None
     number, seq = row
     kind = KINDS.index(entry.kind)
-    db.execute(_INSERT, (number, seq, entry.epoch, kind, entry.key, entry.digest, entry.at_ms, entry.body))
+    said = entry.key, entry.digest, entry.at_ms, entry.body, entry.frank
+    db.execute(_INSERT, (number, seq, entry.epoch, kind, *said))
     return number, seq
 
 

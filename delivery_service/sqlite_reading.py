@@ -5,12 +5,14 @@ from typing import Any
 import apsw
 
 from delivery_service.errors import RefusedError
+from delivery_service.sqlite_consent import contact_head
 from delivery_service.sqlite_groups import KINDS
 from delivery_service.store import Heads, ReadEntries
 from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, Entry, WelcomeItem
 
 _ENTRIES = """
-SELECT seq, epoch, kind, key, at_ms, body FROM log WHERE group_number = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?
+SELECT seq, epoch, kind, key, at_ms, body, frank FROM log
+WHERE group_number = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?
 """
 _INBOX = """
 SELECT position, group_id, seq, at_ms, body FROM inbox JOIN welcomes ON number = welcome
@@ -45,7 +47,8 @@ def heads(db: apsw.Connection, device: bytes) -> Heads:
     """The last readable sequence number of each group that the device is or was in, and of its inbox."""
     rows: list[Any] = db.execute(_HEADS, (device,)).fetchall()
     current = frozenset(group_id for group_id, _, member in rows if member)
-    return Heads({group_id: head for group_id, head, _ in rows}, current, _inbox_head(db, device))
+    requests = contact_head(db, device.partition(b"/")[0].decode())
+    return Heads({group_id: head for group_id, head, _ in rows}, current, _inbox_head(db, device), requests)
 
 
 def inbox(db: apsw.Connection, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
@@ -89,8 +92,8 @@ def _entries(db: apsw.Connection, number: int, intervals: list[Interval]) -> lis
     octets = 0
     for low, high in intervals:
         rows: Any = db.execute(_ENTRIES, (number, low, high, BATCH_ENTRIES - len(entries)))
-        for seq, epoch, kind, key, at_ms, body in rows:
-            entries.append(Entry(seq, epoch, KINDS[kind], key.hex(), at_ms, body))
+        for seq, epoch, kind, key, at_ms, body, frank in rows:
+            entries.append(Entry(seq, epoch, KINDS[kind], key.hex(), at_ms, body, frank))
             octets += len(body)
             if octets >= BATCH_OCTETS:
                 return entries

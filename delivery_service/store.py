@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from delivery_service.wire import Appended, Entry, EntryKind, WelcomeItem
+from delivery_service.quotas import Quotas
+from delivery_service.wire import (
+    Appended,
+    ContactRequested,
+    Decision,
+    Entry,
+    EntryKind,
+    Mode,
+    Reachability,
+    WelcomeItem,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,10 @@ class NewGroup:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to append if the group is in `epoch`; a proposal brings the observer that has cached it."""
+    """An entry to append if the group is in `epoch`; a proposal brings the observer that has cached it.
+
+    `frank`: of an application message that carries a franking tag; a repeat keeps the first one.
+    """
 
     group_id: bytes
     device: bytes
@@ -35,6 +48,7 @@ class NewEntry:
     at_ms: int
     body: bytes
     observer: bytes | None = None
+    frank: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """Numbers for which something about their contacts is new: told to the listener after it became durable."""
+
+    numbers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """A device that wants to reach a number: `issuer` is the SHA-256 of the certificate that issued its own."""
+
+    device: bytes
+    number: str
+    issuer: bytes
+    target: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a number: requests with what proves them, newest first, and who granted a request of its own."""
+
+    asked: list[tuple[int, bytes]]
+    granted: list[str]
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadEntries:
     """Entries that a device may read; `current` is whether it is a member now."""
 
@@ -78,11 +119,15 @@ class ReadEntries:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """A device's groups with the last number that it may read, those it is in now, and its inbox's last position."""
+    """A device's groups with the last number that it may read, those it is in now, and its inbox's last position.
+
+    `requests` counts what was new about its number's contacts.
+    """
 
     groups: dict[bytes, int]
     current: frozenset[bytes]
     inbox: int
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +141,20 @@ class NewKeyPackage:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Unclaimed one-time key packages of a device, and whether a last-resort one is there."""
+    """Unclaimed one-time key packages of a device, whether a last-resort one is there, and the KeyPackageRefs of all."""
 
     available: int
     last_resort: bool
+    references: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOpening:
+    """A session that was opened with a device's key; `nonce` is 16 octets of the digest of the signature's nonce."""
+
+    number: int
+    at: int
+    nonce: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +222,38 @@ class Store(Protocol):
     async def stock(self, device: bytes, now: int) -> Stock:
         """What the device can still hand out."""
 
-    async def claim(self, number: str, claimant: bytes, now: int, *, sparing: bool = False) -> list[bytes]:
+    async def claim(self, approach: Approach, quotas: Quotas, *, sparing: bool = False) -> list[bytes]:
         """Takes one key package of each other device of a number, if `sparing` the last-resort one.
 
-        Refuses unknown-number, no-key-package.
+        Refuses unknown-number, no-consent, rate-limited by the quotas on first contacts, no-key-package.
         """
+
+    async def reachability(self, number: str) -> Reachability:
+        """How a number may be reached, and whom it has granted or blocked."""
+
+    async def set_mode(self, number: str, mode: Mode, granted: Sequence[str]) -> None:
+        """Chooses how a number may be reached, and grants; `open` grants what waits and forgets every grant.
+
+        Refuses too-large.
+        """
+
+    async def ask(self, approach: Approach, proof: bytes, quotas: Quotas) -> ContactRequested:
+        """Keeps a contact request; refuses unknown-number, not-allowed, no-consent, already-asked, rate-limited."""
+
+    async def waiting(self, number: str, now: int) -> Waiting:
+        """The requests that wait for a number, and the grants of its own."""
+
+    async def decide(self, target: str, number: str, decision: Decision) -> None:
+        """Grants, refuses, revokes or blocks a number; while the target is `open`, does nothing. Refuses too-large."""
 
     async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
         """Remembers a signature's nonce until `expires_at`; refuses invalid-signature when it was used before."""
+
+    async def note_opening(self, device: bytes, nonce: bytes, at: int) -> None:
+        """Adds a session to the device's last openings; the oldest beyond OPENINGS_KEPT is forgotten."""
+
+    async def openings(self, device: bytes) -> list[KeptOpening]:
+        """The device's last openings, in order."""
 
     async def add_piece(self, blob: bytes, position: int, piece: bytes, now: int) -> None:
         """Adds a piece to a blob that arrives; position 0 begins it. Nobody can read it yet."""
@@ -195,4 +274,4 @@ class Store(Protocol):
         """Deletes what is older than `cutoff`, and what lapsed by `now`; returns how many entries."""
 
 
-Listener = Callable[[Change], None]
+Listener = Callable[[Change | Notified], None]

@@ -8,7 +8,14 @@ last sequence number read.
     GET  /v1/status                                                              -> 200 Status
     PUT  /v1/key-packages                    KeyPackageUpload                    -> 200 KeyPackageStock
     GET  /v1/key-packages                                                        -> 200 KeyPackageStock
+    GET  /v1/key-packages/references                                             -> 200 KeyPackageReferences
+    GET  /v1/openings                                                            -> 200 Openings
     POST /v1/key-packages/claims             KeyPackageClaim, signed (RFC 9421)  -> 200 ClaimedKeyPackages
+    PUT  /v1/contact-mode                    ContactMode                         -> 200 Reachability
+    GET  /v1/contact-mode                                                        -> 200 Reachability
+    POST /v1/contact-requests                ContactRequest, signed (RFC 9421)   -> 201 ContactRequested
+    GET  /v1/contact-requests                                                    -> 200 ContactRequests
+    PUT  /v1/contact-grants                  ContactGrant                        -> 204
     POST /v1/groups                          message/mls GroupInfo of epoch 0    -> 201 Appended (seq 0)
     POST /v1/groups/{group}/entries          message/mls application, proposal   -> 201 Appended
     POST /v1/groups/{group}/commits          CommitBundle                        -> 201 Appended
@@ -64,12 +71,27 @@ RETENTION = 30 * 86400  # seconds that entries, Welcomes and blobs are kept
 CLAIMS_PER_HOUR = 60  # key package claims per requesting number
 CLAIMS_PER_TARGET_HOUR = 60  # claims per target number, all requesters together; more get its last-resort packages
 SESSIONS_PER_HOUR = 1200  # sessions per number
+OPENINGS_KEPT = 100  # the last openings of one device's sessions, for its owner to see
 UPLOADS_PER_HOUR = 120  # key package uploads per number
 GROUPS_PER_HOUR = 120  # groups founded per number
 OCTETS_PER_HOUR = 512 * 1024 * 1024  # octets of entries, bundles and blobs per number
 BLOBS_PER_HOUR = 240  # blobs per number
 PROPOSALS_PER_EPOCH = 256  # proposals per group until the next commit
 INBOX_LIMIT = 500  # Welcomes that wait for one device
+
+# Contact before ciphertext. A first contact is a claim or a request between two numbers of which neither has reached or
+# granted the other before; it costs a quota, and everything after it costs none (quotas.py).
+FIRST_CONTACTS_PER_DAY = 50  # by one number
+FIRST_CONTACTS_PER_ISSUER_HOUR = 5_000  # by all numbers that one certificate has issued
+FIRST_CONTACTS_PER_TARGET_DAY = 100  # for one number
+CONTACT_REQUEST_LIMIT = 4 * 1024  # octets of a contact request
+SIGNATURE_FIELD_LIMIT = 1024  # characters of each field of the signature that goes with it
+CONTACT_REQUEST_LIFETIME = 14 * 86400  # seconds that a request waits for an answer
+CONTACT_REQUEST_PAUSE = RETENTION  # seconds from a request, refused or unanswered, until the next of the same pair
+CONTACT_REQUESTS_WAITING = 500  # requests that wait for one number
+CONTACT_GRANTS_LIMIT = 10_000  # numbers that one number has granted or blocked
+CONTACT_MODE_LIMIT = 256 * 1024  # octets of a ContactMode with all its grants
+CONTACT_DECISIONS_PER_HOUR = 1200  # modes and grants by one number
 
 
 class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,12 +109,36 @@ class SessionGranted(msgspec.Struct, frozen=True):
     expires_at: int
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """One session that was opened with a device's key. `number` counts all of the device's openings.
+
+    `nonce`: in hexadecimal, the first 16 octets of the SHA-256 of the nonce of the signature that opened it.
+    """
+
+    number: int
+    at: int
+    nonce: str
+
+
+class Openings(msgspec.Struct, frozen=True):
+    """The last sessions of this device, in order, at most OPENINGS_KEPT.
+
+    One that the device did not open shows that its key is used elsewhere.
+    """
+
+    openings: list[Opening]
+
+
 class Status(msgspec.Struct, frozen=True):
-    """The service's host name for group URIs, its clock and its retention in seconds."""
+    """The service's host name for group URIs, its clock, its retention in seconds, and the key that it franks with.
+
+    `franking_key`: an uncompressed P-256 point; a client keeps the first one and lets a person decide on any other.
+    """
 
     host: str
     now: int
     retention: int
+    franking_key: bytes
 
 
 class KeyPackageUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +156,15 @@ class KeyPackageStock(msgspec.Struct, frozen=True):
     last_resort: bool
 
 
+class KeyPackageReferences(msgspec.Struct, frozen=True):
+    """The KeyPackageRefs (RFC 9420 §5.2) of all that can be claimed of this device, the last-resort one included.
+
+    One that the device did not make shows that its key is used elsewhere.
+    """
+
+    references: list[bytes]
+
+
 class KeyPackageClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Asks for one key package of each device of a number (`+E164`)."""
 
@@ -120,6 +175,74 @@ class ClaimedKeyPackages(msgspec.Struct, frozen=True):
     """One MLSMessage(KeyPackage) per device of the number asked for."""
 
     key_packages: list[bytes]
+
+
+Mode = Literal["open", "ask", "contacts"]
+Decision = Literal["grant", "refuse", "revoke", "block"]
+
+
+class ContactMode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a number may be reached from now on; `granted` are numbers (`+E164`) that are granted with it.
+
+    `open`: by anybody, and the service forgets all grants. `ask`: by granted numbers, and others may ask. `contacts`: by
+    granted numbers, and nobody is asked.
+    """
+
+    mode: Mode
+    granted: list[str] = []
+
+
+class Reachability(msgspec.Struct, frozen=True):
+    """What the service keeps of a number's choice."""
+
+    mode: Mode
+    granted: list[str]
+    blocked: list[str]
+
+
+class ContactRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks a number to let the requester reach it; there is no place for words. `chain` as in SessionRequest."""
+
+    number: str
+    chain: list[bytes]
+
+
+class ContactRequested(msgspec.Struct, frozen=True):
+    """Whether the number can be reached already; if not, until when the request waits."""
+
+    granted: bool
+    expires_at: int
+
+
+class AskedContact(msgspec.Struct, frozen=True):
+    """A contact request as it came in, so that the target checks its signature and chain itself.
+
+    `authority` is the Host that the signature covers, `body` the octets of the ContactRequest; `at` is the service's word.
+    """
+
+    at: int
+    authority: str
+    signature_input: str
+    signature: str
+    body: bytes
+
+
+class ContactRequests(msgspec.Struct, frozen=True):
+    """The requests that wait for this number, newest first, and the numbers that granted a request of its own.
+
+    `head` is the GroupHeads.requests that this answer belongs to.
+    """
+
+    asked: list[AskedContact]
+    granted: list[str]
+    head: int
+
+
+class ContactGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Lets a number reach this one, answers its request with no, takes a grant or a block back, or hears it no more."""
+
+    number: str
+    decision: Decision
 
 
 class CommitBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +264,10 @@ EntryKind = Literal["application", "proposal", "commit"]
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One entry of a group's log. `at_ms` is the service's clock: a claim of the service, not a proof."""
+    """One entry of a group's log. `at_ms` is the service's clock: a claim of the service, not a proof.
+
+    `frank`: the service's confirmation of an application message that carries a franking tag (docs/binding.md §7).
+    """
 
     seq: int
     epoch: int
@@ -149,6 +275,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     idempotency_key: str
     at_ms: int
     body: bytes
+    frank: bytes | None = None
 
 
 class EntryBatch(msgspec.Struct, frozen=True):
@@ -159,11 +286,15 @@ class EntryBatch(msgspec.Struct, frozen=True):
     more: bool
 
 
-class GroupHeads(msgspec.Struct, frozen=True):
-    """The last readable sequence number of each of the device's groups (base64url group id), and of its inbox."""
+class GroupHeads(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last readable sequence number of each of the device's groups (base64url group id), and of its inbox.
+
+    `requests` grows whenever there is something new in the number's ContactRequests or Reachability.
+    """
 
     groups: dict[str, int]
     inbox: int
+    requests: int = 0
 
 
 class WelcomeItem(msgspec.Struct, frozen=True, array_like=True):
@@ -208,7 +339,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     floor: int | None = None  # gone: the first sequence number still kept
     limit: int | None = None  # too-large, rate-limited, not-allowed: how much is allowed
     limit_name: str | None = None  # the constant of this module that says so
-    retry_after: int | None = None  # rate-limited, overloaded: seconds
+    retry_after: int | None = None  # rate-limited, overloaded, already-asked: seconds
+    mode: Mode | None = None  # no-consent: how the number may be reached
 
 
 PROBLEM_PREFIX = "urn:ringtrue:delivery:"
@@ -220,12 +352,14 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "credential-refused": (403, "The certificate chain was not accepted"),
     "not-a-member": (403, "The device is not a member of this group"),
     "not-allowed": (403, "This service does not accept that"),
+    "no-consent": (403, "The number has not agreed to be reached"),
     "unknown-group": (404, "No such group"),
     "unknown-number": (404, "No device of that number has published key packages"),
     "unknown-blob": (404, "No such blob, or none any more"),
     "stale-epoch": (409, "The entry is not for the group's current epoch"),
     "group-exists": (409, "A group with that id exists"),
     "no-key-package": (409, "A device of that number has no key package left"),
+    "already-asked": (409, "The number was asked before"),
     "gone": (410, "The entries asked for are no longer kept"),
     "too-large": (413, "The body is larger than allowed"),
     "unsupported-type": (415, "The body's type is not the one this address takes"),
