@@ -9,7 +9,7 @@ from pathlib import Path
 from delivery_service.blobs import Blobs
 from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
-from delivery_service.errors import StoreError
+from delivery_service.errors import StartError, StoreError
 from delivery_service.events import Streams
 from delivery_service.franking import Franking
 from delivery_service.groups import Groups
@@ -86,7 +86,11 @@ class Service:
     async def running(self) -> AsyncIterator[None]:
         """Opens the store and keeps its retention, until the end. Raises StartError."""
         self.store.start()
-        self.franking.start()
+        try:
+            self.franking.start()
+        except StartError:
+            await self.store.stop()
+            raise
         expiry = asyncio.create_task(self._expire_hourly())
         try:
             yield
