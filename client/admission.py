@@ -1,16 +1,16 @@
 """Admission: where a chat and a message are shown, by who sent them, what was proved and what is known of the number.
 
-The decision is the first rule that applies, of an ordered list that a person may change (client.rules). Two things
-are settled by the chat and not by a rule: what is said in a request that was not accepted stays behind the request,
-and what only changes another row shows in that row alone.
+The decision is the first rule that applies, of an ordered list that a person may change (client.rules). Three things
+are settled by the chat and not by a rule: what is said in a chat that was not accepted stays behind that chat, what is
+said in one that was declined is dropped, and what only changes another row shows in that row alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from identity.binding import Verification
+from identity.binding import Verdict
 from identity.number import TelephoneNumber
 from identity.status import NumberStatus
 
@@ -31,8 +31,11 @@ class Consent(StrEnum):
 
     INBOX = "inbox"
     REQUEST = "request"
-    QUARANTINE = "quarantine"
+    QUARANTINE = "quarantine"  # like a request, but nobody is told of it
     DECLINED = "declined"
+
+
+WAITING = (Consent.REQUEST, Consent.QUARANTINE)  # what a person may still accept
 
 
 class Place(StrEnum):
@@ -64,19 +67,21 @@ class Frank(StrEnum):
 class Facts:
     """All that a rule may look at.
 
-    `verification` is None for a chat, whose inviter's certificate the engine has validated. `certificate_age`: seconds
-    since the sender's certificate begins; `issuer`: the name in it; `needs_proof`: the chat's own policy.
+    `verdict` is None for a chat, whose inviter's certificate the engine has validated. `certificate_age`: seconds since
+    the sender's certificate begins; `issuer`: the name in it; `needs_proof`: the chat's own policy. `failure`, which no
+    rule looks at, says why a proof failed.
     """
 
     subject: Subject
     relation: Relation
     number: TelephoneNumber
-    verification: Verification | None = None
+    verdict: Verdict | None = None
     status: NumberStatus = NumberStatus.CLEAR
     certificate_age: int = 0
     issuer: str = ""
     frank: Frank = Frank.ABSENT
     needs_proof: bool = False
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Rule:
     place: Place
     subject: Subject | None = None
     relation: frozenset[Relation] = frozenset()
-    verdict: frozenset[str] = frozenset()
+    verdict: frozenset[Verdict] = frozenset()
     status: frozenset[NumberStatus] = frozenset()
     frank: frozenset[Frank] = frozenset()
     numbers: tuple[str, ...] = ()
@@ -100,17 +105,49 @@ class Rule:
 
     def applies(self, facts: Facts) -> bool:
         """Whether every condition holds."""
+        return self.suits(facts) and self.knows(facts.number.e164, facts.issuer, facts.certificate_age)
+
+    def suits(self, facts: Facts) -> bool:
+        """Whether the conditions hold that allow of few values each."""
         return (
             (self.subject is None or facts.subject is self.subject)
             and (not self.relation or facts.relation in self.relation)
-            and (not self.verdict or (facts.verification is not None and facts.verification.verdict in self.verdict))
+            and (not self.verdict or facts.verdict in self.verdict)
             and (not self.status or facts.status in self.status)
             and (not self.frank or facts.frank in self.frank)
-            and (not self.numbers or facts.number.e164.startswith(self.numbers))
-            and (not self.issuer or facts.issuer in self.issuer)
-            and (self.younger_than is None or facts.certificate_age < self.younger_than)
             and (self.needs_proof is None or facts.needs_proof is self.needs_proof)
         )
+
+    def knows(self, number: str, issuer: str, certificate_age: int) -> bool:
+        """Whether the others hold, which are about one sender; `number` with `+`, the age in seconds."""
+        return (
+            (not self.numbers or number.startswith(self.numbers))
+            and (not self.issuer or issuer in self.issuer)
+            and (self.younger_than is None or certificate_age < self.younger_than)
+        )
+
+
+class Rules:
+    """Rules in their order; which of them suit one kind of facts is worked out once for each kind."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._rules = tuple(rules)
+        self._suiting: dict[tuple[object, ...], tuple[Rule, ...]] = {}
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self._rules)
+
+    def first(self, facts: Facts) -> Rule | None:
+        """The first rule that applies."""
+        kind = facts.subject, facts.relation, facts.verdict, facts.status, facts.frank, facts.needs_proof
+        suiting = self._suiting.get(kind)
+        if suiting is None:
+            suiting = self._suiting[kind] = tuple(rule for rule in self._rules if rule.suits(facts))
+        number, issuer, age = facts.number.e164, facts.issuer, facts.certificate_age
+        for rule in suiting:
+            if rule.knows(number, issuer, age):
+                return rule
+        return None
 
 
 class Admitted(NamedTuple):
@@ -121,21 +158,22 @@ class Admitted(NamedTuple):
     rule: str = ""
 
 
-STRANGER = "You have not accepted a request from this number."
-BEHIND_REQUEST = "chat not accepted"  # where the chat decides, and not a rule
+STRANGER = "You have not accepted this number, and it is not in your contacts."
+# What stands in the place of a rule's name where the chat decides, or where no rule applies; no rule is called so.
+BEHIND_CHAT = "chat not accepted"
+DECLINED_CHAT = "chat declined"
+NO_RULE = "no rule applies"
 
 
-def decide(rules: Sequence[Rule], facts: Facts) -> Admitted:
+def decide(rules: Rules, facts: Facts) -> Admitted:
     """The first rule that applies; where none does, a chat is a request and a message is shown."""
-    rule = next((each for each in rules if each.applies(facts)), None)
-    if rule is None:
-        place = Place.REQUEST if facts.subject is Subject.CHAT else Place.INBOX
-        return Admitted(place, STRANGER if place is Place.REQUEST else "", "no rule" if place is Place.REQUEST else "")
-    return (
-        Admitted(rule.place, "", "")
-        if rule.place is Place.INBOX
-        else Admitted(rule.place, _why(rule, facts), rule.name)
-    )
+    rule = rules.first(facts)
+    if rule is not None:
+        hidden = rule.place is not Place.INBOX
+        return Admitted(rule.place, _because(rule, facts), rule.name) if hidden else Admitted(rule.place, "")
+    if facts.subject is Subject.CHAT:
+        return Admitted(Place.REQUEST, STRANGER, NO_RULE)
+    return Admitted(Place.INBOX, "")
 
 
 _CONSENTS = {
@@ -151,8 +189,10 @@ def consent_of(admitted: Admitted) -> Consent:
     return _CONSENTS[admitted.place]
 
 
-def admit_message(rules: Sequence[Rule], facts: Facts, consent: Consent, *, aside: bool) -> Admitted:
+def admit_message(rules: Rules, facts: Facts, consent: Consent, *, aside: bool) -> Admitted:
     """Where a message goes in a chat with this consent."""
+    if consent is Consent.DECLINED:
+        return Admitted(Place.DROP, "You declined this chat.", DECLINED_CHAT)
     admitted = decide(rules, facts)
     if admitted.place is not Place.INBOX:
         return admitted
@@ -160,17 +200,60 @@ def admit_message(rules: Sequence[Rule], facts: Facts, consent: Consent, *, asid
         case Consent.INBOX:
             return Admitted(Place.ASIDE if aside else Place.INBOX, "")
         case Consent.QUARANTINE:
-            return Admitted(Place.QUARANTINE, "The chat that it belongs to is held back.", BEHIND_REQUEST)
-        case Consent.REQUEST | Consent.DECLINED:
-            return Admitted(Place.REQUEST, STRANGER, BEHIND_REQUEST)
+            return Admitted(Place.QUARANTINE, "Its chat is held back.", BEHIND_CHAT)
+        case Consent.REQUEST:
+            return Admitted(Place.REQUEST, "You have not accepted its chat.", BEHIND_CHAT)
 
 
-def _why(rule: Rule, facts: Facts) -> str:
-    """The rule in words: a failed proof by its check, the rest by the rule's name."""
-    verification = facts.verification
-    failed = None if verification is None or "failed" not in rule.verdict else verification.failed_check
-    if verification is not None and failed is not None:
-        return f"Its proof failed: {verification.reason} (check {failed.number}, {failed.name})"
-    if rule.relation == {Relation.BLOCKED}:
-        return "You blocked this number."
-    return f"Your rule “{rule.name}”."
+_RELATION_WORDS = {
+    Relation.SELF: "It comes from another device of yours.",
+    Relation.CONTACT: "It comes from a contact.",
+    Relation.NEW_KEY: "It comes from a contact's number, but on a key that this device has not met.",
+    Relation.SHARES_GROUP: "You share a chat with this number, and have not accepted it.",
+    Relation.STRANGER: STRANGER,
+    Relation.BLOCKED: "You blocked this number.",
+}
+_STATUS_WORDS = {
+    NumberStatus.CLEAR: "Nothing is published about this number.",
+    NumberStatus.REPORTED: "This number was reported.",
+    NumberStatus.WITHDRAWN: "This number is withdrawn for a while, after many reports.",
+}
+_FRANK_WORDS = {
+    Frank.GOOD: "The service can confirm what it says.",
+    Frank.ABSENT: "The service has put no mark on it.",
+    Frank.WRONG: "The mark of the service on it does not fit.",
+}
+
+
+def _because(rule: Rule, facts: Facts) -> str:
+    """What the rule states, as far as it is news, in words; a failed proof by its check."""
+    reasons = []
+    if rule.verdict and facts.verdict is not None:
+        reasons.append(_proof_words(facts.verdict, facts.failure))
+    if rule.needs_proof:
+        reasons.append("You want a proof for every message in this chat.")
+    if rule.status:
+        reasons.append(_STATUS_WORDS[facts.status])
+    if rule.frank:
+        reasons.append(_FRANK_WORDS[facts.frank])
+    if rule.numbers:
+        prefix = next(each for each in rule.numbers if facts.number.e164.startswith(each))
+        reasons.append(f"Its number begins with {prefix}.")
+    if rule.issuer:
+        reasons.append("Its certificate is by an issuer whom you named.")
+    if rule.younger_than is not None:
+        reasons.append("Its certificate is very new.")
+    if not reasons and (rule.relation or facts.subject is Subject.CHAT):
+        reasons.append(_RELATION_WORDS[facts.relation])
+    return " ".join(reasons) or "The rule is for every message."
+
+
+def _proof_words(verdict: Verdict, failure: str) -> str:
+    match verdict:
+        case Verdict.FAILED:
+            return f"Its proof failed: {failure}"
+        case Verdict.UNSIGNED:
+            return "It came without a proof."
+        case Verdict.UNDECIDED:
+            return "Its proof cannot be checked."
+    return f"Its proof is {verdict.value}."

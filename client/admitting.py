@@ -1,6 +1,7 @@
-"""Admitting: the facts that rules look at, gathered from the store, and the count of what they hid."""
+"""Admitting: the facts that rules look at, gathered from the store, the rules in force, and what each has hidden."""
 
-from client.account import Account
+from dataclasses import dataclass
+
 from client.admission import (
     Admitted,
     Consent,
@@ -8,40 +9,98 @@ from client.admission import (
     Frank,
     Place,
     Relation,
-    Rule,
+    Rules,
     Subject,
     admit_message,
     consent_of,
     decide,
 )
 from client.certificate_facts import facts_of_chain
-from client.contacts import Contacts
-from client.rules import default_rules, parse_rules
+from client.errors import RulesError
+from client.groups import Groups
+from client.rules import check_own_devices, default_rules, default_toml, parse_rules
 from client.store import Store
-from identity.binding import Verification
+from identity.binding import Verdict, Verification
 from identity.number import TelephoneNumber
+
+_HIDDEN = (Place.REQUEST, Place.QUARANTINE, Place.DROP)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The rules that decide now. `saved_at`: None if they came with this program; `trouble`: why a person's do not."""
+
+    rules: Rules
+    toml: str
+    saved_at: int | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often a rule has put something there, and when it did last."""
+
+    rule: str
+    place: Place
+    count: int
+    last: int
 
 
 class Admitting:
     """Decides, with the person's rules, where chats and messages go; runs inside the caller's transaction."""
 
-    def __init__(self, store: Store, account: Account, contacts: Contacts) -> None:
+    def __init__(self, store: Store, groups: Groups) -> None:
         self._store = store
-        self._account = account
-        self._contacts = contacts
-        self._rules: tuple[Rule, ...] | None = None
+        self._groups = groups
+        self._in_force: InForce | None = None
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def in_force(self) -> InForce:
+        """The person's rules; those that this program comes with where there are none that it can read."""
+        if self._in_force is None:
+            self._in_force = self._read()
+        return self._in_force
+
+    @property
+    def rules(self) -> Rules:
         """The rules in force."""
-        if self._rules is None:
-            row = self._store.row("SELECT toml FROM admission_rules")
-            self._rules = default_rules() if row is None else parse_rules(row[0])
-        return self._rules
+        return self.in_force.rules
+
+    def candidate(self, toml: str) -> Rules:
+        """Read rules that a person might use. Raises RulesError also if they would hide the person's own devices."""
+        rules = parse_rules(toml)
+        account = self._groups.account
+        check_own_devices(rules, account.number, facts_of_chain(account.chain)[1])
+        return rules
+
+    def use(self, toml: str, now: int) -> None:
+        """Decide with these rules what comes from now on. Raises RulesError."""
+        self.candidate(toml)
+        self._store.execute("INSERT OR REPLACE INTO admission_rules VALUES (1, ?, ?)", toml, now)
+        self._in_force = None
+
+    def reset(self) -> None:
+        """Decide with the rules that this program comes with."""
+        self._store.execute("DELETE FROM admission_rules")
+        self._in_force = None
+
+    def counts(self) -> list[Count]:
+        """What each rule has hidden or dropped since this account exists, most first."""
+        rows = self._store.rows("SELECT rule, place, count, last FROM admission_count ORDER BY count DESC, rule")
+        return [Count(rule, Place(place), count, last) for rule, place, count, last in rows]
 
     def chat(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> Consent:
-        """Where a chat goes to which somebody has added this device."""
-        admitted = decide(self.rules, self._facts(Subject.CHAT, group_id, inviter, chain, now))
+        """Where a chat goes to which somebody has added this device; kept with the facts that a certificate told."""
+        facts = self.facts(Subject.CHAT, group_id, inviter, chain, now)
+        admitted = decide(self.rules, facts)
+        self._store.execute(
+            "INSERT OR REPLACE INTO chat_admitted VALUES (?, ?, ?, ?, ?)",
+            group_id,
+            facts.certificate_age,
+            facts.issuer,
+            admitted.why,
+            admitted.rule,
+        )
         self._count(admitted, now)
         return consent_of(admitted)
 
@@ -58,12 +117,16 @@ class Admitting:
         aside: bool,
     ) -> Admitted:
         """Where a message goes."""
-        facts = self._facts(Subject.MESSAGE, group_id, sender, chain, now, verification, frank)
+        facts = self.facts(Subject.MESSAGE, group_id, sender, chain, now, verification, frank)
         admitted = admit_message(self.rules, facts, consent, aside=aside)
         self._count(admitted, now)
         return admitted
 
-    def _facts(
+    def why_chat(self, group_id: bytes) -> tuple[str, str]:
+        """Why a chat is where it is, in words, and the rule's name; empty where that was not kept."""
+        return self._store.row("SELECT why, rule FROM chat_admitted WHERE group_id = ?", group_id) or ("", "")
+
+    def facts(
         self,
         subject: Subject,
         group_id: bytes,
@@ -73,23 +136,38 @@ class Admitting:
         verification: Verification | None = None,
         frank: Frank = Frank.ABSENT,
     ) -> Facts:
+        """What is known of a sender now, with the age of their certificate at `now`."""
         begins, issuer = facts_of_chain(chain)
         return Facts(
             subject=subject,
             relation=self._relation(group_id, number),
             number=number,
-            verification=verification,
+            verdict=None if verification is None else verification.verdict,
             certificate_age=max(now - begins, 0),
             issuer=issuer,
             frank=frank,
-            needs_proof=self._store.row("SELECT 1 FROM wants_proof WHERE group_id = ?", group_id) is not None,
+            needs_proof=self._groups.chats.wants_proof(group_id),
+            failure="" if verification is None else _failure(verification),
         )
 
     def _relation(self, group_id: bytes, number: TelephoneNumber) -> Relation:
-        return self._contacts.relation(number)
+        relation = self._groups.contacts.relation(number)
+        if relation is Relation.STRANGER and self._groups.chats.shares(number.e164, group_id):
+            return Relation.SHARES_GROUP
+        return relation
+
+    def _read(self) -> InForce:
+        row = self._store.row("SELECT toml, saved_at FROM admission_rules")
+        if row is None:
+            return InForce(default_rules(), default_toml())
+        toml, saved_at = row
+        try:
+            return InForce(parse_rules(toml), toml, saved_at)
+        except RulesError as error:  # saved by another version of this program: nothing may stop on that
+            return InForce(default_rules(), toml, saved_at, str(error))
 
     def _count(self, admitted: Admitted, now: int) -> None:
-        if admitted.rule and admitted.place in (Place.REQUEST, Place.QUARANTINE, Place.DROP):
+        if admitted.rule and admitted.place in _HIDDEN:
             self._store.execute(
                 "INSERT INTO admission_count VALUES (?, ?, 1, ?) "
                 "ON CONFLICT (rule, place) DO UPDATE SET count = count + 1, last = excluded.last",
@@ -97,3 +175,9 @@ class Admitting:
                 admitted.place,
                 now,
             )
+
+
+def _failure(verification: Verification) -> str:
+    """Why a proof failed, by its check; formatting the checks costs, so only then."""
+    failed = verification.failed_check if verification.verdict is Verdict.FAILED else None
+    return "" if failed is None else f"{verification.reason} (check {failed.number}, {failed.name})"

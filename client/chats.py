@@ -1,6 +1,6 @@
 """Chats: what this device keeps of each group beside its messages; names are local to it and unique."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -136,6 +136,48 @@ class Chats:
         self._store.execute(
             "UPDATE chat SET members = ?, direct = ?, roles = ? WHERE group_id = ?", members, direct, roles, group_id
         )
+
+    def list_members(self, group_id: bytes, numbers: Iterable[str]) -> None:
+        """Note which numbers (`+E164`) are in the group."""
+        now = set(numbers)
+        before = {row[0] for row in self._store.rows("SELECT number FROM roster WHERE group_id = ?", group_id)}
+        for number in before - now:
+            self._store.execute("DELETE FROM roster WHERE number = ? AND group_id = ?", number, group_id)
+        for number in now - before:
+            self._store.execute("INSERT INTO roster VALUES (?, ?)", number, group_id)
+
+    def unlisted(self) -> list[bytes]:
+        """The groups whose members were never noted, which an earlier version of this program has stored."""
+        rows = self._store.rows(
+            "SELECT group_id FROM chat WHERE standing IN ('active', 'leaving') "
+            "AND group_id NOT IN (SELECT group_id FROM roster)"
+        )
+        return [row[0] for row in rows]
+
+    def shares(self, number: str, group_id: bytes) -> bool:
+        """Whether a number (`+E164`) is in another chat that the person accepted and is still in."""
+        row = self._store.row(
+            "SELECT 1 FROM roster r JOIN chat c ON c.group_id = r.group_id WHERE r.number = ? AND r.group_id <> ? "
+            "AND c.consent = 'inbox' AND c.standing IN ('active', 'leaving') LIMIT 1",
+            number,
+            group_id,
+        )
+        return row is not None
+
+    def want_proof(self, group_id: bytes, wanted: bool) -> None:
+        """Note whether a message without a proof is held back in a chat."""
+        verb = (
+            "INSERT OR IGNORE INTO wants_proof VALUES (?)" if wanted else "DELETE FROM wants_proof WHERE group_id = ?"
+        )
+        self._store.execute(verb, group_id)
+
+    def wants_proof(self, group_id: bytes) -> bool:
+        """Whether it is."""
+        return self._store.row("SELECT 1 FROM wants_proof WHERE group_id = ?", group_id) is not None
+
+    def wanting_proof(self) -> frozenset[bytes]:
+        """The chats in which it is."""
+        return frozenset(row[0] for row in self._store.rows("SELECT group_id FROM wants_proof"))
 
     def see(self, group_id: bytes, row: int) -> None:
         """Note that a person has seen everything up to a row of the history."""

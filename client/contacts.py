@@ -39,12 +39,13 @@ class Contacts:
 
     def relation(self, number: TelephoneNumber) -> Relation:
         """What a number is to this account."""
-        contact = self.get(number)
         if number == self._own:
             return Relation.SELF
-        if contact.blocked:
-            return Relation.BLOCKED
-        return Relation.CONTACT if contact.accepted else Relation.STRANGER
+        accepted, blocked = self._store.row("SELECT accepted, blocked FROM contact WHERE number = ?", number.e164) or (
+            False,
+            False,
+        )
+        return Relation.BLOCKED if blocked else Relation.CONTACT if accepted else Relation.STRANGER
 
     def names(self) -> dict[str, str]:
         """The name of each number that has one."""
@@ -71,8 +72,8 @@ class Contacts:
         self._keep(number, "name = ?", safe_name(name).text)
 
     def drop(self, number: TelephoneNumber) -> None:
-        """Count what a blocked number tried."""
-        self._keep(number, "dropped = dropped + 1")
+        """Count what a blocked number tried; another one gets no row by being dropped."""
+        self._store.execute("UPDATE contact SET dropped = dropped + 1 WHERE number = ? AND blocked", number.e164)
 
     def _keep(self, number: TelephoneNumber, change: str, *values: object) -> None:
         with self._store.transaction():

@@ -6,7 +6,7 @@ dropped; the next step loads it from its last stored state.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import mls_rs
@@ -90,6 +90,12 @@ class Groups:
         group.ack(token)
         self._open[group.group_id] = group
         self._numbers.pop(group.group_id, None)
+
+    def list_members(self) -> None:
+        """Note who is in the groups that a store of an earlier version has no lists of."""
+        for group_id in self.chats.unlisted():
+            with self.store.transaction(), suppress(mls_rs.MlsError):  # a group that cannot be read says so when used
+                self._note_roster(self._load(group_id).group)
 
     def members(self, group_id: bytes) -> list[mls_rs.Member]:
         """The members now. Raises ChatError if this device is not one."""
@@ -181,7 +187,9 @@ class Groups:
         has_roles = roles.admins(group) is not None
         peer = None if has_roles else self.peer(group)
         direct = "" if peer is None else peer.e164
-        self.chats.set_roster(group.group_id, len(self.numbers(group)), direct, roles=has_roles)
+        numbers = self.numbers(group)
+        self.chats.set_roster(group.group_id, len(numbers), direct, roles=has_roles)
+        self.chats.list_members(group.group_id, (number.e164 for number in numbers))
 
     def _drop(self, group_id: bytes) -> None:
         self._open.pop(group_id, None)

@@ -81,15 +81,15 @@ class Joiner:
         with self._groups.store.transaction():
             name, token = self._groups.adopt(group, str(inviter), cursor, now)
             advance_inbox(self._groups.store, item.position)
-            self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
-            self._admit(group.group_id, inviter, signer.credential.chain, now)
+            if self._admit(group.group_id, inviter, signer.credential.chain, now):
+                self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
             if engine is not self._groups.engine:
                 self._intents.add(item.group_id, RotateCredential())
         self._groups.adopted(group, token)
         return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
 
-    def _admit(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> None:
-        """Put the chat where the person's rules want it; what is dropped is left again, unseen."""
+    def _admit(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> bool:
+        """Put the chat where the person's rules want it; what is dropped (False) is left again, unseen."""
         contacts, chats = self._groups.contacts, self._groups.chats
         consent = self._admitting.chat(group_id, inviter, chain, now)
         chats.set_consent(group_id, consent, inviter.e164)
@@ -97,6 +97,7 @@ class Joiner:
             contacts.drop(inviter)
             chats.set_standing(group_id, Standing.LEAVING)
             self._intents.add(group_id, Leave())
+        return consent is not Consent.DECLINED
 
     def _addressed(self, welcome: bytes) -> tuple[mls_rs.Engine, list[bytes]]:
         """The secrets of the key package that a Welcome is for, and the engine with its credential."""

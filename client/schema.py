@@ -177,6 +177,22 @@ CREATE TABLE admission_count (              -- what each rule has hidden or drop
     PRIMARY KEY (rule, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE chat_admitted (                -- chats that others added this device to, as admission saw them then
+    group_id        BLOB PRIMARY KEY,
+    certificate_age INTEGER NOT NULL,       -- seconds, of the inviter's certificate
+    issuer          TEXT NOT NULL,
+    why             TEXT NOT NULL,
+    rule            TEXT NOT NULL           -- the name of the rule that put it there; empty for the inbox
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roster (                       -- the numbers in each group's epoch, so that no group is read to find them
+    number   TEXT NOT NULL,                 -- +E164
+    group_id BLOB NOT NULL,
+    PRIMARY KEY (number, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX roster_group ON roster (group_id);
+
 CREATE TABLE wants_proof (                  -- chats in which a message without a proof is not shown
     group_id BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

@@ -43,7 +43,8 @@ class Steps:
         groups = Groups(store, account, verifier)
         history, outbox, intents = History(store), Outbox(store), Intents(store)
         relations = Relations(store, history)
-        admitting = Admitting(store, account, groups.contacts)
+        groups.list_members()
+        admitting = Admitting(store, groups)
         sender = Sender(groups, history, outbox, relations)
         return cls(
             store,
