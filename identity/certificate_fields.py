@@ -159,6 +159,13 @@ def check_issuer_fields(certificate: x509.Certificate) -> None:
             raise CertificateError("claim-constraints", "claim constraints are for end entities only")
 
 
+def check_list_signer(certificate: x509.Certificate) -> None:
+    """Raise CertificateError unless the certificate is a CA's whose key may sign lists (RFC 5280 §4.2.1.3, cRLSign)."""
+    basic, usage = _known(certificate, x509.BasicConstraints), _known(certificate, x509.KeyUsage)
+    if basic is None or not basic.ca or usage is None or not usage.crl_sign:
+        raise CertificateError("key-usage", "the key is not an issuer's that may sign lists")
+
+
 def check_key_identifiers(path: Sequence[x509.Certificate]) -> None:
     """Raise CertificateError unless each certificate names the key of the next (RFC 9060 §5)."""
     for subject, issuer in pairwise(path):

@@ -20,6 +20,7 @@ from identity.certificate_fields import (
     check_issuer_fields,
     check_key_identifiers,
     check_leaf_fields,
+    check_list_signer,
     check_signature_algorithms,
     constrains_names,
     load_certificate,
@@ -196,6 +197,25 @@ def _issuer_path(certificates: tuple[x509.Certificate, ...]) -> _IssuerPath:
     _check_encompassing(lists)
     periods = [validity(certificate) for certificate in certificates]
     return _IssuerPath(certificates, lists, max(start for start, _ in periods), min(end for _, end in periods))
+
+
+def verify_issuer(der: bytes, anchors: TrustAnchors, now: int) -> tuple[ec.EllipticCurvePublicKey, TNAuthList]:
+    """Validate an issuer's own certificate; returns its key and the numbers it speaks of. Raises CertificateError.
+
+    Its key must be P-256 and for lists (cRLSign): what it signs here is a list of numbers, as a CRL is one of serials.
+    """
+    issuer = load_certificate(der)
+    _check_validity(issuer, now)
+    path = _validate([issuer], anchors.roots, now) if anchors.roots else []
+    if len(path) != 2:
+        raise CertificateError("untrusted", "the issuer is not directly below a trusted root")
+    check_signature_algorithms(path, anchors.allow_non_ecdsa_issuers)
+    check_key_identifiers(path)
+    check_list_signer(issuer)
+    numbers = certificate_tn_auth_list(issuer)
+    if numbers is None:
+        raise CertificateError("tn-auth-list", "the issuer's certificate does not say which numbers it speaks of")
+    return p256_key(issuer), numbers
 
 
 def leaf_number(der: bytes) -> TelephoneNumber | None:

@@ -65,7 +65,7 @@ class DeterministicES256(ECAlgorithm):
         return True
 
 
-_ES256 = DeterministicES256(ECAlgorithm.SHA256, ec.SECP256R1)
+ES256 = DeterministicES256(ECAlgorithm.SHA256, ec.SECP256R1)
 
 
 class Token(NamedTuple):
@@ -112,7 +112,7 @@ def sign_passport(
         raise PassportError("dest", "a PASSporT has at least one destination (RFC 8225 §5.2.1)", check=3)
     claims = {"dest": dest, "iat": iat, "msgi": msgi, "orig": {"tn": orig.digits}}
     signing_input = _encoded_header(x5u) + b"." + encode_base64url(canonical_json(claims))
-    return (signing_input + b"." + encode_base64url(_ES256.sign(signing_input, key))).decode()
+    return (signing_input + b"." + encode_base64url(ES256.sign(signing_input, key))).decode()
 
 
 def parse_passport(token: str | bytes) -> UnverifiedPassport:
@@ -139,7 +139,7 @@ def split_token(token: bytes) -> Token:
     if len(raw_signature) != SIGNATURE_SIZE:
         raise PassportError("signature-length", f"a signature has {SIGNATURE_SIZE} octets (RFC 7518 §3.4)", check=1)
     signing_input = token[: len(header) + 1 + len(claims)]
-    return Token(_decoded_header(header), _decoded_object(claims), signing_input, raw_signature)
+    return Token(_decoded_header(header), decoded_object(claims), signing_input, raw_signature)
 
 
 def check_header(header: Mapping[str, object]) -> str:
@@ -178,7 +178,7 @@ def read_claims(octets: bytes, token: Token, x5u: str) -> UnverifiedPassport:
 
 def verify_signature(passport: Token | UnverifiedPassport, public_key: ec.EllipticCurvePublicKey) -> None:
     """Check 8: ES256 over the received signing input. Raises PassportError."""
-    if not _ES256.verify(passport.signing_input, public_key, passport.signature):
+    if not ES256.verify(passport.signing_input, public_key, passport.signature):
         raise PassportError("signature", "the signature does not verify with the sender's key", check=8)
 
 
@@ -212,7 +212,8 @@ def _is_plain_url(text: str) -> bool:
     return len(text) <= X5U_SIZE_LIMIT and _X5U.fullmatch(text) is not None
 
 
-def _decoded_object(segment: bytes) -> Mapping[str, object]:
+def decoded_object(segment: bytes) -> Mapping[str, object]:
+    """Decode a part of a token: base64url of a JSON object in canonical form (RFC 8225 §9). Raises PassportError."""
     try:
         octets = decode_base64url(segment)
     except ValueError as error:
@@ -227,7 +228,7 @@ def _decoded_object(segment: bytes) -> Mapping[str, object]:
     return value
 
 
-_decoded_header = lru_cache(maxsize=HEADER_MEMO_LIMIT)(_decoded_object)
+_decoded_header = lru_cache(maxsize=HEADER_MEMO_LIMIT)(decoded_object)
 
 
 def _orig_number(orig: object) -> str:

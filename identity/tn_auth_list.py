@@ -137,6 +137,12 @@ class TNAuthList:
             return Coverage.BY_NUMBER
         return Coverage.BY_CODE if self.codes else Coverage.NO
 
+    @property
+    def intervals(self) -> tuple[tuple[int, int], ...]:
+        """The numbers that the list holds by themselves, as disjoint pairs of first and last."""
+        # A range that starts with zeros reaches into shorter lengths, where it means other numbers.
+        return tuple((max(first, 10 ** (length - 1)), last) for length, first, last in self._intervals)
+
     def _includes(self, length: int, first: int, last: int) -> bool:
         # The intervals are disjoint and sorted, so only the last that starts at `first` or before can hold it.
         position = bisect(self._intervals, (length, first + 1, 0))
