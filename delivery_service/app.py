@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from delivery_service import endpoints
 from delivery_service.entries import addressed_group, append_entry
 from delivery_service.problems import EXCEPTION_HANDLERS
+from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
 from identity.certificates import TrustAnchors
 
@@ -21,10 +22,17 @@ ROUTES = [
     Route("/v1/groups", endpoints.create_group, methods=["POST"]),
     Route("/v1/groups", endpoints.heads, methods=["GET"]),
     Route("/v1/sessions", endpoints.open_session, methods=["POST"]),
+    Route("/v1/openings", endpoints.openings, methods=["GET"]),
     Route("/v1/status", endpoints.status, methods=["GET"]),
     Route("/v1/key-packages", endpoints.upload_key_packages, methods=["PUT"]),
     Route("/v1/key-packages", endpoints.key_package_stock, methods=["GET"]),
+    Route("/v1/key-packages/references", endpoints.key_package_references, methods=["GET"]),
     Route("/v1/key-packages/claims", endpoints.claim_key_packages, methods=["POST"]),
+    Route("/v1/contact-mode", endpoints.choose_contact_mode, methods=["PUT"]),
+    Route("/v1/contact-mode", endpoints.contact_mode, methods=["GET"]),
+    Route("/v1/contact-requests", endpoints.ask_for_contact, methods=["POST"]),
+    Route("/v1/contact-requests", endpoints.contact_requests, methods=["GET"]),
+    Route("/v1/contact-grants", endpoints.grant_contact, methods=["PUT"]),
     Route("/v1/inbox", endpoints.read_inbox, methods=["GET"]),
     Route("/v1/inbox/ack", endpoints.acknowledge_inbox, methods=["POST"]),
     Route("/v1/blobs", endpoints.store_blob, methods=["POST"]),
@@ -46,10 +54,15 @@ class DeliveryService(Starlette):
 
 
 def create_app(
-    folder: Path | None, anchors: TrustAnchors, *, host: str, clock: Callable[[], float] = time.time
+    folder: Path | None,
+    anchors: TrustAnchors,
+    *,
+    host: str,
+    clock: Callable[[], float] = time.time,
+    quotas: Quotas = QUOTAS,
 ) -> Starlette:
     """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan."""
-    service = Service(folder, anchors, host, clock)
+    service = Service(folder, anchors, host, clock, quotas)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -115,8 +115,7 @@ async def status(request: Request) -> Response:
 
 
 def _stock(stock: Stock) -> Response:
-    low_water, references = wire.KEY_PACKAGES_LOW_WATER, list(stock.references)
-    return _json(wire.KeyPackageStock(stock.available, low_water, stock.last_resort, references))
+    return _json(wire.KeyPackageStock(stock.available, wire.KEY_PACKAGES_LOW_WATER, stock.last_resort))
 
 
 async def upload_key_packages(request: Request) -> Response:
@@ -134,6 +133,13 @@ async def key_package_stock(request: Request) -> Response:
     service = _service(request)
     device = _session(service, headers_of(request.scope)).device
     return _stock(await service.store.stock(device, service.now()))
+
+
+async def key_package_references(request: Request) -> Response:
+    """GET /v1/key-packages/references"""
+    service = _service(request)
+    device = _session(service, headers_of(request.scope)).device
+    return _json(wire.KeyPackageReferences(await service.store.references(device, service.now())))
 
 
 async def claim_key_packages(request: Request) -> Response:
@@ -172,8 +178,8 @@ async def ask_for_contact(request: Request) -> Response:
     body = await read_body(request.receive, headers, wire.JSON_TYPE, limit, name)
     asked = decode(body, _CONTACT_REQUEST)
     nonce = _check_signature(request, body, session, now)
-    fields = [request.headers.get(name, "") for name in ("host", "signature-input", "signature")]
-    proof = wire.AskedContact(now, *fields, body)
+    host, signed, signature = (request.headers.get(each, "") for each in ("host", "signature-input", "signature"))
+    proof = wire.AskedContact(now, host, signed, signature, body)
     approach = await asyncio.to_thread(service.consent.check, session, asked, proof, now)
     await _spend(service, service.claims, session, nonce, now)
     return _json(await service.consent.ask(approach, proof), 201)

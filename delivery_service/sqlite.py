@@ -10,23 +10,37 @@ from typing import Any
 
 import apsw
 
-from delivery_service import sqlite_blobs, sqlite_groups, sqlite_key_packages, sqlite_reading, sqlite_retention
+from delivery_service import (
+    sqlite_asking,
+    sqlite_blobs,
+    sqlite_consent,
+    sqlite_groups,
+    sqlite_key_packages,
+    sqlite_openings,
+    sqlite_reading,
+    sqlite_retention,
+)
 from delivery_service.errors import StartError
 from delivery_service.lane import Lane
+from delivery_service.quotas import Quotas
 from delivery_service.store import (
+    Approach,
     Change,
     Heads,
+    KeptOpening,
     Listener,
     NewBlob,
     NewCommit,
     NewEntry,
     NewGroup,
     NewKeyPackage,
+    Notified,
     ReadEntries,
     Stock,
     StoredBlob,
+    Waiting,
 )
-from delivery_service.wire import Appended, WelcomeItem
+from delivery_service.wire import Appended, ContactRequested, Decision, Mode, Reachability, WelcomeItem
 
 SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when two connections reset it at once
 WRITE_BATCH = 256  # requests in one transaction
@@ -130,13 +144,46 @@ class SqliteStore:
         """See Store."""
         return await self._reader.run(sqlite_key_packages.stock, device, now)
 
-    async def claim(self, number: str, claimant: bytes, now: int, *, sparing: bool = False) -> list[bytes]:
+    async def references(self, device: bytes, now: int) -> list[bytes]:
         """See Store."""
-        return await self._writer.run(sqlite_key_packages.claim, number, claimant, now, sparing)
+        return await self._reader.run(sqlite_key_packages.references, device, now)
+
+    async def claim(self, approach: Approach, quotas: Quotas, *, sparing: bool = False) -> list[bytes]:
+        """See Store."""
+        return await self._writer.run(sqlite_key_packages.claim, approach, quotas, sparing)
+
+    async def reachability(self, number: str) -> Reachability:
+        """See Store."""
+        return await self._reader.run(sqlite_consent.reachability, number)
+
+    async def set_mode(self, number: str, mode: Mode, granted: Sequence[str]) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_consent.set_mode, number, mode, granted, then=self._notify)
+
+    async def ask(self, approach: Approach, proof: bytes, quotas: Quotas) -> ContactRequested:
+        """See Store."""
+        notify = partial(self._notify_of, approach.target)
+        return await self._writer.run(sqlite_asking.ask, approach, proof, quotas, octets=len(proof), then=notify)
+
+    async def waiting(self, number: str, now: int) -> Waiting:
+        """See Store."""
+        return await self._reader.run(sqlite_asking.waiting, number, now)
+
+    async def decide(self, target: str, number: str, decision: Decision) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_consent.decide, target, number, decision, then=self._notify)
 
     async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
         """See Store."""
         await self._writer.run(sqlite_retention.spend_nonce, device, nonce, expires_at)
+
+    async def note_opening(self, device: bytes, nonce: bytes, at: int) -> None:
+        """See Store."""
+        await self._writer.run(sqlite_openings.note, device, nonce, at)
+
+    async def openings(self, device: bytes) -> list[KeptOpening]:
+        """See Store."""
+        return await self._reader.run(sqlite_openings.of, device)
 
     async def add_piece(self, blob: bytes, position: int, piece: bytes, now: int) -> None:
         """See Store."""
@@ -165,11 +212,18 @@ class SqliteStore:
             total += count
         while await self._writer.run(sqlite_blobs.expire, cutoff):
             pass
+        await self._writer.run(sqlite_openings.expire, cutoff)
         await self._writer.run(sqlite_retention.expire_rest, cutoff * 1000, now)
         return total
 
     def _announce(self, group_id: bytes, joined: frozenset[bytes], left: frozenset[bytes], answer: Appended) -> None:
         self._listener(Change(group_id, answer.seq, joined, left))
+
+    def _notify(self, numbers: frozenset[str]) -> None:
+        self._listener(Notified(numbers))
+
+    def _notify_of(self, number: str, answer: ContactRequested) -> None:
+        self._notify(frozenset((number,)))
 
     def _connect(self) -> apsw.Connection:
         name = ":memory:" if self._folder is None else str(self._folder / "delivery.sqlite3")

@@ -6,8 +6,10 @@ from typing import Any
 
 import apsw
 
+from delivery_service import sqlite_consent
 from delivery_service.errors import RefusedError
-from delivery_service.store import NewKeyPackage, Stock
+from delivery_service.quotas import Quotas
+from delivery_service.store import Approach, NewKeyPackage, Stock
 from delivery_service.wire import KEY_PACKAGES_PER_DEVICE
 
 
@@ -27,6 +29,9 @@ ON CONFLICT (reference) DO NOTHING
 """
 _COUNT = """
 SELECT state, count(*) FROM key_packages WHERE device = ? AND state IN (0, 3) AND not_after >= ? GROUP BY state
+"""
+_REFERENCES = """
+SELECT reference FROM key_packages WHERE device = ? AND state IN (0, 3) AND not_after >= ? ORDER BY position
 """
 _CHOOSE = """
 SELECT position, state, body FROM key_packages
@@ -70,23 +75,37 @@ def stock(db: apsw.Connection, device: bytes, now: int) -> Stock:
     return Stock(counts.get(State.ONE_TIME, 0), State.LAST_RESORT in counts)
 
 
-def claim(db: apsw.Connection, number: str, claimant: bytes, now: int, sparing: bool) -> list[bytes]:
+def references(db: apsw.Connection, device: bytes, now: int) -> list[bytes]:
+    """The KeyPackageRefs of the same."""
+    return [reference for (reference,) in db.execute(_REFERENCES, (device, now))]
+
+
+def claim(db: apsw.Connection, approach: Approach, quotas: Quotas, sparing: bool) -> list[bytes]:
     """Takes one package of each device of a number but the claimant; if `sparing`, the last-resort one."""
-    rows = db.execute(
-        "SELECT DISTINCT device FROM key_packages WHERE number = ? AND device <> ?", (number, claimant)
-    ).fetchall()
-    if not rows:
-        raise RefusedError("unknown-number", "no other device of that number has published key packages here")
+    devices = devices_of(db, approach)
+    sqlite_consent.check_consent(db, approach)
+    sqlite_consent.check_quotas(db, approach, quotas)
     best = int(State.LAST_RESORT if sparing else State.ONE_TIME)
-    chosen = [row for (device,) in rows if (row := db.execute(_CHOOSE, (device, best, now)).get) is not None]
+    chosen = [row for each in devices if (row := db.execute(_CHOOSE, (each, best, approach.at)).get) is not None]
     if not chosen:
         raise RefusedError(
             "no-key-package", "no device of that number has a key package left: its owner must publish more"
         )
+    sqlite_consent.note_contact(db, approach)
     for position, state, _ in chosen:
         if state == State.ONE_TIME:
             db.execute("UPDATE key_packages SET state = 1, body = NULL WHERE position = ?", (position,))
     return [body for _, _, body in chosen]
+
+
+def devices_of(db: apsw.Connection, approach: Approach) -> list[bytes]:
+    """The devices that a number has here, but the one that asks; refuses unknown-number."""
+    rows: list[Any] = db.execute(
+        "SELECT DISTINCT device FROM key_packages WHERE number = ? AND device <> ?", (approach.target, approach.device)
+    ).fetchall()
+    if not rows:
+        raise RefusedError("unknown-number", "no other device of that number has published key packages here")
+    return [device for (device,) in rows]
 
 
 def _known(db: apsw.Connection, package: NewKeyPackage) -> bool:

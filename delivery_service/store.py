@@ -141,11 +141,10 @@ class NewKeyPackage:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Unclaimed one-time key packages of a device, whether a last-resort one is there, and the KeyPackageRefs of all."""
+    """Unclaimed one-time key packages of a device, and whether a last-resort one is there."""
 
     available: int
     last_resort: bool
-    references: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +220,9 @@ class Store(Protocol):
 
     async def stock(self, device: bytes, now: int) -> Stock:
         """What the device can still hand out."""
+
+    async def references(self, device: bytes, now: int) -> list[bytes]:
+        """The KeyPackageRefs of all that the device can still hand out."""
 
     async def claim(self, approach: Approach, quotas: Quotas, *, sparing: bool = False) -> list[bytes]:
         """Takes one key package of each other device of a number, if `sparing` the last-resort one.

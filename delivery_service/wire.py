@@ -184,8 +184,8 @@ Decision = Literal["grant", "refuse", "revoke", "block"]
 class ContactMode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a number may be reached from now on; `granted` are numbers (`+E164`) that are granted with it.
 
-    `open`: by anybody, and the service forgets all grants. `ask`: by granted numbers, and others may ask. `contacts`: by
-    granted numbers, and nobody is asked.
+    `open`: by anybody, and the service forgets all grants. `ask`: by granted numbers, and others may ask.
+    `contacts`: by granted numbers, and nobody may ask.
     """
 
     mode: Mode
@@ -217,7 +217,7 @@ class ContactRequested(msgspec.Struct, frozen=True):
 class AskedContact(msgspec.Struct, frozen=True):
     """A contact request as it came in, so that the target checks its signature and chain itself.
 
-    `authority` is the Host that the signature covers, `body` the octets of the ContactRequest; `at` is the service's word.
+    `authority`: the Host that the signature covers; `body`: the octets of the ContactRequest; `at`: the service's word.
     """
 
     at: int

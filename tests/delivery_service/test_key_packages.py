@@ -24,6 +24,20 @@ async def test_the_stock_tells_when_to_publish_more(world):
     assert (await bob.call("GET", "/v1/key-packages")).json() == {**expected, "available": 2}
 
 
+async def test_a_device_sees_the_references_of_its_own_packages(world):
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    await bob.publish(3, last_resort=True)
+    await alice.publish(1)
+    made = {
+        inspect(claimed).key_package_references[0] for claimed in [*await alice.claim(BOB), *await bob.claim(ALICE)]
+    }
+    answer = (await bob.call("GET", "/v1/key-packages/references")).json()
+    left = {msgspec.convert(text, bytes) for text in answer["references"]}
+    assert len(left) == 3
+    assert not left & made
+    assert (await alice.call("GET", "/v1/key-packages/references")).json() == {"references": []}
+
+
 async def test_a_repeated_upload_adds_nothing_even_after_a_claim(world):
     alice, bob = await world.device(ALICE), await world.device(BOB)
     packages = bob.key_packages(2)

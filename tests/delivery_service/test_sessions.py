@@ -1,5 +1,6 @@
 """Sessions begin with proof of the certificate's key, and nothing works without one."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import httpx
@@ -14,6 +15,8 @@ ALICE, BOB = "+12025550142", "+12025550143"
 SESSION_ROUTES = [
     ("PUT", "/v1/key-packages"),
     ("GET", "/v1/key-packages"),
+    ("GET", "/v1/key-packages/references"),
+    ("GET", "/v1/openings"),
     ("POST", "/v1/key-packages/claims"),
     ("POST", "/v1/groups"),
     ("GET", "/v1/groups"),
@@ -34,6 +37,40 @@ async def test_a_session_names_the_device_and_its_end(world):
     assert (granted["number"], granted["expires_at"]) == (ALICE, alice.now + SESSION_LIFETIME)
     status = (await world.http.get("/v1/status")).json()
     assert status == {"host": "delivery.example", "now": alice.now, "retention": 30 * 86_400}
+
+
+def digest(nonce: str) -> str:
+    return hashlib.sha256(nonce.encode()).hexdigest()[:32]
+
+
+async def test_a_device_sees_each_session_that_its_key_opened(world):
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    world.clock.now += 7
+    nonce = "the nonce of another client"
+    assert (await world.http.send(alice.session_request(nonce=nonce))).status_code == 201
+    first, second = (await alice.call("GET", "/v1/openings")).json()["openings"]
+    assert (first["number"], first["at"]) == (1, alice.now - 7)
+    assert second == {"number": 2, "at": alice.now, "nonce": digest(nonce)}
+    (only,) = (await bob.call("GET", "/v1/openings")).json()["openings"]
+    assert only["nonce"] not in (first["nonce"], second["nonce"])
+
+
+async def test_a_renewed_certificate_keeps_the_openings_and_another_key_of_the_number_has_its_own(world):
+    alice, other = await world.device(ALICE), await world.device(ALICE)
+    alice.use(world.roots.chain(alice.key, ALICE, alice.now, 1000), world.roots.anchors)
+    await alice.open_session()
+    assert len((await alice.call("GET", "/v1/openings")).json()["openings"]) == 2
+    assert len((await other.call("GET", "/v1/openings")).json()["openings"]) == 1
+
+
+async def test_a_refused_request_for_a_session_is_no_opening(world, problem_word):
+    alice = await world.device(ALICE)
+    request = alice.session_request()
+    assert (await world.http.send(request)).status_code == 201
+    assert problem_word(await world.http.send(request)) == "invalid-signature"
+    forged = alice.session_request(key=ec.generate_private_key(ec.SECP256R1()))
+    assert problem_word(await world.http.send(forged)) == "invalid-signature"
+    assert len((await alice.call("GET", "/v1/openings")).json()["openings"]) == 2
 
 
 async def test_a_session_ends_with_its_certificate_at_the_latest(world):

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from delivery_service.errors import RefusedError, StartError, StoreError
+from delivery_service.quotas import NO_QUOTAS
 from delivery_service.sqlite import SqliteStore, check_sqlite
 from delivery_service.store import (
+    Approach,
     Change,
+    KeptOpening,
     NewBlob,
     NewCommit,
     NewEntry,
@@ -24,7 +27,7 @@ from delivery_service.store import (
     Stock,
     StoredBlob,
 )
-from delivery_service.wire import KEY_PACKAGES_PER_DEVICE, Appended
+from delivery_service.wire import KEY_PACKAGES_PER_DEVICE, OPENINGS_KEPT, Appended
 
 ALICE, BOB, CAROL = b"+12025550142/a", b"+12025550143/b", b"+12025550144/c"
 GROUP = b"group"
@@ -34,7 +37,7 @@ NOW = 1_800_000_000
 class Recorder(list[Change]):
     """A listener that remembers."""
 
-    def __call__(self, change: Change) -> None:
+    def __call__(self, change: Change | Notified) -> None:
         self.append(change)
 
 
@@ -75,10 +78,14 @@ async def invite(store: SqliteStore, device: bytes, epoch: int = 0) -> Appended:
     reference = secrets.token_bytes(16)
     number = device.split(b"/")[0].decode()
     await store.add_key_packages(device, number, [package(reference)], None, NOW)
-    await store.claim(number, ALICE, NOW)
+    await claim(store, number)
     return await store.commit(
         new_commit(epoch, welcomes=(NewWelcome(b"welcome", (reference,)),), added=frozenset((device,)))
     )
+
+
+async def claim(store: SqliteStore, number: str) -> list[bytes]:
+    return await store.claim(Approach(ALICE, "+12025550142", b"issuer", number, NOW), NO_QUOTAS)
 
 
 async def refused(awaitable: object) -> RefusedError:
@@ -180,7 +187,7 @@ async def test_a_commit_with_wrong_welcomes_changes_nothing(store, case):
     await store.create_group(new_group())
     await store.add_key_packages(BOB, "+12025550143", [package(b"r" * 16)], None, NOW)
     if case != "unclaimed package":
-        await store.claim("+12025550143", ALICE, NOW)
+        await claim(store, "+12025550143")
     reference = b"x" * 16 if case == "unknown package" else b"r" * 16
     welcomes = () if case == "device without Welcome" else (NewWelcome(b"welcome", (reference,)),)
     added = frozenset() if case == "uninvited device" else frozenset((BOB,))
@@ -204,18 +211,18 @@ async def test_a_device_whose_key_changes_keeps_its_place(store):
 async def test_each_one_time_key_package_is_claimed_once(store):
     packages = [package(bytes([number]) * 16) for number in range(20)]
     assert await store.add_key_packages(BOB, "+1", packages, None, NOW) == Stock(20, False)
-    answers = await asyncio.gather(*(store.claim("+1", ALICE, NOW) for _ in range(20)))
+    answers = await asyncio.gather(*(claim(store, "+1") for _ in range(20)))
     assert sorted(body for (body,) in answers) == sorted(package.body for package in packages)
-    assert (await refused(store.claim("+1", ALICE, NOW))).word == "no-key-package"
+    assert (await refused(claim(store, "+1"))).word == "no-key-package"
     assert await store.add_key_packages(BOB, "+1", packages, None, NOW) == Stock(0, False)
 
 
 async def test_the_last_resort_package_is_used_when_no_other_is_left(store):
     await store.add_key_packages(BOB, "+1", [package(b"once")], package(b"last"), NOW)
-    bodies = [(await store.claim("+1", ALICE, NOW))[0] for _ in range(3)]
+    bodies = [(await claim(store, "+1"))[0] for _ in range(3)]
     assert bodies == [b"package once", b"package last", b"package last"]
     await store.add_key_packages(BOB, "+1", [], package(b"newer"), NOW)
-    assert await store.claim("+1", ALICE, NOW) == [b"package newer"]
+    assert await claim(store, "+1") == [b"package newer"]
     assert await store.stock(BOB, NOW) == Stock(0, True)
 
 
@@ -223,8 +230,8 @@ async def test_a_claim_takes_one_package_of_each_other_device_that_is_still_vali
     await store.add_key_packages(BOB, "+1", [package(b"bob")], None, NOW)
     await store.add_key_packages(CAROL, "+1", [package(b"old", NOW - 1), package(b"carol", NOW)], None, NOW)
     await store.add_key_packages(ALICE, "+1", [package(b"alice")], None, NOW)
-    assert sorted(await store.claim("+1", ALICE, NOW)) == [b"package bob", b"package carol"]
-    assert (await refused(store.claim("+2", ALICE, NOW))).word == "unknown-number"
+    assert sorted(await claim(store, "+1")) == [b"package bob", b"package carol"]
+    assert (await refused(claim(store, "+2"))).word == "unknown-number"
 
 
 async def test_the_stock_of_a_device_is_bounded(store):
@@ -246,7 +253,7 @@ async def test_one_stored_welcome_serves_all_whom_it_names(store):
     await store.create_group(new_group())
     for device in (BOB, CAROL):
         await store.add_key_packages(device, "+1", [package(device)], None, NOW)
-    await store.claim("+1", ALICE, NOW)
+    await claim(store, "+1")
     added = frozenset((BOB, CAROL))
     await store.commit(new_commit(welcomes=(NewWelcome(b"both", (BOB, CAROL)),), added=added))
     await store.acknowledge(BOB, 1)
@@ -317,6 +324,37 @@ async def test_old_blobs_expire(store):
         assert (await refused(store.blob(name))).word == "unknown-blob"
         assert (await refused(store.blob_piece(name, 0))).word == "unknown-blob"
     assert (await refused(store.blob_piece(b"unfinished", 0))).word == "unknown-blob"
+
+
+async def test_the_references_are_of_what_can_be_claimed(store):
+    packages = [package(name) for name in (b"1", b"2", b"3")]
+    await store.add_key_packages(BOB, "+1", packages, package(b"last"), NOW)
+    await store.add_key_packages(CAROL, "+2", [package(b"4"), package(b"lapsed", NOW - 1)], None, NOW)
+    assert await store.references(BOB, NOW) == [b"1", b"2", b"3", b"last"]
+    await store.add_key_packages(BOB, "+1", [], package(b"later"), NOW)
+    assert await store.references(BOB, NOW) == [b"1", b"2", b"3", b"later"]
+    assert await store.references(CAROL, NOW) == [b"4"]
+    assert await store.references(ALICE, NOW) == []
+
+
+async def test_openings_are_counted_for_each_device_and_the_last_ones_kept(store):
+    for count in range(OPENINGS_KEPT + 5):
+        await store.note_opening(ALICE, b"%d" % count, NOW + count)
+    await store.note_opening(BOB, b"bob", NOW)
+    kept = await store.openings(ALICE)
+    assert [each.number for each in kept] == list(range(6, OPENINGS_KEPT + 6))
+    assert kept[-1] == KeptOpening(OPENINGS_KEPT + 5, NOW + OPENINGS_KEPT + 4, b"%d" % (OPENINGS_KEPT + 4))
+    assert await store.openings(BOB) == [KeptOpening(1, NOW, b"bob")]
+    assert await store.openings(CAROL) == []
+
+
+async def test_old_openings_expire_and_the_count_goes_on(store):
+    for count in range(3):
+        await store.note_opening(ALICE, b"%d" % count, NOW + count)
+    await store.expire_before(NOW + 2, NOW)
+    assert [each.number for each in await store.openings(ALICE)] == [3]
+    await store.note_opening(ALICE, b"next", NOW + 9)
+    assert [each.number for each in await store.openings(ALICE)] == [3, 4]
 
 
 async def test_a_poisoned_request_fails_alone(store):
