@@ -42,6 +42,8 @@ from delivery_service.wire import (
     WelcomeBatch,
 )
 from identity.base64url import encode_base64url
+from identity.errors import FrankingError
+from identity.franking import HubKey
 from identity.number import TelephoneNumber
 
 HOST_LIMIT = 255  # characters of the name that stands in group URIs
@@ -67,6 +69,10 @@ async def _status(service: Service) -> Status:
     status = from_json(await service.send(Call("GET", "/v1/status")), Status)
     if not HOST.fullmatch(status.host) or len(status.host) > HOST_LIMIT:
         raise UnexpectedAnswerError(f"the service's name {status.host[:HOST_LIMIT]!a} is not that of a host")
+    try:
+        HubKey.from_point(status.franking_key)
+    except FrankingError as error:
+        raise UnexpectedAnswerError(f"the service shows no franking key: {error}") from error
     return status
 
 

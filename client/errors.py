@@ -25,6 +25,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── StoreError               1    the local store is damaged or cannot be written
 ├── ChatError                5    no such chat, message or member
 ├── ConfigError              8    config.toml, or a choice of keys in it, is not understood
+├── FrankingKeyError         1    the delivery service shows another franking key than the one that is kept
 ├── RulesError               1    admission rules cannot be read, or hide what they must not
 ├── InviteError              1    a text is no number, no invitation and no short code
 ├── ImageError               1    octets are no picture that is shown here
@@ -258,6 +259,13 @@ class ConfigError(ClientError):
     code = "config"
     hint = "Correct the file, or move it away: every setting has a default."
     exit_code = 8
+
+
+class FrankingKeyError(ClientError):
+    """The delivery service shows another franking key than the one that this account has from it."""
+
+    code = "franking-key-changed"
+    hint = "See which: ringtrue franking show"
 
 
 class RulesError(ClientError):

@@ -17,7 +17,8 @@ from identity.number import TelephoneNumber
 _COLUMNS = (
     "m.id, m.message_id, m.group_id, coalesce(c.name, ''), m.seq, m.kind, m.sender, m.text, coalesce(p.framed, x''), "
     "p.passport, p.verification, p.context, m.arrived, m.at_ms, m.place, m.why, m.in_reply_to, m.replaces, m.latest, "
-    "m.withdrawn, m.mention, m.hidden, m.attached, m.saved, m.ends_at, m.rule, m.frank, o.state, o.reason"
+    "m.withdrawn, m.mention, m.hidden, m.attached, m.saved, m.ends_at, m.rule, m.frank, o.state, o.reason, "
+    "p.franked"
 )
 _TABLES = (
     "message m LEFT JOIN chat c ON c.group_id = m.group_id LEFT JOIN outbox o ON o.message = m.id "
@@ -81,12 +82,13 @@ class History:
             new.frank,
         )
         self._store.execute(
-            "INSERT INTO proof VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO proof VALUES (?, ?, ?, ?, ?, ?)",
             row,
             new.framed,
             new.passport,
             None if new.verification is None else _without_evidence(new.verification).to_json(),
             stored_context,
+            new.franked,
         )
         if place is Place.INBOX and kind in FINDABLE:
             self.search.add(row, new.text)
@@ -118,6 +120,7 @@ class History:
             ends_at=new.ends_at,
             rule=rule,
             frank=new.frank,
+            franked=new.franked,
         )
 
     def note(self, kind: Kind, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> int:

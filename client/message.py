@@ -29,7 +29,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One row of the history. `id` is its local order, `message_id` its name (hexadecimal for messages)."""
+    """One row of the history. `id` is its local order, `message_id` its name (hexadecimal for messages).
+
+    `franked`: the service's frank where it fits, for a report that shows no PASSporT.
+    """
 
     id: int
     message_id: str
@@ -60,6 +63,7 @@ class Message:
     frank: Frank = Frank.ABSENT
     state: str | None = None
     reason: str | None = None
+    franked: bytes | None = None
 
     @property
     def words(self) -> str:
@@ -96,3 +100,4 @@ class NewMessage:
     lives_for: int = 0
     ends_at: int | None = None
     frank: Frank = Frank.ABSENT
+    franked: bytes | None = None

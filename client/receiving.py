@@ -7,7 +7,7 @@ import mls_rs
 import msgspec
 
 from client import roles
-from client.admission import Place
+from client.admission import Frank, Place
 from client.admitting import Admitting
 from client.chats import Standing
 from client.content import decode
@@ -24,6 +24,7 @@ from client.events import (
     ProposalReceived,
 )
 from client.framing import unwrap
+from client.franking import Franking
 from client.groups import Groups, Step
 from client.history import History
 from client.intents import CommitProposals, Intents, RefreshKeys
@@ -57,8 +58,10 @@ class Receiver:
         intents: Intents,
         sender: Sender,
         admitting: Admitting,
+        franking: Franking,
     ) -> None:
         self._admitting = admitting
+        self._franking = franking
         self._groups = groups
         self._chats = groups.chats
         self._history = history
@@ -198,6 +201,7 @@ class Receiver:
         )
         if verification.evidence is not None:
             self._history.remember_passport(group_id, verification.evidence.replay_key, now)
+        frank = self._franking.check(application, carried.framed, group_id, entry)
         new = NewMessage(
             message_id=content.message_id.hex(),
             group_id=group_id,
@@ -210,6 +214,8 @@ class Receiver:
             passport=carried.passport,
             context=context,
             verification=verification,
+            frank=frank,
+            franked=entry.frank if frank is Frank.GOOD else None,
         )
         return self._stored(row_of(content, reading, new, self._groups.account.number), reading, verification)
 

@@ -95,7 +95,8 @@ CREATE TABLE proof (                        -- what a message came with, apart f
     framed       BLOB NOT NULL,             -- the octets that the PASSporT's digest covers
     passport     BLOB,
     verification TEXT,                      -- identity.binding.Verification, JSON, without what stands beside it
-    context      BLOB                       -- client.history.StoredContext, MessagePack
+    context      BLOB,                      -- client.history.StoredContext, MessagePack
+    franked      BLOB                       -- the service's frank, where it fits (identity.franking)
 ) STRICT;
 
 CREATE UNIQUE INDEX message_seq ON message (group_id, seq) WHERE seq IS NOT NULL AND kind <> 'notice';
@@ -193,6 +194,11 @@ CREATE TABLE roster (                       -- the numbers in each group's epoch
 
 CREATE INDEX roster_group ON roster (group_id);
 
+CREATE TABLE franking_key (                 -- the delivery service's: the first one, and those a person has agreed to
+    point BLOB PRIMARY KEY,                 -- uncompressed P-256 point
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE wants_proof (                  -- chats in which a message without a proof is not shown
     group_id BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
@@ -208,6 +214,7 @@ CREATE TABLE status_list (                  -- the last one of each authority th
 _MESSAGE_OF_3 = """
 ALTER TABLE message ADD COLUMN rule TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN frank TEXT NOT NULL DEFAULT 'absent';
+ALTER TABLE proof ADD COLUMN franked BLOB;
 """
 
 SCHEMA = CHAT + TABLES + INDEXES + DEFENCE

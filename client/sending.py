@@ -9,6 +9,7 @@ from client.chats import Chat, Standing
 from client.content import Content, Expiration
 from client.errors import ChatError
 from client.events import Event, MessageAccepted, MessageFailed
+from client.franking import tagged
 from client.groups import Groups, Step
 from client.history import History
 from client.message import FINDABLE, Kind, Message, NewMessage
@@ -187,7 +188,8 @@ class Sender:
             now=now,
         )
         self._history.attested(message.id, passport, self._groups.context(group, own, group.epoch, now))
-        self._outbox.encrypted(message.id, group.epoch, group.encrypt(framing.wrap(passport, message.framed)))
+        ciphertext = group.encrypt(framing.wrap(passport, message.framed), tagged(message.framed))
+        self._outbox.encrypted(message.id, group.epoch, ciphertext)
 
     def _uris(self, group_id: bytes) -> tuple[str, str]:
         account = self._groups.account

@@ -7,6 +7,7 @@ from client.admitting import Admitting
 from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
+from client.franking import Franking
 from client.groups import Groups
 from client.history import History
 from client.intents import Intents
@@ -36,6 +37,7 @@ class Steps:
     receiver: Receiver
     joiner: Joiner
     admitting: Admitting
+    franking: Franking
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -45,6 +47,7 @@ class Steps:
         relations = Relations(store, history)
         groups.list_members()
         admitting = Admitting(store, groups)
+        franking = Franking(store, account)
         sender = Sender(groups, history, outbox, relations)
         return cls(
             store,
@@ -57,7 +60,8 @@ class Steps:
             intents,
             sender,
             Committer(groups, intents),
-            Receiver(groups, history, relations, outbox, intents, sender, admitting),
+            Receiver(groups, history, relations, outbox, intents, sender, admitting, franking),
             Joiner(groups, history, intents, admitting),
             admitting,
+            franking,
         )

@@ -9,7 +9,7 @@ from client.account import Account, save_chain
 from client.chats import Chats
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
-from client.errors import ClientError
+from client.errors import ClientError, FrankingKeyError
 from client.events import Event, Trouble
 from client.intents import Intents, RotateCredential
 from client.joining import KEY_PACKAGES_READY
@@ -52,11 +52,20 @@ class Upkeep:
         if not now and self._looked_at is not None and self._clock() < self._looked_at + INTERVAL:
             return
         renewed = await self._renewed()
+        await self._learn_franking_key()
         stock = await self._delivery.key_package_stock()
         if renewed or stock.available < stock.low_water or not stock.last_resort:
             wanted = KEY_PACKAGES_READY if renewed else max(KEY_PACKAGES_READY - stock.available, 0)
             await self._upload(wanted)
         self._looked_at = self._clock()
+
+    async def _learn_franking_key(self) -> None:
+        """Keep the service's franking key if it is the first; another one is told each time until it is agreed to."""
+        status = await self._delivery.status()
+        try:
+            await self._worker.run(self._steps.franking.learn, status.franking_key, int(self._clock()))
+        except FrankingKeyError as error:
+            self._tell([Trouble(None, error, error.code, str(error))])
 
     async def _renewed(self) -> bool:
         """Renew if that is due; a refusal is passed on at once only if nothing works without a new certificate."""
