@@ -46,7 +46,7 @@ class Streams:
     async def _events(self, watcher: Watcher) -> AsyncGenerator[bytes]:
         number = 1
         heads = await self._all_heads(watcher)
-        yield _event(number, heads.groups, heads.inbox)
+        yield _event(number, heads.groups, heads)
         while not watcher.closed:
             if not await watcher.wait(self._heartbeat):
                 yield b": \n\n"
@@ -59,7 +59,7 @@ class Streams:
                 changed, watcher.heads = watcher.heads, {}
             if not watcher.closed:
                 number += 1
-                yield _event(number, changed, heads.inbox)
+                yield _event(number, changed, heads)
 
     async def _all_heads(self, watcher: Watcher) -> Heads:
         """Registers for the groups first and reads the heads again after, so that no change falls in between."""
@@ -107,10 +107,11 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def group_heads(groups: dict[bytes, int], inbox: int) -> GroupHeads:
-    """The wire's form of heads."""
-    return GroupHeads({encode_base64url(group_id).decode(): head for group_id, head in groups.items()}, inbox)
+def group_heads(groups: dict[bytes, int], heads: Heads) -> GroupHeads:
+    """The wire's form of heads: those of `groups`, and what concerns the device as a whole."""
+    named = {encode_base64url(group_id).decode(): head for group_id, head in groups.items()}
+    return GroupHeads(named, heads.inbox, heads.requests)
 
 
-def _event(number: int, groups: dict[bytes, int], inbox: int) -> bytes:
-    return b"id: %d\ndata: %b\n\n" % (number, _ENCODER.encode(group_heads(groups, inbox)))
+def _event(number: int, groups: dict[bytes, int], heads: Heads) -> bytes:
+    return b"id: %d\ndata: %b\n\n" % (number, _ENCODER.encode(group_heads(groups, heads)))

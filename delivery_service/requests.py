@@ -11,6 +11,8 @@ from starlette.types import Receive, Scope
 from delivery_service.errors import RefusedError
 from delivery_service.wire import IDEMPOTENCY_HEADER
 from identity.base64url import decode_base64url
+from identity.errors import NumberError
+from identity.number import TelephoneNumber
 
 LARGEST_CURSOR = 2**63 - 1
 _KEY_HEADER = IDEMPOTENCY_HEADER.encode()
@@ -80,6 +82,17 @@ def idempotency_key(headers: Headers) -> bytes:
     if len(text) != _KEY_LENGTH or len(key) * 2 != _KEY_LENGTH:
         raise RefusedError("malformed", f"{IDEMPOTENCY_HEADER} must have {_KEY_LENGTH} hexadecimal digits")
     return key
+
+
+def number_in(text: str) -> str:
+    """A telephone number in a body, as `+E164`."""
+    try:
+        number = TelephoneNumber.from_digits(text.removeprefix("+"))
+    except NumberError as error:
+        raise RefusedError("malformed", f"the number is not +E164: {error}") from error
+    if text != number.e164:
+        raise RefusedError("malformed", "the number must begin with +")
+    return text
 
 
 def group_id_of(text: str) -> bytes:

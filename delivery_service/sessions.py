@@ -1,6 +1,8 @@
 """Sessions: a bearer token that carries its own facts under a MAC, so that the hot path looks nothing up."""
 
+import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,16 +20,25 @@ KNOWN_LIMIT = 10_000  # tokens whose MAC is remembered as good
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """A device that proved possession of its certificate's key; `point` is that key."""
+    """A device that proved possession of its certificate's key; `point` is that key.
+
+    `issuer`: SHA-256 of the certificate that issued its own, for the quota on first contacts.
+    """
 
     device: bytes
     number: str
     point: bytes
     expires_at: int
+    issuer: bytes
 
     def key(self) -> ec.EllipticCurvePublicKey:
         """The device's key, for requests that are signed within the session."""
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), self.point)
+
+
+def issuer_of(chain: Sequence[bytes]) -> bytes:
+    """The SHA-256 of the certificate that issued the leaf; of nothing, if a root did."""
+    return hashlib.sha256(chain[1] if len(chain) > 1 else b"").digest()
 
 
 _DECODER = msgspec.msgpack.Decoder(Session)
@@ -40,10 +51,10 @@ class Sessions:
     secret: bytes
     _known: dict[bytes, Session] = field(default_factory=dict)
 
-    def grant(self, device: DeviceIdentity, now: int) -> tuple[str, Session]:
-        """A token that ends with the certificate at the latest."""
+    def grant(self, device: DeviceIdentity, chain: Sequence[bytes], now: int) -> tuple[str, Session]:
+        """A token that ends with the certificate at the latest; `chain` was verified."""
         ends = min(now + SESSION_LIFETIME, device.chain.not_after)
-        session = Session(device.identity, device.number.e164, device.chain.public_point, ends)
+        session = Session(device.identity, device.number.e164, device.chain.public_point, ends, issuer_of(chain))
         facts = msgspec.msgpack.encode(session)
         return encode_base64url(self._tag(facts) + facts).decode(), session
 

@@ -6,6 +6,7 @@ import apsw
 
 from delivery_service.errors import RefusedError
 from delivery_service.sqlite_reading import drop_welcomes
+from delivery_service.wire import CONTACT_REQUEST_PAUSE
 
 CHUNK = 512  # log rows deleted in one transaction, so that appends do not wait long
 
@@ -33,11 +34,13 @@ def expire_entries(db: apsw.Connection, cutoff_ms: int) -> int:
 
 
 def expire_rest(db: apsw.Connection, cutoff_ms: int, now: int) -> None:
-    """Deletes old Welcomes, key packages that lapsed and nonces that no signature can bring again."""
+    """Deletes old Welcomes and first contacts, lapsed key packages and requests, and nonces that cannot come again."""
     old: list[Any] = db.execute("DELETE FROM inbox WHERE at_ms < ? RETURNING welcome", (cutoff_ms,)).fetchall()
     drop_welcomes(db, [row[0] for row in old])
     db.execute("DELETE FROM key_packages WHERE not_after < ?", (now,))
     db.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
+    db.execute("DELETE FROM contact_requests WHERE at <= ?", (now - CONTACT_REQUEST_PAUSE,))
+    db.execute("DELETE FROM first_contacts WHERE at < ?", (cutoff_ms // 1000,))
 
 
 def spend_nonce(db: apsw.Connection, device: bytes, nonce: str, expires_at: int) -> None:

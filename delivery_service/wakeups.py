@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from delivery_service.store import Change
+from delivery_service.store import Change, Notified
 
 WATCHERS_PER_DEVICE = 16  # the longest wait ends when a device begins one more
 
@@ -27,6 +27,16 @@ class Watcher:
         self.heads[group_id] = max(seq, self.heads.get(group_id, 0))
         self.woken.set()
 
+    def look_again(self) -> None:
+        """The device's groups, or what concerns its number, are different now."""
+        self.joined = True
+        self.woken.set()
+
+    @property
+    def number(self) -> str:
+        """The number of the device."""
+        return self.device.partition(b"/")[0].decode()
+
     async def wait(self, seconds: float) -> bool:
         """Whether something happened within `seconds`."""
         try:
@@ -46,6 +56,7 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._by_device: defaultdict[bytes, list[Watcher]] = defaultdict(list)
+        self._by_number: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._by_group: defaultdict[bytes, set[Watcher]] = defaultdict(set)
         self._closed = False
 
@@ -56,8 +67,13 @@ class Wakeups:
             for watcher in watchers:
                 watcher.close()
 
-    def publish(self, change: Change) -> None:
+    def publish(self, change: Change | Notified) -> None:
         """The store's listener."""
+        if isinstance(change, Notified):
+            for number in change.numbers:
+                for watcher in self._by_number.get(number, ()):
+                    watcher.look_again()
+            return
         for watcher in self._by_group.get(change.group_id, ()):
             watcher.note(change.group_id, change.seq)
         for device in change.left:
@@ -65,8 +81,7 @@ class Wakeups:
                 self._leave(watcher, change.group_id)
         for device in change.joined:
             for watcher in self._by_device.get(device, ()):
-                watcher.joined = True
-                watcher.woken.set()
+                watcher.look_again()
 
     @contextmanager
     def watch(self, device: bytes, groups: Iterable[bytes] = ()) -> Iterator[Watcher]:
@@ -74,6 +89,7 @@ class Wakeups:
         watcher = Watcher(device)
         watchers = self._by_device[device]
         watchers.append(watcher)
+        self._by_number[watcher.number].add(watcher)
         if len(watchers) > WATCHERS_PER_DEVICE:
             next(earlier for earlier in watchers if not earlier.closed).close()
         self.follow(watcher, groups)
@@ -104,3 +120,7 @@ class Wakeups:
         watchers.remove(watcher)
         if not watchers:
             del self._by_device[watcher.device]
+        numbered = self._by_number[watcher.number]
+        numbered.remove(watcher)
+        if not numbered:
+            del self._by_number[watcher.number]

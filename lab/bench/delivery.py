@@ -32,7 +32,7 @@ from client.delivery import DeliveryClient
 from client.outbox import new_idempotency_key
 from delivery_service.credentials import Credentials
 from delivery_service.sqlite import SqliteStore
-from delivery_service.store import Change, NewEntry, NewGroup
+from delivery_service.store import Change, NewEntry, NewGroup, Notified
 from identity.certificates import TrustAnchors
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
@@ -247,7 +247,7 @@ async def _bare_writer(folder: Path, seconds: float) -> Floor:
     return Floor(appended / elapsed, used / appended)
 
 
-def _ignore(change: Change) -> None:
+def _ignore(change: Change | Notified) -> None:
     """Nobody listens."""
 
 

@@ -1,8 +1,10 @@
 """What a device with a good certificate may not do to the service or to others."""
 
 import asyncio
+import re
 import secrets
 from contextlib import ExitStack
+from importlib.resources import files
 
 import msgspec
 import pytest
@@ -21,7 +23,16 @@ from delivery_service.wakeups import WATCHERS_PER_DEVICE, Wakeups
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 
 INDEXES = "SELECT count(*) FROM sqlite_schema WHERE name = 'log_proposals'"
-BACK = "DROP INDEX log_proposals; DROP TABLE blobs; DROP TABLE blob_pieces; PRAGMA user_version = 1"
+# Every step after the first schema, backwards.
+LATER = "".join(files("delivery_service").joinpath(name).read_text() for name in ("blobs.sql", "consent.sql"))
+UNDONE = [
+    *(f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", LATER)),
+    *(
+        f"ALTER TABLE {table} DROP COLUMN {column}"
+        for table, column in re.findall(r"TABLE (\w+) ADD COLUMN (\w+)", LATER)
+    ),
+]
+BACK = ";".join([*UNDONE, "DROP INDEX log_proposals", "PRAGMA user_version = 1"])
 
 
 def limited(answer, name: str) -> None:

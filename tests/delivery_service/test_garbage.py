@@ -25,6 +25,9 @@ ROUTES = [
     ("POST", "/v1/groups/Z3JvdXA/entries", MLS_TYPE),
     ("POST", "/v1/groups/Z3JvdXA/commits", MSGPACK_TYPE),
     ("POST", "/v1/inbox/ack", JSON_TYPE),
+    ("PUT", "/v1/contact-mode", JSON_TYPE),
+    ("POST", "/v1/contact-requests", JSON_TYPE),
+    ("PUT", "/v1/contact-grants", JSON_TYPE),
 ]
 MORE_ROUTES = [  # where a body says nothing, or may say anything
     ("GET", "/v1/groups/Z3JvdXA/entries", JSON_TYPE),
@@ -39,7 +42,9 @@ json_values = st.recursive(
     max_leaves=10,
 )
 named = st.dictionaries(
-    st.sampled_from(["chain", "number", "key_packages", "last_resort", "position", "commit", "welcomes", "group_info"]),
+    st.sampled_from(
+        ["chain", "number", "key_packages", "last_resort", "position", "commit", "welcomes", "group_info", "mode"]
+    ),
     json_values,
 )
 bodies = st.one_of(

@@ -24,6 +24,7 @@ from delivery_service.store import (
     NewGroup,
     NewKeyPackage,
     NewWelcome,
+    Notified,
     Stock,
     StoredBlob,
 )
@@ -34,7 +35,7 @@ GROUP = b"group"
 NOW = 1_800_000_000
 
 
-class Recorder(list[Change]):
+class Recorder(list["Change | Notified"]):
     """A listener that remembers."""
 
     def __call__(self, change: Change | Notified) -> None:
