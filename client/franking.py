@@ -93,7 +93,7 @@ class Franking:
         self._keep(key, now)
 
     def use(self, key_id: str, point: bytes, now: int) -> None:
-        """Use the key that the service shows now, beside earlier ones. Raises FrankingKeyError if it is not this one."""
+        """Use the key that the service shows now, beside earlier ones. Raises FrankingKeyError if it is another."""
         key = HubKey.from_point(point)
         if key.key_id.hex() != key_id:
             raise FrankingKeyError(

@@ -113,7 +113,7 @@ async def test_a_session_token_or_host_name_that_is_none_is_refused(world, stack
     impostor = Impostor(world)
 
     async def answer(request: httpx.Request, _: Ask) -> httpx.Response:
-        token, host = SessionGranted("schlüssel", "", "", 2**40), Status("a/g/../é", 0, 0)
+        token, host = SessionGranted("schlüssel", "", "", 2**40), Status("a/g/../é", 0, 0, b"")
         value = token if request.url.path == "/v1/sessions" else host
         return httpx.Response(201, stream=httpx.ByteStream(msgspec.json.encode(value)))
 
