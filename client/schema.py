@@ -180,6 +180,7 @@ CREATE TABLE admission_count (              -- what each rule has hidden or drop
 
 CREATE TABLE chat_admitted (                -- chats that others added this device to, as admission saw them then
     group_id        BLOB PRIMARY KEY,
+    at              INTEGER NOT NULL,
     certificate_age INTEGER NOT NULL,       -- seconds, of the inviter's certificate
     issuer          TEXT NOT NULL,
     why             TEXT NOT NULL,
@@ -208,6 +209,46 @@ CREATE TABLE status_list (                  -- the last one of each authority th
     token      TEXT NOT NULL,
     body       BLOB NOT NULL,
     fetched_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_entry (                    -- client.log_record: what was dealt with of a log, in two epochs
+    group_id BLOB NOT NULL,
+    epoch    INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    kind     TEXT NOT NULL,                 -- of the entry; or 'start' of an epoch, or 'missing'
+    body     BLOB NOT NULL,                 -- SHA-256 of the entry's octets
+    at_ms    INTEGER NOT NULL,              -- the service's clock: its claim
+    digest   BLOB NOT NULL,                 -- client.witness: of the epoch's log up to here; empty: unknown
+    PRIMARY KEY (group_id, epoch, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_seen (                     -- when the service last said that nothing more was to be read
+    group_id BLOB PRIMARY KEY,
+    at       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_word (                     -- what each member device last said about the log
+    group_id BLOB NOT NULL,
+    device   TEXT NOT NULL,                 -- its MLS identity: +E164/HASH of the key
+    added    INTEGER NOT NULL DEFAULT 0,    -- when this device saw it come in; 0: it was there before
+    heard    INTEGER NOT NULL DEFAULT 0,    -- when it was last heard from; 0: never since
+    epoch    INTEGER,
+    seq      INTEGER,
+    agrees   INTEGER,
+    PRIMARY KEY (group_id, device)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_trouble (                  -- what the service was caught at
+    group_id BLOB NOT NULL,
+    code     TEXT NOT NULL,                 -- client.lies.Lie
+    about    TEXT NOT NULL DEFAULT '',      -- the member device that showed it, or the octets' SHA-256
+    epoch    INTEGER NOT NULL DEFAULT 0,
+    seq      INTEGER NOT NULL DEFAULT 0,    -- the first entry that it concerns
+    until    INTEGER NOT NULL DEFAULT 0,    -- the last one
+    count    INTEGER NOT NULL DEFAULT 1,
+    noted    INTEGER NOT NULL DEFAULT 0,
+    settled  INTEGER NOT NULL DEFAULT 0,    -- whether it was repaired, or a person goes on in spite of it
+    PRIMARY KEY (group_id, code, about, epoch, seq)
 ) STRICT, WITHOUT ROWID;
 """
 
