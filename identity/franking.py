@@ -150,12 +150,16 @@ class FrankedMessage:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedFrank:
-    """The service's word that `number` sent it the commitment to these octets; only `verify_frank` makes one."""
+    """The service's word that `number` sent it the commitment to these octets; only `verify_frank` makes one.
+
+    `replay_key` names the message: SHA-256 of the tag and its context.
+    """
 
     number: TelephoneNumber
     room_uri: str
     accepted_ms: int
     key_id: bytes
+    replay_key: bytes
 
 
 def franking_tag(framed: bytes) -> bytes:
@@ -190,8 +194,10 @@ def verify_frank(message: FrankedMessage, hub_keys: Mapping[bytes, HubKey]) -> V
     number = number_of_user_uri(message.context.sender_uri)
     if number is None:
         raise FrankingError("context", "the frank's sender is not named by a number")
-    hub_key.verify(franking_tag(message.framed), message.context, message.frank)
-    return VerifiedFrank(number, message.context.room_uri, message.context.accepted_ms, key_id)
+    tag, context = franking_tag(message.framed), message.context
+    hub_key.verify(tag, context, message.frank)
+    replay_key = sha256(tag + context.encode()).digest()
+    return VerifiedFrank(number, context.room_uri, context.accepted_ms, key_id, replay_key)
 
 
 def key_id_of(frank: bytes) -> bytes:

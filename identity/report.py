@@ -7,7 +7,7 @@ what was said is bad: that is for whoever counts reports (docs/binding.md, Repor
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
@@ -21,7 +21,8 @@ from identity.certificates import VerifiedChain, leaf_number, leaf_public_point
 from identity.checks import CLOCK_TOLERANCE
 from identity.device import DeviceVerifier
 from identity.errors import IdentityError, PassportError, ReportError
-from identity.message import MessageContext, ReceivedMessage, user_uri
+from identity.franking import FrankedMessage, FrankingContext, HubKey, VerifiedFrank, verify_frank
+from identity.message import MessageContext, ReceivedMessage, number_of_user_uri, user_uri
 from identity.number import TelephoneNumber
 from identity.passport import parse_passport
 from identity.statement import UnverifiedStatement, parse_statement, sign_statement
@@ -54,8 +55,9 @@ class ReportKind(StrEnum):
 class EvidenceItem:
     """One message: octets and token as received, the sender's chain (DER, leaf first), and where in MLS it was.
 
-    `frank` is what the hub vouches for, empty where there is none. `epoch`, `leaf` and `arrived` are the reporter's
-    word, as far as the token does not bind them.
+    `epoch`, `leaf` and `arrived` are the reporter's word, as far as the token does not bind them. A message may come
+    without token and chain, confirmed by the delivery service alone: `frank`, over `sender` (a person's URI), `group`
+    and `accepted_ms`.
     """
 
     framed: bytes
@@ -65,7 +67,22 @@ class EvidenceItem:
     epoch: Count
     leaf: Count
     arrived: Count
+    sender: str = ""
+    accepted_ms: Count = 0
     frank: bytes = b""
+
+    @property
+    def number(self) -> TelephoneNumber | None:
+        """Whom the item accuses, not yet verified; None if nobody. Raises IdentityError."""
+        if self.frank:
+            return number_of_user_uri(self.sender)
+        return leaf_number(self.chain[0]) if self.chain else None
+
+    def franked(self) -> FrankedMessage:
+        """The item by its frank. Raises ReportError if it shows a token or a chain as well."""
+        if self.passport or self.chain:
+            raise ReportError("both", "a message is shown with its PASSporT or with its frank, not with both", check=8)
+        return FrankedMessage(self.framed, FrankingContext(self.sender, self.group, self.accepted_ms), self.frank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +123,14 @@ class ReportContext:
     """What whoever verifies knows: their own name, their clock, which numbers they speak for, what was used before.
 
     `speaks_for` says whether a status of that number is theirs to publish; `seen` whether a statement's digest was
-    accepted before. What either raises passes through.
+    accepted before. What either raises passes through. `hub_keys`: of delivery services that are believed, by key id.
     """
 
     audience: str
     now: int
     speaks_for: Callable[[TelephoneNumber], bool] = lambda _: True
     seen: Callable[[bytes], bool] = lambda _: False
+    hub_keys: Mapping[bytes, HubKey] = field(default_factory=dict)
 
 
 class ReportCheck(NamedTuple):
@@ -126,12 +144,15 @@ class ReportCheck(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReportVerification:
-    """What became of a report; only `verify_report` makes one. `messages` are the verdicts, in the report's order."""
+    """What became of a report; only `verify_report` makes one.
+
+    `messages` are the verdicts, in the report's order; of a message that came by its frank, what the service confirms.
+    """
 
     accused: TelephoneNumber | None
     reporter: TelephoneNumber | None
     evidence: Evidence | None
-    messages: tuple[Verification, ...]
+    messages: tuple[Verification | VerifiedFrank, ...]
     statement_digest: bytes
     checks: tuple[ReportCheck, ...]
 
@@ -220,7 +241,7 @@ class _Found:
     statement: UnverifiedStatement | None = None
     claims: ReportClaims | None = None
     accused: TelephoneNumber | None = None
-    messages: list[Verification] = field(default_factory=list)
+    messages: list[Verification | VerifiedFrank] = field(default_factory=list)
 
 
 def _check_bounds(found: _Found) -> str:
@@ -271,7 +292,7 @@ def _check_evidence(found: _Found) -> str:
 def _check_accused(found: _Found) -> str:
     assert found.evidence is not None, "check 1 has passed"
     assert found.reporter is not None, "check 2 has passed"
-    numbers = {leaf_number(item.chain[0]) if item.chain else None for item in found.evidence.items}
+    numbers = {item.number for item in found.evidence.items}
     accused = numbers.pop()
     if numbers or accused is None:
         raise ReportError("accused", "the messages are not all by one number", check=7)
@@ -286,20 +307,23 @@ def _check_accused(found: _Found) -> str:
 def _check_messages(found: _Found) -> str:
     assert found.evidence is not None, "check 1 has passed"
     for place, item in enumerate(found.evidence.items, 1):
+        if item.frank:
+            found.messages.append(verify_frank(item.franked(), found.context.hub_keys))
+            continue
         verification = _verified(found, item)
         if verification.verdict not in _PROVED:
             failed = verification.failed_check
             why = verification.reason + (f" (check {failed.number}: {failed.compared})" if failed else "")
             raise ReportError("message", f"message {place} proves nothing against its sender: {why}", check=8)
         found.messages.append(verification)
-    return f"{len(found.messages)} messages signed by the accused number's key"
+    return f"{len(found.messages)} messages by the accused number"
 
 
 def _check_recent(found: _Found) -> str:
     assert found.evidence is not None, "check 1 has passed"
     now = found.context.now
     for place, item in enumerate(found.evidence.items, 1):
-        iat = parse_passport(item.passport).iat
+        iat = item.accepted_ms // 1000 if item.frank else parse_passport(item.passport).iat
         if iat < now - MESSAGE_AGE or item.arrived > now + CLOCK_TOLERANCE:
             raise ReportError("old", f"message {place} was signed at {iat}, which is not within 30 days", check=9)
     return f"none signed more than {MESSAGE_AGE} s before {now}"
@@ -328,9 +352,16 @@ _CHECKS: tuple[tuple[str, Callable[[_Found], str]], ...] = (
 )
 
 
-def replay_keys(messages: Sequence[Verification]) -> tuple[bytes, ...]:
-    """Name each message of an accepted report, whoever reports it."""
-    return tuple(each.evidence.replay_key for each in messages if each.evidence is not None)
+def replay_keys(messages: Sequence[Verification | VerifiedFrank]) -> tuple[bytes, ...]:
+    """Name each message of an accepted report, whoever reports it in the same way."""
+    return tuple(map(_name, messages))
+
+
+def _name(message: Verification | VerifiedFrank) -> bytes:
+    if isinstance(message, VerifiedFrank):
+        return message.replay_key
+    assert message.evidence is not None, "what is proved has evidence"
+    return message.evidence.replay_key
 
 
 def _verified(found: _Found, item: EvidenceItem) -> Verification:
