@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -22,6 +22,7 @@ from mls_rs import Credential, Engine, Group, Pending
 
 from delivery_service.app import create_app
 from delivery_service.credentials import Credentials
+from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.wire import (
     IDEMPOTENCY_HEADER,
     JSON_TYPE,
@@ -31,6 +32,7 @@ from delivery_service.wire import (
     SIGNED_COMPONENTS,
     Appended,
     CommitBundle,
+    ContactRequests,
     EntryBatch,
     WelcomeBatch,
 )
@@ -147,6 +149,29 @@ class Device:
         request = self.http.build_request("POST", "/v1/key-packages/claims", content=body, headers=fields)
         return await self.http.send(self.sign(request, **changes))
 
+    def ask_request(self, number: str, **changes: Any) -> httpx.Request:
+        chain = changes.pop("chain", self.chain)
+        body = msgspec.json.encode({"number": number, "chain": list(chain)})
+        fields = {"content-type": JSON_TYPE, "authorization": f"Bearer {self.token}"}
+        request = self.http.build_request("POST", "/v1/contact-requests", content=body, headers=fields)
+        return self.sign(request, **changes)
+
+    async def ask(self, number: str) -> httpx.Response:
+        return await self.http.send(self.ask_request(number))
+
+    async def choose(self, mode: str, *granted: str) -> httpx.Response:
+        return await self.call("PUT", "/v1/contact-mode", msgspec.json.encode({"mode": mode, "granted": granted}))
+
+    async def decide(self, number: str, decision: str) -> None:
+        body = msgspec.json.encode({"number": number, "decision": decision})
+        answer = await self.call("PUT", "/v1/contact-grants", body)
+        assert answer.status_code == 204, answer.text
+
+    async def contact_requests(self) -> ContactRequests:
+        answer = await self.call("GET", "/v1/contact-requests")
+        assert answer.status_code == 200, answer.text
+        return msgspec.json.decode(answer.content, type=ContactRequests)
+
     async def claim(self, number: str) -> list[bytes]:
         answer = await self.claim_answer(number)
         assert answer.status_code == 200, answer.text
@@ -232,9 +257,9 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(folder: Path | None) -> AsyncIterator[World]:
+async def running_world(folder: Path | None, quotas: Quotas = QUOTAS) -> AsyncIterator[World]:
     clock, roots = Clock(), make_roots("Test root")
-    app = create_app(folder, roots.anchors, host=HOST, clock=clock)
+    app = create_app(folder, roots.anchors, host=HOST, clock=clock, quotas=quotas)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as http:
@@ -245,6 +270,12 @@ async def running_world(folder: Path | None) -> AsyncIterator[World]:
 def make_world() -> Callable[[], World]:
     """A world without its service."""
     return lambda: World(httpx.AsyncClient(), Clock(), make_roots("Test root"), None)
+
+
+@pytest.fixture
+def run_world() -> Callable[[Path | None, Quotas], AbstractAsyncContextManager[World]]:
+    """Runs a world with quotas of its own."""
+    return running_world
 
 
 @pytest.fixture
