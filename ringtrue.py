@@ -39,6 +39,7 @@ _COMMANDS = {
     "contacts": "client.commands.people:contacts",
     "block": "client.commands.people:block",
     "unblock": "client.commands.people:unblock",
+    "franking": "client.commands.franking:franking",
     "verify": "client.commands.account:verify_file",
     "doctor": "client.commands.account:doctor",
     "daemon": "client.commands.daemon:daemon",

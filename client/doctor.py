@@ -20,7 +20,7 @@ from client.desk.endpoint import NoDaemonError
 from client.desk.remote import open_remote
 from client.enrolling import pending_enrolment
 from client.enrolment import EnrolmentClient
-from client.errors import AccountBusyError, ClientError, NotEnrolledError
+from client.errors import AccountBusyError, ClientError, FrankingKeyError, NotEnrolledError
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
@@ -30,6 +30,7 @@ from client.text import safe_name, safe_title
 from identity.authority.wire import RENEWAL_GRACE
 from identity.certificates import TrustAnchors
 from identity.errors import IdentityError
+from identity.franking import HubKey
 
 CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
 GRAPHICS_PATIENCE = 0.3  # seconds for the terminal to say how it shows pictures
@@ -126,13 +127,24 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     except ClientError as error:
         yield Finding("authority", False, _trouble(error))
     try:
-        yield _clock("delivery", account.delivery, (await session.delivery.status()).now - now)
+        status = await session.delivery.status()
+        yield _clock("delivery", account.delivery, status.now - now)
+        yield await session.worker.run(look_at_franking_key, session, status.franking_key)
         stock = await session.delivery.key_package_stock()
         enough = stock.last_resort and stock.available > 0
         words = f"{stock.available} ready" if enough else "none ready, nobody can add you; run: ringtrue receive"
         yield Finding("key packages", enough, words)
     except ClientError as error:
         yield Finding("delivery", False, _trouble(error))
+
+
+def look_at_franking_key(session: Session, shown: bytes) -> Finding:
+    """The delivery service confirms messages with a key that this account has from it."""
+    try:
+        session.steps.franking.learn(shown, session.now())
+    except FrankingKeyError as error:
+        return Finding("franking", False, _trouble(error))
+    return Finding("franking", True, f"the service shows the key {HubKey.from_point(shown).key_id.hex()}, as before")
 
 
 def look_at_home(home: Home) -> Finding:

@@ -29,6 +29,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── RulesError               1    admission rules cannot be read, or hide what they must not
 ├── InviteError              1    a text is no number, no invitation and no short code
 ├── ImageError               1    octets are no picture that is shown here
+├── NewKeyError              1    a known number is on a key that was not met
 └── GroupRefusedError        1    a Welcome, a commit or an entry is refused by our rules
 
 Exit codes: 1 other, 3 verification failed, 5 not found, 6 network, 7 timed out or asked to wait, 8 not set up.
@@ -265,7 +266,7 @@ class FrankingKeyError(ClientError):
     """The delivery service shows another franking key than the one that this account has from it."""
 
     code = "franking-key-changed"
-    hint = "See which: ringtrue franking show"
+    hint = "See which: ringtrue franking list"
 
 
 class RulesError(ClientError):
@@ -287,6 +288,18 @@ class ImageError(ClientError):
 
     code = "image"
     hint = "Save the file and open it with another program, if you expect it from the sender."
+
+
+class NewKeyError(ClientError):
+    """A number that this account knows is to be talked to on a key that it has not met; `called` names the number."""
+
+    code = "new-key"
+    hint = "Ask them by another way whether they have a new telephone; then do it again with new keys allowed."
+
+    def __init__(self, called: str) -> None:
+        super().__init__(
+            f"{called} is now on a key that you have not met: a new telephone, or a new holder of the number"
+        )
 
 
 class GroupRefusedError(ClientError):

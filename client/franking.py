@@ -99,7 +99,7 @@ class Franking:
             raise FrankingKeyError(
                 f"the delivery service does not show the key {key_id!a} but {key.key_id.hex()}",
                 code="franking-key",
-                hint="See what it shows: ringtrue franking show",
+                hint="See what it shows: ringtrue franking list",
             )
         self._keep(key, now)
 

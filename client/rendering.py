@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from client.admission import Frank
 from client.desk.views import (
     ChatView,
     CheckNumberView,
@@ -18,7 +19,7 @@ from client.desk.views import (
 from client.spelling import shown_number
 from client.terminal import Terminal
 from client.text import folded
-from client.wording import VERDICT_WORDS
+from client.wording import FRANK_QUESTION, FRANK_WORDS, VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.passport import parse_passport
 
@@ -120,6 +121,8 @@ def _inspected(inspection: InspectionView) -> Iterator[str]:
         yield f"{check.number:2} {check.outcome:9} {check.name}: {check.compared}"
     for certificate in inspection.chain:
         yield f"certificate {certificate.subject}, by {certificate.issuer}, for {certificate.numbers}"
+    if inspection.confirmable is not None:
+        yield f"{FRANK_QUESTION}: {FRANK_WORDS[Frank(inspection.confirmable)]}"
     yield f"age {inspection.age}, epoch {inspection.epoch}, leaf {inspection.leaf}"
 
 

@@ -101,6 +101,10 @@ class Session:
         """The present second."""
         return int(self._clock())
 
+    async def franking_key(self) -> bytes:
+        """The franking key that the delivery service shows now. Raises ClientError."""
+        return (await self.delivery.status()).franking_key
+
     async def authority_clock(self) -> int:
         """The second that it is at the authority. Raises ClientError."""
         async with EnrolmentClient(self.account.authority, transport=self._transport) as authority:

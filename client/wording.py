@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from client.admission import Frank
 from client.events import MembersChanged
 from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Unreadable, Withdrawn
 from identity.binding import Verdict
@@ -19,6 +20,12 @@ VERDICT_WORDS = {
     Verdict.UNDECIDED: "? CANNOT CHECK",
     Verdict.FAILED: "✗ PROOF FAILED",
 }
+FRANK_WORDS = {
+    Frank.GOOD: "✓ yes, without having read it",
+    Frank.ABSENT: "- no",
+    Frank.WRONG: "✗ wrong: what confirms it does not fit",
+}
+FRANK_QUESTION = "The service can confirm this message"
 BLOCKING_WORDS = (
     "what they write in your chats is held back, and what they ask is dropped and counted. They are not told."
 )

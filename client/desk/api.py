@@ -13,6 +13,7 @@ from client.desk.views import (
     CheckNumberView,
     ContactView,
     FindingView,
+    FrankingKeyView,
     InspectionView,
     MemberView,
     MessageView,
@@ -190,6 +191,12 @@ class Device(Protocol):
 
     async def sync(self) -> StatusView:
         """Read and post whatever there is, now."""
+
+    async def franking_keys(self) -> list[FrankingKeyView]:
+        """The delivery service's keys that are used here, and the one that it shows now."""
+
+    async def use_franking_key(self, key: str) -> list[FrankingKeyView]:
+        """Use the key of this name from now on, which must be the one that the service shows."""
 
     async def doctor(self) -> list[FindingView]:
         """Look at the account, its files, both services and the clock."""

@@ -47,7 +47,7 @@ _WORDS = {
     "path-too-long": "Move the account's folder to a shorter path and name it in RINGTRUE_HOME.",
     "code-needed": "Run the same command again with --code-file FILE (or --code CODE).",
     "no-anchors": "Give a trust list with --anchors FILE.",
-    "franking-key": "See what the service shows: ringtrue franking show",
+    "franking-key": "See what the service shows: ringtrue franking list",
     "system": SYSTEM_HINT,
     "incognito": "End incognito first: /incognito",
     # Chats, messages and people

@@ -3,13 +3,14 @@
 from client.admission import Place
 from client.desk.api import Device
 from client.desk.showing import moment
-from client.desk.views import AccountView, FindingView, StatusView
+from client.desk.views import AccountView, FindingView, FrankingKeyView, StatusView
 from client.desk.works import Works
 from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError
 from client.home import Home
 from client.invite import invite_uri, short_code
 from identity.certificates import TrustAnchors
+from identity.franking import HubKey
 
 
 class DeskDevice(Device):
@@ -48,6 +49,20 @@ class DeskDevice(Device):
             self._works.tell()
         self._connection.answered()
         return await self.status()
+
+    async def franking_keys(self) -> list[FrankingKeyView]:
+        shown = HubKey.from_point(await self._works.session.franking_key()).key_id.hex()
+        kept = await self._works.run(self._works.steps.franking.kept)
+        views = [
+            FrankingKeyView(key=each.key_id, since=moment(each.since), shown=each.key_id == shown) for each in kept
+        ]
+        strange = [FrankingKeyView(key=shown, since=None, shown=True)]
+        return views if any(view.shown for view in views) else views + strange
+
+    async def use_franking_key(self, key: str) -> list[FrankingKeyView]:
+        point = await self._works.session.franking_key()
+        await self._works.run(self._works.steps.franking.use, key, point, self._works.now())
+        return await self.franking_keys()
 
     async def doctor(self) -> list[FindingView]:
         findings = [look_at_home(self._home)]

@@ -63,6 +63,7 @@ def inspection(steps: Steps, showing: Showing, message: Message, now: int) -> In
         age=f"{duration(max(now - message.arrived, 0))} ago",
         passport=safe_text(passport.decode("ascii", "replace")).text,
         content=message.framed.hex(" ") if view.place == "inbox" else "",
+        confirmable=None if message.verification is None else message.frank.value,
     )
 
 

@@ -208,7 +208,11 @@ class CertificateView(View, frozen=True, kw_only=True):
 
 
 class InspectionView(View, frozen=True, kw_only=True):
-    """Everything that was compared for one message. `sentence` is for a layman, `caution` always stands below it."""
+    """Everything that was compared for one message. `sentence` is for a layman, `caution` always stands below it.
+
+    `confirmable`: whether the delivery service can confirm a message of others without having read it (docs/binding.md
+    §7); None for own messages.
+    """
 
     message: MessageView
     sentence: str
@@ -224,6 +228,7 @@ class InspectionView(View, frozen=True, kw_only=True):
     age: str
     passport: str
     content: str
+    confirmable: Literal["good", "absent", "wrong"] | None = None
 
 
 class AccountView(View, frozen=True, kw_only=True):
@@ -237,6 +242,14 @@ class AccountView(View, frozen=True, kw_only=True):
     anchors: str
     invite: str
     short_code: str
+
+
+class FrankingKeyView(View, frozen=True, kw_only=True):
+    """One key with which the delivery service confirms messages; `since` is None while this account does not use it."""
+
+    key: str
+    since: Moment | None
+    shown: bool
 
 
 class StatusView(View, frozen=True, kw_only=True):

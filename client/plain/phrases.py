@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from client.admission import Frank
 from client.desk.views import (
     AttachmentView,
     ChatView,
@@ -18,7 +19,7 @@ from client.desk.views import (
     StatusView,
 )
 from client.spelling import counted, shown_number
-from client.wording import PROVEN, duration
+from client.wording import FRANK_QUESTION, FRANK_WORDS, PROVEN, duration
 
 STATES = {"queued": "waiting to be sent", "accepted": "sent", "delivered": "delivered", "failed": "NOT SENT"}
 DECIMAL = 1000
@@ -153,6 +154,9 @@ def inspection(view: InspectionView) -> Iterator[str]:
         yield f"Signed {date_and_time(view.signed)}, arrived {date_and_time(view.arrived)}, {view.age}."
     if view.epoch is not None:
         yield f"Epoch {view.epoch}, leaf {view.leaf}."
+    if view.confirmable is not None:
+        _, _, words = FRANK_WORDS[Frank(view.confirmable)].partition(" ")
+        yield f"{FRANK_QUESTION}: {words}."
 
 
 def _check(check: CheckView) -> str:

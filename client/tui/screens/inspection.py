@@ -7,9 +7,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from client.admission import Frank
 from client.desk.views import CertificateView, CheckView, InspectionView
 from client.tui.screens.phrases import day, day_and_time, person
 from client.tui.screens.reader import Fact, heading
+from client.wording import FRANK_QUESTION, FRANK_WORDS
 
 OCTETS_PER_ROW = 8  # with their characters beside them they fit into 60 columns
 
@@ -120,6 +122,8 @@ def _sections(inspection: InspectionView) -> Iterator[tuple[str, list[tuple[str,
     for depth, certificate in enumerate(inspection.chain):
         kind = "the signer's" if depth == len(inspection.chain) - 1 else "the root" if depth == 0 else "the issuer's"
         yield f"Certificate {depth + 1} of {len(inspection.chain)}, {kind}", _certificate(certificate)
+    if inspection.confirmable is not None:
+        yield FRANK_QUESTION, [("", FRANK_WORDS[Frank(inspection.confirmable)])]
     yield "Conversation and time", list(_times(inspection))
 
 
