@@ -27,16 +27,23 @@ from identity.authority.exchange import (
 from identity.authority.folder import open_folder
 from identity.authority.holdings import HoldingsDesk
 from identity.authority.issuer import Issuer
+from identity.authority.publishing import StatusPublisher
 from identity.authority.registration import RegistrationAuthority
+from identity.authority.report_policy import ReportPolicy
+from identity.authority.reporting import ReportDesk
 from identity.authority.store import AuthorityStore
 from identity.authority.wire import (
     CODE_DIGITS,
     PEM_TYPE,
+    REPORT_BODY_LIMIT,
+    STATUS_LIST_MEDIA_TYPE,
     CertificateRequest,
     ChallengeOpened,
     ChallengeRequest,
     HoldingsRequest,
     RenewalRequest,
+    ReportRequest,
+    StandingRequest,
     Status,
 )
 
@@ -46,10 +53,16 @@ PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-10000
 
 
 def create_app(
-    store: AuthorityStore, issuer: Issuer, sender: CodeSender, *, clock: Callable[[], float], base_url: str
+    store: AuthorityStore,
+    issuer: Issuer,
+    sender: CodeSender,
+    *,
+    clock: Callable[[], float],
+    base_url: str,
+    policy: ReportPolicy | None = None,
 ) -> Starlette:
     """Serve the addresses of `wire`; clients reach them at `base_url`. The application closes the store at its end."""
-    service = _Service(store, issuer, sender, clock, checked_base_url(base_url))
+    service = _Service(store, issuer, sender, clock, checked_base_url(base_url), policy or ReportPolicy())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,6 +75,9 @@ def create_app(
             Route("/v1/certificates", service.certificates, methods=["POST"]),
             Route("/v1/renewals", service.renewals, methods=["POST"]),
             Route("/v1/holdings", service.holdings, methods=["POST"]),
+            Route("/v1/reports", service.reports, methods=["POST"]),
+            Route("/v1/standing", service.standing, methods=["POST"]),
+            Route("/v1/status-list", service.status_list),
             Route("/v1/status", service.status),
             Route("/v1/anchors.pem", service.anchors),
             Route("/certificates/{name}.pem", service.published),
@@ -85,14 +101,16 @@ def open_authority(
     clock: Callable[[], float] = time.time,
     *,
     allow: Sequence[str] | None = None,
+    policy: ReportPolicy | None = None,
 ) -> Starlette:
     """Open the authority in a folder, with new keys on the first run. Raises DataFolderError, NumberError, ValueError.
 
     `allow` sets the prefixes of the numbers to certify; None keeps what they were, at first prefixes.DEFAULT_PREFIXES.
+    `policy` says what follows from verified reports; None is what README.md states.
     """
     base_url = checked_base_url(base_url)
     store, issuer = open_folder(folder, int(clock()), allow)
-    return create_app(store, issuer, sender, clock=clock, base_url=base_url)
+    return create_app(store, issuer, sender, clock=clock, base_url=base_url, policy=policy)
 
 
 def checked_base_url(text: str) -> str:
@@ -105,10 +123,18 @@ def checked_base_url(text: str) -> str:
 
 class _Service:
     def __init__(
-        self, store: AuthorityStore, issuer: Issuer, sender: CodeSender, clock: Callable[[], float], base_url: str
+        self,
+        store: AuthorityStore,
+        issuer: Issuer,
+        sender: CodeSender,
+        clock: Callable[[], float],
+        base_url: str,
+        policy: ReportPolicy,
     ) -> None:
         self._registration = RegistrationAuthority(store, issuer, base_url)
         self._holdings = HoldingsDesk(store, issuer, base_url)
+        self._reports = ReportDesk(store, issuer, base_url, policy)
+        self._statuses = StatusPublisher(store, issuer, base_url, policy)
         self._issuer = issuer
         self._sender = sender
         self._clock = clock
@@ -144,6 +170,23 @@ class _Service:
         body = await read_json(request, HoldingsRequest)
         of = self._holdings.of
         return json_response(await asyncio.to_thread(of, body, client_address(request), self._now()), 200)
+
+    async def reports(self, request: Request) -> Response:
+        body = await read_json(request, ReportRequest, REPORT_BODY_LIMIT, "REPORT_BODY_LIMIT")
+        take = self._reports.take
+        return json_response(await asyncio.to_thread(take, body, client_address(request), self._now()), 201)
+
+    async def standing(self, request: Request) -> Response:
+        body = await read_json(request, StandingRequest)
+        of = self._reports.standing
+        return json_response(await asyncio.to_thread(of, body, client_address(request), self._now()), 200)
+
+    async def status_list(self, request: Request) -> Response:
+        published = await asyncio.to_thread(self._statuses.published, self._now())
+        headers = {"etag": published.etag, "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == published.etag:
+            return Response(status_code=304, headers=headers)
+        return Response(published.octets, headers=headers, media_type=STATUS_LIST_MEDIA_TYPE)
 
     async def status(self, _: Request) -> Response:
         return json_response(Status(self._issuer.name, list(self._issuer.prefixes), self._now()), 200)

@@ -19,13 +19,15 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 _NO_STORE = {"cache-control": "no-store"}
 
 
-async def read_json(request: Request, shape: type[Body]) -> Body:
+async def read_json(
+    request: Request, shape: type[Body], limit: int = BODY_LIMIT, limit_name: str = "BODY_LIMIT"
+) -> Body:
     """Read a JSON body of the shape within the limits. Raises RefusedError."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
         raise RefusedError("unsupported-type", f"send {JSON_TYPE}")
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
-            body = await _read_limited(request)
+            body = await _read_limited(request, limit, limit_name)
     except TimeoutError as error:
         raise RefusedError("too-slow", f"a body must arrive within {BODY_TIMEOUT} seconds") from error
     try:
@@ -34,13 +36,13 @@ async def read_json(request: Request, shape: type[Body]) -> Body:
         raise RefusedError("malformed", str(error)) from error
 
 
-async def _read_limited(request: Request) -> bytes:
+async def _read_limited(request: Request, limit: int, limit_name: str) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > BODY_LIMIT:
-            detail = f"a body has at most {BODY_LIMIT} octets (BODY_LIMIT)"
-            raise RefusedError("too-large", detail, limit=BODY_LIMIT, limit_name="BODY_LIMIT")
+        if len(body) > limit:
+            detail = f"a body has at most {limit} octets ({limit_name})"
+            raise RefusedError("too-large", detail, limit=limit, limit_name=limit_name)
     return bytes(body)
 
 

@@ -23,6 +23,7 @@ from identity.issuing import (
     root_certificate,
 )
 from identity.number import TelephoneNumber
+from identity.status_list import SignedStatusList, sign_status_list
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
 
 ROOT_NAME = "Ringtrue development root"
@@ -106,6 +107,19 @@ class Issuer:
         self.refresh(now)
         leaf = issue_device_certificate(self._keys.issuer_key, self._keys.issuer, key, number, now)
         return IssuedPath(leaf, self._keys.issuer, self._keys.roots[0])
+
+    def sign_list(self, base_url: str, body: bytes, serial: int, now: int, lifetime: int) -> SignedStatusList:
+        """Sign the list of statuses with the issuer's key."""
+        self.refresh(now)
+        return sign_status_list(
+            self._keys.issuer_key,
+            self._keys.issuer,
+            authority=base_url,
+            body=body,
+            serial=serial,
+            now=now,
+            lifetime=lifetime,
+        )
 
     def refresh(self, now: int) -> None:
         """Renew root and issuer certificate when their time comes, each with its old key."""

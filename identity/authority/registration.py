@@ -1,6 +1,7 @@
 """The registration authority: decides what is issued to whom. Blocking; `now` comes from the caller."""
 
 import hashlib
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -23,6 +24,7 @@ from identity.binding import x5u_for
 from identity.certificate_fields import validity
 from identity.errors import CertificateError, NumberError
 from identity.number import TelephoneNumber
+from identity.status import NumberStatus
 
 
 class RegistrationAuthority:
@@ -44,6 +46,7 @@ class RegistrationAuthority:
         with self._store.transaction():
             self._store.prune(now)
             rates.admit(self._store, subjects, now)
+            self._refuse_withdrawn(number, now)
             challenge, code = open_challenge(number, self._store.secret, now)
             self._store.save_challenge(challenge)
         return challenge, code
@@ -81,6 +84,7 @@ class RegistrationAuthority:
         proof = check_proof(request.proof, old.public_key, request.csr, self._base_url, now)
         key = _requested_key(request.csr, number)
         with self._store.transaction():
+            self._refuse_withdrawn(number, now)
             proved_at = self._number_proof(old.fingerprint, now)
             rates.admit(self._store, ((rates.RENEWALS_PER_NUMBER, number.digits),), now)
             # A proof stays acceptable until its iat, at most PROOF_MAX_AGE ahead, is PROOF_MAX_AGE behind.
@@ -107,6 +111,13 @@ class RegistrationAuthority:
             raise RefusedError("number-refused", f"this authority certifies numbers that start with {prefixes}")
         return number
 
+    def _refuse_withdrawn(self, number: TelephoneNumber, now: int) -> None:
+        """Whatever key asks: a new one costs nothing, and a status ends sooner than a number is given to others."""
+        for status, ends_at in self._store.rows("SELECT status, ends_at FROM statuses WHERE number = ?", number.digits):
+            if status == NumberStatus.WITHDRAWN and ends_at > now:
+                until = datetime.fromtimestamp(ends_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+                raise RefusedError("number-withdrawn", f"verified reports against {number} count until {until}")
+
     def _attempt(
         self, request: CertificateRequest, key: ec.EllipticCurvePublicKey, now: int
     ) -> tuple[Challenge, Answer, IssuedPath | None]:
@@ -118,6 +129,7 @@ class RegistrationAuthority:
         match given:
             case Answer.ISSUE:
                 self._certifiable(challenge.number.e164)
+                self._refuse_withdrawn(challenge.number, now)
                 path = self._issue(key, challenge.number, now, now, by_code=True)
                 self._store.save_challenge(challenge, path.fingerprint)
                 return challenge, given, path

@@ -77,6 +77,15 @@ class AuthorityStore:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def execute(self, statement: str, *values: str | bytes | int | None) -> int:
+        """Run one statement; returns how many rows it changed."""
+        self._connection.execute(statement, values)
+        return self._connection.changes()
+
+    def rows(self, statement: str, *values: str | bytes | int | None) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._connection.execute(statement, values).fetchall()
+
     def challenge(self, challenge_id: str) -> tuple[Challenge, bytes | None] | None:
         """Read a challenge and the fingerprint of the certificate that it led to."""
         row = self._row(f"SELECT {_CHALLENGE_COLUMNS} FROM challenges WHERE id = ?", challenge_id)  # noqa: S608

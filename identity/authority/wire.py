@@ -6,6 +6,9 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
     POST /v1/certificates          CertificateRequest   -> 201 IssuedChain
     POST /v1/renewals              RenewalRequest       -> 201 IssuedChain
     POST /v1/holdings              HoldingsRequest      -> 200 Holdings
+    POST /v1/reports               ReportRequest        -> 201 ReportTaken
+    POST /v1/standing              StandingRequest      -> 200 Standing
+    GET  /v1/status-list                                -> 200 the signed list (identity.status_list), with an ETag
     GET  /v1/status                                     -> 200 Status
     GET  /v1/anchors.pem                                -> 200 the roots, PEM
     GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex
@@ -20,9 +23,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from identity.number import INPUT_LENGTH_LIMIT
+from identity.report import EVIDENCE_LIMIT, Report
+from identity.status import NumberStatus
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
+STATUS_LIST_MEDIA_TYPE = "application/vnd.ringtrue.status-list"
 PEM_TYPE = "application/pem-certificate-chain"  # RFC 8555 §9.1
 
 BODY_LIMIT = 32 * 1024  # octets of a request's body
@@ -35,6 +41,10 @@ RENEWAL_GRACE = 7 * 86_400  # seconds after a chain's end in which it may still 
 NUMBER_PROOF_LIFETIME = 90 * 86_400  # seconds that renewals may rest on one code: numbers are recycled
 RENEWAL_PROOF_TYPE = "ringtrue-renewal+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof
 HOLDINGS_PROOF_TYPE = "ringtrue-holdings+jwt"
+STANDING_PROOF_TYPE = "ringtrue-standing+jwt"
+REPORT_BODY_LIMIT = EVIDENCE_LIMIT + EVIDENCE_LIMIT // 4 + BODY_LIMIT  # octets: quotes inside a JSON string take two
+APPEAL_LIMIT = 500  # characters
+STANDING_GRACE = 30 * 86_400  # seconds after a certificate's end in which its holder may still appeal
 HOLDINGS_LIMIT = 200  # certificates of one number in an answer, the newest
 
 Code = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9]{{{CODE_DIGITS}}}\Z")]
@@ -139,6 +149,64 @@ def sign_holdings_proof(key: ec.EllipticCurvePrivateKey, claims: HoldingsClaims)
     return jwt.PyJWS().encode(msgspec.json.encode(claims), key, algorithm="ES256", headers={"typ": HOLDINGS_PROOF_TYPE})
 
 
+class ReportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A report (identity.report): evidence as the JSON text that was signed, the statement, the reporter's chain."""
+
+    evidence: Annotated[str, msgspec.Meta(max_length=EVIDENCE_LIMIT)]
+    statement: CompactJWS
+    chain: list[bytes]
+
+    @classmethod
+    def of(cls, report: Report) -> "ReportRequest":
+        """The request that hands a report in."""
+        return cls(report.evidence.decode(), report.statement, list(report.chain))
+
+    def report(self) -> Report:
+        """The report as it is verified; a text that is not UTF-8 verifies as nothing."""
+        return Report(self.evidence.encode("utf-8", "replace"), self.statement, tuple(self.chain))
+
+
+class ReportTaken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The report was verified. `counted`: whether it raised the count, `why` if not; the number's status, its end."""
+
+    counted: bool
+    why: str
+    status: NumberStatus
+    ends_at: int | None
+
+
+class StandingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks what counts against one's own number; `proof` is by the chain's key (`sign_standing_proof`)."""
+
+    chain: list[bytes]
+    proof: CompactJWS
+
+
+class StandingClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A proof's payload: the authority's base URL, when it was signed, a nonce, and perhaps an appeal."""
+
+    aud: str
+    iat: int
+    nonce: str
+    appeal: Annotated[str, msgspec.Meta(max_length=APPEAL_LIMIT)] = ""
+
+
+class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number's status and its end; how many reports count, their kinds; the appeal that was made, if one was."""
+
+    number: str
+    status: NumberStatus
+    ends_at: int | None
+    count: int
+    kinds: dict[str, int]
+    appeal: str | None
+
+
+def sign_standing_proof(key: ec.EllipticCurvePrivateKey, claims: StandingClaims) -> str:
+    """Prove with a device's key that its owner asks, or appeals: a compact JWS, ES256."""
+    return jwt.PyJWS().encode(msgspec.json.encode(claims), key, algorithm="ES256", headers={"typ": STANDING_PROOF_TYPE})
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An RFC 9457 problem. `type` is `urn:ringtrue:authority:WORD`; some words come with extension members."""
 
@@ -150,6 +218,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     limit_name: str | None = None  # which limit was exceeded
     retry_after: int | None = None  # rate-limited, code-not-sent: seconds
     attempts_left: int | None = None  # wrong-code
+    check: int | None = None  # report-refused: the number of the check (identity.report.verify_report)
 
 
 PROBLEM_PREFIX = "urn:ringtrue:authority:"
@@ -158,6 +227,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "malformed": (400, "The request cannot be understood"),
     "invalid-number": (400, "That is not a telephone number"),
     "number-refused": (403, "This authority does not certify that number"),
+    "number-withdrawn": (403, "The number is withdrawn for a while"),
     "wrong-code": (403, "That is not the code"),
     "chain-refused": (403, "The old certificate chain was not accepted"),
     "proof-refused": (403, "The proof of the old key was not accepted"),
@@ -168,11 +238,14 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "too-slow": (408, "The body took too long to arrive"),
     "challenge-used": (409, "The code was used for another key"),
     "proof-replayed": (409, "The proof was used before"),
+    "nothing-to-appeal": (409, "The number has no status to appeal against"),
+    "appealed": (409, "An appeal was made already"),
     "challenge-expired": (410, "The code has expired"),
     "challenge-dead": (410, "Too many wrong codes"),
     "too-large": (413, "The body is larger than allowed"),
     "unsupported-type": (415, "The body is not JSON"),
     "csr-refused": (422, "The certificate request was not accepted"),
+    "report-refused": (422, "The report does not prove what it says"),
     "rate-limited": (429, "Too many requests"),
     "internal": (500, "The authority failed"),
     "code-not-sent": (503, "The code could not be sent"),
