@@ -91,13 +91,15 @@ class Admitting:
 
     def chat(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> Consent:
         """Where a chat goes to which somebody has added this device; kept with the facts that a certificate told."""
-        facts = self.facts(Subject.CHAT, group_id, inviter, chain, now)
+        begins, issuer = facts_of_chain(chain)
+        facts = self.facts(Subject.CHAT, group_id, inviter, max(now - begins, 0), issuer)
         admitted = decide(self.rules, facts)
         self._store.execute(
-            "INSERT OR REPLACE INTO chat_admitted VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO chat_admitted VALUES (?, ?, ?, ?, ?, ?)",
             group_id,
+            now,
             facts.certificate_age,
-            facts.issuer,
+            issuer,
             admitted.why,
             admitted.rule,
         )
@@ -117,7 +119,9 @@ class Admitting:
         aside: bool,
     ) -> Admitted:
         """Where a message goes."""
-        facts = self.facts(Subject.MESSAGE, group_id, sender, chain, now, verification, frank)
+        begins, issuer = facts_of_chain(chain)
+        age, failure = max(now - begins, 0), _failure(verification)
+        facts = self.facts(Subject.MESSAGE, group_id, sender, age, issuer, verification.verdict, frank, failure)
         admitted = admit_message(self.rules, facts, consent, aside=aside)
         self._count(admitted, now)
         return admitted
@@ -131,23 +135,23 @@ class Admitting:
         subject: Subject,
         group_id: bytes,
         number: TelephoneNumber,
-        chain: tuple[bytes, ...],
-        now: int,
-        verification: Verification | None = None,
+        certificate_age: int,
+        issuer: str,
+        verdict: Verdict | None = None,
         frank: Frank = Frank.ABSENT,
+        failure: str = "",
     ) -> Facts:
-        """What is known of a sender now, with the age of their certificate at `now`."""
-        begins, issuer = facts_of_chain(chain)
+        """What was seen, with what is known of the number and the chat now."""
         return Facts(
             subject=subject,
             relation=self._relation(group_id, number),
             number=number,
-            verdict=None if verification is None else verification.verdict,
-            certificate_age=max(now - begins, 0),
+            verdict=verdict,
+            certificate_age=certificate_age,
             issuer=issuer,
             frank=frank,
             needs_proof=self._groups.chats.wants_proof(group_id),
-            failure="" if verification is None else _failure(verification),
+            failure=failure,
         )
 
     def _relation(self, group_id: bytes, number: TelephoneNumber) -> Relation:

@@ -112,9 +112,9 @@ class Browsing:
         )
         return 0 if row is None else int(row[0])
 
-    def count_requests(self) -> int:
-        """How many chats are requests."""
-        row = self._store.row("SELECT count(*) FROM chat WHERE consent = 'request'")
+    def count_waiting_chats(self, consent: Consent) -> int:
+        """How many chats of this consent there are."""
+        row = self._store.row("SELECT count(*) FROM chat WHERE consent = ?", consent)
         return 0 if row is None else int(row[0])
 
     def count_apart(self, place: Place) -> int:

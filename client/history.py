@@ -189,6 +189,11 @@ class History:
         """Note that every row up to this row id was shown, but for those of requests."""
         self._store.execute(f"UPDATE message AS m SET shown = 1 WHERE {_UNSHOWN} AND id <= ?", last)  # noqa: S608 - constants
 
+    def holds(self, group_id: bytes, message_id: bytes, sender: TelephoneNumber) -> bool:
+        """Whether there is a message of this id by this sender."""
+        query = "SELECT 1 FROM message WHERE message_id = ? AND group_id = ? AND sender = ?"
+        return self._store.row(query, message_id.hex(), group_id, sender.e164) is not None
+
     def seen_passport(self, group_id: bytes, replay_key: bytes) -> bool:
         """Whether a PASSporT was accepted in this group before."""
         query = "SELECT 1 FROM seen_passport WHERE group_id = ? AND replay_key = ?"
@@ -218,6 +223,10 @@ class History:
             arrived=message.arrived,
             sender_since=stored.sender_since,
         )
+
+    def sender_chain(self, stored_context: bytes) -> tuple[bytes, ...]:
+        """The sender's chain in what is kept of a message's context."""
+        return self._chain(msgspec.msgpack.decode(stored_context, type=StoredContext).chain)
 
     def _store_context(self, context: MessageContext) -> bytes:
         stored = StoredContext(

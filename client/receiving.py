@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import mls_rs
-import msgspec
 
 from client import roles
-from client.admission import Frank, Place
+from client.admission import Consent, Frank, Place
 from client.admitting import Admitting
 from client.chats import Standing
 from client.content import decode
+from client.continuity import Continuity
 from client.device import number_of
 from client.errors import ContentError, GroupRefusedError
 from client.events import (
@@ -28,12 +28,15 @@ from client.franking import Franking
 from client.groups import Groups, Step
 from client.history import History
 from client.intents import CommitProposals, Intents, RefreshKeys
-from client.message import Kind, NewMessage
+from client.lookout import Lookout
+from client.message import Kind, Message, NewMessage
 from client.outbox import Outbox
 from client.reading import Reading, Timed, Titled, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
 from client.sending import Sender
+from client.troubles import Trouble
+from client.watch import Watch
 from client.wording import describe, notice
 from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, Verification, verify_message
@@ -59,8 +62,14 @@ class Receiver:
         sender: Sender,
         admitting: Admitting,
         franking: Franking,
+        continuity: Continuity,
+        watch: Watch,
+        lookout: Lookout,
     ) -> None:
+        self._lookout = lookout
         self._admitting = admitting
+        self._continuity = continuity
+        self._watch = watch
         self._franking = franking
         self._groups = groups
         self._chats = groups.chats
@@ -71,18 +80,36 @@ class Receiver:
         self._sender = sender
         self._leavers: set[tuple[bytes, int, bytes]] = set()  # group, epoch, identity of who proposed to leave
 
-    def receive(self, group_id: bytes, entries: Sequence[Entry], now: int, end: int | None = None) -> list[Event]:
+    def receive(
+        self, group_id: bytes, entries: Sequence[Entry], now: int, end: int | None = None, *, asked_twice: bool = False
+    ) -> list[Event]:
         """Deal with a batch in one transaction; if one entry is refused, with each entry in a transaction of its own.
 
-        `end`: when the batch was asked for, if it reaches to the log's end.
+        `end`: when the batch was asked for, if it reaches to the log's end. Raises LookAgainError where the batch is to
+        be asked for once more, unless it was `asked_twice`.
         """
+        self._lookout.asked_twice = asked_twice
         try:
             events = self._together(group_id, entries, now) if entries else []
         except (mls_rs.MlsError, GroupRefusedError):
             events = [event for entry in entries for event in self._alone(group_id, entry, now)]
         if end is not None and end - self._chats.known(group_id).read_at >= READ_AT_STEP:
             self._chats.caught_up(group_id, end)
+        if end is not None:
+            self._lookout.caught_up(group_id, end)
         return events
+
+    def late(self, group_id: bytes, hole: Trouble, entries: Sequence[Entry], now: int) -> list[Event]:
+        """Deal with what the service had left out and shows after all; nothing of it if a part cannot be read."""
+        late = [entry for entry in entries if hole.first <= entry.seq <= hole.last and entry.kind != "commit"]
+        if len(late) <= hole.last - hole.first:
+            return []
+        try:
+            with self._groups.step(group_id) as step:
+                events = [event for entry in late for event in self._entry(step, entry, now, now)]
+                return [*events, *self._lookout.filled(group_id, hole, late, now)]
+        except (mls_rs.MlsError, GroupRefusedError):
+            return []
 
     def lose(self, group_id: bytes, reason: str, now: int) -> list[Event]:
         """Note that the group cannot be followed any more."""
@@ -101,11 +128,21 @@ class Receiver:
             cause = "" if error.__cause__ is None else str(error.__cause__)
             with self._groups.store.transaction():
                 cursor = self._chats.known(group_id).cursor
-                missing = self._missing(group_id, cursor, entry, now) if entry.seq > cursor + 1 else []
-                if isinstance(error, mls_rs.OwnMessageError):
-                    # This device sent what its store does not know: the store is an old copy, its keys were used.
-                    self._intents.add_once(group_id, RefreshKeys())
-                return [*missing, *self._gap(group_id, entry, error.code, str(error), cause, now)]
+                group = self._groups.copy(group_id)
+                missing = self._lookout.gap(group, cursor, entry, now)[0] if entry.seq > cursor + 1 else []
+                own = isinstance(error, mls_rs.OwnMessageError)
+                events = self._lookout.came_late(group_id, entry.body, now) if own else []
+                events = events or self._lookout.replayed(group_id, entry, now, own=own)
+                if events:
+                    self._chats.advance(group_id, entry.seq)
+                else:
+                    events = self._gap(group_id, entry, error.code, str(error), cause, now)
+                    if own:
+                        # This device sent what its store does not know: the store is an old copy, its keys were used.
+                        self._intents.add_once(group_id, RefreshKeys())
+                    self._watch.own_message(group_id, entry.seq, entry.at_ms, now)
+                self._lookout.record.append(group_id, entry)
+                return [*missing, *events]
 
     def _together(self, group_id: bytes, entries: Sequence[Entry], now: int) -> list[Event]:
         chat = self._chats.known(group_id)
@@ -118,19 +155,22 @@ class Receiver:
                 if entry.seq <= cursor or not step.standing.is_member:
                     continue
                 if entry.seq > cursor + 1:
-                    events += self._missing(group_id, cursor, entry, now)
+                    missing, goes_on = self._lookout.gap(step.group, cursor, entry, now)
+                    events += missing
+                    if not goes_on:
+                        break
+                events += self._lookout.came(group_id, entry, now)
+                events += self._lookout.timed(chat, entry, now)
+                epoch = step.group.epoch
                 # Certificates live for days and a device may be offline for longer: each entry is judged at the time
                 # that the service gives it, but never before this device last knew the log's end, nor in the future.
                 at = min(max(entry.at_ms // 1000, chat.read_at), now)
                 events += self._entry(step, entry, at, now)
+                if step.standing.is_member:
+                    self._lookout.dealt_with(step.group, epoch, entry)
                 cursor = entry.seq
             self._chats.advance(group_id, cursor)
         return events
-
-    def _missing(self, group_id: bytes, cursor: int, entry: Entry, now: int) -> list[Event]:
-        count = entry.seq - cursor - 1
-        absent = msgspec.structs.replace(entry, seq=entry.seq - 1)
-        return self._gap(group_id, absent, "withheld", f"the service left out {count} entries", "", now)
 
     def _gap(self, group_id: bytes, entry: Entry, code: str, reason: str, cause: str, now: int) -> list[Event]:
         words = f"An entry of this chat could not be read: {reason}" + (f" ({cause})" if cause else "")
@@ -163,11 +203,12 @@ class Receiver:
     def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
         inspected = mls_rs.inspect(entry.body)
         _check_admissible(inspected)
+        events = self._lookout.labelled(step.group.group_id, inspected, entry, now)
         if inspected.content == "application":
             application = step.group.process(entry.body, at)
             assert isinstance(application, mls_rs.Application), "an envelope tells what kind of content is in it"
-            return self._application(step, application, entry, now)
-        return self._handshake(step, inspected, entry, at, now)
+            return [*events, *self._application(step, application, entry, now)]
+        return [*events, *self._handshake(step, inspected, entry, at, now)]
 
     def _handshake(self, step: Step, inspected: mls_rs.Inspected, entry: Entry, at: int, now: int) -> list[Event]:
         admins = roles.admins(step.group)
@@ -178,6 +219,8 @@ class Receiver:
                     raise GroupRefusedError(f"proposals of the kind {proposal.type} are refused", code="proposal")
                 self._intents.add_once(step.group.group_id, CommitProposals())
                 sender = None if proposal.sender is None else number_of(proposal.sender)
+                if proposal.sender is not None:
+                    self._lookout.heard(step.group.group_id, proposal.sender, now)
                 if proposal.sender is not None and inspected.removed == (proposal.sender.index,):
                     self._note_leaver(step, proposal.sender)
                 return [ProposalReceived(step.group.group_id, proposal.type, sender)]
@@ -201,6 +244,11 @@ class Receiver:
         )
         if verification.evidence is not None:
             self._history.remember_passport(group_id, verification.evidence.replay_key, now)
+        told = self._lookout.told(group_id, application.sender, content, verification, entry, now)
+        if verification.verdict in _PROVED and self._history.holds(
+            group_id, content.message_id, number_of(application.sender)
+        ):
+            return told  # sent again, because the service had lost it or said so
         frank = self._franking.check(application, carried.framed, group_id, entry)
         new = NewMessage(
             message_id=content.message_id.hex(),
@@ -217,7 +265,8 @@ class Receiver:
             frank=frank,
             franked=entry.frank if frank is Frank.GOOD else None,
         )
-        return self._stored(row_of(content, reading, new, self._groups.account.number), reading, verification)
+        row = row_of(content, reading, new, self._groups.account.number)
+        return [*self._stored(row, reading, verification), *told]
 
     def _stored(self, new: NewMessage, reading: Reading, verification: Verification) -> list[Event]:
         chat = self._chats.known(new.group_id)
@@ -232,15 +281,22 @@ class Receiver:
         if admitted.place is Place.DROP:
             return []
         message = self._history.add(kind, new, chat.name, admitted)
+        self._continuity.note_message(message.id, chain)
         if admitted.place is Place.ASIDE:
             self._relations.apply(message.id)
+        named = None if admitted.place is Place.QUARANTINE else self.take_effect(message, reading)
+        return [MessageReceived(message) if named is None else named]
+
+    def take_effect(self, message: Message, reading: Reading) -> ChatNamed | None:
+        """Let a message that names its chat, or sets its timer, do so."""
+        chat = self._chats.known(message.group_id)
         match reading:
-            case Titled(title=title) if kind is Kind.TITLED and admitted.place is not Place.QUARANTINE:
-                name = chat.name if chat.own_name else self._chats.rename(new.group_id, title.text)
-                return [ChatNamed(new.group_id, name, new.sender)]
-            case Timed(seconds=seconds) if kind is Kind.TIMED and admitted.place is not Place.QUARANTINE:
-                self._chats.set_timer(new.group_id, seconds)
-        return [MessageReceived(message)]
+            case Titled(title=title) if message.kind is Kind.TITLED and message.sender is not None:
+                name = chat.name if chat.own_name else self._chats.rename(message.group_id, title.text)
+                return ChatNamed(message.group_id, name, message.sender)
+            case Timed(seconds=seconds) if message.kind is Kind.TIMED:
+                self._chats.set_timer(message.group_id, seconds)
+        return None
 
     def _may_change(self, new: NewMessage, kind: Kind, verification: Verification) -> bool:
         """Whether a message may change another row or the chat; if not, it is a text, with its own verdict beside it.
@@ -256,6 +312,7 @@ class Receiver:
         self, step: Step, commit: mls_rs.Commit, admins: Admins, entry: Entry, now: int, *, own: bool = False
     ) -> list[Event]:
         group_id = step.group.group_id
+        self._lookout.changed(group_id, commit, now)
         promoted, demoted = roles.shifts(admins, commit, step.group)
         chat = self._chats.known(group_id)
         for member in (*commit.added, *(after for _, after in commit.updated)):
@@ -273,8 +330,8 @@ class Receiver:
             promoted=promoted,
             demoted=demoted,
         )
-        words = notice(changed, self._groups.account.number)
-        if words:
+        keys = self._continuity.committed(commit, accepted=chat.consent is Consent.INBOX, now=now)
+        for words in filter(None, (notice(changed, self._groups.account.number), *keys)):
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
         if commit.removed_self or (step.standing is Standing.LEAVING and len(step.group.members()) == 1):
             return [changed, *self._ended(step)]

@@ -4,6 +4,9 @@ A row's present words follow from all that was said about it and still stands, s
 what becomes of one's own, make no difference. Only what the same number sent about its own message counts.
 """
 
+import json
+from collections.abc import Sequence
+
 from client.content import decode
 from client.errors import ChatError
 from client.history import History
@@ -79,12 +82,14 @@ class Relations:
         elif aside.kind is Kind.DELETION:
             self._erase(target)
 
-    def admit_group(self, group_id: bytes) -> None:
-        """Move what waited behind a request to the inbox, where it takes effect."""
+    def admit_group(self, group_id: bytes, let_go: Sequence[int]) -> None:
+        """Move what waited behind a chat, and of what was held back these rows, to the inbox, where it takes effect."""
         self._store.execute(
             "UPDATE message SET place = CASE WHEN kind IN ('edit', 'deletion', 'reaction') THEN 'aside' ELSE 'inbox' "
-            "END, why = '' WHERE group_id = ? AND place = 'request'",
+            "END, why = '', rule = '' WHERE group_id = ? "
+            "AND (place = 'request' OR id IN (SELECT value FROM json_each(?)))",
             group_id,
+            json.dumps(let_go),
         )
         rows = self._store.rows("SELECT id, kind, text FROM message WHERE group_id = ? ORDER BY id", group_id)
         for row, kind, text in rows:

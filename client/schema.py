@@ -204,6 +204,66 @@ CREATE TABLE wants_proof (                  -- chats in which a message without 
     group_id BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE device_key (                   -- devices of numbers, by their keys
+    identity   BLOB PRIMARY KEY,            -- identity.device.DeviceIdentity.identity
+    number     TEXT NOT NULL,               -- +E164
+    first_seen INTEGER NOT NULL,
+    met_at     INTEGER,                     -- null: seen in a chat, and no more
+    how        TEXT NOT NULL DEFAULT ''     -- client.continuity.How
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_key_number ON device_key (number, met_at);
+
+CREATE TABLE other_key_chat (               -- direct chats with a key that the number's name does not go with
+    group_id BLOB PRIMARY KEY,
+    identity BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE new_key_request (              -- chats that a number of which another key was met has begun on this key
+    group_id BLOB PRIMARY KEY,
+    identity BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE message_key (                  -- messages by keys that the number's name did not go with
+    message  INTEGER PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    identity BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE own_certificate (              -- what this device has asked for and received
+    fingerprint BLOB PRIMARY KEY            -- SHA-256 of the leaf
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE renewal_attempt (              -- renewals whose answer has not arrived
+    at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE own_opening (                  -- sessions at the delivery service, kept before each is asked for
+    seed TEXT PRIMARY KEY,                  -- of the nonces of its attempts
+    at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE own_key_package (              -- every one that this device has made and that can be claimed
+    reference BLOB PRIMARY KEY,
+    not_after INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE watch_look (                   -- when each service was last asked what it knows of this number and key
+    service TEXT PRIMARY KEY,               -- client.watch.Watched
+    at      INTEGER NOT NULL,
+    counted INTEGER NOT NULL DEFAULT 0      -- the last opening that was compared
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alarm (                        -- signs that the number or the key is used elsewhere
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind            TEXT NOT NULL,          -- client.alarms.AlarmKind
+    subject         TEXT NOT NULL,          -- what it is about: raised once
+    words           TEXT NOT NULL,
+    happened_at     INTEGER NOT NULL,
+    raised_at       INTEGER NOT NULL,
+    acknowledged_at INTEGER,
+    UNIQUE (kind, subject)
+) STRICT;
+
 CREATE TABLE status_list (                  -- the last one of each authority that was verified
     authority  TEXT PRIMARY KEY,            -- base URL
     token      TEXT NOT NULL,

@@ -4,19 +4,23 @@ from dataclasses import dataclass
 
 from client.account import Account
 from client.admitting import Admitting
+from client.alarms import Alarms
 from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
+from client.continuity import Continuity
 from client.franking import Franking
 from client.groups import Groups
 from client.history import History
 from client.intents import Intents
 from client.joining import Joiner
 from client.outbox import Outbox
+from client.past import Past
 from client.receiving import Receiver
 from client.relations import Relations
 from client.sending import Sender
 from client.store import Store
+from client.watch import Watch
 from identity.binding import DeviceVerifier
 
 
@@ -37,7 +41,11 @@ class Steps:
     receiver: Receiver
     joiner: Joiner
     admitting: Admitting
+    past: Past
     franking: Franking
+    continuity: Continuity
+    alarms: Alarms
+    watch: Watch
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -46,6 +54,8 @@ class Steps:
         history, outbox, intents = History(store), Outbox(store), Intents(store)
         relations = Relations(store, history)
         groups.list_members()
+        continuity, alarms = Continuity(store, groups), Alarms(store)
+        watch = Watch(store, groups, continuity, alarms)
         admitting = Admitting(store, groups)
         franking = Franking(store, account)
         sender = Sender(groups, history, outbox, relations)
@@ -60,8 +70,12 @@ class Steps:
             intents,
             sender,
             Committer(groups, intents),
-            Receiver(groups, history, relations, outbox, intents, sender, admitting, franking),
-            Joiner(groups, history, intents, admitting),
+            Receiver(groups, history, relations, outbox, intents, sender, admitting, franking, continuity, watch),
+            Joiner(groups, history, intents, admitting, continuity),
             admitting,
+            Past(store, history, groups.chats, admitting),
             franking,
+            continuity,
+            alarms,
+            watch,
         )

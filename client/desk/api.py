@@ -12,6 +12,7 @@ from client.desk.views import (
     ChatView,
     CheckNumberView,
     ContactView,
+    CountView,
     FindingView,
     FrankingKeyView,
     InspectionView,
@@ -19,8 +20,10 @@ from client.desk.views import (
     MessageView,
     Rendering,
     RequestView,
+    RulesView,
     StatusView,
     Told,
+    TrialView,
 )
 
 
@@ -77,6 +80,9 @@ class Chats(Protocol):
 
     async def admin(self, group: str, number: str, admin: bool) -> ChatView:
         """Make a member an admin, or an admin a member."""
+
+    async def want_proof(self, group: str, wanted: bool) -> ChatView:
+        """Hold back what comes into a chat without a proof, from now on, or show it with its mark."""
 
     async def leave(self, group: str) -> ChatView:
         """Leave; another member's client completes it."""
@@ -158,6 +164,9 @@ class People(Protocol):
     async def requests(self) -> list[RequestView]:
         """Who wants to talk, newest first."""
 
+    async def held(self) -> list[RequestView]:
+        """Chats that a rule held back, newest first; they are told of nowhere, and accepted or declined as requests."""
+
     async def accept(self, group: str) -> ChatView:
         """Talk: the chat and its messages move to the inbox, and whoever asked becomes a contact."""
 
@@ -178,6 +187,25 @@ class People(Protocol):
 
     async def know(self, number: str) -> ContactView:
         """Make a number a contact, so that its requests are accepted at once."""
+
+
+class Admission(Protocol):
+    """The rules that say where chats and messages of others go. `toml`: a list of rules, as in `rules().toml`."""
+
+    async def rules(self) -> RulesView:
+        """The rules in force, and what each has hidden."""
+
+    async def test(self, toml: str) -> TrialView:
+        """What these rules would have put elsewhere, of everything that has come so far; nothing is changed."""
+
+    async def use(self, toml: str) -> RulesView:
+        """Decide with these rules about what comes from now on; what has come stays where it is."""
+
+    async def reset(self) -> RulesView:
+        """Decide with the rules that this program comes with."""
+
+    async def counts(self) -> list[CountView]:
+        """What was hidden so far, by rule, most first."""
 
 
 class Device(Protocol):
@@ -211,6 +239,8 @@ class Api(Protocol):
     def messages(self) -> Messages: ...
     @property
     def people(self) -> People: ...
+    @property
+    def admission(self) -> Admission: ...
     @property
     def device(self) -> Device: ...
 

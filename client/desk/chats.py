@@ -92,6 +92,10 @@ class DeskChats(Chats):
         await self._works.run(self._steps.chats.archive, group_of(group), archived)
         return await self._changed(group_of(group))
 
+    async def want_proof(self, group: str, wanted: bool) -> ChatView:
+        await self._works.run(self._steps.chats.want_proof, group_of(group), wanted)
+        return await self._changed(group_of(group))
+
     async def members(self, group: str) -> list[MemberView]:
         return await self._works.run(self._members, group_of(group))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from client.desk.admission import DeskAdmission
 from client.desk.api import Api
 from client.desk.chats import DeskChats
 from client.desk.device import DeskDevice
@@ -38,6 +39,7 @@ class Desk(Api):
         self._telling = Telling(self._works, device)
         self._chats, self._messages = DeskChats(self._works), DeskMessages(self._works)
         self._people, self._device = DeskPeople(self._works), device
+        self._admission = DeskAdmission(self._works)
 
     @property
     def chats(self) -> DeskChats:
@@ -50,6 +52,10 @@ class Desk(Api):
     @property
     def people(self) -> DeskPeople:
         return self._people
+
+    @property
+    def admission(self) -> DeskAdmission:
+        return self._admission
 
     @property
     def device(self) -> DeskDevice:

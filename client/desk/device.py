@@ -1,6 +1,6 @@
 """The calls about this device."""
 
-from client.admission import Place
+from client.admission import Consent, Place
 from client.desk.api import Device
 from client.desk.showing import moment
 from client.desk.views import AccountView, FindingView, FrankingKeyView, StatusView
@@ -79,7 +79,8 @@ class DeskDevice(Device):
             doing=", ".join(dict.fromkeys(self._works.doing.values())),
             waiting=browsing.count_waiting(),
             trouble=self._connection.trouble,
-            requests=browsing.count_requests(),
+            requests=browsing.count_waiting_chats(Consent.REQUEST),
+            held=browsing.count_waiting_chats(Consent.QUARANTINE),
             quarantined=browsing.count_apart(Place.QUARANTINE),
             unread=browsing.count_unread(),
         )

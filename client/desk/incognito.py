@@ -6,7 +6,7 @@ While it is on nothing is marked read, no draft is kept, and nothing is exported
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
-from client.desk.api import Api, Chats, Device, Messages, People
+from client.desk.api import Admission, Api, Chats, Device, Messages, People
 from client.desk.views import Rendering, Told
 from client.errors import ClientError
 
@@ -30,6 +30,11 @@ class IncognitoApi:
     def people(self) -> People:
         """Requests, contacts and blocked numbers."""
         return self._api.people
+
+    @property
+    def admission(self) -> Admission:
+        """The rules that say where chats and messages of others go."""
+        return self._api.admission
 
     @property
     def device(self) -> Device:

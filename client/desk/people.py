@@ -1,12 +1,14 @@
 """The calls about people."""
 
-from client.admission import Consent
+from client.admission import WAITING, Consent
 from client.contacts import Contact
+from client.content import decode
 from client.desk.api import People
 from client.desk.views import ChatView, ContactView, RequestView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.invite import parse_invite
+from client.reading import read
 from identity.number import TelephoneNumber
 
 
@@ -19,7 +21,11 @@ class DeskPeople(People):
         self._contacts = works.steps.groups.contacts
 
     async def requests(self) -> list[RequestView]:
-        found = await self._works.run(self._requests)
+        found = await self._works.run(self._requests, Consent.REQUEST)
+        return sorted(found, key=lambda request: request.at, reverse=True)
+
+    async def held(self) -> list[RequestView]:
+        found = await self._works.run(self._requests, Consent.QUARANTINE)
         return sorted(found, key=lambda request: request.at, reverse=True)
 
     async def accept(self, group: str) -> ChatView:
@@ -66,8 +72,8 @@ class DeskPeople(People):
         self._works.tell()
         return self._works.showing.contact(contact)
 
-    def _requests(self) -> list[RequestView]:
-        return [self._works.showing.request(each) for each in self._steps.browsing.overview(Consent.REQUEST)]
+    def _requests(self, consent: Consent) -> list[RequestView]:
+        return [self._works.showing.request(each) for each in self._steps.browsing.overview(consent)]
 
     def _chat(self, group_id: bytes) -> list[ChatView]:
         return self._works.showing.chats(self._steps.browsing.overview(Consent.INBOX, group_id))
@@ -83,7 +89,10 @@ class DeskPeople(People):
 
     def _admit(self, group_id: bytes) -> None:
         self._steps.chats.set_consent(group_id, Consent.INBOX)
-        self._steps.relations.admit_group(group_id)
+        let_go = self._steps.past.let_go(group_id)
+        self._steps.relations.admit_group(group_id, let_go)
+        for message in self._steps.browsing.rows(let_go):
+            self._steps.receiver.take_effect(message, read(decode(message.framed)))
 
     def _decline(self, group_id: bytes) -> None:
         self._requested(group_id)
@@ -113,11 +122,11 @@ class DeskPeople(People):
 
     def _asked_by(self, person: TelephoneNumber) -> list[bytes]:
         chats = self._steps.chats.all()
-        return [each.group_id for each in chats if each.consent is Consent.REQUEST and each.inviter == person.e164]
+        return [each.group_id for each in chats if each.consent in WAITING and each.inviter == person.e164]
 
     def _requested(self, group_id: bytes) -> str:
-        """Who asked. Raises ChatError unless the chat is a request."""
+        """Who asked. Raises ChatError unless the chat waits for a decision."""
         chat = self._steps.chats.known(group_id)
-        if chat.consent is not Consent.REQUEST:
+        if chat.consent not in WAITING:
             raise ChatError("there is no such request", code="unknown-request", hint="See: ringtrue requests")
         return chat.inviter

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from client.desk.api import Api, Chats, Device, Messages, People
+from client.desk.api import Admission, Api, Chats, Device, Messages, People
 from client.desk.endpoint import connect
 from client.desk.protocol import CALLS, NOTHING, Answer, Call, request_line
 from client.desk.views import Told
@@ -51,6 +51,7 @@ class RemoteDesk:
         self.chats = cast(Chats, connection.area("chats"))
         self.messages = cast(Messages, connection.area("messages"))
         self.people = cast(People, connection.area("people"))
+        self.admission = cast(Admission, connection.area("admission"))
         self.device = cast(Device, connection.area("device"))
 
     async def events(self) -> AsyncGenerator[Told]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from client.admission import Consent, Place
+from client.admission import STRANGER, Consent, Place
 from client.browsing import Overview
 from client.chats import Chat
 from client.contacts import Contact
@@ -49,16 +49,19 @@ class Showing:
     def chats(self, overviews: Iterable[Overview]) -> list[ChatView]:
         """Lines of the list."""
         names, blocked = self._steps.groups.contacts.names(), self._steps.groups.contacts.blocked()
-        return [_chat(overview, names, blocked) for overview in overviews]
+        wanting = self._steps.chats.wanting_proof()
+        return [_chat(overview, names, blocked, overview.chat.group_id in wanting) for overview in overviews]
 
     def request(self, overview: Overview) -> RequestView:
         """A request, without anything that its sender chose but the number."""
         chat = overview.chat
         names = self._steps.groups.contacts.names()
-        waiting = self._steps.browsing.apart(Place.REQUEST, chat.group_id)
+        place = Place.QUARANTINE if chat.consent is Consent.QUARANTINE else Place.REQUEST
+        waiting = self._steps.browsing.apart(place, chat.group_id)
         said = [row for row in waiting if row.kind is Kind.RECEIVED]
         verdict = next((row.verification.verdict for row in said if row.verification is not None), None)
         alike = self._alike(chat.inviter)
+        why, rule = self._steps.admitting.why_chat(chat.group_id)
         return RequestView(
             group=chat.group_id.hex(),
             number=chat.inviter,
@@ -66,11 +69,12 @@ class Showing:
             members=chat.members,
             messages=len(said),
             label="no message yet" if verdict is None else VERDICT_WORDS[verdict],
-            why="You have not accepted this number, and it is not in your contacts.",
+            why=why or STRANGER,
             alike=alike,
             alike_name=None if alike is None else names.get(alike),
             at=moment(min((row.arrived for row in waiting), default=chat.read_at)),
             row=said[0].id if said else None,
+            rule=rule,
         )
 
     def contact(self, contact: Contact) -> ContactView:
@@ -112,6 +116,7 @@ class Showing:
             proof=_proof(self._steps.relations.standing_edit(message) or message),
             place=message.place.value,
             why=message.why,
+            rule=message.rule,
             reply=self._quote(message, names) if visible else None,
             reactions=self._reactions(message) if visible else [],
             attachment=None if attached is None else _attachment(attached, message.saved),
@@ -199,7 +204,7 @@ def _attachment(attached: Attached, saved: str) -> AttachmentView:
     )
 
 
-def _chat(overview: Overview, names: dict[str, str], blocked: frozenset[str]) -> ChatView:
+def _chat(overview: Overview, names: dict[str, str], blocked: frozenset[str], wants_proof: bool) -> ChatView:
     chat = overview.chat
     return ChatView(
         group=chat.group_id.hex(),
@@ -227,6 +232,7 @@ def _chat(overview: Overview, names: dict[str, str], blocked: frozenset[str]) ->
         failed=overview.failed,
         quarantined=overview.quarantined,
         blocked=chat.direct in blocked,
+        wants_proof=wants_proof,
     )
 
 

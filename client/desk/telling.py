@@ -91,7 +91,7 @@ class Telling:
         match message.place:
             case Place.INBOX:
                 return MessageArrived(message=self._works.showing.message(message), alert=self._alerts(message))
-            case Place.QUARANTINE:
+            case Place.QUARANTINE if self._works.steps.chats.known(message.group_id).consent is not Consent.QUARANTINE:
                 return Quarantined(message=self._works.showing.message(message))
             case Place.ASIDE:
                 self._change(message.id, changes)

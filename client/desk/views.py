@@ -78,7 +78,7 @@ class MessageView(View, frozen=True, kw_only=True):
     `kind`: received, sent, notice (who came, who left), gap (an entry that could not be read), titled (names the chat)
     or timed (says when messages disappear); edit, deletion and reaction are `aside`: they show in what they change.
     `state` of an own message: queued, sending, accepted, delivered, failed; `reason` says why it failed.
-    `place`: where it is shown; outside the inbox `text` is empty, and `why` names the rule that hid it.
+    `place`: where it is shown; outside the inbox `text` is empty, `why` says why, `rule` names the rule that hid it.
     `hidden`: how many invisible characters were taken out of the text.
     """
 
@@ -97,6 +97,7 @@ class MessageView(View, frozen=True, kw_only=True):
     proof: ProofView | None
     place: Place = "inbox"
     why: str = ""
+    rule: str = ""
     reply: QuoteView | None = None
     reactions: list[ReactionView] = []
     attachment: AttachmentView | None = None
@@ -114,7 +115,8 @@ class ChatView(View, frozen=True, kw_only=True):
 
     `standing`: active, leaving, left, removed, lost. `timer`: seconds after which new messages disappear, 0 for never.
     `waiting` and `failed` count own messages; `quarantined` those of others that failed their check.
-    `blocked`: the other person of a direct chat is blocked, and what they write is held back.
+    `blocked`: the other person of a direct chat is blocked, and what they write is held back. `wants_proof`: so is
+    every message that comes without a proof.
     """
 
     group: str
@@ -142,6 +144,7 @@ class ChatView(View, frozen=True, kw_only=True):
     failed: int
     quarantined: int
     blocked: bool = False
+    wants_proof: bool = False
 
 
 class MemberView(View, frozen=True, kw_only=True):
@@ -167,7 +170,9 @@ class CheckNumberView(View, frozen=True, kw_only=True):
 
 
 class RequestView(View, frozen=True, kw_only=True):
-    """Somebody who is not a contact has added this device to a chat; nothing of what they wrote or named is here.
+    """Somebody has added this device to a chat that was not accepted; nothing of what they wrote or named is here.
+
+    `why` says why it waits, and `rule` names the rule that made it wait.
 
     `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request; `row`:
     the newest of them, for inspecting its proof.
@@ -184,6 +189,7 @@ class RequestView(View, frozen=True, kw_only=True):
     alike_name: str | None
     at: Moment
     row: int | None = None
+    rule: str = ""
 
 
 class ContactView(View, frozen=True, kw_only=True):
@@ -253,7 +259,10 @@ class FrankingKeyView(View, frozen=True, kw_only=True):
 
 
 class StatusView(View, frozen=True, kw_only=True):
-    """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is."""
+    """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is.
+
+    `requests` and `held` count chats that were not accepted, `quarantined` messages.
+    """
 
     online: bool
     since: Moment | None
@@ -263,6 +272,79 @@ class StatusView(View, frozen=True, kw_only=True):
     requests: int
     quarantined: int
     unread: int
+    held: int = 0
+
+
+class RuleView(View, frozen=True, kw_only=True):
+    """One admission rule. `words` say what it does; `count` and `last`: how often it has hidden something, and when.
+
+    `own`: it is a person's, and not as this program comes with it.
+    """
+
+    name: str
+    words: str
+    place: Place
+    count: int
+    last: Moment | None
+    own: bool
+
+
+class RulesView(View, frozen=True, kw_only=True):
+    """The rules in force, in their order. `saved`: when a person saved their own; else they came with this program.
+
+    `trouble`: why saved rules cannot be used, in which case `rules` are those that this program comes with.
+    """
+
+    rules: list[RuleView]
+    toml: str
+    saved: Moment | None
+    trouble: str
+
+
+class CountView(View, frozen=True, kw_only=True):
+    """How often a rule has put something outside the inbox since this account exists; a rule may be gone meanwhile."""
+
+    rule: str
+    place: Place
+    count: int
+    last: Moment
+
+
+class ChangeView(View, frozen=True, kw_only=True):
+    """A chat, or the message of a row, that other rules would have put elsewhere; a rule is empty for the inbox."""
+
+    subject: Literal["chat", "message"]
+    group: str
+    row: int | None
+    number: str
+    name: str | None
+    at: Moment
+    before: Place
+    before_rule: str
+    after: Place
+    rule: str
+
+
+class MoveView(View, frozen=True, kw_only=True):
+    """How many changes go from one place to another by the same rule."""
+
+    subject: Literal["chat", "message"]
+    before: Place
+    after: Place
+    rule: str
+    count: int
+
+
+class TrialView(View, frozen=True, kw_only=True):
+    """What rules would have done with everything so far; `chats` and `messages` were tried.
+
+    `moves` count all `changes`, most first; the list holds the newest ones.
+    """
+
+    chats: int
+    messages: int
+    moves: list[MoveView]
+    changes: list[ChangeView]
 
 
 class FindingView(View, frozen=True, kw_only=True):
