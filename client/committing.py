@@ -22,10 +22,13 @@ from client.intents import (
     IntentState,
     Leave,
     RefreshKeys,
+    RemoveDevice,
     RemoveMembers,
     RotateCredential,
     SetAdmins,
 )
+from client.lies import LOST_LIMIT, Lie, lost_words
+from client.lookout import Lookout
 from delivery_service.wire import CommitBundle
 from identity.errors import CertificateError
 from identity.number import TelephoneNumber
@@ -41,7 +44,8 @@ class MootError(Exception):
 class Committer:
     """The steps of an intent."""
 
-    def __init__(self, groups: Groups, intents: Intents) -> None:
+    def __init__(self, groups: Groups, intents: Intents, lookout: Lookout) -> None:
+        self._lookout = lookout
         self._groups = groups
         self._intents = intents
 
@@ -66,6 +70,7 @@ class Committer:
             then = [*then, SetAdmins(_texts(admins | founder), _texts(founder))]
         with self._groups.store.transaction():
             _, token = self._groups.adopt(group, name, 0, now)
+            self._lookout.began(group, 0)
             if named:
                 self._groups.chats.rename(group.group_id, name, own=True)
             intent = self._intents.get(self._intents.add(group.group_id, CreateGroup()))
@@ -178,6 +183,25 @@ class Committer:
                 return [IntentSettled(intent.group_id, each.id, "refused", str(error)) for each in moot]
         return self._settle(intent, "refused", str(error))
 
+    def unconfirmed(self, group_id: bytes) -> list[Intent]:
+        """What the service has accepted and the log has not shown."""
+        intents = self._intents.of(group_id)
+        return [each for each in intents if each.state is IntentState.ACCEPTED and each.request is not None]
+
+    def missing(self, intent: Intent, now: int) -> list[Event]:
+        """Deal with what the log, read to its end, does not hold although it was accepted: it is made again."""
+        assert intent.request is not None, "what is unconfirmed has a request"
+        group_id = intent.group_id
+        with self._groups.step(group_id) as step:
+            times = self._lookout.lost(group_id, intent.request.message, -intent.id, now)
+            line = self._lookout.say(group_id, Lie.LOST, lost_words(again=times <= LOST_LIMIT), now)
+            if isinstance(intent.body, Leave) and step.group.pending_proposals() == 1:
+                step.group.forget_proposals()
+            self._intents.lost(intent)
+        if times <= LOST_LIMIT:
+            return [line]
+        return [line, *self._settle(intent, "refused", lost_words(again=False))]
+
     def _settle(self, intent: Intent, outcome: Outcome, why: str, code: str | None = None) -> list[Event]:
         with self._groups.store.transaction():
             self._intents.settle(intent.id)
@@ -208,6 +232,11 @@ class Committer:
                 return group.commit(now, add=absent, context_extensions=self._without_departed(group, ()))
             case RemoveMembers(numbers=numbers):
                 leaves = _leaves(group, numbers)
+                return group.commit(now, remove=leaves, context_extensions=self._without_departed(group, leaves))
+            case RemoveDevice(identity=identity):
+                leaves = [member.index for member in group.members() if member.identity == identity]
+                if not leaves:
+                    raise MootError("that device is no member any more")
                 return group.commit(now, remove=leaves, context_extensions=self._without_departed(group, leaves))
             case SetAdmins():
                 return group.commit(now, context_extensions=_changed_admins(group, intent.body))

@@ -15,7 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.answers import from_json, from_msgpack
-from client.device_session import DeviceSession
+from client.device_session import DeviceSession, Opening
 from client.errors import ClientError, ContentError, NotFoundError, UnexpectedAnswerError
 from client.following import follow
 from client.service import HOST, TOO_LONG, Call, Service
@@ -31,16 +31,27 @@ from delivery_service.wire import (
     BlobStored,
     ClaimedKeyPackages,
     CommitBundle,
+    ContactGrant,
+    ContactMode,
+    ContactRequest,
+    ContactRequested,
+    ContactRequests,
+    Decision,
     EntryBatch,
     GroupHeads,
     InboxAck,
     KeyPackageClaim,
+    KeyPackageReferences,
     KeyPackageStock,
     KeyPackageUpload,
+    Mode,
+    Reachability,
+    Openings,
     SessionGranted,
     Status,
     WelcomeBatch,
 )
+from delivery_service.wire import Opening as SessionOpening
 from identity.base64url import encode_base64url
 from identity.errors import FrankingError
 from identity.franking import HubKey
@@ -48,6 +59,8 @@ from identity.number import TelephoneNumber
 
 HOST_LIMIT = 255  # characters of the name that stands in group URIs
 BLOBS = "/v1/blobs"
+MODE = "/v1/contact-mode"
+CONTACT_REQUESTS = "/v1/contact-requests"
 URL_SHOWN = 80  # characters of a refused URL in the message
 GONE_HINT = "The service keeps attachments for a limited time. Ask the sender to send it again."
 LARGEST = 2**63 - 1  # what the store can keep of a number that the service chooses
@@ -87,9 +100,10 @@ class DeliveryClient:
         *,
         clock: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self._service = Service(base_url, ANSWER_LIMIT, transport)
-        self._session = DeviceSession(self._service, key, chain, clock)
+        self._session = DeviceSession(self._service, key, chain, clock, opening)
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,6 +138,18 @@ class DeliveryClient:
         """How many key packages remain."""
         return from_json(await self._session.send(Call("GET", "/v1/key-packages")), KeyPackageStock)
 
+    async def key_package_references(self) -> list[bytes]:
+        """The KeyPackageRefs of everything that others can claim of this device."""
+        call = Call("GET", "/v1/key-packages/references")
+        return from_json(await self._session.send(call), KeyPackageReferences).references
+
+    async def openings(self) -> list[SessionOpening]:
+        """The last sessions that were opened with this device's key, in order."""
+        found = from_json(await self._session.send(Call("GET", "/v1/openings")), Openings).openings
+        _check_order([0, *(each.number for each in found)], found[-1].number if found else 0)
+        _check_range([number for each in found for number in (each.number, each.at)])
+        return found
+
     async def claim_key_packages(self, number: TelephoneNumber) -> list[bytes]:
         """Take one key package of each device of a number: MLSMessage octets, not yet validated.
 
@@ -132,6 +158,35 @@ class DeliveryClient:
         body = msgspec.json.encode(KeyPackageClaim(number.e164))
         call = Call("POST", "/v1/key-packages/claims", body, _type(JSON_TYPE), repeatable=False)
         return from_json(await self._session.send_signed(call), ClaimedKeyPackages).key_packages
+
+    async def set_contact_mode(self, mode: Mode, granted: Sequence[str]) -> Reachability:
+        """Choose how this number may be reached, and grant numbers (`+E164`) in the same request."""
+        body = msgspec.json.encode(ContactMode(mode, list(granted)))
+        return from_json(await self._session.send(Call("PUT", MODE, body, _type(JSON_TYPE))), Reachability)
+
+    async def reachability(self) -> Reachability:
+        """How this number may be reached, and whom it has granted or blocked."""
+        return from_json(await self._session.send(Call("GET", MODE)), Reachability)
+
+    async def ask(self, number: TelephoneNumber, chain: Sequence[bytes]) -> ContactRequested:
+        """Ask a number to let this one reach it; `chain` is this device's, which the number verifies itself.
+
+        Raises NoConsentError where nobody may ask, AlreadyAskedError, and RateLimitedError beyond a quota.
+        """
+        body = msgspec.json.encode(ContactRequest(number.e164, list(chain)))
+        call = Call("POST", CONTACT_REQUESTS, body, _type(JSON_TYPE), repeatable=False)
+        return from_json(await self._session.send_signed(call), ContactRequested)
+
+    async def contact_requests(self) -> ContactRequests:
+        """Who asks this number, not yet verified, and which numbers granted a request of its own."""
+        answer = from_json(await self._session.send(Call("GET", CONTACT_REQUESTS)), ContactRequests)
+        _check_range([answer.head, *(asked.at for asked in answer.asked)])
+        return answer
+
+    async def decide(self, number: str, decision: Decision) -> None:
+        """Grant, refuse, revoke or block a number (`+E164`)."""
+        body = msgspec.json.encode(ContactGrant(number, decision))
+        await self._session.send(Call("PUT", "/v1/contact-grants", body, _type(JSON_TYPE)))
 
     async def create_group(self, group_id: bytes, group_info: bytes, idempotency_key: str) -> Appended:
         """Open a group's log with the GroupInfo of epoch 0; `group_id` stands inside it."""
@@ -147,10 +202,12 @@ class DeliveryClient:
         return await self._append(f"{_group(group_id)}/commits", MSGPACK_TYPE, body, idempotency_key)
 
     async def entries(self, group_id: bytes, after: int, wait: int = 0) -> EntryBatch:
-        """The entries after a cursor, waiting up to `wait` seconds for one. Raises GoneError below the retention."""
+        """The entries after a cursor, waiting up to `wait` seconds for one. Raises GoneError below the retention.
+
+        Their order is the service's: client.lies.look puts them in order and says what was wrong.
+        """
         call = Call("GET", f"{_group(group_id)}/entries", params={"after": after, "wait": wait}, wait=wait)
         batch = from_msgpack(await self._session.send(call), EntryBatch)
-        _check_order([after, *(entry.seq for entry in batch.entries)], batch.head)
         _check_range([number for entry in batch.entries for number in (entry.seq, entry.at_ms)])
         if batch.more and not batch.entries:
             raise UnexpectedAnswerError("the service says that there are more entries and hands out none")

@@ -25,6 +25,8 @@ from client.errors import (
 )
 from client.events import Event, Trouble
 from client.intents import CreateGroup, Intent, Leave
+from client.lies import look
+from client.lookout import LookAgainError
 from client.outbox import Outgoing
 from client.steps import Steps
 from client.worker import Worker
@@ -32,6 +34,7 @@ from delivery_service.wire import CommitBundle, GroupHeads
 from identity.base64url import decode_base64url
 
 FRUITLESS_LIMIT = 3  # refusals for a stale epoch in a row although the log showed no newer epoch
+HOLE_PAUSE = 60  # seconds between two requests for the same missing entries
 ABOUT_THE_SESSION = (RateLimitedError, SessionExpiredError, CredentialRefusedError)  # not about what was posted
 
 
@@ -60,14 +63,22 @@ class Exchange:
         self._inbox = asyncio.Lock()
         self._acknowledged = 0
         self._looked_at: set[bytes] = set()
+        self._asked: dict[tuple[bytes, int], int] = {}  # when it was last asked for the entries missing at a place
         self._locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def sync(self, heads: GroupHeads) -> list[Trouble]:
-        """Read what the heads say is new, then post what waits. A group's trouble does not keep the others from it."""
+    async def sync(self, heads: GroupHeads, asked: int | None = None) -> list[Trouble]:
+        """Read what the heads say is new, then post what waits. A group's trouble does not keep the others from it.
+
+        `asked`: when the heads were asked for; unknown for those that a stream has brought.
+        """
         groups = await self.read_inbox(heads.inbox)
         cursors = {chat.group_id: chat.cursor for chat in await self._run(self._steps.chats.all)}
         named = {_group_id(name): head for name, head in heads.groups.items()}
-        groups += [group for group, head in named.items() if cursors.get(group, head) < head]
+        # A head before the cursor may only be an old piece of news; reading shows whether the service insists.
+        groups += [group for group, head in named.items() if cursors.get(group, head) != head]
+        if asked is not None:
+            quiet = [group for group, head in named.items() if cursors.get(group) == head]
+            await self._run(self._steps.lookout.all_quiet, quiet, asked)
         troubles = [trouble for group in groups if (trouble := await self._attempt(group, self.read(group)))]
         return troubles + await self.post()
 
@@ -183,17 +194,58 @@ class Exchange:
         while chat is not None and chat.standing.is_member:
             started = self._now()
             try:
-                batch = await self._delivery.entries(group_id, chat.cursor)
+                more = await self._read_on(group_id, chat.cursor, started)
             except GoneError as error:
                 self._tell(await self._run(self._steps.receiver.lose, group_id, str(error), started))
                 return True
-            end = None if batch.more else started
-            self._tell(await self._run(self._steps.receiver.receive, group_id, batch.entries, self._now(), end))
             chat = await self._run(self._steps.chats.get, group_id)
-            if not batch.more:
+            if not more:
                 self._looked_at.add(group_id)
                 break
         return first is None or chat is None or (first.epoch, first.standing) != (chat.epoch, chat.standing)
+
+    async def _read_on(self, group_id: bytes, cursor: int, started: int) -> bool:
+        """Deal with one batch, and with what is missing at the log's end; whether there is more.
+
+        What is wrong is asked for once more before it is told: what then is right was a passing trouble.
+        """
+        try:
+            return await self._deal_with(group_id, cursor, started, asked_twice=False)
+        except LookAgainError:
+            await self._run(self._steps.lookout.asked_again, group_id, started)
+        chat = await self._run(self._steps.chats.known, group_id)
+        return await self._deal_with(group_id, chat.cursor, started, asked_twice=True)
+
+    async def _deal_with(self, group_id: bytes, cursor: int, started: int, *, asked_twice: bool) -> bool:
+        batch = await self._delivery.entries(group_id, cursor)
+        looked = look(batch, cursor)
+        if looked.lies and not asked_twice:
+            raise LookAgainError
+        for lie in looked.lies:
+            self._tell(await self._run(self._steps.lookout.answered, group_id, lie, cursor, self._now()))
+        end = None if batch.more else started
+        receive = self._steps.receiver.receive
+        self._tell(await self._run(receive, group_id, looked.entries, self._now(), end, asked_twice=asked_twice))
+        if batch.more and looked.entries:
+            return True
+        await self._look_for_lost(group_id, asked_twice=asked_twice)
+        return False
+
+    async def _look_for_lost(self, group_id: bytes, *, asked_twice: bool) -> None:
+        """At the log's end: send again what was accepted and is not there, ask again for what was left out."""
+        messages = await self._run(self._steps.outbox.unconfirmed, group_id)
+        intents = await self._run(self._steps.committer.unconfirmed, group_id)
+        if (messages or intents) and not asked_twice:
+            raise LookAgainError
+        for outgoing in messages:
+            self._tell(await self._run(self._steps.sender.lost, outgoing, self._now()))
+        for intent in intents:
+            self._tell(await self._run(self._steps.committer.missing, intent, self._now()))
+        for hole in await self._run(self._steps.lookout.holes, group_id):
+            if self._now() - self._asked.get((group_id, hole.first), 0) >= HOLE_PAUSE:
+                self._asked[group_id, hole.first] = self._now()
+                batch = await self._delivery.entries(group_id, hole.first - 1)
+                self._tell(await self._run(self._steps.receiver.late, group_id, hole, batch.entries, self._now()))
 
     async def _attempt(self, group_id: bytes, work: Coroutine[None, None, None]) -> Trouble | None:
         try:

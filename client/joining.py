@@ -8,12 +8,14 @@ from client.account import advance_inbox
 from client.admission import Consent
 from client.admitting import Admitting
 from client.chats import Standing
+from client.continuity import Continuity
 from client.device import number_of
 from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
 from client.history import History
 from client.intents import Intents, Leave, RotateCredential
+from client.lookout import Lookout
 from client.message import Kind
 from delivery_service.wire import KeyPackageUpload, WelcomeItem
 from identity.number import TelephoneNumber
@@ -24,11 +26,21 @@ KEY_PACKAGES_READY = 20  # one-time key packages that an upload brings the servi
 class Joiner:
     """The steps between publishing a key package and being in a chat."""
 
-    def __init__(self, groups: Groups, history: History, intents: Intents, admitting: Admitting) -> None:
+    def __init__(
+        self,
+        groups: Groups,
+        history: History,
+        intents: Intents,
+        admitting: Admitting,
+        continuity: Continuity,
+        lookout: Lookout,
+    ) -> None:
         self._admitting = admitting
+        self._continuity = continuity
         self._groups = groups
         self._history = history
         self._intents = intents
+        self._lookout = lookout
 
     def can_be_invited(self) -> bool:
         """Whether this device has ever made key packages: until the service has some, nobody can add it to a chat."""
@@ -51,6 +63,7 @@ class Joiner:
                     each.not_after,
                     each is last,
                 )
+                self._groups.store.execute("INSERT INTO own_key_package VALUES (?, ?)", each.reference, each.not_after)
         return KeyPackageUpload([each.message for each in made], last.message)
 
     def join(self, item: WelcomeItem, now: int) -> list[Event]:
@@ -80,9 +93,12 @@ class Joiner:
         roles.check_joined(group, inviter)
         with self._groups.store.transaction():
             name, token = self._groups.adopt(group, str(inviter), cursor, now)
+            if cursor == item.seq:
+                self._lookout.began(group, cursor, item.at_ms)
             advance_inbox(self._groups.store, item.position)
             if self._admit(group.group_id, inviter, signer.credential.chain, now):
                 self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
+                self._look_at_keys(group, signer, now, item.at_ms)
             if engine is not self._groups.engine:
                 self._intents.add(item.group_id, RotateCredential())
         self._groups.adopted(group, token)
@@ -98,6 +114,13 @@ class Joiner:
             chats.set_standing(group_id, Standing.LEAVING)
             self._intents.add(group_id, Leave())
         return consent is not Consent.DECLINED
+
+    def _look_at_keys(self, group: mls_rs.Group, signer: mls_rs.Member, now: int, at_ms: int) -> None:
+        """Say which devices are here on keys that the person has not met."""
+        accepted = self._groups.chats.known(group.group_id).consent is Consent.INBOX
+        self._continuity.asked(group.group_id, signer.identity)
+        for words in self._continuity.joined(group.members(), accepted=accepted, now=now):
+            self._history.note(Kind.NOTICE, group.group_id, None, words, now, at_ms)
 
     def _addressed(self, welcome: bytes) -> tuple[mls_rs.Engine, list[bytes]]:
         """The secrets of the key package that a Welcome is for, and the engine with its credential."""

@@ -1,15 +1,16 @@
 """The outbox: from a queued text to the log's own copy of it.
 
-| state     | encrypted | accepted  | stale  | refused | read back | retried |
-|-----------|-----------|-----------|--------|---------|-----------|---------|
-| queued    | sending   | -         | -      | failed  | -         | -       |
-| sending   | -         | accepted  | queued | failed  | delivered | -       |
-| accepted  | -         | accepted  | -      | -       | delivered | -       |
-| delivered | -         | delivered | -      | -       | -         | -       |
-| failed    | -         | -         | -      | -       | -         | queued  |
+| state     | encrypted | accepted  | stale  | refused | read back | retried | lost   |
+|-----------|-----------|-----------|--------|---------|-----------|---------|--------|
+| queued    | sending   | -         | -      | failed  | -         | -       | -      |
+| sending   | -         | accepted  | queued | failed  | delivered | -       | -      |
+| accepted  | -         | accepted  | -      | failed  | delivered | -       | queued |
+| delivered | -         | delivered | -      | -       | -         | -       | -      |
+| failed    | -         | -         | -      | -       | -         | queued  | -      |
 
 `sending` keeps the exact octets and their idempotency key until the service has answered them: nothing is encrypted
-again before a definitive refusal. `stale` is the refusal of an entry for another epoch than the group's.
+again before a definitive refusal. `stale` is the refusal of an entry for another epoch than the group's; `lost` that
+the log was read to its end and does not hold what was accepted.
 """
 
 import secrets
@@ -39,6 +40,7 @@ class OutboxEvent(StrEnum):
     REFUSED = "refused"
     READ_BACK = "read back"
     RETRIED = "retried"
+    LOST = "lost"
 
 
 _TRANSITIONS = {
@@ -50,6 +52,8 @@ _TRANSITIONS = {
     (OutboxState.SENDING, OutboxEvent.READ_BACK): OutboxState.DELIVERED,
     (OutboxState.ACCEPTED, OutboxEvent.ACCEPTED): OutboxState.ACCEPTED,
     (OutboxState.ACCEPTED, OutboxEvent.READ_BACK): OutboxState.DELIVERED,
+    (OutboxState.ACCEPTED, OutboxEvent.REFUSED): OutboxState.FAILED,
+    (OutboxState.ACCEPTED, OutboxEvent.LOST): OutboxState.QUEUED,
     (OutboxState.DELIVERED, OutboxEvent.ACCEPTED): OutboxState.DELIVERED,
     (OutboxState.FAILED, OutboxEvent.RETRIED): OutboxState.QUEUED,
 }
@@ -131,7 +135,14 @@ class Outbox:
 
     def stale(self, message: int) -> None:
         """Note a refusal that calls for encrypting again."""
-        state = transition(self.state(message), OutboxEvent.STALE)
+        self._encrypt_again(message, OutboxEvent.STALE)
+
+    def lost(self, message: int) -> None:
+        """Note that the log does not hold what was accepted, which calls for the same."""
+        self._encrypt_again(message, OutboxEvent.LOST)
+
+    def _encrypt_again(self, message: int, event: OutboxEvent) -> None:
+        state = transition(self.state(message), event)
         self._store.execute(
             "UPDATE outbox SET state = ?, idempotency_key = NULL, epoch = NULL, ciphertext = NULL WHERE message = ?",
             state,
@@ -167,6 +178,10 @@ class Outbox:
         if row is None:
             raise StoreError("there is no such message in the outbox")
         return OutboxState(row[0])
+
+    def unconfirmed(self, group_id: bytes) -> list[Outgoing]:
+        """The messages of a group that were accepted and not read back."""
+        return self._select(f"group_id = ? AND state = 'accepted' AND {OPEN} ORDER BY message", group_id)
 
     def queued(self, group_id: bytes) -> list[Outgoing]:
         """The messages of a group that were never encrypted, or only for a past epoch."""

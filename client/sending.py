@@ -1,10 +1,11 @@
 """Sending: a text becomes a row of the outbox, and at sending time an attested ciphertext, in one transaction each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from client import content as mimi
 from client import framing
+from client.cbor import Plain
 from client.chats import Chat, Standing
 from client.content import Content, Expiration
 from client.errors import ChatError
@@ -12,19 +13,25 @@ from client.events import Event, MessageAccepted, MessageFailed
 from client.franking import tagged
 from client.groups import Groups, Step
 from client.history import History
+from client.lies import LOST_LIMIT, Lie, lost_words
+from client.lookout import Lookout
 from client.message import FINDABLE, Kind, Message, NewMessage
 from client.outbox import Outbox, OutboxState, Outgoing
 from client.parts import ExternalPart
 from client.reading import Attached, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
+from client.witness import EXTENSION, to_plain
 from identity.binding import attest, group_uri, user_uri
 
 
 class Sender:
     """The steps of a message on its way out."""
 
-    def __init__(self, groups: Groups, history: History, outbox: Outbox, relations: Relations) -> None:
+    def __init__(
+        self, groups: Groups, history: History, outbox: Outbox, relations: Relations, lookout: Lookout
+    ) -> None:
+        self._lookout = lookout
         self._groups = groups
         self._history = history
         self._outbox = outbox
@@ -91,6 +98,7 @@ class Sender:
         """Queue any content; returns its row in the history."""
         chat = self._require_active(group_id)
         number = self._groups.account.number
+        content = replace(content, extensions=self._extensions(group_id, content))
         framed = mimi.encode(content)
         reading = read(content)
         new = NewMessage(
@@ -108,6 +116,12 @@ class Sender:
             if message.kind.is_aside:
                 self._relations.apply(message.id)
         return self._history.get(message.id)
+
+    def _extensions(self, group_id: bytes, content: Content) -> Mapping[int | str, Plain]:
+        """With what this device has read of the log by now, whatever an edited message said about that."""
+        others = {key: value for key, value in content.extensions.items() if key != EXTENSION}
+        witness = self._lookout.record.witness(group_id)
+        return others if witness is None else {**others, EXTENSION: to_plain(witness)}
 
     def _queue_lasting(self, group_id: bytes, content: Content, now: int) -> Message:
         """Queue what a person says; it disappears as the chat's timer wants it."""
@@ -167,6 +181,20 @@ class Sender:
             if self._history.get(outgoing.message).kind.is_aside:
                 self._relations.apply(outgoing.message)
         return [MessageFailed(outgoing.group_id, outgoing.message, reason)]
+
+    def lost(self, outgoing: Outgoing, now: int) -> list[Event]:
+        """Deal with a message that the service accepted and does not show: it is encrypted again, a few times."""
+        assert outgoing.ciphertext is not None, "the octets are kept until they were read back"
+        group_id = outgoing.group_id
+        with self._groups.store.transaction():
+            again = self._lookout.lost(group_id, outgoing.ciphertext, outgoing.message, now) <= LOST_LIMIT
+            words = lost_words(again=again)
+            events: list[Event] = [self._lookout.say(group_id, Lie.LOST, words, now)]
+            if again:
+                self._outbox.lost(outgoing.message)
+                return events
+            self._outbox.refused(outgoing.message, words)
+            return [*events, MessageFailed(group_id, outgoing.message, words)]
 
     def refuse_all(self, group_id: bytes, reason: str) -> list[Event]:
         """Note that nothing more can be sent to a group, inside the caller's transaction."""

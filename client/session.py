@@ -27,7 +27,7 @@ from client.errors import (
 from client.events import Event, IntentSettled, Trouble
 from client.exchange import ABOUT_THE_SESSION, Exchange
 from client.home import AccountLock, Home
-from client.intents import AddMembers, Body, RefreshKeys, RemoveMembers
+from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMembers
 from client.invitations import claim
 from client.keys import open_key
 from client.message import Message
@@ -44,6 +44,7 @@ Connected = Callable[[ClientError | None], None]
 ADDED_AT_ONCE = 64  # members that one commit adds
 COMMIT_JITTER = 1.0  # seconds
 TICK = 60  # seconds between looks at what waits, while following
+LOOK_TICKS = 10  # such looks until the service is asked whether there is really nothing new
 
 
 class Session:
@@ -87,9 +88,14 @@ class Session:
             worker = Worker()
             closing.callback(worker.stop)  # before the store closes: a step that was begun still uses it
             account = steps.groups.account
+
+            async def opening() -> list[str]:
+                return await worker.run(steps.watch.opening, int(clock()))
+
             async with DeliveryClient(
-                account.delivery, account.key, account.chain, clock=clock, transport=transport
+                account.delivery, account.key, account.chain, clock=clock, transport=transport, opening=opening
             ) as delivery:
+                await worker.run(steps.continuity.begin, int(clock()))
                 yield cls(steps, worker, delivery, clock=clock, transport=transport, jitter=jitter)
 
     @property
@@ -128,13 +134,19 @@ class Session:
         return sorted(map(number_of, members))
 
     async def create_chat(
-        self, name: str | None, numbers: Sequence[TelephoneNumber], *, admins: Sequence[TelephoneNumber] = ()
+        self,
+        name: str | None,
+        numbers: Sequence[TelephoneNumber],
+        *,
+        admins: Sequence[TelephoneNumber] = (),
+        new_keys: bool = False,
     ) -> Chat:
         """Create a chat with these people, who become contacts; without a name it is called by their numbers.
 
-        With `admins` it has roles. Raises NotFoundError if one of the people has not enrolled.
+        With `admins` it has roles. Raises NotFoundError if one of the people has not enrolled, and NewKeyError, unless
+        `new_keys` are wanted, if a number that this account knows is on a key that it has not met.
         """
-        key_packages = await self._claimed(numbers)
+        key_packages = await self._claimed(numbers, new_keys)
         create = self.steps.committer.create
         called = ", ".join(map(str, numbers)) if name is None else name
         group_id, intents = await self.worker.run(
@@ -142,15 +154,19 @@ class Session:
         )
         await self._know(numbers)
         await self._carry_out(group_id, intents)
+        await self.worker.run(self.steps.continuity.set_apart, group_id, self._now())
         return await self.worker.run(self.steps.chats.known, group_id)
 
-    async def add(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
-        """Add people to a chat. Raises ChatError if they are in it, GroupRefusedError if it cannot be done."""
+    async def add(self, group_id: bytes, numbers: Sequence[TelephoneNumber], *, new_keys: bool = False) -> None:
+        """Add people to a chat. Raises ChatError if they are in it, GroupRefusedError if it cannot be done.
+
+        Raises NewKeyError as `create_chat` does.
+        """
         present = set(await self.members(group_id))
         absent = [number for number in numbers if number not in present]
         if not absent:
             raise ChatError("they are members of this chat already", code="already-members")
-        await self._change(group_id, _batches(await self._claimed(absent)))
+        await self._change(group_id, _batches(await self._claimed(absent, new_keys)))
         await self._know(absent)
 
     async def remove(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
@@ -158,6 +174,13 @@ class Session:
         if not set(numbers) & set(await self.members(group_id)):
             raise ChatError("they are not members of this chat", code="unknown-member")
         await self._change(group_id, [RemoveMembers([number.e164 for number in numbers])])
+
+    async def remove_device(self, group_id: bytes, identity: bytes) -> None:
+        """Remove one device of a number. Raises ChatError if it is not in the chat."""
+        members = await self.worker.run(self.steps.groups.members, group_id)
+        if identity not in (member.identity for member in members):
+            raise ChatError("that device is not in this chat", code="unknown-member")
+        await self._change(group_id, [RemoveDevice(identity)])
 
     async def set_admin(self, group_id: bytes, number: TelephoneNumber, *, admin: bool) -> None:
         """Make a member an admin, or an admin a member. Raises ChatError, and GroupRefusedError if it is forbidden."""
@@ -197,8 +220,8 @@ class Session:
         Trouble of a single chat is an event and stops nothing else; raises only what concerns the services.
         """
         await self._upkeep.run()
-        heads = await self.delivery.heads()
-        troubles = await self._exchange.sync(heads)
+        asked = self._now()
+        troubles = await self._exchange.sync(await self.delivery.heads(), asked)
         for trouble in troubles:
             if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
                 raise trouble.error
@@ -257,10 +280,18 @@ class Session:
 
     async def _tick(self) -> None:
         # The stream is silent while nothing happens; certificates end and refused posts are due all the same.
+        ticks = 0
         while True:
             await self._trying(self._upkeep.run())
             await self._trying(self._exchange.post())
             await asyncio.sleep(TICK)
+            ticks += 1
+            if ticks % LOOK_TICKS == 0:  # a stream that says nothing is not taken at its word for ever
+                await self._trying(self._look())
+
+    async def _look(self) -> None:
+        asked = self._now()
+        await self._exchange.sync(await self.delivery.heads(), asked)
 
     async def _trying(self, work: Coroutine[Any, Any, object]) -> None:
         try:
@@ -268,12 +299,15 @@ class Session:
         except ClientError as error:
             self._tell([Trouble(None, error, error.code, str(error))])
 
-    async def _claimed(self, numbers: Sequence[TelephoneNumber]) -> list[bytes]:
-        return [
+    async def _claimed(self, numbers: Sequence[TelephoneNumber], new_keys: bool) -> list[bytes]:
+        key_packages = [
             key_package
             for number in dict.fromkeys(numbers)
             for key_package in await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
         ]
+        check = self.steps.continuity.check_invited
+        await self.worker.run(check, key_packages, self._now(), new_keys=new_keys)
+        return key_packages
 
     async def _know(self, numbers: Sequence[TelephoneNumber]) -> None:
         for number in numbers:  # whom a person adds is no stranger to them

@@ -14,6 +14,7 @@ from client.groups import Groups
 from client.history import History
 from client.intents import Intents
 from client.joining import Joiner
+from client.lookout import Lookout
 from client.outbox import Outbox
 from client.past import Past
 from client.receiving import Receiver
@@ -46,6 +47,7 @@ class Steps:
     continuity: Continuity
     alarms: Alarms
     watch: Watch
+    lookout: Lookout
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -58,7 +60,8 @@ class Steps:
         watch = Watch(store, groups, continuity, alarms)
         admitting = Admitting(store, groups)
         franking = Franking(store, account)
-        sender = Sender(groups, history, outbox, relations)
+        lookout = Lookout(store, groups.chats, history)
+        sender = Sender(groups, history, outbox, relations, lookout)
         return cls(
             store,
             groups,
@@ -69,13 +72,16 @@ class Steps:
             outbox,
             intents,
             sender,
-            Committer(groups, intents),
-            Receiver(groups, history, relations, outbox, intents, sender, admitting, franking, continuity, watch),
-            Joiner(groups, history, intents, admitting, continuity),
+            Committer(groups, intents, lookout),
+            Receiver(
+                groups, history, relations, outbox, intents, sender, admitting, franking, continuity, watch, lookout
+            ),
+            Joiner(groups, history, intents, admitting, continuity, lookout),
             admitting,
             Past(store, history, groups.chats, admitting),
             franking,
             continuity,
             alarms,
             watch,
+            lookout,
         )
