@@ -15,7 +15,7 @@ from client.admission import (
     consent_of,
     decide,
 )
-from client.certificate_facts import facts_of_chain
+from client.certificate_facts import CertificateFacts, facts_of_chain
 from client.errors import RulesError
 from client.groups import Groups
 from client.rules import check_own_devices, default_rules, default_toml, parse_rules
@@ -70,7 +70,7 @@ class Admitting:
         """Read rules that a person might use. Raises RulesError also if they would hide the person's own devices."""
         rules = parse_rules(toml)
         account = self._groups.account
-        check_own_devices(rules, account.number, facts_of_chain(account.chain)[1])
+        check_own_devices(rules, account.number, facts_of_chain(account.chain).issuer)
         return rules
 
     def use(self, toml: str, now: int) -> None:
@@ -91,15 +91,14 @@ class Admitting:
 
     def chat(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> Consent:
         """Where a chat goes to which somebody has added this device; kept with the facts that a certificate told."""
-        begins, issuer = facts_of_chain(chain)
-        facts = self.facts(Subject.CHAT, group_id, inviter, max(now - begins, 0), issuer)
+        certificate = facts_of_chain(chain)
+        facts = self.facts(Subject.CHAT, group_id, inviter, certificate, now)
         admitted = decide(self.rules, facts)
         self._store.execute(
-            "INSERT OR REPLACE INTO chat_admitted VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO chat_admitted VALUES (?, ?, ?, ?, ?, ?, ?)",
             group_id,
             now,
-            facts.certificate_age,
-            issuer,
+            *certificate,
             admitted.why,
             admitted.rule,
         )
@@ -119,9 +118,16 @@ class Admitting:
         aside: bool,
     ) -> Admitted:
         """Where a message goes."""
-        begins, issuer = facts_of_chain(chain)
-        age, failure = max(now - begins, 0), _failure(verification)
-        facts = self.facts(Subject.MESSAGE, group_id, sender, age, issuer, verification.verdict, frank, failure)
+        facts = self.facts(
+            Subject.MESSAGE,
+            group_id,
+            sender,
+            facts_of_chain(chain),
+            now,
+            verification.verdict,
+            frank,
+            _failure(verification),
+        )
         admitted = admit_message(self.rules, facts, consent, aside=aside)
         self._count(admitted, now)
         return admitted
@@ -135,26 +141,26 @@ class Admitting:
         subject: Subject,
         group_id: bytes,
         number: TelephoneNumber,
-        certificate_age: int,
-        issuer: str,
+        certificate: CertificateFacts,
+        at: int,
         verdict: Verdict | None = None,
         frank: Frank = Frank.ABSENT,
         failure: str = "",
     ) -> Facts:
-        """What was seen, with what is known of the number and the chat now."""
+        """What was seen at this second, with what is known of the number, its key and the chat now."""
         return Facts(
             subject=subject,
-            relation=self._relation(group_id, number),
+            relation=self._relation(group_id, number, certificate.identity),
             number=number,
             verdict=verdict,
-            certificate_age=certificate_age,
-            issuer=issuer,
+            certificate_age=certificate.age(at),
+            issuer=certificate.issuer,
             frank=frank,
             needs_proof=self._groups.chats.wants_proof(group_id),
             failure=failure,
         )
 
-    def _relation(self, group_id: bytes, number: TelephoneNumber) -> Relation:
+    def _relation(self, group_id: bytes, number: TelephoneNumber, identity: bytes) -> Relation:
         relation = self._groups.contacts.relation(number)
         if relation is Relation.STRANGER and self._groups.chats.shares(number.e164, group_id):
             return Relation.SHARES_GROUP

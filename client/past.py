@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from client.admission import Consent, Facts, Frank, Place, Subject, admit_message
 from client.admitting import Admitting
-from client.certificate_facts import facts_of_chain
+from client.certificate_facts import CertificateFacts, facts_of_chain
 from client.chats import Chat, Chats
 from client.history import History
 from client.message import Kind
@@ -54,13 +54,13 @@ class Past:
 
     def chats(self) -> Iterator[PastChat]:
         """Every chat that others added this device to, but for those that were declined."""
-        for group_id, at, age, issuer in self._store.rows(
-            "SELECT group_id, at, certificate_age, issuer FROM chat_admitted"
-        ):
+        rows = self._store.rows("SELECT group_id, at, begins, issuer, identity FROM chat_admitted")
+        for group_id, at, *certificate in rows:
             chat = self._chats.get(group_id)
             if chat is not None and chat.consent is not Consent.DECLINED:
                 inviter = TelephoneNumber.from_digits(chat.inviter.removeprefix("+"))
-                yield PastChat(chat, self._admitting.facts(Subject.CHAT, group_id, inviter, age, issuer), at)
+                facts = self._admitting.facts(Subject.CHAT, group_id, inviter, CertificateFacts(*certificate), at)
+                yield PastChat(chat, facts, at)
 
     def consent(self, group_id: bytes) -> Consent:
         """Whether the person wants to be in a chat now."""
@@ -84,13 +84,12 @@ class Past:
 
     def _message(self, row: Row) -> PastMessage:
         id_, group_id, kind, sender, arrived, verdict, frank, context = row
-        begins, issuer = facts_of_chain(self._history.sender_chain(context))
         facts = self._admitting.facts(
             Subject.MESSAGE,
             group_id,
             TelephoneNumber.from_digits(sender.removeprefix("+")),
-            max(arrived - begins, 0),
-            issuer,
+            facts_of_chain(self._history.sender_chain(context)),
+            arrived,
             Verdict(verdict),
             Frank(frank),
         )

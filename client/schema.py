@@ -179,12 +179,13 @@ CREATE TABLE admission_count (              -- what each rule has hidden or drop
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE chat_admitted (                -- chats that others added this device to, as admission saw them then
-    group_id        BLOB PRIMARY KEY,
-    at              INTEGER NOT NULL,
-    certificate_age INTEGER NOT NULL,       -- seconds, of the inviter's certificate
-    issuer          TEXT NOT NULL,
-    why             TEXT NOT NULL,
-    rule            TEXT NOT NULL           -- the name of the rule that put it there; empty for the inbox
+    group_id BLOB PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    begins   INTEGER NOT NULL,              -- when the inviter's certificate began to be valid
+    issuer   TEXT NOT NULL,
+    identity BLOB NOT NULL,                 -- of the inviter's device (DeviceIdentity.identity)
+    why      TEXT NOT NULL,
+    rule     TEXT NOT NULL                  -- the name of the rule that put it there; empty for the inbox
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE roster (                       -- the numbers in each group's epoch, so that no group is read to find them
@@ -249,8 +250,9 @@ CREATE TABLE own_key_package (              -- every one that this device has ma
 
 CREATE TABLE watch_look (                   -- when each service was last asked what it knows of this number and key
     service TEXT PRIMARY KEY,               -- client.watch.Watched
-    at      INTEGER NOT NULL,
-    counted INTEGER NOT NULL DEFAULT 0      -- the last opening that was compared
+    at      INTEGER,                        -- null: it has never answered
+    counted INTEGER NOT NULL DEFAULT 0,     -- the last opening that was compared
+    due_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE alarm (                        -- signs that the number or the key is used elsewhere
@@ -264,12 +266,48 @@ CREATE TABLE alarm (                        -- signs that the number or the key 
     UNIQUE (kind, subject)
 ) STRICT;
 
+CREATE TABLE reachable (                    -- how this number may be reached, as the service was last known to hold it
+    id   INTEGER PRIMARY KEY CHECK (id = 1),
+    mode TEXT NOT NULL,                     -- delivery_service.wire.Mode
+    head INTEGER NOT NULL                   -- up to where its news about contacts was read
+) STRICT;
+
+CREATE TABLE consent_told (                 -- what the service was told about numbers, while the mode is not open
+    number   TEXT PRIMARY KEY,              -- +E164
+    decision TEXT NOT NULL                  -- grant, block
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consent_due (                  -- answers to requests that the service has not been told
+    number   TEXT PRIMARY KEY,              -- +E164
+    decision TEXT NOT NULL                  -- grant, refuse
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE asked (                        -- whom this account has asked
+    number     TEXT PRIMARY KEY,            -- +E164
+    at         INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    granted    INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_request (              -- who asks to reach this account
+    digest  BLOB PRIMARY KEY,               -- client.contact_proof.request_digest
+    number  TEXT NOT NULL,                  -- +E164 that it proves; empty if it proves none
+    at      INTEGER NOT NULL,               -- when it was signed, or came if it proves nothing
+    consent TEXT NOT NULL                   -- client.admission.Consent
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE status_list (                  -- the last one of each authority that was verified
     authority  TEXT PRIMARY KEY,            -- base URL
     token      TEXT NOT NULL,
     body       BLOB NOT NULL,
     fetched_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reported (                     -- messages that this account has reported to its authority
+    message INTEGER PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    at      INTEGER NOT NULL,
+    counted INTEGER NOT NULL                -- whether the report raised the count against the number
+) STRICT;
 
 CREATE TABLE log_entry (                    -- client.log_record: what was dealt with of a log, in two epochs
     group_id BLOB NOT NULL,
