@@ -11,12 +11,14 @@ import mls_rs
 from client.account import Account
 from client.admission import Frank
 from client.device import number_of
-from client.errors import FrankingKeyError
+from client.errors import ChatError, FrankingKeyError
+from client.message import Message
 from client.store import Store
 from delivery_service.wire import Entry
 from identity.binding import group_uri, user_uri
 from identity.errors import FrankingError
 from identity.franking import FrankingContext, HubKey, decode_aad, encode_aad, franking_tag, key_id_of
+from identity.report import EvidenceItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,28 @@ class KeptKey:
 def tagged(framed: bytes) -> bytes:
     """The authenticated_data of a message with this content: a commitment that says nothing to who lacks it."""
     return encode_aad(franking_tag(framed))
+
+
+def franked_item(message: Message, host: str) -> EvidenceItem:
+    """A message for a report by its frank alone, at the delivery service `host`. Raises ChatError if it has none."""
+    if message.franked is None or message.sender is None or message.at_ms is None:
+        raise ChatError(
+            "the delivery service has not confirmed this message",
+            code="not-confirmed",
+            hint="Report it with the proof of its number, where it has one.",
+        )
+    return EvidenceItem(
+        framed=message.framed,
+        passport="",
+        chain=(),
+        group=group_uri(host, message.group_id),
+        epoch=0,
+        leaf=0,
+        arrived=message.arrived,
+        sender=user_uri(host, message.sender),
+        accepted_ms=message.at_ms,
+        frank=message.franked,
+    )
 
 
 class Franking:

@@ -47,6 +47,7 @@ _WORDS = {
     "path-too-long": "Move the account's folder to a shorter path and name it in RINGTRUE_HOME.",
     "code-needed": "Run the same command again with --code-file FILE (or --code CODE).",
     "no-anchors": "Give a trust list with --anchors FILE.",
+    "not-confirmed": "Report it with the proof of its number, where it has one.",
     "franking-key": "See what the service shows: ringtrue franking list",
     "system": SYSTEM_HINT,
     "incognito": "End incognito first: /incognito",
