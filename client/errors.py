@@ -10,12 +10,19 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   ├── NotAMemberError      1    this device is not a member of the group
 │   ├── NotFoundError        5    no such group, number, challenge …
 │   │   └── CodeEndedError   5    the one-time code can no longer be used
+│   ├── ReportRefusedError   1    a report was verified, and proves nothing
 │   ├── WrongCodeError       1    that is not the one-time code                .attempts_left
 │   ├── NoKeyPackageError    1    a device of the number has no key package left
+│   ├── NoConsentError       1    a number has not agreed to be reached    .mode
+│   ├── AlreadyAskedError    1    a number was asked before, and has not agreed
 │   ├── CredentialRefusedError 8  the certificate chain, or a request signed with its key, was not accepted
 │   ├── SessionExpiredError  6    the session ended, and a new one did not help
 │   └── RateLimitedError     7    too many requests, or the service is full    .retry_after: seconds
+├── AskedFirstError          7    a person is asked first, and has not agreed yet
+├── ContactsOnlyError        1    a number can be reached by its contacts only
+├── ContactProofError        3    a contact request that the service passed on proves no number
 ├── EnrolmentError           3    the authority's answer does not prove the number
+├── StatusListRefusedError   3    the authority's list of statuses is not what it must be
 ├── AccountError             8    this device is not ready for use
 │   ├── NotEnrolledError     8    there is no account
 │   ├── AccountExistsError   8    there is one already
@@ -155,10 +162,32 @@ class WrongCodeError(ServiceError):
         self.attempts_left = attempts_left
 
 
+class ReportRefusedError(ServiceError):
+    """The authority verified a report, and it proves nothing; the message names the check that it failed."""
+
+    hint = "Nothing was counted. Report only messages whose number is verified, and not long after they came."
+
+
 class NoKeyPackageError(ServiceError):
     """A device of the number has no key package left."""
 
     hint = "The other person's program must come online once before you can add them. Try again later."
+
+
+class NoConsentError(ServiceError):
+    """A number has not agreed to be reached; `mode` says whether it can be asked (`ask`) or not (`contacts`)."""
+
+    hint = "Ask them first: ringtrue ask NUMBER. Some numbers can be reached by their contacts only."
+
+    def __init__(self, problem: Problem, *, mode: str) -> None:
+        super().__init__(problem)
+        self.mode = mode
+
+
+class AlreadyAskedError(ServiceError):
+    """A number was asked before and has not agreed; it may be asked again in some weeks."""
+
+    hint = "Wait until they agree; this program tells you."
 
 
 class CredentialRefusedError(ServiceError):
@@ -187,11 +216,42 @@ class RateLimitedError(ServiceError):
         self.hint = f"Wait {retry_after} seconds, then try again."
 
 
+class AskedFirstError(ClientError):
+    """A person lets others ask first, and has not agreed yet: nothing can be sent to them before."""
+
+    code = "asked-first"
+    hint = "This program tells you when they agree. See whom you have asked: ringtrue asked"
+    exit_code = 7
+
+
+class ContactsOnlyError(ClientError):
+    """A number can be reached by its contacts only, and this account is not among them."""
+
+    code = "contacts-only"
+    hint = "Ask them in another way to add your number to their contacts, or to write to you first."
+
+
+class ContactProofError(ClientError):
+    """A contact request that the service passed on does not prove who asks, and is not shown."""
+
+    code = "contact-request"
+    hint = "Nothing is to be done: the request was dropped. If it happens often, the service is not to be relied on."
+    exit_code = 3
+
+
 class EnrolmentError(ClientError):
     """The authority's answer does not prove what was asked for: its chain, number or key is wrong."""
 
     code = "not-proved"
     hint = "Do not use this authority until its operator has explained the message. Nothing was stored."
+    exit_code = 3
+
+
+class StatusListRefusedError(ClientError):
+    """The authority's list of statuses is not signed as it must be, has ended, or is older than one seen before."""
+
+    code = "status-list"
+    hint = "The last good list stays in use until it ends. Check this machine's clock; then ask the operator."
     exit_code = 3
 
 

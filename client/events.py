@@ -129,6 +129,20 @@ class WelcomeRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactAsked:
+    """Somebody asks to reach this account; the number is proven."""
+
+    number: TelephoneNumber
+
+
+@dataclass(frozen=True, slots=True)
+class ContactGranted:
+    """A number that was asked has agreed: it can be written to now."""
+
+    number: TelephoneNumber
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something could not be done now and will be tried again; `group_id` is None if it concerns no single chat."""
 
@@ -138,8 +152,16 @@ class Trouble:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Alarmed:
+    """There is a sign that the number or this device's key is used elsewhere (client.alarms)."""
+
+    waiting: int
+
+
 Event = (
-    MessageReceived
+    Alarmed
+    | MessageReceived
     | MessageAccepted
     | MessageDelivered
     | MessageFailed
@@ -150,5 +172,7 @@ Event = (
     | IntentSettled
     | Gap
     | WelcomeRefused
+    | ContactAsked
+    | ContactGranted
     | Trouble
 )

@@ -4,13 +4,16 @@ import msgspec
 
 from client.answers import UNREADABLE
 from client.errors import (
+    AlreadyAskedError,
     CodeEndedError,
     CredentialRefusedError,
     GoneError,
+    NoConsentError,
     NoKeyPackageError,
     NotAMemberError,
     NotFoundError,
     RateLimitedError,
+    ReportRefusedError,
     ServiceError,
     SessionExpiredError,
     StaleEpochError,
@@ -36,6 +39,7 @@ class ProblemDocument(msgspec.Struct, frozen=True):
     limit_name: str | None = None
     retry_after: int | None = None
     attempts_left: int | None = None
+    mode: str | None = None
 
 
 _BY_WORD: dict[str, type[ServiceError]] = {
@@ -44,8 +48,10 @@ _BY_WORD: dict[str, type[ServiceError]] = {
     "credential-refused": CredentialRefusedError,
     "chain-refused": CredentialRefusedError,
     "proof-refused": CredentialRefusedError,
+    "report-refused": ReportRefusedError,
     "not-a-member": NotAMemberError,
     "no-key-package": NoKeyPackageError,
+    "already-asked": AlreadyAskedError,
     "unknown-challenge": CodeEndedError,
     "challenge-expired": CodeEndedError,
     "challenge-dead": CodeEndedError,
@@ -62,6 +68,8 @@ def refusal(status: int, body: bytes) -> ServiceError | UnexpectedAnswerError:
     word = problem.type.rpartition(":")[2]
     if word == "stale-epoch" and problem.epoch is not None and problem.head is not None:
         return StaleEpochError(problem, epoch=problem.epoch, head=problem.head)
+    if word == "no-consent" and problem.mode is not None:
+        return NoConsentError(problem, mode=problem.mode)
     if word == "gone" and problem.floor is not None:
         return GoneError(problem, floor=problem.floor)
     if status in (429, 503):

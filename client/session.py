@@ -16,9 +16,12 @@ from client.delivery import DeliveryClient
 from client.device import number_of
 from client.enrolment import EnrolmentClient
 from client.errors import (
+    AskedFirstError,
     ChatError,
     ClientError,
+    ContactsOnlyError,
     GroupRefusedError,
+    NoConsentError,
     NotEnrolledError,
     RateLimitedError,
     StoreError,
@@ -31,13 +34,18 @@ from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMe
 from client.invitations import claim
 from client.keys import open_key
 from client.message import Message
+from client.reaching import Reaching
+from client.status_refresh import StatusRefresh
+from client.statuses import KnownList
 from client.steps import Steps
 from client.store import Store
 from client.upkeep import Upkeep
 from client.worker import Worker
+from identity.authority.wire import ReportTaken, Standing
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
+from identity.report import ReportKind
 
 Connected = Callable[[ClientError | None], None]
 
@@ -67,6 +75,8 @@ class Session:
         self._transport = transport
         self._exchange = Exchange(steps, delivery, worker, clock=clock, jitter=jitter, tell=self._tell)
         self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport, tell=self._tell)
+        self.reaching = Reaching(steps, delivery, worker, clock=clock, tell=self._tell)
+        self._statuses = StatusRefresh(steps, worker, clock=clock, transport=transport, tell=self._tell)
         self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 
@@ -146,7 +156,7 @@ class Session:
         With `admins` it has roles. Raises NotFoundError if one of the people has not enrolled, and NewKeyError, unless
         `new_keys` are wanted, if a number that this account knows is on a key that it has not met.
         """
-        key_packages = await self._claimed(numbers, new_keys)
+        key_packages, unheard = await self._claimed(numbers, new_keys)
         create = self.steps.committer.create
         called = ", ".join(map(str, numbers)) if name is None else name
         group_id, intents = await self.worker.run(
@@ -155,6 +165,7 @@ class Session:
         await self._know(numbers)
         await self._carry_out(group_id, intents)
         await self.worker.run(self.steps.continuity.set_apart, group_id, self._now())
+        self._tell(Trouble(group_id, error, error.code, str(error)) for error in unheard)
         return await self.worker.run(self.steps.chats.known, group_id)
 
     async def add(self, group_id: bytes, numbers: Sequence[TelephoneNumber], *, new_keys: bool = False) -> None:
@@ -166,8 +177,10 @@ class Session:
         absent = [number for number in numbers if number not in present]
         if not absent:
             raise ChatError("they are members of this chat already", code="already-members")
-        await self._change(group_id, _batches(await self._claimed(absent, new_keys)))
+        key_packages, unheard = await self._claimed(absent, new_keys)
+        await self._change(group_id, _batches(key_packages))
         await self._know(absent)
+        self._tell(Trouble(group_id, error, error.code, str(error)) for error in unheard)
 
     async def remove(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
         """Remove every device of these numbers. Raises ChatError if none is a member."""
@@ -221,7 +234,9 @@ class Session:
         """
         await self._upkeep.run()
         asked = self._now()
-        troubles = await self._exchange.sync(await self.delivery.heads(), asked)
+        heads = await self.delivery.heads()
+        troubles = await self._exchange.sync(heads, asked)
+        await self.reaching.sync(heads.requests)
         for trouble in troubles:
             if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
                 raise trouble.error
@@ -267,6 +282,28 @@ class Session:
         """Renew the certificate and refill the key packages now if they need it."""
         await self._upkeep.run(now=True)
 
+    async def refresh_statuses(self) -> KnownList:
+        """Fetch the authority's list of statuses now. Raises ClientError."""
+        return await self._statuses.now()
+
+    async def report(self, rows: Sequence[int], kind: ReportKind, note: str = "") -> ReportTaken:
+        """Report messages to the authority that certified this number. Raises ChatError, ReportRefusedError."""
+        reporting, account = self.steps.reporting, self.account
+        prepared = await self.worker.run(reporting.prepare, rows, kind, note)
+        report = await self.worker.run(reporting.sign, prepared, account.authority, self._now())
+        async with self._authority() as authority:
+            taken = await authority.report(report)
+        await self.worker.run(reporting.made, prepared, taken, self._now())
+        return taken
+
+    async def standing(self, appeal: str = "") -> Standing:
+        """What counts against one's own number at its authority; with a text, an appeal. Raises ServiceError."""
+        async with self._authority() as authority:
+            return await authority.standing(self.account.key, self.account.chain, appeal)
+
+    def _authority(self) -> EnrolmentClient:
+        return EnrolmentClient(self.account.authority, clock=self._clock, transport=self._transport)
+
     async def _follow(self, connected: Connected) -> None:
         ticking = asyncio.create_task(self._tick())
         try:
@@ -274,6 +311,7 @@ class Session:
                 async for heads in stream:
                     connected(None)
                     await self._trying(self._exchange.sync(heads))
+                    await self._trying(self.reaching.sync(heads.requests))
         finally:
             ticking.cancel()
             await asyncio.wait((ticking,))
@@ -283,6 +321,7 @@ class Session:
         ticks = 0
         while True:
             await self._trying(self._upkeep.run())
+            await self._trying(self._statuses.run())
             await self._trying(self._exchange.post())
             await asyncio.sleep(TICK)
             ticks += 1
@@ -299,19 +338,34 @@ class Session:
         except ClientError as error:
             self._tell([Trouble(None, error, error.code, str(error))])
 
-    async def _claimed(self, numbers: Sequence[TelephoneNumber], new_keys: bool) -> list[bytes]:
-        key_packages = [
-            key_package
-            for number in dict.fromkeys(numbers)
-            for key_package in await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
-        ]
+    async def _claimed(
+        self, numbers: Sequence[TelephoneNumber], new_keys: bool
+    ) -> tuple[list[bytes], list[ClientError]]:
+        """Key packages, and why some numbers have none: they are asked first. Raises that if it is all of them."""
+        key_packages: list[bytes] = []
+        unheard: list[ClientError] = []
+        for number in dict.fromkeys(numbers):
+            try:
+                key_packages += await self._claim(number)
+            except (AskedFirstError, ContactsOnlyError) as error:
+                unheard.append(error)
+        if unheard and not key_packages:
+            raise unheard[0] if len(unheard) == 1 else AskedFirstError(" ".join(map(str, unheard)))
         check = self.steps.continuity.check_invited
         await self.worker.run(check, key_packages, self._now(), new_keys=new_keys)
-        return key_packages
+        return key_packages, unheard
+
+    async def _claim(self, number: TelephoneNumber) -> list[bytes]:
+        try:
+            return await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
+        except NoConsentError as refusal:
+            await self.reaching.ask_first(number, refusal)
+        return await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
 
     async def _know(self, numbers: Sequence[TelephoneNumber]) -> None:
         for number in numbers:  # whom a person adds is no stranger to them
             await self.worker.run(self.steps.groups.contacts.accept, number)
+        await self._trying(self.reaching.settle())
 
     async def _change(self, group_id: bytes, bodies: Sequence[Body]) -> None:
         await self._carry_out(group_id, await self.worker.run(self.steps.committer.want, group_id, bodies))

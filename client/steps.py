@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from client.account import Account
 from client.admitting import Admitting
 from client.alarms import Alarms
+from client.asking import Asking
 from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
@@ -19,7 +20,11 @@ from client.outbox import Outbox
 from client.past import Past
 from client.receiving import Receiver
 from client.relations import Relations
+from client.reporting import Reporting
+from client.reporting import Reporting
 from client.sending import Sender
+from client.statuses import Statuses
+from client.statuses import Statuses
 from client.store import Store
 from client.watch import Watch
 from identity.binding import DeviceVerifier
@@ -42,12 +47,15 @@ class Steps:
     receiver: Receiver
     joiner: Joiner
     admitting: Admitting
+    asking: Asking
     past: Past
     franking: Franking
     continuity: Continuity
     alarms: Alarms
     watch: Watch
     lookout: Lookout
+    statuses: Statuses
+    reporting: Reporting
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -58,7 +66,8 @@ class Steps:
         groups.list_members()
         continuity, alarms = Continuity(store, groups), Alarms(store)
         watch = Watch(store, groups, continuity, alarms)
-        admitting = Admitting(store, groups)
+        statuses = Statuses(store, account)
+        admitting = Admitting(store, groups, continuity, statuses)
         franking = Franking(store, account)
         lookout = Lookout(store, groups.chats, history)
         sender = Sender(groups, history, outbox, relations, lookout)
@@ -78,10 +87,13 @@ class Steps:
             ),
             Joiner(groups, history, intents, admitting, continuity, lookout),
             admitting,
+            Asking(store, groups, admitting, continuity),
             Past(store, history, groups.chats, admitting),
             franking,
             continuity,
             alarms,
             watch,
             lookout,
+            statuses,
+            Reporting(store, groups, history, relations),
         )
