@@ -16,9 +16,11 @@ from client.admission import (
     decide,
 )
 from client.certificate_facts import CertificateFacts, facts_of_chain
+from client.continuity import Continuity
 from client.errors import RulesError
 from client.groups import Groups
 from client.rules import check_own_devices, default_rules, default_toml, parse_rules
+from client.statuses import Statuses
 from client.store import Store
 from identity.binding import Verdict, Verification
 from identity.number import TelephoneNumber
@@ -49,9 +51,11 @@ class Count:
 class Admitting:
     """Decides, with the person's rules, where chats and messages go; runs inside the caller's transaction."""
 
-    def __init__(self, store: Store, groups: Groups) -> None:
+    def __init__(self, store: Store, groups: Groups, continuity: Continuity, statuses: Statuses) -> None:
         self._store = store
         self._groups = groups
+        self._continuity = continuity
+        self._statuses = statuses
         self._in_force: InForce | None = None
 
     @property
@@ -153,6 +157,7 @@ class Admitting:
             relation=self._relation(group_id, number, certificate.identity),
             number=number,
             verdict=verdict,
+            status=self._statuses.of(number, at),
             certificate_age=certificate.age(at),
             issuer=certificate.issuer,
             frank=frank,

@@ -4,6 +4,7 @@ Nothing that the authority answers is used before it was verified with the trust
 """
 
 import hashlib
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,18 +23,32 @@ from identity.authority.wire import (
     CertificateRequest,
     ChallengeOpened,
     ChallengeRequest,
+    Holding,
+    Holdings,
+    HoldingsClaims,
+    HoldingsRequest,
     IssuedChain,
     RenewalClaims,
     RenewalRequest,
+    ReportRequest,
+    ReportTaken,
+    Standing,
+    StandingClaims,
+    StandingRequest,
     Status,
+    sign_holdings_proof,
     sign_renewal_proof,
+    sign_standing_proof,
 )
 from identity.binding import DeviceIdentity, DeviceVerifier, x5u_for
 from identity.certificates import TRUST_LIST_SIZE_LIMIT, TrustAnchors, leaf_number, public_point
 from identity.errors import IdentityError
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
+from identity.report import Report
+from identity.status_list import LIST_LIMIT
 
+NONCE_SIZE = 16  # octets
 ANSWER_LIMIT = TRUST_LIST_SIZE_LIMIT  # octets
 
 
@@ -120,6 +135,29 @@ class EnrolmentClient:
         request = RenewalRequest(list(chain), csr, sign_renewal_proof(key, claims))
         issued = from_json(await self._post("/v1/renewals", request, False), IssuedChain)
         return self._verified(issued, key, number, anchors)
+
+    async def holdings(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes]) -> list[Holding]:
+        """The live certificates of the chain's number, the newest first."""
+        leaf = hashlib.sha256(chain[0]).hexdigest()
+        claims = HoldingsClaims(self.base_url, leaf, int(self._clock()), secrets.token_hex(NONCE_SIZE))
+        request = HoldingsRequest(list(chain), sign_holdings_proof(key, claims))
+        return from_json(await self._post("/v1/holdings", request, False), Holdings).certificates
+
+    async def report(self, report: Report) -> ReportTaken:
+        """Hand a report in; the authority verifies it before it answers. Raises ReportRefusedError."""
+        return from_json(await self._post("/v1/reports", ReportRequest.of(report), False), ReportTaken)
+
+    async def standing(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes], appeal: str = "") -> Standing:
+        """What counts against the chain's number; with a text, an appeal against it."""
+        claims = StandingClaims(self.base_url, int(self._clock()), secrets.token_hex(NONCE_SIZE), appeal)
+        request = StandingRequest(list(chain), sign_standing_proof(key, claims))
+        return from_json(await self._post("/v1/standing", request, False), Standing)
+
+    async def status_list(self, serial: int | None = None) -> bytes | None:
+        """The signed list of statuses, unverified; None if it is still the one with this serial."""
+        headers = {} if serial is None else {"if-none-match": f'"{serial}"'}
+        call = Call("GET", "/v1/status-list", headers=headers, answer_limit=LIST_LIMIT)
+        return await self._service.send(call) or None
 
     async def _post(self, path: str, request: msgspec.Struct, repeatable: bool) -> bytes:
         headers = {"content-type": JSON_TYPE}

@@ -78,14 +78,17 @@ class Service:
 
     @asynccontextmanager
     async def open(self, call: Call, silence: float) -> AsyncIterator[httpx.Response]:
-        """A successful answer whose body has not been read; no octet for `silence` seconds ends it."""
+        """A successful answer whose body has not been read; no octet for `silence` seconds ends it.
+
+        To a call with If-None-Match an answer without a body is one: nothing has changed (RFC 9110 §13.1.2).
+        """
         request = self._request(call, silence)
         try:
             response = await self._http.send(request, stream=True)
         except httpx.TransportError as error:
             raise _unreachable(error, self.base_url, call) from error
         try:
-            if not response.is_success:
+            if not response.is_success and not _unchanged(call, response):
                 raise refusal(response.status_code, await self._read(response))
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise UnexpectedAnswerError("the service compressed its answer, which was not asked for")
@@ -123,6 +126,10 @@ def backoff(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, with full jitter, bounded."""
     ceiling = min(BACKOFF_LIMIT, BACKOFF * 2 ** min(failures, 16))
     return random.uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
+
+
+def _unchanged(call: Call, response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.NOT_MODIFIED and "if-none-match" in call.headers
 
 
 def _pause(error: ClientError, call: Call, attempt: int) -> float | None:

@@ -21,9 +21,7 @@ from client.past import Past
 from client.receiving import Receiver
 from client.relations import Relations
 from client.reporting import Reporting
-from client.reporting import Reporting
 from client.sending import Sender
-from client.statuses import Statuses
 from client.statuses import Statuses
 from client.store import Store
 from client.watch import Watch

@@ -1,0 +1,86 @@
+"""What the authority says of numbers: its last list that was verified, kept whole, and asked without asking anybody."""
+
+from dataclasses import dataclass
+
+from client.account import Account
+from client.store import Store
+from identity.certificates import TrustAnchors
+from identity.errors import StatusListError
+from identity.number import TelephoneNumber
+from identity.status import NumberStatus
+from identity.status_list import SignedStatusList, StatusList, verify_status_list
+
+
+@dataclass(frozen=True, slots=True)
+class KnownList:
+    """Which list is in use; `fetched_at`: when the authority last confirmed that it is the present one."""
+
+    serial: int
+    count: int
+    issued_at: int
+    expires_at: int
+    fetched_at: int
+
+
+class Statuses:
+    """The list of the account's authority. Without one that has not ended, nothing is held against anybody."""
+
+    def __init__(self, store: Store, account: Account) -> None:
+        self._store = store
+        self._authority = account.authority
+        self._anchors = TrustAnchors.from_pem(account.anchors)
+        self._list: StatusList | None = None
+        self._fetched_at = 0
+        self._load()
+
+    def of(self, number: TelephoneNumber, now: int) -> NumberStatus:
+        """The status of a number."""
+        if self._list is None or now >= self._list.expires_at:
+            return NumberStatus.CLEAR
+        return self._list.of(number)
+
+    @property
+    def known(self) -> KnownList | None:
+        """The list that was last accepted, ended or not; None if there never was one."""
+        last = self._list
+        if last is None:
+            return None
+        return KnownList(last.serial, last.count, last.issued_at, last.expires_at, self._fetched_at)
+
+    def adopt(self, octets: bytes, now: int) -> KnownList:
+        """Verify a list that was fetched and keep it. Raises StatusListError, also on one that is older than ours."""
+        signed = SignedStatusList.decode(octets)
+        new = verify_status_list(signed, authority=self._authority, anchors=self._anchors, now=now)
+        last = self._list
+        # A serial that went back is a replay, unless all that we knew had ended before it was made: an authority that
+        # was restored from a backup is believed again after the life of one list.
+        if last is not None and new.serial < last.serial and new.issued_at <= last.expires_at:
+            raise StatusListError(
+                "rollback", f"the list has the serial {new.serial}, and {last.serial} was seen before"
+            )
+        self._store.execute(
+            "INSERT OR REPLACE INTO status_list VALUES (?, ?, ?, ?)",
+            self._authority,
+            signed.token.decode("ascii"),
+            signed.body,
+            now,
+        )
+        self._list, self._fetched_at = new, now
+        return KnownList(new.serial, new.count, new.issued_at, new.expires_at, now)
+
+    def confirm(self, now: int) -> None:
+        """Note that the authority has no other list."""
+        self._store.execute("UPDATE status_list SET fetched_at = ? WHERE authority = ?", now, self._authority)
+        self._fetched_at = now
+
+    def _load(self) -> None:
+        row = self._store.row("SELECT token, body, fetched_at FROM status_list WHERE authority = ?", self._authority)
+        if row is None:
+            return
+        signed, self._fetched_at = SignedStatusList(row[0].encode("ascii"), row[1]), row[2]
+        try:
+            self._list = verify_status_list(
+                signed, authority=self._authority, anchors=self._anchors, now=self._fetched_at
+            )
+        except StatusListError:
+            self._list = None  # an anchor was taken back since, or the row is damaged: the next list takes its place
