@@ -13,7 +13,7 @@ from client import content
 from client.delivery import DeliveryClient
 from client.framing import unwrap
 from client.outbox import new_idempotency_key
-from delivery_service.wire import KeyPackageUpload
+from delivery_service.wire import CommitBundle, KeyPackageUpload
 from identity.binding import group_uri, user_uri, x5u_for
 from identity.number import TelephoneNumber
 from identity.passport import message_digest
@@ -68,6 +68,11 @@ def raw_engine(device: Credentials) -> mls_rs.Engine:
         lambda old, old_key, new, new_key: None,
         extension_types=[ROLES_EXTENSION],  # or she could not be added to a group with roles
     )
+
+
+def bundle_of(pending: mls_rs.Pending) -> CommitBundle:
+    """What the delivery service wants of a commit."""
+    return CommitBundle(pending.commit, list(pending.welcomes), pending.group_info)
 
 
 class Mallory:

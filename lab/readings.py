@@ -1,18 +1,23 @@
 """What honest clients make of one entry of a group's log."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
+from client.admission import Place
 from client.errors import ServiceError
 from client.events import Event, Gap, MessageReceived, WelcomeRefused
+from client.message import Message
 from client.wording import VERDICT_WORDS
-from identity.binding import Verdict, Verification
+from identity.binding import Verdict
 from identity.verdict import RULES
 from lab.attacks.outcome import Guard, Keeper, Outcome, check
 
 _ENGINE_REASONS = {"already_read": "This ciphertext was decrypted before; its key is deleted."}
 
-Reading: TypeAlias = Verification | Gap | None  # shown with this verdict, refused by the engine, or never told
+_APART = (Place.REQUEST, Place.QUARANTINE)
+
+Reading: TypeAlias = Message | Gap | None  # kept as this row, refused by the engine, or never told
 
 
 def reading(events: Iterable[Event], group_id: bytes, seq: int | None) -> Reading:
@@ -20,25 +25,43 @@ def reading(events: Iterable[Event], group_id: bytes, seq: int | None) -> Readin
     for event in events:
         match event:
             case MessageReceived(message) if (message.group_id, message.seq) == (group_id, seq):
-                return message.verification
+                return message
             case Gap() if (event.group_id, event.seq) == (group_id, seq):
                 return event
     return None
 
 
+def verdict(found: Reading) -> Verdict | None:
+    """The verdict that a reader saw; None where nothing was shown."""
+    return found.verification.verdict if isinstance(found, Message) and found.verification is not None else None
+
+
 def outcome(found: Reading) -> Outcome:
-    """Say what stopped an entry at one reader, if anything did."""
+    """Say what stopped an entry at one reader, if anything did; a proven message in the inbox has come through."""
     match found:
         case None:
             return Outcome(None, "A client did not say what became of it.")
         case Gap():
             return Outcome(Guard(Keeper.ENGINE, found.code), _ENGINE_REASONS.get(found.code, found.reason))
-    badge = VERDICT_WORDS[found.verdict]
-    failed = found.failed_check
+    verification = found.verification
+    assert verification is not None, "a received message was verified"
+    failed = verification.failed_check
+    seen = Outcome(
+        None,
+        verification.reason,
+        VERDICT_WORDS[verification.verdict],
+        verification.code,
+        checks=verification.checks,
+        message=found,
+        won=verification.verdict is Verdict.VERIFIED and found.place is Place.INBOX,
+    )
     if failed is not None:
-        return Outcome(check(failed.number), found.reason, badge, found.code, failed.compared)
-    by = Guard(Keeper.DISPLAY, Verdict.UNSIGNED) if found.verdict is Verdict.UNSIGNED else None
-    return Outcome(by, found.reason, badge, found.code)
+        return replace(seen, by=check(failed.number), compared=failed.compared)
+    if verification.verdict is Verdict.UNSIGNED:
+        return replace(seen, by=Guard(Keeper.DISPLAY, Verdict.UNSIGNED))
+    if found.place in _APART:
+        return replace(seen, by=Guard(Keeper.ADMISSION, found.rule), reason=found.why)
+    return seen
 
 
 def service_refusal(refusal: ServiceError, sent: str) -> Outcome:
@@ -54,10 +77,13 @@ def welcome_refusal(event: WelcomeRefused, sent: str) -> Outcome:
 
 
 def agreed(outcomes: Sequence[Outcome]) -> Outcome:
-    """The one outcome at all readers; where it got through at one, or where they disagree, nothing has stopped it."""
+    """The one outcome at all readers; where it got through at one, or where they disagree, nothing has stopped it.
+
+    It has won only where it has won at all of them.
+    """
     through = next((one for one in outcomes if not one.stopped), None)
     if through is not None:
-        return through
+        return replace(through, won=all(one.won for one in outcomes))
     guards = {str(one.by) for one in outcomes}
     if len(guards) != 1:
         return Outcome(None, f"The readers disagree on what stops it: {', '.join(sorted(guards))}.")

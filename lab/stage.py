@@ -4,13 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from client.admission import Consent
+from client.errors import ServiceError
+from client.events import Gap
 from client.framing import wrap
+from client.outbox import new_idempotency_key
 from client.session import Session
-from identity.binding import Verdict, Verification
+from delivery_service.wire import CommitBundle
+from identity.binding import Verdict
 from identity.number import TelephoneNumber
 from lab.attacks.outcome import Outcome
+from lab.bribed import Bribed
+from lab.forgery import attested
 from lab.mallory import Heard, Mallory
-from lab.readings import Reading, agreed, outcome, reading
+from lab.readings import Reading, agreed, outcome, reading, service_refusal, verdict
 from lab.sent import describe_proof
 from lab.world import World
 
@@ -22,6 +29,16 @@ class Person:
     name: str
     number: TelephoneNumber
     session: Session
+
+    async def accept(self, group_id: bytes, inviter: TelephoneNumber) -> None:
+        """Want to be in a chat, and know from now on who asked."""
+        await self.session.worker.run(self._accept, group_id, inviter)
+
+    def _accept(self, group_id: bytes, inviter: TelephoneNumber) -> None:
+        steps = self.session.steps
+        with steps.store.transaction():
+            steps.groups.contacts.accept(inviter)
+            steps.chats.set_consent(group_id, Consent.INBOX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +67,18 @@ class Stage:
     other_group: bytes
     other_people: Sequence[Person]
     said: list[Said] = field(default_factory=list)
+    _bribed: Bribed | None = None
 
     @property
     def alice(self) -> Person:
         """The one whose name Mallory likes to use."""
         return self.people[0]
+
+    async def bribed(self) -> Bribed:
+        """The delivery service on Mallory's side."""
+        if self._bribed is None:
+            self._bribed = await Bribed.at(self.world)
+        return self._bribed
 
     def now(self) -> int:
         """The world's time in whole seconds."""
@@ -87,26 +111,43 @@ class Stage:
         await self._post_honest(self.group, text, ciphertext)
         return ciphertext
 
-    async def send_proven(self, proof: bytes, framed: bytes) -> Outcome:
-        """Let Mallory encrypt and post any proof with any octets."""
+    async def send_proven(self, proof: bytes, framed: bytes, readers: Sequence[Person] = ()) -> Outcome:
+        """Let Mallory encrypt and post any proof with any octets; `readers` are asked, or else everybody is."""
         sent = describe_proof(proof, self.mallory.group_uri(self.group), self.now())
-        return replace(await self.send(wrap(proof, framed)), sent=sent)
+        return await self.send(attested(proof, framed), sent, readers)
 
-    async def send(self, data: bytes) -> Outcome:
+    async def send(
+        self, data: bytes, sent: str = "content alone, without any proof", readers: Sequence[Person] = ()
+    ) -> Outcome:
         """Let Mallory encrypt and post any application data."""
         await self.mallory.listen(self.group)
-        return await self.post(self.mallory.encrypt(self.group, data), "content alone, without any proof")
+        return await self.post(self.mallory.encrypt(self.group, data), sent, readers)
 
-    async def post(self, message: bytes, sent: str) -> Outcome:
+    async def post(self, message: bytes, sent: str, readers: Sequence[Person] = ()) -> Outcome:
         """Let Mallory append any octets to the group's log, and everybody read them."""
         seq = await self.mallory.post(self.group, message)
-        readings = await self._readings(self.people, self.group, seq)
+        readings = await self._readings(readers or self.people, self.group, seq)
         return replace(agreed([outcome(found) for found in readings.values()]), sent=sent)
+
+    async def commit(self, committer: Mallory, bundle: CommitBundle, sent: str) -> Outcome:
+        """Let somebody commit, and everybody read it; whether anything was reached by that is for the caller to see."""
+        try:
+            seq = (await committer.delivery.commit(self.group, bundle, new_idempotency_key())).seq
+        except ServiceError as refusal:
+            return service_refusal(refusal, sent)
+        readings = await self._readings(self.people, self.group, seq)
+        if any(isinstance(found, Gap) for found in readings.values()):
+            return replace(agreed([outcome(found) for found in readings.values()]), sent=sent)
+        return Outcome(None, "Every client has applied the commit.", sent=sent)
 
     async def remove_mallory(self) -> None:
         """Let Alice remove Mallory from the group, and everybody learn of it."""
         await self.alice.session.remove(self.group, [self.mallory.number])
         await asyncio.gather(*(person.session.receive() for person in self.people))
+
+    async def members(self) -> list[list[TelephoneNumber]]:
+        """Who is in the group, as each honest client has it."""
+        return await asyncio.gather(*(person.session.members(self.group) for person in self.people))
 
     async def _post_honest(self, group_id: bytes, text: str, ciphertext: bytes) -> None:
         seq = await self.mallory.post(group_id, ciphertext)
@@ -118,9 +159,7 @@ class Stage:
         return {reader.name: reading(events, group_id, seq) for reader, events in zip(readers, told, strict=True)}
 
     def _record(self, speaker: str, number: TelephoneNumber, text: str, readings: dict[str, Reading]) -> Said:
-        verdicts = {
-            name: found.verdict if isinstance(found, Verification) else None for name, found in readings.items()
-        }
+        verdicts = {name: verdict(found) for name, found in readings.items()}
         said = Said(speaker, number, text, verdicts)
         self.said.append(said)
         return said

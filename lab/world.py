@@ -1,20 +1,23 @@
 """A whole world in one process: authority, delivery service and clients, over real HTTP on loopback."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.delivery import DeliveryClient
+from client.desk.desk import Desk, open_desk
 from client.enrolling import enrol
 from client.enrolment import EnrolmentClient
 from client.keys import Argon2id
 from client.session import Session
 from delivery_service.app import create_app
+from delivery_service.service import Service
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.wire import ChallengeOpened
@@ -29,6 +32,8 @@ NUMBERS = ("+1202555",)  # prefixes that the authority certifies: 555-01xx are f
 COST = Argon2id(time_cost=1, memory_kib=8 * 1024, parallelism=1)  # the passphrase is no secret
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of stores in a temporary folder
 
+T = TypeVar("T")
+
 
 class World:
     """`async with World() as world:` runs the services; at the end everything is stopped and deleted."""
@@ -36,6 +41,7 @@ class World:
     def __init__(self, clock: SettableClock | None = None) -> None:
         self.clock = clock or SettableClock()
         self.codes = CodeOutbox()
+        self.services: dict[str, Service] = {}
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -57,24 +63,66 @@ class World:
 
     @asynccontextmanager
     async def delivery_service(self, anchors: TrustAnchors) -> AsyncIterator[str]:
-        """Run a delivery service with these trust anchors, and yield its base URL."""
+        """Run a delivery service with these trust anchors, and yield its base URL; `services` has its parts."""
         with TemporaryDirectory(dir=self.folder, prefix="delivery-") as folder:
             app = create_app(Path(folder), anchors, host=HOST, clock=self.clock)
             async with listening(lambda _: app) as url:
+                self.services[url] = app.state.service
                 yield url
+
+    @property
+    def service(self) -> Service:
+        """The parts of the delivery service that everybody uses."""
+        return self.services[self.delivery_url]
 
     async def anchors(self) -> TrustAnchors:
         """The authority's roots."""
         async with EnrolmentClient(self.authority_url, clock=self.clock) as authority:
             return await authority.anchors()
 
+    async def keep(self, context: AbstractAsyncContextManager[T]) -> T:
+        """Enter a context that is left when the world ends."""
+        return await self._running.enter_async_context(context)
+
     async def person(self, name: str, number: str) -> Session:
         """Enrol a person; their client stays open until the world ends, and others can add it to chats."""
-        return await self._running.enter_async_context(self.visitor(name, number, self.delivery_url))
+        return await self.keep(self.visitor(name, number, self.delivery_url))
 
     @asynccontextmanager
-    async def visitor(self, name: str, number: str, delivery_url: str) -> AsyncIterator[Session]:
-        """Enrol a person at some delivery service; their client is open inside the context."""
+    async def visitor(
+        self,
+        name: str,
+        number: str,
+        delivery_url: str,
+        *,
+        anchors: TrustAnchors | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> AsyncIterator[Session]:
+        """Enrol a person at some delivery service; their client is open inside the context.
+
+        `anchors`: what they trust, instead of the authority's roots alone; `transport`: what carries their calls.
+        """
+        async with (
+            self._enrolled(name, number, delivery_url, anchors) as home,
+            Session.open(home, PASSPHRASE, clock=self.clock, jitter=0, transport=transport) as session,
+        ):
+            await session.maintain()
+            yield session
+
+    @asynccontextmanager
+    async def desk(self, name: str, number: str) -> AsyncIterator[Desk]:
+        """Enrol a person; inside the context their account is open as every screen sees it, and reads when told to."""
+        async with (
+            self._enrolled(name, number, self.delivery_url) as home,
+            open_desk(home, PASSPHRASE, clock=self.clock, jitter=0, follow=False) as desk,
+        ):
+            await desk.session.maintain()
+            yield desk
+
+    @asynccontextmanager
+    async def _enrolled(
+        self, name: str, number: str, delivery_url: str, anchors: TrustAnchors | None = None
+    ) -> AsyncIterator[Path]:
         telephone = TelephoneNumber.parse(number)
 
         async def read_code(_: ChallengeOpened) -> str:
@@ -88,12 +136,11 @@ class World:
                 authority=self.authority_url,
                 delivery=delivery_url,
                 ask_code=read_code,
+                anchors=anchors,
                 cost=COST,
                 clock=self.clock,
             )
-            async with Session.open(Path(folder), PASSPHRASE, clock=self.clock, jitter=0) as session:
-                await session.maintain()
-                yield session
+            yield Path(folder)
 
     async def mallory(self, number: str) -> Mallory:
         """Enrol Mallory as anybody would be, with a connection of her own."""

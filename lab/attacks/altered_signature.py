@@ -3,6 +3,7 @@
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import with_broken_signature
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -18,4 +19,10 @@ ATTACK = Attack(
     "Mallory sends a perfect proof in which one bit of the signature is wrong.",
     check(8),
     run,
+    story=(
+        "Mallory has a number, a certificate and a place in the group. She wants to find a client that looks at "
+        "what a proof says and not at its signature. The recipient sees PROOF FAILED, and the message is held "
+        "back."
+    ),
+    without=(checks.SIGNATURE,),
 )

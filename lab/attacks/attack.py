@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lab.attacks.outcome import Guard, Outcome
-from lab.seams import Seam
+from lab.seams.seam import Seam
 from lab.stage import Stage
 
 
@@ -14,6 +14,7 @@ class Attack:
 
     `story` says in one paragraph what the attacker has and wants, and what a recipient sees when it is stopped.
     `without` names what must be off for it to get through: the guard's seam, then those of the guards behind it.
+    `spoils`: once it has got through, its stage is of no use any more.
     """
 
     name: str
@@ -21,8 +22,9 @@ class Attack:
     deed: str
     guard: Guard
     run: Callable[[Stage], Awaitable[Outcome]]
-    story: str = ""
-    without: tuple[Seam, ...] = ()
+    story: str
+    without: tuple[Seam, ...]
+    spoils: bool = False
 
     @property
     def also(self) -> tuple[Guard, ...]:

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 HALF_AN_HOUR = 1_800  # seconds; within the certificate's time, before Mallory was added
@@ -20,4 +21,10 @@ ATTACK = Attack(
     "Mallory dates her message half an hour back, to a time before she was in the group.",
     check(11),
     run,
+    story=(
+        "Mallory was added a moment ago, and her certificate is some time older. She wants her words to count as "
+        "said before she was here, as a warning that everybody ignored. The recipient sees PROOF FAILED, and the "
+        "message is held back."
+    ),
+    without=(checks.TIME,),
 )

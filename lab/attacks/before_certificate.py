@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 A_DAY = 86_400  # seconds
@@ -20,4 +21,10 @@ ATTACK = Attack(
     "Mallory dates her message to yesterday, when the certificate that she signs with did not exist.",
     check(5),
     run,
+    story=(
+        "Mallory has had this number since today. She wants to prove that she had it yesterday. A certificate "
+        "proves nothing about a time in which it did not exist: the recipient sees PROOF FAILED, and the message "
+        "is held back."
+    ),
+    without=(checks.CHAIN, checks.TIME),
 )

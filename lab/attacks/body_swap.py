@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -18,4 +19,9 @@ ATTACK = Attack(
     "Mallory signs one text and sends another one with that proof.",
     check(9),
     run,
+    story=(
+        "Mallory has a proof of hers over harmless words. She wants other words to be shown under it. The digest "
+        "covers the octets that arrived, so the recipient sees PROOF FAILED, and the message is held back."
+    ),
+    without=(checks.CONTENT,),
 )

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -17,4 +18,9 @@ ATTACK = Attack(
     "Mallory's proof is honest, but the message inside it names Alice as its sender.",
     check(12),
     run,
+    story=(
+        "Mallory has a perfect proof for her own number. She wants the message under it to be read as Alice's: the "
+        "content names Alice as its sender. The recipient sees PROOF FAILED, and the message is held back."
+    ),
+    without=(checks.REPLAY,),
 )

@@ -3,6 +3,7 @@
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header
+from lab.seams import checks
 from lab.stage import Stage
 
 SHAKEN = {"attest": "A", "origid": "123e4567-e89b-12d3-a456-426655440000"}  # RFC 8588 §4, §5
@@ -22,4 +23,10 @@ ATTACK = Attack(
     "Mallory offers a token of the kind that carriers sign for calls (shaken) as the proof of a message.",
     check(2),
     run,
+    story=(
+        "Carriers sign tokens for calls, in the same form and under the same kind of certificate. Mallory has a "
+        "key that could sign such a token, and wants it to count for words that nobody said in a call. The "
+        "recipient sees PROOF FAILED, and the message is held back."
+    ),
+    without=(checks.HEADER, checks.CLAIMS, checks.CONSTRAINTS),
 )

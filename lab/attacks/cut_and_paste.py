@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -17,4 +18,10 @@ ATTACK = Attack(
     "Mallory carries a message that she signed in another group into this one, where it means something else.",
     check(10),
     run,
+    story=(
+        "Mallory is in two groups and has said something in one of them, with an honest proof. She wants it to "
+        "stand in the other one, where it means something else. A proof names its group: the recipient sees PROOF "
+        "FAILED, and the message is held back."
+    ),
+    without=(checks.AUDIENCE, checks.REPLAY),
 )

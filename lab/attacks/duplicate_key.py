@@ -4,6 +4,7 @@ from identity.passport import canonical_json
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -22,4 +23,10 @@ ATTACK = Attack(
     "Mallory's proof has `orig` twice: her own number for the check, Alice's for the screen.",
     check(1),
     run,
+    story=(
+        "Readers of JSON differ on what a name means that stands there twice. Mallory has a signature of her own "
+        "over such a text, and wants one reader to check her number and another one to show Alice's. Proofs have "
+        "one form only: the recipient sees PROOF FAILED, and the message is held back."
+    ),
+    without=(checks.BOUNDS, checks.NUMBER, checks.REPLAY),
 )

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -18,4 +19,11 @@ ATTACK = Attack(
     "Mallory asks for money in Alice's name: her proof says that Alice's number is the origin.",
     check(6),
     run,
+    story=(
+        "Mallory has a number of her own, a certificate for it and a place in the group. She wants money in "
+        "Alice's name: content and proof both say that Alice's number is the origin, and the signature is "
+        "Mallory's. The number in a proof must be the one in the certificate: the recipient sees PROOF FAILED, and "
+        "the message is held back."
+    ),
+    without=(checks.NUMBER,),
 )

@@ -1,28 +1,25 @@
 """A commit in which a member's certificate turns into one for another number."""
 
-from client.errors import ServiceError
-from client.outbox import new_idempotency_key
-from delivery_service.wire import CommitBundle
+from dataclasses import replace
+
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
-from lab.impostor import impostor
-from lab.mallory import raw_engine
-from lab.readings import service_refusal
+from lab.foreign import Foreign, one
+from lab.mallory import bundle_of, raw_engine
+from lab.seams import engine, service
 from lab.stage import Stage
 
 
 async def run(stage: Stage) -> Outcome:
     """Rotate Mallory's own leaf to a certificate for Alice's number."""
-    mallory = stage.mallory
+    mallory, alice = stage.mallory, stage.alice.number
     await mallory.listen(stage.group)
-    device, _ = impostor(stage.alice.number, stage.now())
+    device = Foreign.over(one(alice), stage.now()).device(alice, stage.now())
     pending = mallory.groups[stage.group].commit(stage.now(), identity=raw_engine(device))
-    bundle = CommitBundle(pending.commit, list(pending.welcomes), pending.group_info)
-    try:
-        await mallory.delivery.commit(stage.group, bundle, new_idempotency_key())
-    except ServiceError as refusal:
-        return service_refusal(refusal, "a commit with a path whose leaf has her chain for Alice's number")
-    return Outcome(None, "The delivery service accepted the commit.")
+    outcome = await stage.commit(
+        mallory, bundle_of(pending), "a commit with a path whose leaf has a chain for Alice's number"
+    )
+    return replace(outcome, won=all(members.count(alice) == 2 for members in await stage.members()))
 
 
 ATTACK = Attack(
@@ -31,4 +28,11 @@ ATTACK = Attack(
     "Mallory commits an update that replaces her own certificate by the one that she made for Alice's number.",
     Guard(Keeper.SERVICE, "credential-refused"),
     run,
+    story=(
+        "Mallory has a leaf in the group. A leaf may replace its own certificate, and she wants hers to become one "
+        "for Alice's number, issued by herself. The delivery service refuses the commit; no recipient sees "
+        "anything."
+    ),
+    without=(service.CREDENTIALS, engine.CREDENTIALS),
+    spoils=True,
 )

@@ -10,10 +10,14 @@ from identity.verdict import RULES, Check
 class Keeper(StrEnum):
     """Who can stop an attack."""
 
+    ADMISSION = "admission"  # a rule of the recipient's client on where a message is shown, by its name
+    ALARM = "alarm"  # the owner's client tells what others do with the number, by the kind of the alarm
+    AUTHORITY = "authority"  # the authority's judgement on a report, by the code of its refusal
     CHECK = "check"  # a numbered check of docs/binding.md, at each recipient
-    DISPLAY = "display"  # the recipient's client shows the message, and shows that nothing proves it
-    ENGINE = "engine"  # each recipient's engine
+    DISPLAY = "display"  # the recipient's client shows the message, and shows what is wrong with it
+    ENGINE = "engine"  # each recipient's engine, or what stands right before it, by the code of the error
     SERVICE = "service"  # the delivery service's rules, by the word of its problem
+    WITNESS = "witness"  # the recipient's client compares what the service hands out, by the code of what it noticed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 AN_HOUR = 3_600  # seconds
@@ -20,4 +21,10 @@ ATTACK = Attack(
     "Mallory dates her message an hour ahead, so that it looks fresh for longer.",
     check(11),
     run,
+    story=(
+        "Mallory has an honest proof but for its time, which lies an hour ahead. She wants her message to look "
+        "fresh for longer, and to stay below all others. The recipient sees PROOF FAILED, and the message is held "
+        "back."
+    ),
+    without=(checks.TIME,),
 )

@@ -5,6 +5,7 @@ from client.framing import wrap
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.readings import service_refusal
+from lab.seams import engine, service
 from lab.stage import Stage
 
 
@@ -26,4 +27,11 @@ ATTACK = Attack(
     "Alice removes Mallory, whose number everybody knows by now; Mallory goes on writing with the keys she has.",
     Guard(Keeper.SERVICE, "not-a-member"),
     run,
+    story=(
+        "Mallory was removed a moment ago and still has the keys of the last epoch in which she was a member. She "
+        "wants to go on writing. The delivery service takes entries of members only, in the group's epoch only; no "
+        "recipient sees anything."
+    ),
+    without=(service.MEMBERSHIP, service.EPOCH, engine.restored("wrong_epoch")),
+    spoils=True,
 )

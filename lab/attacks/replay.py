@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -17,4 +18,10 @@ ATTACK = Attack(
     "Mallory encrypts one of her own signed messages a second time and sends it as new.",
     check(12),
     run,
+    story=(
+        "Mallory has said something once, with an honest proof. She wants it said twice: the same proof and "
+        "octets, encrypted afresh, so that MLS sees a new message. The first one stands; of the second the "
+        "recipient sees PROOF FAILED, and it is held back."
+    ),
+    without=(checks.REPLAY,),
 )

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
+from lab.seams import checks, engine
 from lab.stage import Stage
 
 
@@ -17,4 +18,10 @@ ATTACK = Attack(
     "Mallory posts the very octets of an earlier message as a new entry of the group's log.",
     Guard(Keeper.ENGINE, "already_read"),
     run,
+    story=(
+        "Mallory has the ciphertext of an earlier message. She wants it read once more as a new entry of the log. "
+        "The key that decrypts it was deleted with the first reading: each client notes an entry that could not be "
+        "read, and shows no message."
+    ),
+    without=(engine.restored("already_read"), checks.REPLAY),
 )

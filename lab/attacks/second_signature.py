@@ -3,6 +3,7 @@
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import with_other_signature
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -18,4 +19,10 @@ ATTACK = Attack(
     "Mallory repeats a message under the second signature that ECDSA allows, so that the token looks new.",
     check(12),
     run,
+    story=(
+        "Of one ECDSA signature anybody can make a second one that verifies as well. Mallory wants a repeated "
+        "message to escape a comparison of tokens. What is remembered is what was signed: the recipient sees PROOF "
+        "FAILED, and the repetition is held back."
+    ),
+    without=(checks.REPLAY,),
 )

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
+from lab.seams import display
 from lab.stage import Stage
 
 
@@ -17,4 +18,10 @@ ATTACK = Attack(
     "Mallory writes in Alice's name without any proof and hopes that nobody looks.",
     Guard(Keeper.DISPLAY, "unsigned"),
     run,
+    story=(
+        "Mallory has a place in the group and writes in Alice's name with no proof at all. She wants everybody to "
+        "look at the words only. The recipient sees NO PROOF beside the number of the leaf that sent it, which is "
+        "Mallory's."
+    ),
+    without=(display.UNSIGNED,),
 )

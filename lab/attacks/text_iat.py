@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.seams import checks
 from lab.stage import Stage
 
 
@@ -18,4 +19,9 @@ ATTACK = Attack(
     "Mallory writes the signing time as text instead of a number, and signs that properly.",
     check(3),
     run,
+    story=(
+        "Mallory has a signature of her own over claims of which one has another type: the time is text. She wants "
+        "readers to differ on when it was signed. The recipient sees PROOF FAILED, and the message is held back."
+    ),
+    without=(checks.CLAIMS,),
 )

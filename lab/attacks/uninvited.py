@@ -1,11 +1,11 @@
 """A guest of the attacker's who lets himself in."""
 
-from client.errors import ServiceError
-from client.outbox import new_idempotency_key
+from dataclasses import replace
+
 from delivery_service.wire import CommitBundle
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
-from lab.readings import service_refusal
+from lab.seams import engine, service
 from lab.stage import Stage
 
 GUEST = "+12025550198"
@@ -17,12 +17,9 @@ async def run(stage: Stage) -> Outcome:
     group_info = stage.mallory.groups[stage.group].group_info()
     guest = await stage.world.mallory(GUEST)
     _, commit, next_group_info = guest.engine.external_join(group_info, stage.now())
-    try:
-        bundle = CommitBundle(commit, [], next_group_info)
-        await guest.delivery.commit(stage.group, bundle, new_idempotency_key())
-    except ServiceError as refusal:
-        return service_refusal(refusal, "an external commit by a certified device that nobody added")
-    return Outcome(None, "The delivery service let the guest in.")
+    bundle = CommitBundle(commit, [], next_group_info)
+    outcome = await stage.commit(guest, bundle, "an external commit by a certified device that nobody added")
+    return replace(outcome, won=all(guest.number in members for members in await stage.members()))
 
 
 ATTACK = Attack(
@@ -31,4 +28,11 @@ ATTACK = Attack(
     "Mallory hands the group's public state to an accomplice, who adds himself to the group.",
     Guard(Keeper.SERVICE, "not-allowed"),
     run,
+    story=(
+        "Mallory is a member and has an accomplice with a genuine number. She hands him the group's public state, "
+        "with which he can add himself (an external commit). Nobody but members may add anybody: the delivery "
+        "service refuses, and no recipient sees anything."
+    ),
+    without=(service.EXTERNAL_COMMITS, service.MEMBERSHIP, engine.OUTSIDERS),
+    spoils=True,
 )

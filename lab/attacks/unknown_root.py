@@ -4,20 +4,24 @@ from client.delivery import DeliveryClient
 from client.errors import ServiceError
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
-from lab.impostor import impostor
+from lab.foreign import Foreign, one
 from lab.readings import service_refusal
+from lab.seams import service
 from lab.stage import Stage
+
+SENT = "a signed session request with her own chain for Alice's number"
 
 
 async def run(stage: Stage) -> Outcome:
     """Ask for a session with a chain for Alice's number that leads to Mallory's own root."""
-    device, _ = impostor(stage.alice.number, stage.now())
+    number = stage.alice.number
+    device = Foreign.over(one(number), stage.now()).device(number, stage.now())
     async with DeliveryClient(stage.world.delivery_url, device.key, device.chain, clock=stage.world.clock) as delivery:
         try:
-            await delivery.open_session()
+            session = await delivery.open_session()
         except ServiceError as refusal:
-            return service_refusal(refusal, "a signed session request with her own chain for Alice's number")
-    return Outcome(None, "The delivery service opened a session.")
+            return service_refusal(refusal, SENT)
+    return Outcome(None, f"The service opened a session for {session.number}.", won=session.number == number.e164)
 
 
 ATTACK = Attack(
@@ -26,4 +30,10 @@ ATTACK = Attack(
     "Mallory makes a root of her own, issues a certificate for Alice's number and asks for a session with it.",
     Guard(Keeper.SERVICE, "credential-refused"),
     run,
+    story=(
+        "Mallory has a root and an issuer that she made herself, and a certificate of theirs for Alice's number, "
+        "right in every field. She wants a session of Alice's. The delivery service knows no path from that "
+        "certificate to a root that it trusts, and refuses; no recipient sees anything."
+    ),
+    without=(service.CREDENTIALS,),
 )

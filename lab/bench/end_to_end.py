@@ -9,10 +9,10 @@ from types import ModuleType
 from typing import Any
 
 from client import receiving, sending
-from identity.binding import Verdict, Verification
+from identity.binding import Verdict
 from lab.bench.rows import Aim, Row
 from lab.casting import cast
-from lab.readings import reading
+from lab.readings import reading, verdict
 from lab.stage import Person, Stage
 from lab.world import World
 
@@ -60,7 +60,7 @@ async def _send_and_receive(alice: Person, bob: Person, group_id: bytes) -> tupl
     events = await bob.session.receive()
     spent = 1000 * (time.perf_counter() - started), 1000 * (time.process_time() - computed)
     found = reading(events, group_id, message.seq)
-    if not isinstance(found, Verification) or found.verdict is not Verdict.VERIFIED:
+    if verdict(found) is not Verdict.VERIFIED:
         raise RuntimeError("a message was not verified")
     return spent
 

@@ -1,4 +1,7 @@
-"""Each attack, with real octets through the real services, is stopped by its own guard at every honest client."""
+"""Each attack, with real octets through the real services, is stopped by its own guard.
+
+With the guard switched off, and one after the other those behind it, the attacker reaches what the attack is for.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -9,10 +12,12 @@ from lab.attacks import removed_member
 from lab.attacks.attack import Attack
 from lab.attacks.catalogue import ATTACKS
 from lab.casting import cast
+from lab.seams.seam import without
 from lab.stage import Stage
 from lab.world import World
 
 REPEATABLE = [attack for attack in ATTACKS if attack is not removed_member.ATTACK]
+STEPS = [(attack, off) for attack in ATTACKS for off in range(1, len(attack.without) + 1)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -28,7 +33,26 @@ async def test_attack_is_stopped_by_its_guard(attack: Attack, stage: Stage) -> N
     told = len(stage.said)
     outcome = await attack.run(stage)
     assert outcome.by == attack.guard, outcome.reason
+    assert not outcome.won
     assert all(said.verified for said in stage.said[told:])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("attack", "off"), STEPS, ids=lambda value: getattr(value, "name", value))
+async def test_attack_meets_the_next_guard_and_then_none(attack: Attack, off: int, stage: Stage) -> None:
+    if attack.spoils:
+        async with World() as world:
+            await _expect(attack, off, await cast(world))
+    else:
+        await _expect(attack, off, stage)
+
+
+async def _expect(attack: Attack, off: int, stage: Stage) -> None:
+    with without(stage.world, attack.without[:off]):
+        outcome = await attack.run(stage)
+    following = attack.without[off].guard if off < len(attack.without) else None
+    assert outcome.by == following, outcome.reason
+    assert outcome.won is (following is None), outcome.reason
 
 
 async def test_removed_member_is_refused_and_the_others_go_on() -> None:
@@ -37,6 +61,12 @@ async def test_removed_member_is_refused_and_the_others_go_on() -> None:
         outcome = await removed_member.ATTACK.run(stage)
         assert outcome.by == removed_member.ATTACK.guard, outcome.reason
         assert (await stage.say(stage.alice, "Now we are among us.")).verified
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_guard_is_the_first_that_is_switched_off(attack: Attack) -> None:
+    assert attack.without[0].guard == attack.guard
+    assert attack.story
 
 
 def test_catalogue_names_each_attack_once_and_ends_with_the_removal() -> None:

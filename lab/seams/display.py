@@ -1,0 +1,21 @@
+"""What a recipient's client shows, or refuses to show."""
+
+from identity import binding
+from identity.certificates import ChainVerifier
+from identity.message import MessageContext
+from identity.verdict import Trail, Verdict, Verification
+from lab.attacks.outcome import Guard, Keeper
+from lab.seams.seam import exchanging, instead
+
+
+def display(rule: str) -> Guard:
+    """The guard that is what a recipient's client shows."""
+    return Guard(Keeper.DISPLAY, rule)
+
+
+def _as_if_proven(trail: list[tuple[object, ...]], context: MessageContext, chains: ChainVerifier) -> Verification:
+    number = binding._credential_number(context, chains)
+    return Verification(Verdict.VERIFIED, number, None, "The sender is a member.", None, Trail(trail))
+
+
+UNSIGNED = exchanging(display("unsigned"), instead(binding, "_unsigned", _as_if_proven))

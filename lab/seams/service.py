@@ -1,0 +1,81 @@
+"""Rules of the delivery service, each switched off by itself at the service that everybody in a world uses."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeAlias
+
+import apsw
+
+from delivery_service import framing, groups, rules, sqlite_groups
+from delivery_service.store import NewCommit, NewEntry, NewWelcome
+from lab.attacks.outcome import Guard, Keeper
+from lab.credulous import Credulous
+from lab.seams.seam import Place, Seam, exchanging, instead
+from lab.world import World
+
+_MEMBER = """
+  AND EXISTS (SELECT 1 FROM memberships m WHERE m.group_number = groups.number AND m.device = ?3 AND m.until IS NULL)"""
+_EPOCH = "AND epoch = ?2"
+
+Admit: TypeAlias = Callable[[rules.Standing | None, NewEntry], None]
+
+
+def service(rule: str) -> Guard:
+    """The guard that is a rule of the delivery service, by the word of its problem."""
+    return Guard(Keeper.SERVICE, rule)
+
+
+def _without(condition: str, always: str) -> Callable[[str], str]:
+    """Take one condition out of the compare and set."""
+
+    def change(statement: str) -> str:
+        if condition not in statement:
+            raise LookupError(f"the delivery service's statement has no condition {condition!r} any more")
+        return statement.replace(condition, always, 1)
+
+    return change
+
+
+def _as(change: Callable[[rules.Standing, NewEntry], rules.Standing]) -> Callable[[Admit], Admit]:
+    """Let the rules see another standing than there is."""
+
+    def changed(admit: Admit) -> Admit:
+        return lambda standing, entry: admit(None if standing is None else change(standing, entry), entry)
+
+    return changed
+
+
+def _no_addressees(db: apsw.Connection, commit: NewCommit) -> list[tuple[NewWelcome, list[bytes]]]:
+    return []
+
+
+def _pass(*_: object) -> None:
+    """Raise nothing."""
+
+
+@contextmanager
+def _believing(world: World) -> Iterator[None]:
+    credentials = world.service.credentials
+    credulous = Credulous(credentials._verifier.chains.anchors)
+    with instead(credentials, "_verifier", credulous).exchanged():
+        yield
+
+
+CREDENTIALS = Seam(service("credential-refused"), _believing)
+MEMBERSHIP = exchanging(
+    service("not-a-member"),
+    Place(rules, "admit", _as(lambda standing, _: replace(standing, member=True))),
+    Place(sqlite_groups, "_NEXT", _without(_MEMBER, "\n  AND ?3 = ?3")),
+)
+EPOCH = exchanging(
+    service("stale-epoch"),
+    Place(rules, "admit", _as(lambda standing, entry: replace(standing, epoch=entry.epoch))),
+    Place(sqlite_groups, "_NEXT", _without(_EPOCH, "AND ?2 = ?2")),
+)
+EXTERNAL_COMMITS = exchanging(
+    service("not-allowed"),
+    instead(framing, "check_handshake", _pass),
+    instead(groups, "_check_commit", _pass),
+    instead(sqlite_groups, "_addressees", _no_addressees),
+)
