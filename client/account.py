@@ -1,5 +1,6 @@
 """The account: one device of one number, with its key, its certificate chain and the services that it uses."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -62,6 +63,7 @@ def save_account(store: Store, account: Account) -> None:
             account.host,
             account.anchors,
         )
+        _keep_certificate(store, account.chain)
 
 
 def load_account(store: Store) -> Account:
@@ -84,6 +86,12 @@ def load_account(store: Store) -> Account:
 def save_chain(store: Store, chain: Sequence[bytes]) -> None:
     """Replace the chain after a renewal."""
     store.execute("UPDATE account SET chain = ?", msgspec.msgpack.encode(tuple(chain)))
+    _keep_certificate(store, chain)
+
+
+def _keep_certificate(store: Store, chain: Sequence[bytes]) -> None:
+    # What the authority lists for this number beside these was asked for by somebody else (client.watch).
+    store.execute("INSERT OR IGNORE INTO own_certificate VALUES (?)", hashlib.sha256(chain[0]).digest())
 
 
 def inbox_cursor(store: Store) -> int:

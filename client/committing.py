@@ -230,13 +230,8 @@ class Committer:
                 self._require_current_members(group, now)
                 absent = self._still_absent(step, key_packages, now)
                 return group.commit(now, add=absent, context_extensions=self._without_departed(group, ()))
-            case RemoveMembers(numbers=numbers):
-                leaves = _leaves(group, numbers)
-                return group.commit(now, remove=leaves, context_extensions=self._without_departed(group, leaves))
-            case RemoveDevice(identity=identity):
-                leaves = [member.index for member in group.members() if member.identity == identity]
-                if not leaves:
-                    raise MootError("that device is no member any more")
+            case RemoveMembers() | RemoveDevice():
+                leaves = _leaves(group, intent.body)
                 return group.commit(now, remove=leaves, context_extensions=self._without_departed(group, leaves))
             case SetAdmins():
                 return group.commit(now, context_extensions=_changed_admins(group, intent.body))
@@ -293,12 +288,16 @@ class Committer:
         return absent
 
 
-def _leaves(group: mls_rs.Group, numbers: Sequence[str]) -> list[int]:
-    wanted = set(numbers)
+def _leaves(group: mls_rs.Group, body: RemoveMembers | RemoveDevice) -> list[int]:
     leaves = [
         member.index
         for member in group.members()
-        if number_of(member).e164 in wanted and member.index != group.own_index
+        if member.index != group.own_index
+        and (
+            member.identity == body.identity
+            if isinstance(body, RemoveDevice)
+            else number_of(member).e164 in body.numbers
+        )
     ]
     if not leaves:
         raise MootError("they are no members any more")

@@ -1,7 +1,7 @@
 """The device's session at the delivery service: opened by a signed request, renewed before it ends or when refused."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -18,8 +18,14 @@ from delivery_service.wire import JSON_TYPE, SessionGranted, SessionRequest
 RENEWAL_MARGIN = 30  # seconds before its end in which a session is not used any more
 
 
+Opening = Callable[[], Awaitable[Sequence[str]]]
+
+
 class DeviceSession:
-    """Sends calls with a bearer token, and opens one session at a time."""
+    """Sends calls with a bearer token, and opens one session at a time.
+
+    `opening` is asked for the nonces of the attempts before a session is opened, so that they can be kept first.
+    """
 
     def __init__(
         self,
@@ -27,23 +33,26 @@ class DeviceSession:
         key: ec.EllipticCurvePrivateKey,
         chain: Sequence[bytes],
         clock: Callable[[], float],
+        opening: Opening | None = None,
     ) -> None:
         self._service = service
         self._key = key
         self._chain = tuple(chain)
         self._signer = RequestSigner(key, self._chain[0])
         self._clock = clock
+        self._announce = opening
         self._granted: SessionGranted | None = None
         self._opening = asyncio.Lock()
 
     def with_chain(self, chain: Sequence[bytes]) -> "DeviceSession":
         """The same device with another certificate, without a session yet."""
-        return DeviceSession(self._service, self._key, chain, self._clock)
+        return DeviceSession(self._service, self._key, chain, self._clock, self._announce)
 
     async def open(self) -> SessionGranted:
         """Open a new session, whether there is one or not."""
         body = msgspec.json.encode(SessionRequest(list(self._chain)))
-        call = Call("POST", "/v1/sessions", body, {"content-type": JSON_TYPE}, sign=self._sign())
+        sign = self._sign() if self._announce is None else self._sign_with(await self._announce())
+        call = Call("POST", "/v1/sessions", body, {"content-type": JSON_TYPE}, sign=sign)
         granted = from_json(await self._service.send(call), SessionGranted)
         if not granted.token.isascii() or not granted.token.isprintable():
             raise UnexpectedAnswerError("the service's session token cannot stand in a header")
@@ -83,6 +92,10 @@ class DeviceSession:
     def _forget(self, granted: SessionGranted) -> None:
         if self._granted is granted:  # otherwise another task has already opened a new one
             self._granted = None
+
+    def _sign_with(self, nonces: Sequence[str]) -> Sign:
+        left = iter(nonces)  # one for each attempt of client.service.ATTEMPTS
+        return lambda request: self._signer.sign(request, self._clock(), next(left))
 
     def _sign(self) -> Sign:
         return lambda request: self._signer.sign(request, self._clock())

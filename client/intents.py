@@ -40,6 +40,12 @@ class RemoveMembers(msgspec.Struct, frozen=True, tag="remove"):
     numbers: list[str]
 
 
+class RemoveDevice(msgspec.Struct, frozen=True, tag="remove-device"):
+    """Remove one device, by its identity (`DeviceIdentity.identity`)."""
+
+    identity: bytes
+
+
 class SetAdmins(msgspec.Struct, frozen=True, tag="set-admins"):
     """Make these numbers (`+E164`) the admins; what others have changed since they were `instead_of` stays changed."""
 
@@ -63,7 +69,17 @@ class Leave(msgspec.Struct, frozen=True, tag="leave"):
     """Propose to remove this device (RFC 9420 §12.1.3), until somebody commits it."""
 
 
-Body = CreateGroup | AddMembers | RemoveMembers | SetAdmins | RotateCredential | RefreshKeys | CommitProposals | Leave
+Body = (
+    CreateGroup
+    | AddMembers
+    | RemoveMembers
+    | RemoveDevice
+    | SetAdmins
+    | RotateCredential
+    | RefreshKeys
+    | CommitProposals
+    | Leave
+)
 
 
 class IntentState(StrEnum):

@@ -96,6 +96,7 @@ class Joiner:
             if cursor == item.seq:
                 self._lookout.began(group, cursor, item.at_ms)
             advance_inbox(self._groups.store, item.position)
+            self._continuity.asked(group.group_id, signer.identity)
             if self._admit(group.group_id, inviter, signer.credential.chain, now):
                 self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
                 self._look_at_keys(group, signer, now, item.at_ms)
@@ -118,7 +119,6 @@ class Joiner:
     def _look_at_keys(self, group: mls_rs.Group, signer: mls_rs.Member, now: int, at_ms: int) -> None:
         """Say which devices are here on keys that the person has not met."""
         accepted = self._groups.chats.known(group.group_id).consent is Consent.INBOX
-        self._continuity.asked(group.group_id, signer.identity)
         for words in self._continuity.joined(group.members(), accepted=accepted, now=now):
             self._history.note(Kind.NOTICE, group.group_id, None, words, now, at_ms)
 

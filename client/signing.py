@@ -31,15 +31,18 @@ class RequestSigner:
     key: ec.EllipticCurvePrivateKey
     leaf: bytes
 
-    def sign(self, request: httpx.Request, now: float) -> None:
-        """Add Content-Digest, Signature-Input and Signature to a request whose body is in memory."""
+    def sign(self, request: httpx.Request, now: float, nonce: str | None = None) -> None:
+        """Add Content-Digest, Signature-Input and Signature to a request whose body is in memory.
+
+        `nonce` is for whoever has to know it beforehand; without it a fresh one is drawn.
+        """
         key_id = hashlib.sha256(self.leaf).hexdigest()
         resolver = MappingKeyResolver(public_keys={}, private_keys={key_id: self.key})
         HTTPMessageSigner(signature_algorithm=ECDSA_P256_SHA256, key_resolver=resolver).sign(
             _Signed(request.method, str(request.url), request.headers),
             key_id=key_id,
             created=datetime.fromtimestamp(now, UTC),
-            nonce=secrets.token_urlsafe(NONCE_SIZE),
+            nonce=secrets.token_urlsafe(NONCE_SIZE) if nonce is None else nonce,
             label="device",
             tag=SIGNATURE_TAG,
             covered_component_ids=SIGNED_COMPONENTS,

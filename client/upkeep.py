@@ -1,7 +1,7 @@
 """Upkeep: enough key packages at the service, and a certificate that never ends while the account is in use."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import httpx
 
@@ -9,16 +9,18 @@ from client.account import Account, save_chain
 from client.chats import Chats
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
-from client.errors import ClientError, FrankingKeyError
-from client.events import Event, Trouble
+from client.errors import ClientError, FrankingKeyError, UnreachableError
+from client.events import Alarmed, Event, Trouble
 from client.intents import Intents, RotateCredential
 from client.joining import KEY_PACKAGES_READY
 from client.steps import Steps
 from client.store import Store
+from client.watch import Watched
 from client.worker import Worker
 from identity.certificates import TrustAnchors
 
 INTERVAL = 3600  # seconds between looks
+WATCHING_FAILED = "it could not be seen whether the number or this device's key is used elsewhere"
 
 
 class Upkeep:
@@ -58,6 +60,37 @@ class Upkeep:
             wanted = KEY_PACKAGES_READY if renewed else max(KEY_PACKAGES_READY - stock.available, 0)
             await self._upload(wanted)
         self._looked_at = self._clock()
+        await self._watch(now)
+
+    async def _watch(self, now: bool) -> None:
+        """Ask both services what they know of this number and key; what cannot be asked now is asked later."""
+        watched: dict[Watched, Callable[[], Awaitable[bool]]] = {
+            Watched.DELIVERY: self._compare_delivery,
+            Watched.AUTHORITY: self._compare_certificates,
+        }
+        for service, compare in watched.items():
+            if now or await self._worker.run(self._steps.watch.due, service, int(self._clock())):
+                await self._attempt(service, compare)
+
+    async def _attempt(self, service: Watched, compare: Callable[[], Awaitable[bool]]) -> None:
+        try:
+            if await compare():
+                self._tell([Alarmed(await self._worker.run(self._steps.alarms.waiting))])
+        except ClientError as error:
+            await self._worker.run(self._steps.watch.put_off, service, int(self._clock()))
+            if not isinstance(error, UnreachableError):
+                self._tell([Trouble(None, error, error.code, f"{WATCHING_FAILED}: {error}")])
+
+    async def _compare_delivery(self) -> bool:
+        openings, references = await self._delivery.openings(), await self._delivery.key_package_references()
+        compare = self._steps.watch.delivery
+        return await self._worker.run(compare, openings, references, int(self._clock()))
+
+    async def _compare_certificates(self) -> bool:
+        account = self._steps.groups.account
+        async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
+            held = await authority.holdings(account.key, account.chain)
+        return await self._worker.run(self._steps.watch.certificates, held, int(self._clock()))
 
     async def _learn_franking_key(self) -> None:
         """Keep the service's franking key if it is the first; another one is told each time until it is agreed to."""
@@ -82,6 +115,7 @@ class Upkeep:
         return True
 
     async def _renew(self, account: Account) -> None:
+        await self._worker.run(self._steps.watch.renewing, int(self._clock()))
         async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
             enrolled = await authority.renew(account.key, account.chain, TrustAnchors.from_pem(account.anchors))
         await self._worker.run(self._adopt, enrolled.chain)

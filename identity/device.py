@@ -24,8 +24,7 @@ class DeviceIdentity:
     @property
     def identity(self) -> bytes:
         """The number and half of the SHA-256 of the public key: unique to each device key, stable over renewals."""
-        spki = _P256_SPKI + self.chain.public_point
-        return f"{self.number.e164}/{hashlib.sha256(spki).digest()[:16].hex()}".encode()
+        return device_name(self.number, self.chain.public_point)
 
 
 class DeviceVerifier:
@@ -63,6 +62,16 @@ class DeviceVerifier:
         old, new = leaf_number(old_chain[0]), leaf_number(new_chain[0])
         if old is None or old != new:
             raise BindingError("successor", f"the successor is for {new}, not for {old}", check=6)
+
+
+def device_name(number: TelephoneNumber, point: bytes) -> bytes:
+    """`DeviceIdentity.identity` of a number and a P-256 key, which is an uncompressed point of 65 octets."""
+    return f"{number.e164}/{spki_hash(point)[:32]}".encode()
+
+
+def spki_hash(point: bytes) -> str:
+    """The SHA-256 of a P-256 key's SubjectPublicKeyInfo, in hexadecimal."""
+    return hashlib.sha256(_P256_SPKI + point).hexdigest()
 
 
 def number_of(identity: bytes) -> TelephoneNumber:

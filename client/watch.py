@@ -1,0 +1,192 @@
+"""Watching: what the services know of this number and key, compared with what this device did itself.
+
+A stolen key or number leaves no trace on its owner's device. It leaves one at the authority, which has issued a
+certificate, and at the delivery service, which has opened a session. What this device does there is kept before it is
+asked for, so that a crash in between makes nothing look foreign.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
+
+from client.alarms import AlarmKind, Alarms
+from client.continuity import Continuity, identity_of_key
+from client.groups import Groups
+from client.service import ATTEMPTS
+from client.spelling import counted
+from client.store import Store
+from delivery_service.wire import RETENTION, Opening
+from identity.authority.wire import PROOF_MAX_AGE, Holding
+from identity.certificate_fields import load_certificate, validity
+from identity.certificates import public_point
+from identity.device import spki_hash
+
+INTERVAL = 3600  # seconds between looks
+RETRY = 600  # seconds until a service that did not answer is asked again
+_KEPT = RETENTION + 86_400  # seconds for which own openings are known: longer than the service lists them
+_TRANSIT = 60  # seconds that an answer of the authority may have taken
+_SEED_SIZE = 16  # octets
+
+
+class Watched(StrEnum):
+    """Which service is asked."""
+
+    AUTHORITY = "authority"
+    DELIVERY = "delivery"
+
+
+class Watch:
+    """Keeps what this device does, and compares. The first look takes what is there as this device's own."""
+
+    def __init__(self, store: Store, groups: Groups, continuity: Continuity, alarms: Alarms) -> None:
+        self._store = store
+        self._groups = groups
+        self._continuity = continuity
+        self._alarms = alarms
+
+    def due(self, service: Watched, now: int) -> bool:
+        """Whether a service is to be asked again; also after a clock was set back."""
+        row = self._store.row("SELECT due_at FROM watch_look WHERE service = ?", service)
+        return row is None or not row[0] - INTERVAL <= now < row[0]
+
+    def put_off(self, service: Watched, now: int) -> None:
+        """Ask a service that has not answered a little later."""
+        at, counted_before = self._looked(service)
+        self._keep_look(service, at, counted_before, now + RETRY)
+
+    def opening(self, now: int) -> list[str]:
+        """Draw the nonces for the attempts at one session, and keep them before any is used."""
+        seed = secrets.token_urlsafe(_SEED_SIZE)
+        self._store.execute("INSERT INTO own_opening VALUES (?, ?)", seed, now)
+        return _nonces(seed)
+
+    def renewing(self, now: int) -> None:
+        """Keep that a renewal is asked for, whose answer may be lost."""
+        self._store.execute("INSERT INTO renewal_attempt VALUES (?)", now)
+
+    def certificates(self, held: Sequence[Holding], now: int) -> bool:
+        """Compare the number's live certificates with this device's own; returns whether there is an alarm."""
+        own_key = spki_hash(public_point(self._groups.account.key.public_key()))
+        first, since = self._looked(Watched.AUTHORITY)[0] is None, self._since()
+        raised = False
+        with self._store.transaction():
+            for each in held:
+                if each.key == own_key:
+                    raised |= not first and self._strange_renewal(each, now)
+                    self._keep_certificate(each.fingerprint)
+                elif not self._continuity.get(identity_of_key(self._groups.account.number, each.key)).met:
+                    words = _certified_words(each, since)
+                    raised |= self._alarms.raise_(AlarmKind.CERTIFICATE, each.key, words, each.issued_at, now)
+            self._store.execute("DELETE FROM renewal_attempt WHERE at < ?", now - RETENTION)
+            self._note_look(Watched.AUTHORITY, now)
+        return raised
+
+    def delivery(self, openings: Sequence[Opening], references: Sequence[bytes], now: int) -> bool:
+        """Compare sessions and key packages at the delivery service; returns whether there is an alarm."""
+        with self._store.transaction():
+            first = self._looked(Watched.DELIVERY)[0] is None
+            if first:
+                self._adopt(references, now)
+            raised = not first and self._strange_sessions(openings, now)
+            raised |= self._strange_packages(references, now)
+            self._store.execute("DELETE FROM own_opening WHERE at < ?", now - _KEPT)
+            self._store.execute("DELETE FROM own_key_package WHERE not_after < ?", now - _KEPT)
+            self._note_look(Watched.DELIVERY, now, max((each.number for each in openings), default=0))
+        return raised
+
+    def own_message(self, group_id: bytes, seq: int, at_ms: int, now: int) -> bool:
+        """Raise the alarm for an own message in a log that this store does not know."""
+        chat = self._groups.chats.known(group_id).name
+        words = f"A message in “{chat}” was sent with this device's key, and not by this program as it is stored here."
+        return self._alarms.raise_(AlarmKind.MESSAGE, f"{group_id.hex()}/{seq}", words, at_ms // 1000, now)
+
+    def _strange_renewal(self, held: Holding, now: int) -> bool:
+        known = self._store.row("SELECT 1 FROM own_certificate WHERE fingerprint = ?", bytes.fromhex(held.fingerprint))
+        if known is not None or (held.by == "renewal" and self._was_asked_for(held.issued_at)):
+            return False
+        words = f"A certificate for this device's key was issued, by a {held.by}, that this device did not ask for."
+        return self._alarms.raise_(AlarmKind.RENEWAL, held.fingerprint, words, held.issued_at, now)
+
+    def _was_asked_for(self, issued_at: int) -> bool:
+        """Whether a certificate is the lost answer to a renewal; each attempt accounts for one."""
+        row = self._store.row(
+            "SELECT rowid FROM renewal_attempt WHERE at BETWEEN ? AND ? ORDER BY at LIMIT 1",
+            issued_at - PROOF_MAX_AGE - _TRANSIT,
+            issued_at + PROOF_MAX_AGE,
+        )
+        if row is None:
+            return False
+        self._store.execute("DELETE FROM renewal_attempt WHERE rowid = ?", row[0])
+        return True
+
+    def _strange_sessions(self, openings: Sequence[Opening], now: int) -> bool:
+        at, counted_before = self._looked(Watched.DELIVERY)
+        newest = max((each.number for each in openings), default=0)
+        fresh = [each for each in openings if each.number > counted_before or newest < counted_before]
+        seeds = self._store.rows("SELECT seed, at FROM own_opening")
+        own = {_digest(nonce) for seed, _ in seeds for nonce in _nonces(seed)}
+        foreign = [each for each in fresh if each.nonce not in own]
+        # What was pushed out of the list before this look: as many as this device did not open itself.
+        unseen = fresh[0].number - counted_before - 1 if fresh and newest >= counted_before else 0
+        mine = sum(each_at >= (at or 0) for _, each_at in seeds) - (len(fresh) - len(foreign))
+        count = len(foreign) + max(unseen - max(mine, 0), 0)
+        if not count:
+            return False
+        words = (
+            f"{counted(count, 'session')} at the delivery service {'was' if count == 1 else 'were'} opened with this "
+            "device's key, and not by this program as it is stored here."
+        )
+        last = foreign[-1] if foreign else fresh[0]
+        return self._alarms.raise_(AlarmKind.SESSION, last.nonce, words, last.at, now)
+
+    def _strange_packages(self, references: Sequence[bytes], now: int) -> bool:
+        known = {row[0] for row in self._store.rows("SELECT reference FROM own_key_package")}
+        strange = [reference for reference in references if reference not in known]
+        if not strange:
+            return False
+        words = f"The delivery service hands out {counted(len(strange), 'key package')} that this device did not make."
+        raised = self._alarms.raise_(AlarmKind.KEY_PACKAGE, strange[-1].hex(), words, now, now)
+        self._adopt(strange, now)
+        return raised
+
+    def _adopt(self, references: Sequence[bytes], now: int) -> None:
+        for reference in references:
+            self._store.execute("INSERT OR IGNORE INTO own_key_package VALUES (?, ?)", reference, now + _KEPT)
+
+    def _keep_certificate(self, fingerprint: str) -> None:
+        self._store.execute("INSERT OR IGNORE INTO own_certificate VALUES (?)", bytes.fromhex(fingerprint))
+
+    def _since(self) -> int:
+        """When this device got its first certificate, as far as its present one tells."""
+        row = self._store.row("SELECT first_seen FROM device_key WHERE identity = ?", self._continuity.own)
+        begins = validity(load_certificate(self._groups.account.chain[0]))[0]
+        return begins if row is None else min(int(row[0]), begins)
+
+    def _looked(self, service: Watched) -> tuple[int | None, int]:
+        return self._store.row("SELECT at, counted FROM watch_look WHERE service = ?", service) or (None, 0)
+
+    def _note_look(self, service: Watched, now: int, last: int = 0) -> None:
+        self._keep_look(service, now, last, now + INTERVAL)
+
+    def _keep_look(self, service: Watched, at: int | None, counted_before: int, due_at: int) -> None:
+        row = (service, at, counted_before, due_at)
+        self._store.execute("INSERT OR REPLACE INTO watch_look VALUES (?, ?, ?, ?)", *row)
+
+
+def _certified_words(held: Holding, since: int) -> str:
+    if held.issued_at < since:
+        return (
+            "Your number is also certified for another key, since before this device was enrolled: an earlier or "
+            "another device of yours, or who had the number before you."
+        )
+    how = "by a code that was sent to it" if held.by == "code" else "by a renewal"
+    return f"Your number was certified for another key, {how}, and not for this device."
+
+
+def _nonces(seed: str) -> list[str]:
+    return [f"{seed}-{attempt}" for attempt in range(ATTEMPTS)]
+
+
+def _digest(nonce: str) -> str:
+    return hashlib.sha256(nonce.encode()).hexdigest()[:32]
