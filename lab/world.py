@@ -17,6 +17,7 @@ from client.enrolment import EnrolmentClient
 from client.keys import Argon2id
 from client.session import Session
 from delivery_service.app import create_app
+from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
@@ -38,8 +39,9 @@ T = TypeVar("T")
 class World:
     """`async with World() as world:` runs the services; at the end everything is stopped and deleted."""
 
-    def __init__(self, clock: SettableClock | None = None) -> None:
+    def __init__(self, clock: SettableClock | None = None, *, quotas: Quotas = QUOTAS) -> None:
         self.clock = clock or SettableClock()
+        self._quotas = quotas
         self.codes = CodeOutbox()
         self.services: dict[str, Service] = {}
         self._running = AsyncExitStack()
@@ -65,7 +67,7 @@ class World:
     async def delivery_service(self, anchors: TrustAnchors) -> AsyncIterator[str]:
         """Run a delivery service with these trust anchors, and yield its base URL; `services` has its parts."""
         with TemporaryDirectory(dir=self.folder, prefix="delivery-") as folder:
-            app = create_app(Path(folder), anchors, host=HOST, clock=self.clock)
+            app = create_app(Path(folder), anchors, host=HOST, clock=self.clock, quotas=self._quotas)
             async with listening(lambda _: app) as url:
                 self.services[url] = app.state.service
                 yield url

@@ -10,6 +10,7 @@ from random import Random
 from client.admission import Consent
 from client.errors import ClientError, ServiceError
 from client.message import Kind, Message
+from delivery_service.quotas import NO_QUOTAS, QUOTAS
 from identity.number import TelephoneNumber
 from lab.clock import SettableClock
 from lab.spam.population import TOGETHER, Person, population
@@ -183,7 +184,8 @@ def _found(person: Person, group: str) -> tuple[Consent, Message] | None:
 async def run(scenario: Scenario, progress: Progress = lambda _: None) -> list[Attempt]:
     """Simulate; returns every first contact in the order in which it was attempted."""
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(World(SettableClock(source=lambda: float(START))))
+        quotas = QUOTAS if scenario.has(Defence.QUOTAS) else NO_QUOTAS
+        world = await stack.enter_async_context(World(SettableClock(source=lambda: float(START)), quotas=quotas))
         people = await stack.enter_async_context(population(world, scenario.users, scenario.seed))
         if not scenario.has(Defence.ADMISSION):
             for person in people:
