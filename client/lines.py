@@ -83,3 +83,10 @@ class Verified(Line, frozen=True):
     check: FailedCheckLine | None
     signed: str | msgspec.UnsetType = msgspec.UNSET
     group: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RulesText(Line, frozen=True):
+    """A list of admission rules as TOML; `own` if a person has saved it."""
+
+    toml: str
+    own: bool

@@ -16,6 +16,7 @@ from client.desk.views import (
     ProofView,
     RequestView,
 )
+from client.rule_words import hidden_by
 from client.spelling import shown_number
 from client.terminal import Terminal
 from client.text import folded
@@ -56,7 +57,7 @@ def tell_request(terminal: Terminal, request: RequestView) -> None:
     if request.alike is not None:
         words += f"\n⚠ The number differs in one digit from {_named(request.alike, request.alike_name)}."
     if request.why:
-        words += f"\n{request.why}"
+        words += f"\n{hidden_by(request.why, request.rule)}"
     show(terminal, "request", f"{words}\nTo read it: ringtrue requests accept {request.number}", request)
 
 
@@ -134,7 +135,7 @@ def _line(message: MessageView) -> str:
     notes = "".join(f" ({note})" for note in _notes(message))
     if message.proof is None:
         return f"{chat} you{notes}: {message.text}  ({message.state})"
-    text = message.text if message.place == "inbox" else f"held back: {message.why}"
+    text = message.text if message.place == "inbox" else f"held back: {hidden_by(message.why, message.rule)}"
     head = f"{chat} {message.proof.label} {_named(message.sender, message.name)}{notes}"
     return f"{head}: {text}{_why(message.proof)}"
 
@@ -166,6 +167,8 @@ def _marks(chat: ChatView) -> Iterator[str]:
         yield f"{chat.failed} not sent"
     if chat.quarantined:
         yield f"{chat.quarantined} held back"
+    if chat.wants_proof:
+        yield "wants proof"
 
 
 def _named(number: str, name: str | None) -> str:

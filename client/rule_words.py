@@ -1,8 +1,11 @@
 """Admission rules in words, one line each, for people who do not read TOML."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from client.admission import Frank, Place, Relation, Rule, Subject
+from client.desk.views import ChangeView, CountView, MoveView, RulesView, RuleView, TrialView
+from client.spelling import counted, shown_number
 from client.wording import duration
 
 _SUBJECTS = {Subject.CHAT: "A chat", Subject.MESSAGE: "A message", None: "Anything"}
@@ -54,3 +57,60 @@ def _conditions(rule: Rule) -> Iterator[str]:
 def _either(words: Iterable[str]) -> str:
     *first, last = map(str, words)
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def move_words(move: MoveView) -> str:
+    """How much would go from where to where: "12 messages: inbox -> quarantine, by the rule “new numbers”"."""
+    return f"{counted(move.count, move.subject)}: {_way(move.before, move.after, move.rule)}"
+
+
+def change_words(change: ChangeView) -> str:
+    """One thing that would go elsewhere, by its number and time; nothing that anybody wrote."""
+    who = f"{shown_number(change.number)} ({change.name})" if change.name else shown_number(change.number)
+    return f"{change.subject} of {who}, {_minute(change.at)}: {_way(change.before, change.after, change.rule)}"
+
+
+def tried_words(trial: TrialView) -> str:
+    """What rules were tried on, and how much of it they would put elsewhere."""
+    tried = f"{counted(trial.chats, 'chat')} and {counted(trial.messages, 'message')}"
+    moved = sum(move.count for move in trial.moves)
+    return f"Tried on {tried} of others: {moved or 'nothing'} would have gone elsewhere. Nothing is changed."
+
+
+def count_words(count: CountView) -> str:
+    """What a rule has hidden so far."""
+    return f"{count.rule}: {count.count} to {PLACE_WORDS[Place(count.place)]}, last {_minute(count.last)}"
+
+
+def listed_words(rule: RuleView) -> str:
+    """One rule of the list: its name, what it does, whose it is and what it has hidden."""
+    marks = [*(["your own"] if rule.own else []), *([f"{rule.count} so far"] if rule.count else [])]
+    shown = f" ({', '.join(marks)})" if marks else ""
+    return f"{rule.name}{shown}: {rule.words}"
+
+
+def in_force_words(rules: RulesView) -> str:
+    """Whose rules decide, and since when."""
+    if rules.trouble:
+        return f"Your own rules cannot be used ({rules.trouble}). Those that this program comes with decide."
+    if rules.saved is None:
+        return "These rules come with this program."
+    return f"These rules are yours; they decide about what has come since {_minute(rules.saved)}."
+
+
+def hidden_by(why: str, rule: str) -> str:
+    """Why something is hidden, and the rule that hid it."""
+    return f"{why} Rule: {rule}" if rule else why
+
+
+SAVED = "Saved. These rules decide about what comes from now on; what has come stays where it is."
+RESET = "The rules that this program comes with decide about what comes from now on."
+
+
+def _way(before: str, after: str, rule: str) -> str:
+    by = f", by the rule “{rule}”" if rule else ""
+    return f"{PLACE_WORDS[Place(before)]} -> {PLACE_WORDS[Place(after)]}{by}"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

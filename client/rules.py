@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
 from itertools import product
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -91,6 +92,19 @@ def parse_rules(text: str) -> Rules:
 
 
 _NO_LIST = "`rule` is no list; every rule begins with [[rule]]"
+
+
+def read_toml(path: Path) -> str:
+    """Read a file of rules. Raises RulesError, and OSError where there is none."""
+    with path.open("rb") as file:
+        octets = file.read(4 * SIZE_LIMIT + 1)
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RulesError(f"{str(path)!a} is no UTF-8 text") from error
+    if len(text) > SIZE_LIMIT:
+        raise RulesError(f"{str(path)!a} has more than {SIZE_LIMIT} characters")
+    return text
 
 
 def default_toml() -> str:

@@ -70,6 +70,16 @@ async def timer(terminal: Terminal, chat_name: str, after: str) -> None:
         tell_chat(terminal, await api.chats.timer((await api.chats.find(chat_name)).group, seconds))
 
 
+@click.command("want-proof")
+@CHAT
+@click.option("--off", is_flag=True, help="Show such messages again, with their mark.")
+@account_command
+async def want_proof(terminal: Terminal, chat_name: str, off: bool) -> None:
+    """Hold back what comes into CHAT without a proof, from now on."""
+    async with opened(terminal) as api:
+        tell_chat(terminal, await api.chats.want_proof((await api.chats.find(chat_name)).group, not off))
+
+
 @click.command()
 @CHAT
 @click.argument("time", default="always")

@@ -57,6 +57,7 @@ _WORDS = {
     "unknown-member": "See who is in the chat: ringtrue members CHAT",
     "unknown-request": "See who asks: ringtrue requests",
     "not-held-back": _LIST,
+    "rules-not-agreed": "Answer the question, or add --yes.",
     "rules-hide-own": 'Put a rule with relation = ["self"] and place = "inbox" before it.',
     "not-accepted": "Accept the request first: ringtrue requests accept NUMBER",
     "already-member": "Nothing is to be done.",

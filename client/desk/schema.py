@@ -25,6 +25,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "member": views.MemberView,
     "request": views.RequestView,
     "contact": views.ContactView,
+    "rules": lines.RulesText,
     "rule": views.RuleView,
     "rule-count": views.CountView,
     "rule-moves": views.MoveView,
