@@ -1,8 +1,12 @@
 """The `delivery` command."""
 
 import socket
+from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urljoin
 
 import apsw
@@ -16,12 +20,22 @@ from starlette.applications import Starlette
 from delivery_service.app import create_app
 from delivery_service.connections import CONNECTIONS_LIMIT, BoundedConnection
 from delivery_service.errors import StartError
+from delivery_service.franking import read_key
 from delivery_service.sqlite import check_sqlite
 from delivery_service.wakeups import Wakeups
 from identity.certificates import TrustAnchors
-from identity.errors import CertificateError
+from identity.errors import CertificateError, IdentityError
+from identity.franking import franking_tag
+from identity.report import parse_evidence
 
 GRACEFUL_SHUTDOWN = 2  # seconds; open event streams would otherwise hold the process for ever
+
+
+EXIT_REFUSED = 3
+
+T = TypeVar("T")
+
+_data_dir = click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the database.")
 
 
 @click.group()
@@ -33,12 +47,12 @@ def delivery() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8442, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--name", default="localhost", show_default=True, help="The service's host name in group URIs.")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the database.")
+@_data_dir
 @click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file of roots.")
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
 def serve(host: str, port: int, name: str, data_dir: Path | None, anchors: Path | None, authority: str | None) -> None:
     """Run the service until it is interrupted."""
-    folder = data_dir or platformdirs.user_data_path("ringtrue") / "delivery"
+    folder = _folder(data_dir)
     try:
         check_sqlite(apsw.sqlite_lib_version())
         app = create_app(folder, _trust_anchors(anchors, authority), host=name)
@@ -47,6 +61,43 @@ def serve(host: str, port: int, name: str, data_dir: Path | None, anchors: Path 
         raise click.ClickException(str(error)) from error
     with listener, suppress(KeyboardInterrupt):
         uvloop.run(_serve(app, listener, f"delivery service {name}, data in {folder}"))
+
+
+@delivery.command("franking-key")
+@_data_dir
+def franking_key(data_dir: Path | None) -> None:
+    """Print the public key by which others check what this service confirms, for an authority's --hub."""
+    key = _explained(lambda: read_key(_folder(data_dir)))
+    click.echo(b64encode(key.public.point).decode("ascii"))
+
+
+@delivery.command("verify-frank")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_data_dir
+def verify_frank(file: Path, data_dir: Path | None) -> None:
+    """Check by this service's own MAC what a report's evidence in FILE says was sent here: exit code 0 or 3."""
+    key = _explained(lambda: read_key(_folder(data_dir)))
+    evidence = _explained(lambda: parse_evidence(file.read_bytes()))
+    for place, item in enumerate(evidence.items, 1):
+        try:
+            franked = item.franked()
+            key.confirm(franking_tag(franked.framed), franked.context, franked.frank)
+        except IdentityError as error:
+            click.echo(f"message {place}: NOT CONFIRMED: {error}")
+            raise click.exceptions.Exit(EXIT_REFUSED) from error
+        at = datetime.fromtimestamp(item.accepted_ms // 1000, UTC)
+        click.echo(f"message {place}: confirmed: {item.sender} sent it to {item.group} at {at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _folder(data_dir: Path | None) -> Path:
+    return data_dir or platformdirs.user_data_path("ringtrue") / "delivery"
+
+
+def _explained(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (StartError, IdentityError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 async def _serve(app: Starlette, listener: socket.socket, title: str) -> None:

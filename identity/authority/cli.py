@@ -15,7 +15,9 @@ from identity.authority.app import open_authority
 from identity.authority.codes import ConsoleSender
 from identity.authority.errors import AuthorityError
 from identity.authority.folder import read_anchors
+from identity.authority.hubs import hub_keys
 from identity.authority.prefixes import ANY_NUMBER
+from identity.authority.report_policy import ReportPolicy
 from identity.errors import CertificateError, NumberError
 
 SHUTDOWN_TIMEOUT = 2  # seconds for open requests at the end
@@ -46,9 +48,22 @@ def authority() -> None:
     help="Certify only numbers that start so, such as +1202555; may be repeated. Stays in force until changed. "
     f"At first {ANY_NUMBER}, which is any number.",
 )
+@click.option(
+    "--hub",
+    "hubs",
+    metavar="URL_OR_FILE",
+    multiple=True,
+    help="Believe the franks of this delivery service, by its URL or a file with its key; may be repeated.",
+)
 @click.option("--trusted-proxy", metavar="ADDRESS", help="Take client addresses from this proxy's X-Forwarded-For.")
 def serve(
-    host: str, port: int, base_url: str | None, data_dir: Path, allow: tuple[str, ...], trusted_proxy: str | None
+    host: str,
+    port: int,
+    base_url: str | None,
+    data_dir: Path,
+    allow: tuple[str, ...],
+    hubs: tuple[str, ...],
+    trusted_proxy: str | None,
 ) -> None:
     """Run the authority; codes appear on standard error. Makes its keys on the first run."""
     if base_url is None and _is_wildcard(host):
@@ -56,7 +71,8 @@ def serve(
     with _listening(host, port) as listener:
         reachable = base_url or _url(host, listener.getsockname()[1])
         with _explained():
-            app = open_authority(data_dir, reachable, ConsoleSender(), allow=allow or None)
+            policy = ReportPolicy(hub_keys=hub_keys(hubs))
+            app = open_authority(data_dir, reachable, ConsoleSender(), allow=allow or None, policy=policy)
         click.echo(f"Authority at {reachable}, data in {data_dir}. Codes appear here.", err=True)
         config = uvicorn.Config(
             app,

@@ -3,7 +3,8 @@
 AuthorityError
 ├── RefusedError         a request is answered with a problem     .word: a key of wire.PROBLEMS
 ├── CodeNotSentError     a code sender could not hand over a code
-└── DataFolderError      the data folder cannot be used; the message says what to do
+├── DataFolderError      the data folder cannot be used; the message says what to do
+└── HubError             the franking key of a delivery service cannot be had; the message says what to do
 """
 
 from identity.authority.wire import PROBLEMS
@@ -30,3 +31,7 @@ class CodeNotSentError(AuthorityError):
 
 class DataFolderError(AuthorityError):
     """The folder with keys and database is not as the authority left it, or not private."""
+
+
+class HubError(AuthorityError):
+    """The franking key of a delivery service cannot be had from where it should be."""

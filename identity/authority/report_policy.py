@@ -10,9 +10,10 @@ Reports are independent of each other if each is by another number about another
 one group with the accused, nor one number in many groups with it, count for more than one.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from identity.franking import HubKey
 from identity.status import NumberStatus
 
 DAY = 86_400  # seconds
@@ -33,7 +34,8 @@ class ReportPolicy:
     """Times are in seconds. `window`: how long a report counts, and its messages are remembered.
 
     `reports_per_day`: of one number, accepted or refused; `struck_for`: how long the reports of a number do not count
-    after the operator ended a status that it had brought about; `list_lifetime`: of one signed list.
+    after the operator ended a status that it had brought about; `list_lifetime`: of one signed list. `hub_keys`:
+    of the delivery services whose franks are believed, by key id; each of them could accuse any number.
     """
 
     consequences: tuple[Consequence, ...] = (
@@ -45,6 +47,7 @@ class ReportPolicy:
     reports_per_day: int = 20
     struck_for: int = 90 * DAY
     list_lifetime: int = 3_600
+    hub_keys: Mapping[bytes, HubKey] = field(default_factory=dict)
 
     def consequence(self, count: int) -> Consequence | None:
         """What follows from so many independent reports."""

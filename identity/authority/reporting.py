@@ -82,7 +82,7 @@ class ReportDesk:
         return Standing(found.number.e164, found.status, found.ends_at, found.count, found.kinds, found.appeal)
 
     def _verified(self, request: ReportRequest, now: int) -> ReportVerification:
-        context = ReportContext(self._base_url, now, self._issuer.certifies)
+        context = ReportContext(self._base_url, now, self._issuer.certifies, hub_keys=self._policy.hub_keys)
         return verify_report(request.report(), context, self._devices)
 
     def _counted(self, verified: ReportVerification, request: ReportRequest, now: int) -> ReportTaken:
