@@ -53,7 +53,8 @@ def tell_chat(terminal: Terminal, chat: ChatView) -> None:
 def tell_request(terminal: Terminal, request: RequestView) -> None:
     """Show who wants to talk, and nothing of what they wrote."""
     waiting = "1 message waits" if request.messages == 1 else f"{request.messages} messages wait"
-    words = f"REQUEST {request.label} {shown_number(request.number)} wants to talk ({waiting})."
+    kind = "HELD BACK" if request.held else "REQUEST"
+    words = f"{kind} {request.label} {shown_number(request.number)} wants to talk ({waiting})."
     if request.alike is not None:
         words += f"\n⚠ The number differs in one digit from {_named(request.alike, request.alike_name)}."
     if request.why:

@@ -22,12 +22,13 @@ def requests() -> None:
 
 
 @requests.command("list")
+@click.option("--held", is_flag=True, help="Those that a rule held back, of which nothing else tells.")
 @account_command
-async def requests_list(terminal: Terminal) -> None:
+async def requests_list(terminal: Terminal, held: bool) -> None:
     """List who wants to talk; nothing that they wrote is shown."""
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
-        for request in await api.people.requests():
+        for request in await (api.people.held() if held else api.people.requests()):
             tell_request(terminal, request)
 
 
@@ -123,18 +124,17 @@ async def unblock(terminal: Terminal, number: str) -> None:
 
 
 async def _meant(api: Api, who: str) -> list[RequestView]:
-    """The requests of a number, or the one whose group id begins so. Raises ChatError."""
-    waiting = await api.people.requests()
+    """The requests of a number, or the one whose group id begins so; else what was held back. Raises ChatError."""
     try:
         number = parse_invite(who).e164
     except (IdentityError, InviteError):
         number = ""
-    asked = [request for request in waiting if request.number == number]
-    named = [request for request in waiting if request.group.startswith(who.lower())]
-    if not asked and len(named) != 1:
-        raise ChatError(
-            f"{'more than one request' if named else 'no request'} is meant by {who!a}",
-            code="unknown-request",
-            hint="See who asks: ringtrue requests",
-        )
-    return asked or named
+    for waiting in (await api.people.requests(), await api.people.held()):
+        asked = [request for request in waiting if request.number == number]
+        named = [request for request in waiting if request.group.startswith(who.lower())]
+        if asked or len(named) == 1:
+            return asked or named
+    raise ChatError(f"not one request is meant by {who!a}", code="unknown-request", hint=_WHO_ASKS)
+
+
+_WHO_ASKS = "See who asks: ringtrue requests, and ringtrue requests list --held"

@@ -91,8 +91,10 @@ def quarantine() -> None:
 @quarantine.command("list")
 @account_command
 async def quarantine_list(terminal: Terminal) -> None:
-    """List what was held back, without its words."""
+    """List what was held back, chats and messages, without its words."""
     async with opened(terminal) as api:
+        for chat in await api.people.held():
+            tell_request(terminal, chat)
         for message in await api.messages.quarantine():
             tell_message(terminal, message)
 

@@ -75,6 +75,7 @@ class Showing:
             at=moment(min((row.arrived for row in waiting), default=chat.read_at)),
             row=said[0].id if said else None,
             rule=rule,
+            held=chat.consent is Consent.QUARANTINE,
         )
 
     def contact(self, contact: Contact) -> ContactView:

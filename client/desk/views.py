@@ -172,7 +172,7 @@ class CheckNumberView(View, frozen=True, kw_only=True):
 class RequestView(View, frozen=True, kw_only=True):
     """Somebody has added this device to a chat that was not accepted; nothing of what they wrote or named is here.
 
-    `why` says why it waits, and `rule` names the rule that made it wait.
+    `why` says why it waits, and `rule` names the rule that made it wait; if it is `held`, nobody is told of it.
 
     `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request; `row`:
     the newest of them, for inspecting its proof.
@@ -190,6 +190,7 @@ class RequestView(View, frozen=True, kw_only=True):
     at: Moment
     row: int | None = None
     rule: str = ""
+    held: bool = False
 
 
 class ContactView(View, frozen=True, kw_only=True):
