@@ -233,6 +233,7 @@ class Session:
         Trouble of a single chat is an event and stops nothing else; raises only what concerns the services.
         """
         await self._upkeep.run()
+        await self._statuses.run()
         asked = self._now()
         heads = await self.delivery.heads()
         troubles = await self._exchange.sync(heads, asked)
