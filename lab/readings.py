@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import TypeAlias
 
 from client.admission import Place
 from client.errors import ServiceError
 from client.events import Event, Gap, MessageReceived, WelcomeRefused
+from client.lies import Lie
 from client.message import Message
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict
@@ -17,18 +19,31 @@ _ENGINE_REASONS = {"already_read": "This ciphertext was decrypted before; its ke
 
 _APART = (Place.REQUEST, Place.QUARANTINE)
 
-Reading: TypeAlias = Message | Gap | None  # kept as this row, refused by the engine, or never told
+# What a client notices about the log; octets that were read before are the engine's to refuse.
+_NOTICED = frozenset(Lie) - {Lie.REPLAYED}
+
+
+class Passed(Enum):
+    """What became of an entry of which a client says nothing."""
+
+    OVER = "over"  # it was dealt with, and is not shown
+
+
+Reading: TypeAlias = Message | Gap | Passed | None  # kept as this row, refused or noticed, passed over, or never read
 
 
 def reading(events: Iterable[Event], group_id: bytes, seq: int | None) -> Reading:
-    """Find what a session told about one entry."""
+    """Find what a session told about one entry; what it noticed about the log as a whole comes second."""
+    noticed = None
     for event in events:
         match event:
             case MessageReceived(message) if (message.group_id, message.seq) == (group_id, seq):
                 return message
             case Gap() if (event.group_id, event.seq) == (group_id, seq):
                 return event
-    return None
+            case Gap() if event.group_id == group_id:
+                noticed = noticed or event
+    return noticed
 
 
 def verdict(found: Reading) -> Verdict | None:
@@ -41,8 +56,11 @@ def outcome(found: Reading) -> Outcome:
     match found:
         case None:
             return Outcome(None, "A client did not say what became of it.")
+        case Passed.OVER:
+            return Outcome(Guard(Keeper.DISPLAY, "not-shown"), "The client holds this message already.")
         case Gap():
-            return Outcome(Guard(Keeper.ENGINE, found.code), _ENGINE_REASONS.get(found.code, found.reason))
+            keeper = Keeper.WITNESS if found.code in _NOTICED else Keeper.ENGINE
+            return Outcome(Guard(keeper, found.code), _ENGINE_REASONS.get(found.code, found.reason))
     verification = found.verification
     assert verification is not None, "a received message was verified"
     failed = verification.failed_check

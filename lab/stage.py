@@ -17,7 +17,7 @@ from lab.attacks.outcome import Outcome
 from lab.bribed import Bribed
 from lab.forgery import attested
 from lab.mallory import Heard, Mallory
-from lab.readings import Reading, agreed, outcome, reading, service_refusal, verdict
+from lab.readings import Passed, Reading, agreed, outcome, reading, service_refusal, verdict
 from lab.sent import describe_proof
 from lab.world import World
 
@@ -155,8 +155,15 @@ class Stage:
         self._record("Mallory", self.mallory.number, text, await self._readings(readers, group_id, seq))
 
     async def _readings(self, readers: Sequence[Person], group_id: bytes, seq: int | None) -> dict[str, Reading]:
-        told = await asyncio.gather(*(reader.session.receive() for reader in readers))
-        return {reader.name: reading(events, group_id, seq) for reader, events in zip(readers, told, strict=True)}
+        found = await asyncio.gather(*(self._reading(reader, group_id, seq) for reader in readers))
+        return {reader.name: each for reader, each in zip(readers, found, strict=True)}
+
+    async def _reading(self, reader: Person, group_id: bytes, seq: int | None) -> Reading:
+        found = reading(await reader.session.receive(), group_id, seq)
+        if found is None and seq is not None:
+            chat = await reader.session.worker.run(reader.session.steps.chats.known, group_id)
+            return Passed.OVER if chat.cursor >= seq else None
+        return found
 
     def _record(self, speaker: str, number: TelephoneNumber, text: str, readings: dict[str, Reading]) -> Said:
         verdicts = {name: verdict(found) for name, found in readings.items()}

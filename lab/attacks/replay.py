@@ -2,7 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
-from lab.seams import checks
+from lab.seams import checks, display
 from lab.stage import Stage
 
 
@@ -23,5 +23,5 @@ ATTACK = Attack(
         "octets, encrypted afresh, so that MLS sees a new message. The first one stands; of the second the "
         "recipient sees PROOF FAILED, and it is held back."
     ),
-    without=(checks.REPLAY,),
+    without=(checks.REPLAY, display.SHOWN_ONCE),
 )

@@ -2,7 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
-from lab.seams import checks, engine
+from lab.seams import checks, display, engine
 from lab.stage import Stage
 
 
@@ -23,5 +23,5 @@ ATTACK = Attack(
         "The key that decrypts it was deleted with the first reading: each client notes an entry that could not be "
         "read, and shows no message."
     ),
-    without=(engine.restored("already_read"), checks.REPLAY),
+    without=(engine.restored("already_read"), checks.REPLAY, display.SHOWN_ONCE),
 )

@@ -3,7 +3,7 @@
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import with_other_signature
-from lab.seams import checks
+from lab.seams import checks, display
 from lab.stage import Stage
 
 
@@ -24,5 +24,5 @@ ATTACK = Attack(
         "message to escape a comparison of tokens. What is remembered is what was signed: the recipient sees PROOF "
         "FAILED, and the repetition is held back."
     ),
-    without=(checks.REPLAY,),
+    without=(checks.REPLAY, display.SHOWN_ONCE),
 )

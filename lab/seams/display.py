@@ -1,5 +1,6 @@
 """What a recipient's client shows, or refuses to show."""
 
+from client.history import History
 from identity import binding
 from identity.certificates import ChainVerifier
 from identity.message import MessageContext
@@ -19,3 +20,4 @@ def _as_if_proven(trail: list[tuple[object, ...]], context: MessageContext, chai
 
 
 UNSIGNED = exchanging(display("unsigned"), instead(binding, "_unsigned", _as_if_proven))
+SHOWN_ONCE = exchanging(display("not-shown"), instead(History, "holds", lambda *_: False))

@@ -3,11 +3,11 @@
 The engine has no switch. What it refuses for want of a key it gets: a client that goes on from a copy of its state.
 """
 
-from client import framing, receiving
+from client import certificate_facts, framing, receiving
 from client.groups import Groups, Step
 from identity.device import DeviceVerifier
 from lab.attacks.outcome import Guard, Keeper, check
-from lab.credulous import Credulous
+from lab.credulous import Credulous, stated_number
 from lab.seams.seam import Seam, exchanging, instead
 
 
@@ -34,6 +34,10 @@ CREDENTIALS = exchanging(
     instead(DeviceVerifier, "verify", Credulous.verify),
     instead(DeviceVerifier, "check_successor", Credulous.check_successor),
 )
-ONE_NUMBER = exchanging(check(6), instead(DeviceVerifier, "verify", Credulous.verify))
+ONE_NUMBER = exchanging(
+    check(6),
+    instead(DeviceVerifier, "verify", Credulous.verify),
+    instead(certificate_facts, "leaf_number", lambda der: stated_number((der,))),
+)
 OUTSIDERS = exchanging(engine("not-from-a-member"), instead(receiving, "_check_admissible", _pass))
 FRAME = exchanging(engine("too-large"), instead(framing, "PASSPORT_SIZE_LIMIT", framing.FRAMED_LIMIT))
