@@ -1,24 +1,52 @@
-"""Telling the story: for people, in 80 columns or more, or for programs, as JSON Lines."""
+"""Telling the story line by line, in 80 columns or more: for screen readers, logs and simple terminals."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any, TextIO, assert_never
+from typing import TextIO, assert_never
 
 from client.wording import VERDICT_WORDS
 from lab.attacks.outcome import Keeper
 from lab.paint import Ink, Paint, badge_ink
-from lab.stage import Said
-from lab.story import AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke
+from lab.sparks import sparks
+from lab.story import (
+    Attacking,
+    AttacksBegin,
+    Attempted,
+    Defence,
+    Enrolled,
+    Event,
+    Finished,
+    GroupMade,
+    Opened,
+    Reported,
+    Spoke,
+    Struck,
+    WaveBegins,
+    WaveEnds,
+    WaveEvent,
+)
 
 INDENT = " " * 6
 REFUSED = "✗ REFUSED"
 STOPPED_BY = {
+    Keeper.ADMISSION: "each client's ",
+    Keeper.ALARM: "the owner's ",
+    Keeper.AUTHORITY: "the ",
     Keeper.CHECK: "",
     Keeper.DISPLAY: "the ",
     Keeper.ENGINE: "each client's MLS ",
     Keeper.SERVICE: "the delivery ",
+    Keeper.WITNESS: "each client's ",
+}
+DEFENCE_WORDS = {
+    Defence.NONE: "no defence",
+    Defence.ADMISSION: "admission",
+    Defence.REPORTS: "admission and reports",
+}
+PLACE_WORDS = {
+    "inbox": "✗ IN THE INBOX",
+    "request": "~ REQUEST",
+    "quarantine": "✓ HELD BACK",
 }
 
 
@@ -48,8 +76,12 @@ class Narration:
                 self._spoke(event)
             case AttacksBegin():
                 self._attacks_begin(event)
+            case Attacking():
+                pass  # the attempt tells it all, once it is made
             case Attempted():
                 self._attempted(event)
+            case WaveBegins() | Struck() | Reported() | WaveEnds():
+                self._wave(event)
             case Finished():
                 self._finished(event)
             case _:
@@ -98,22 +130,67 @@ class Narration:
         if not attack.held(outcome):
             self._print(INDENT + self.paint(Ink.BAD, f"should have been stopped by {attack.guard}"))
 
+    def _wave(self, event: WaveEvent) -> None:
+        match event:
+            case WaveBegins():
+                self._wave_begins(event)
+            case Struck():
+                self._struck(event)
+            case Reported():
+                self._print(f"      {event.victim:<8} ⚑ REPORTED      {event.answer}")
+            case WaveEnds():
+                self._wave_ends(event)
+
+    def _wave_begins(self, event: WaveBegins) -> None:
+        self._begin("5  A spammer writes to everybody")
+        if event.defence is Defence.NONE:
+            self._paragraph(
+                "The number is genuine and certified; what it has to say, nobody asked for. It writes to "
+                f"{event.people} people, three times over, each time from a number that nobody has heard of.",
+                "   ",
+            )
+        self._print("")
+        self._line(f"   {self.paint(Ink.HEADING, DEFENCE_WORDS[event.defence])}", str(event.spammer))
+
+    def _struck(self, event: Struck) -> None:
+        badge = PLACE_WORDS.get(event.place, f"? {event.place.upper()}")
+        self._print(
+            f"      {event.victim:<8} {self.paint(badge_ink(badge), f'{badge:<15}')} {event.shown or event.why}"
+        )
+
+    def _wave_ends(self, event: WaveEnds) -> None:
+        tally = event.tally
+        counts = (
+            (tally.attempted, "attempted"),
+            (tally.inbox, "in an inbox"),
+            (tally.requests, "requests"),
+            (tally.quarantined, "held back"),
+            (tally.reports, "reported"),
+            (tally.refreshed, "refreshed"),
+        )
+        self._print(f"{INDENT}{', '.join(f'{count} {words}' for count, words in counts)}")
+        self._print(f"{INDENT}people who came across it  {sparks(tally.saw, tally.attempted)}  {tally.saw[-1]}")
+        if not event.held:
+            self._print(INDENT + self.paint(Ink.BAD, "NOT AS IT SHOULD BE"))
+
     def _finished(self, event: Finished) -> None:
-        self._begin("5  What came of it")
+        self._begin("6  What came of it")
         for attempt in event.attempts:
             held = attempt.attack.held(attempt.outcome)
             badge = (attempt.outcome.badge or REFUSED) if held else "✗ NOT AS NAMED"
             by = "nothing" if attempt.outcome.by is None else str(attempt.outcome.by)
             left = f"  {attempt.place:>2}  {attempt.attack.title:<31}"
             self._print(f"{left}{self.paint(badge_ink(badge), f'{badge:<15}')}{by}")
-        closing = f"{event.verified} honest messages verified · {event.refused} attacks refused"
-        closing += f" · {event.through} got through"
-        if event.unverified:
-            closing += f" · {event.unverified} honest messages not verified"
-        if event.misattributed:
-            closing += f" · {event.misattributed} stopped by another guard"
+        for wave in event.waves:
+            words = f"   -  Spam against {DEFENCE_WORDS[wave.defence]}"
+            self._print(f"{words:<50}{wave.tally.saw[-1]} of {wave.tally.attempted} people came across it")
         self._print("")
-        self._print(self.paint(Ink.GOOD if event.succeeded else Ink.BAD, closing) + f"   {event.seconds:.1f} s")
+        self._closing(event)
+
+    def _closing(self, event: Finished) -> None:
+        self._print(
+            self.paint(Ink.GOOD if event.succeeded else Ink.BAD, closing_words(event)) + f"   {event.seconds:.1f} s"
+        )
 
     def _begin(self, chapter: str) -> None:
         if chapter != self.chapter:
@@ -132,72 +209,13 @@ class Narration:
         print(line, file=self.stream, flush=True)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonNarration:
-    """Prints one JSON object a line, ASCII only."""
-
-    stream: TextIO
-
-    def tell(self, event: Event) -> None:
-        """Print one event."""
-        print(json.dumps(_fields(event), ensure_ascii=True), file=self.stream, flush=True)
-
-
-def _fields(event: Event) -> Mapping[str, Any]:
-    match event:
-        case Opened():
-            return {"event": "opened", "authority": event.authority, "delivery": event.delivery}
-        case Enrolled():
-            number, code = event.number.e164, event.code
-            return {
-                "event": "enrolled",
-                "name": event.name,
-                "number": number,
-                "code": code,
-                "certificate": event.fingerprint,
-            }
-        case GroupMade():
-            return {"event": "group", "name": event.name, "members": event.members, "epoch": event.epoch}
-        case Spoke(said, prelude):
-            return _said_fields(said) | {"prelude": prelude}
-        case AttacksBegin():
-            return {"event": "attacks", "number": event.number.e164}
-        case Attempted():
-            return _attempt_fields(event)
-        case Finished():
-            return {
-                "event": "finished",
-                "verified": event.verified,
-                "unverified": event.unverified,
-                "refused": event.refused,
-                "misattributed": event.misattributed,
-                "through": event.through,
-                "succeeded": event.succeeded,
-                "seconds": round(event.seconds, 3),
-            }
-    assert_never(event)
-
-
-def _said_fields(said: Said) -> dict[str, Any]:
-    number, verified = said.number.e164, said.verified
-    fields: dict[str, Any] = {"event": "message", "speaker": said.speaker, "number": number, "text": said.text}
-    return fields | {"verdicts": said.verdicts, "verified": verified}
-
-
-def _attempt_fields(event: Attempted) -> dict[str, Any]:
-    attack, outcome = event.attack, event.outcome
-    return {
-        "event": "attack",
-        "name": attack.name,
-        "deed": attack.deed,
-        "guard": str(attack.guard),
-        "stopped": outcome.stopped,
-        "by": None if outcome.by is None else str(outcome.by),
-        "check": int(outcome.by.rule) if outcome.by is not None and outcome.by.keeper is Keeper.CHECK else None,
-        "held": attack.held(outcome),
-        "badge": outcome.badge,
-        "reason": outcome.reason,
-        "code": outcome.code,
-        "compared": outcome.compared,
-        "sent": outcome.sent,
-    }
+def closing_words(event: Finished) -> str:
+    """The whole demo in one line."""
+    words = f"{event.verified} honest messages verified · {event.refused} attacks refused · {event.through} got through"
+    if event.unverified:
+        words += f" · {event.unverified} honest messages not verified"
+    if event.misattributed:
+        words += f" · {event.misattributed} stopped by another guard"
+    if not all(wave.held for wave in event.waves):
+        words += " · the spam went elsewhere than it should"
+    return words

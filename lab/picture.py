@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 import click
 
-from lab.demo import run_demo
+from lab.demo import Programme, run_demo
 from lab.narration import Narration
 from lab.paint import Ink, Paint
 
@@ -79,7 +79,7 @@ def _runs(line: str) -> Iterator[tuple[int, str, str]]:
 def demo_output() -> str:
     """Run the whole demo and return what a terminal with colours would have shown. Raises SystemExit if it failed."""
     screen = io.StringIO()
-    succeeded = asyncio.run(run_demo(Narration(screen, Paint(colour=True), COLUMNS)))
+    succeeded = asyncio.run(run_demo(Narration(screen, Paint(colour=True), COLUMNS), Programme()))
     if not succeeded:
         raise SystemExit("the demo failed; the picture is left as it was")
     return screen.getvalue()

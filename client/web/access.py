@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 COOKIE = "ringtrue"
 SECRET = 16  # octets
 OPENED_BEFORE = (
-    "This address was used before, or is not of this run. Stop ringtrue serve, start it again, open what it says."
+    "This address was used before, or is not of this run. Stop the server, start it again, open what it says."
 )
-OPEN_PRINTED = "Open the address that ringtrue serve has printed, in the browser that is to show the client."
-WRONG_HOST = "This server does not go by that name. Open the address that ringtrue serve has printed."
+OPEN_PRINTED = "Open the address that the server has printed, in the browser that is to show the client."
+WRONG_HOST = "This server does not go by that name. Open the address that the server has printed."
 WRONG_ORIGIN = "Other pages may not use this server."
 _OWN = frozenset({"same-origin", "none"})  # of Sec-Fetch-Site: this page, or the person
 

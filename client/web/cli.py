@@ -80,10 +80,11 @@ def serve(home: Path, host: str, port: int, sessions: int, opens: bool, authorit
         lambda words: click.echo(words, err=True),
     )
     with listener, _way_in(access.address) if opens else nullcontext() as way_in:
-        asyncio.run(_serve(client, listener, access.address, way_in))
+        asyncio.run(serve_pages(client, listener, access.address, way_in))
 
 
-async def _serve(client: WebClient, listener: socket.socket, address: str, way_in: Path | None) -> None:
+async def serve_pages(client: WebClient, listener: socket.socket, address: str, way_in: Path | None) -> None:
+    """Print the address and serve until this process is told to end; `way_in` is a file that leads a browser there."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

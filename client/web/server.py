@@ -42,8 +42,9 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Tab:
     """One open page: what it sends goes to its child, once it has one."""
 
-    def __init__(self, page: web.WebSocketResponse, size: Size) -> None:
+    def __init__(self, page: web.WebSocketResponse, size: Size, waiting: str) -> None:
         self.page = page
+        self._waiting = waiting
         self.size = size
         self.child: Child | None = None
         self._focused = False
@@ -73,7 +74,7 @@ class Tab:
         """Wait for a place, then show the child's frames until it ends."""
         with suppress(ConnectionError):  # the page is closed; whoever reads from it learns the same
             if places.full:
-                await self.page.send_bytes(WAIT_FOR_PLACE.encode())
+                await self.page.send_bytes(self._waiting.encode())
             async with places.one(), running(command, self.size, told) as child:
                 self.child = child
                 await self._show(child)
@@ -90,10 +91,19 @@ class Tab:
 
 
 class WebClient(Server):
-    """Serves one account: `command` runs a client, for at most `sessions()` pages at a time; `told` gets its errors."""
+    """Serves one account: `command` runs a client, for at most `sessions()` pages at a time; `told` gets its errors.
+
+    `waiting` is drawn in a page that waits for its turn.
+    """
 
     def __init__(
-        self, access: Access, command: Sequence[str], sessions: Callable[[], int], told: Callable[[str], None]
+        self,
+        access: Access,
+        command: Sequence[str],
+        sessions: Callable[[], int],
+        told: Callable[[str], None],
+        *,
+        waiting: str = WAIT_FOR_PLACE,
     ) -> None:
         templates = Path(__file__).with_name("templates")
         super().__init__("ringtrue", public_url=access.origin, title="Ringtrue", templates_path=templates)
@@ -102,6 +112,7 @@ class WebClient(Server):
         self._places = Places(sessions)
         self._most = sessions
         self._told = told
+        self._waiting = waiting
         self._pages: set[web.WebSocketResponse] = set()
 
     async def run(self, listener: socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -164,7 +175,7 @@ class WebClient(Server):
         self._pages.add(page)
         try:
             await page.prepare(request)
-            await self._converse(Tab(page, first_size(request.query)))
+            await self._converse(Tab(page, first_size(request.query), self._waiting))
         finally:
             self._pages.discard(page)
         return page

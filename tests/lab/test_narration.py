@@ -11,7 +11,8 @@ from identity.number import TelephoneNumber
 from lab.attacks.catalogue import ATTACKS
 from lab.attacks.outcome import Outcome, check
 from lab.demo import CLOSING_LINES, LINES
-from lab.narration import JsonNarration, Narration
+from lab.json_lines import JsonNarration
+from lab.narration import Narration
 from lab.paint import Paint
 from lab.stage import Said
 from lab.story import AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke

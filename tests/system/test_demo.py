@@ -15,7 +15,7 @@ from identity.binding import Verdict
 from identity.errors import BindingError
 from lab.attacks import body_swap, forged_number, re_attribution
 from lab.attacks.attack import Attack
-from lab.demo import run_demo
+from lab.demo import Programme, run_demo
 from lab.story import Event, Finished
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ class Listener:
 
 async def finish(attack: Attack) -> Finished:
     listener = Listener()
-    succeeded = await run_demo(listener, attacks=[attack])
+    succeeded = await run_demo(listener, Programme(attacks=[attack], wave=False))
     assert listener.finished is not None
     assert listener.finished.succeeded is succeeded
     return listener.finished

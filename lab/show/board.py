@@ -1,0 +1,69 @@
+"""The scoreboard at the foot: what was counted so far, and how far a wave of spam has come."""
+
+from textual.content import Content
+
+from lab.narration import DEFENCE_WORDS
+from lab.show.lines import BAD, GOOD, QUIET, STRONG, Lines
+from lab.show.scene import Act, Scene
+from lab.sparks import sparks
+from lab.story import Defence, Tally
+
+ROWS = 4
+NAME = 22  # cells of a defence's words
+COLUMNS = ("tried", "inbox", "request", "held back", "reports", "refreshed")
+HEADS = "".join(f"{head:>{len(head) + 2}}" for head in COLUMNS)
+SAW = "  saw it"
+
+
+def lines(scene: Scene, width: int) -> Lines:
+    """Its rows, in so many cells."""
+    return _waves(scene, width) if scene.tallies and scene.act in (Act.WAVE, Act.END) else _attacks(scene, width)
+
+
+def _attacks(scene: Scene, width: int) -> Lines:
+    refused = f"✓ {scene.held} attacks refused" if scene.held else "- 0 attacks refused"
+    wrong = Content.styled(f"✗ {scene.unheld} not as named", BAD) if scene.unheld else Content("- 0 got through")
+    services = (
+        "" if scene.services is None else f"authority {scene.services.authority}, delivery {scene.services.delivery}"
+    )
+    return [
+        Content.assemble(
+            (f"✓ {scene.verified} honest messages verified", GOOD if scene.verified else QUIET),
+            "   ",
+            (refused, GOOD if scene.held else QUIET),
+            "   ",
+            wrong,
+        ),
+        Content.assemble(("attacks ", QUIET), _strip(scene)),
+        Content.styled("✓ stopped by its guard  ✗ not stopped by it  - to come", QUIET),
+        Content.styled(services, QUIET).truncate(width, ellipsis=True),
+    ]
+
+
+def _strip(scene: Scene) -> Content:
+    """One sign for each attack of the story."""
+    signs = []
+    for attack in scene.planned:
+        attempt = scene.attempts.get(attack.name)
+        if attempt is None:
+            signs.append(Content.styled("-", QUIET))
+        else:
+            signs.append(Content.styled("✓", GOOD) if attack.held(attempt.outcome) else Content.styled("✗", BAD))
+    return Content("").join(signs)
+
+
+def _waves(scene: Scene, width: int) -> Lines:
+    shown = [Content.styled(f"{'against them':<{NAME}}{HEADS}{SAW}", QUIET)]
+    return shown + [_wave(defence, scene.tallies.get(defence), width) for defence in Defence]
+
+
+def _wave(defence: Defence, tally: Tally | None, width: int) -> Content:
+    name = f"{DEFENCE_WORDS[defence]:<{NAME}}"
+    if tally is None:
+        return Content.styled(name, QUIET)
+    values = (tally.attempted, tally.inbox, tally.requests, tally.quarantined, tally.reports, tally.refreshed)
+    counts = "".join(f"{value:>{len(head) + 2}}" for head, value in zip(COLUMNS, values, strict=True))
+    chart = sparks(tally.saw, 10)
+    return Content.assemble(
+        (name, STRONG), counts, "  ", (chart, "$text-warning"), f" {tally.saw[-1] if tally.saw else 0}"
+    )
