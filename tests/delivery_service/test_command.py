@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from delivery_service import sqlite
 from delivery_service.cli import delivery
+from delivery_service.franking import write_key
 from delivery_service.sqlite import SqliteStore
+from identity.franking import FrankingContext, FrankingKey, franking_tag
+from identity.report import Evidence, EvidenceItem, ReportKind
 
 
 @pytest.fixture
@@ -71,3 +76,56 @@ async def test_a_folder_in_use_and_a_newer_schema_are_refused(anchors, tmp_path,
     monkeypatch.setattr(sqlite, "SCHEMA_VERSION", 0)
     newer = await asyncio.to_thread(serve, *arguments)
     assert (newer.exit_code, schema in newer.stderr) == (1, True)
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(delivery, list(map(str, arguments)))
+
+
+def evidence(*items: EvidenceItem) -> bytes:
+    return Evidence(items, ReportKind.SPAM).encode()
+
+
+def test_a_service_confirms_by_its_own_mac_what_a_report_shows(tmp_path: Path):
+    key, file = write_key(tmp_path), tmp_path / "evidence.json"
+    framed = b"\x18application/mimi-content\x00\x16\x87\x50" + bytes(16) + b"spam"
+    context = FrankingContext("mimi://h/u/+12025550143", "mimi://h/g/cm9vbQ", 1_800_000_000_000)
+    frank = key.frank(franking_tag(framed), context)
+    said = EvidenceItem(
+        framed,
+        "",
+        (),
+        context.room_uri,
+        0,
+        0,
+        0,
+        sender=context.sender_uri,
+        accepted_ms=context.accepted_ms,
+        frank=frank,
+    )
+    file.write_bytes(evidence(said))
+    result = command("verify-frank", file, "--data-dir", tmp_path)
+    assert result.exit_code == 0
+    assert "message 1: confirmed: mimi://h/u/+12025550143 sent it to mimi://h/g/cm9vbQ at 2027-" in result.stdout
+    thief = FrankingKey.from_octets(bytes(32) + key.to_octets()[32:])
+    for forged in (
+        replace(said, framed=framed + b"!"),
+        replace(said, frank=b""),
+        replace(said, frank=thief.frank(franking_tag(framed), context)),
+    ):
+        file.write_bytes(evidence(said, forged))
+        result = command("verify-frank", file, "--data-dir", tmp_path)
+        assert (result.exit_code, "message 2: NOT CONFIRMED" in result.stdout) == (3, True)
+    printed = command("franking-key", "--data-dir", tmp_path)
+    assert b64decode(printed.stdout) == key.public.point
+
+
+def test_without_a_key_or_with_other_evidence_it_says_so(tmp_path: Path):
+    file = tmp_path / "evidence.json"
+    file.write_bytes(b"{}")
+    for arguments in (("franking-key",), ("verify-frank", file)):
+        result = command(*arguments, "--data-dir", tmp_path)
+        assert (result.exit_code, "cannot be read" in result.stderr) == (1, True)
+    write_key(tmp_path)
+    result = command("verify-frank", file, "--data-dir", tmp_path)
+    assert (result.exit_code, "this is no evidence" in result.stderr) == (1, True)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
+from identity.authority.report_policy import ReportPolicy
 from identity.authority.wire import (
     PROBLEM_TYPE,
     PROBLEMS,
@@ -128,10 +129,14 @@ async def open_at(folder: Path, clock: Clock) -> AsyncIterator[Opener]:
     opened = []
 
     async def opener(
-        allow: tuple[str, ...] | None = None, address: str = "192.0.2.1", *, show_exceptions: bool = True
+        allow: tuple[str, ...] | None = None,
+        address: str = "192.0.2.1",
+        *,
+        show_exceptions: bool = True,
+        policy: ReportPolicy | None = None,
     ) -> Authority:
         outbox = CodeOutbox()
-        app = open_authority(folder, BASE_URL, outbox, clock, allow=allow)
+        app = open_authority(folder, BASE_URL, outbox, clock, allow=allow, policy=policy)
         transport = httpx.ASGITransport(app, show_exceptions, client=(address, 1))
         # An empty TLS context: reading the machine's trust store costs more than all else here.
         client = httpx.AsyncClient(

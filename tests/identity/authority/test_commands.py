@@ -79,6 +79,8 @@ def until(log: Path, pattern: str) -> str:
         (["serve", "--port", "0", "--allow", "abc"], 2, "is not a number prefix"),
         (["serve", "--port", "0", "--host", "192.0.2.77"], 1, "cannot listen at 192.0.2.77"),
         (["serve", "--port", "99999"], 2, "99999"),
+        (["serve", "--port", "0", "--hub", "/nowhere"], 1, "/nowhere holds no franking key"),
+        (["serve", "--port", "0", "--hub", "http://127.0.0.1:1"], 1, "start that service first"),
         (["serve", "--bogus"], 2, "--bogus"),
     ],
 )
