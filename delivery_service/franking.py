@@ -1,4 +1,4 @@
-"""Franking: the service's confirmation of each message that carries a tag, and its key (docs/binding.md §7)."""
+"""Franking: the service's confirmation of each message that carries a tag, and its key (docs/binding.md §6.1)."""
 
 import os
 from pathlib import Path

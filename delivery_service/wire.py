@@ -266,7 +266,7 @@ EntryKind = Literal["application", "proposal", "commit"]
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One entry of a group's log. `at_ms` is the service's clock: a claim of the service, not a proof.
 
-    `frank`: the service's confirmation of an application message that carries a franking tag (docs/binding.md §7).
+    `frank`: the service's confirmation of an application message that carries a franking tag (docs/binding.md §6.1).
     """
 
     seq: int

@@ -5,7 +5,7 @@
     signature     by the service: ECDSA P-256 over franking_tag ‖ context ‖ server_frank
     context       who sent it, to which room, when it was accepted, as the service knows it
 
-Whoever is shown `framed` and the frank can compute the tag again and check the signature. docs/binding.md §7.
+Whoever is shown `framed` and the frank can compute the tag again and check the signature. docs/binding.md §6.1.
 """
 
 import hmac

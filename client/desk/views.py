@@ -80,6 +80,8 @@ class MessageView(View, frozen=True, kw_only=True):
     `state` of an own message: queued, sending, accepted, delivered, failed; `reason` says why it failed.
     `place`: where it is shown; outside the inbox `text` is empty, `why` says why, `rule` names the rule that hid it.
     `hidden`: how many invisible characters were taken out of the text.
+    `key`: `new` if it is by a key of a known number that was not met, `other` if that was accepted beside earlier keys:
+    what the number is called here then does not go with it.
     """
 
     row: int
@@ -106,6 +108,7 @@ class MessageView(View, frozen=True, kw_only=True):
     mentions_me: bool = False
     hidden: int = 0
     expires: Moment | None = None
+    key: Literal["", "new", "other"] = ""
 
 
 class ChatView(View, frozen=True, kw_only=True):
@@ -148,7 +151,10 @@ class ChatView(View, frozen=True, kw_only=True):
 
 
 class MemberView(View, frozen=True, kw_only=True):
-    """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order."""
+    """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order.
+
+    `key` is the device's key, in hexadecimal; `met`: not a new telephone or holder of a number that is known here.
+    """
 
     number: str
     name: str | None
@@ -159,6 +165,9 @@ class MemberView(View, frozen=True, kw_only=True):
     good: bool
     certificate_ends: Moment
     fingerprint: str
+    key: str = ""
+    met: bool = True
+    first_seen: Moment | None = None
 
 
 class CheckNumberView(View, frozen=True, kw_only=True):
@@ -175,7 +184,7 @@ class RequestView(View, frozen=True, kw_only=True):
     `why` says why it waits, and `rule` names the rule that made it wait; if it is `held`, nobody is told of it.
 
     `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request; `row`:
-    the newest of them, for inspecting its proof.
+    the newest of them, for inspecting its proof. `new_key`: a known number asks on a key that was not met.
     """
 
     group: str
@@ -190,7 +199,34 @@ class RequestView(View, frozen=True, kw_only=True):
     at: Moment
     row: int | None = None
     rule: str = ""
+    new_key: bool = False
     held: bool = False
+
+
+class KeyView(View, frozen=True, kw_only=True):
+    """One key of a number. `words` say how it was met, if it was; `named`: what the number is called here goes with it."""
+
+    number: str
+    key: str
+    met: bool
+    named: bool
+    words: str
+    first_seen: Moment
+
+
+class AlarmView(View, frozen=True, kw_only=True):
+    """A sign that the number or this device's key is used elsewhere, and what to do about it.
+
+    `kind`: certificate, renewal, session, key-package or message. `acknowledged`: when a person put it away.
+    """
+
+    id: int
+    kind: str
+    words: str
+    advice: str
+    at: Moment
+    raised: Moment
+    acknowledged: Moment | None
 
 
 class ContactView(View, frozen=True, kw_only=True):
@@ -218,7 +254,7 @@ class InspectionView(View, frozen=True, kw_only=True):
     """Everything that was compared for one message. `sentence` is for a layman, `caution` always stands below it.
 
     `confirmable`: whether the delivery service can confirm a message of others without having read it (docs/binding.md
-    §7); None for own messages.
+    §6.1); None for own messages.
     """
 
     message: MessageView
@@ -274,6 +310,7 @@ class StatusView(View, frozen=True, kw_only=True):
     quarantined: int
     unread: int
     held: int = 0
+    alarms: int = 0
 
 
 class RuleView(View, frozen=True, kw_only=True):
