@@ -125,13 +125,19 @@ class Exchange:
             if await self._run(self._steps.committer.others_may_commit, group_id):
                 await asyncio.sleep(random.uniform(0, self._jitter))  # noqa: S311 - spreads load, hides nothing
                 await self._read(group_id)
-            fruitless = 0
-            while (posted := await self._post_next(group_id)) is not None:
-                if posted and not await self._read(group_id):
-                    fruitless += 1
-                    if fruitless == FRUITLESS_LIMIT:
-                        raise UnexpectedAnswerError("the service refuses entries as outdated but shows no newer ones")
+            await self._post_all(group_id)
             await self._read(group_id)
+            if await self._run(self._steps.outbox.queued, group_id):  # accepted, and not there: sent again at once
+                await self._post_all(group_id)
+                await self._read(group_id)
+
+    async def _post_all(self, group_id: bytes) -> None:
+        fruitless = 0
+        while (posted := await self._post_next(group_id)) is not None:
+            if posted and not await self._read(group_id):
+                fruitless += 1
+                if fruitless == FRUITLESS_LIMIT:
+                    raise UnexpectedAnswerError("the service refuses entries as outdated but shows no newer ones")
 
     async def _post_next(self, group_id: bytes) -> bool | None:
         """Post one request or message: whether the log must be read before the next; None if nothing waits."""

@@ -22,7 +22,7 @@ class Lie(StrEnum):
 
     WITHHELD = "withheld"  # numbers are missing in the log
     WITHHELD_COMMIT = "withheld-commit"  # and what follows is of a later epoch
-    WITHHELD_TAIL = "withheld-tail"  # a member has read further than the service lets this device read
+    CLOSED_UP = "closed-up"  # a member had read further than the place that their own message has here
     LATE = "delivered-late"  # what was missing has come
     FORKED = "forked"  # a member was shown another history
     REPLAYED = "already_read"  # the engine's code for octets that were read before
@@ -41,14 +41,14 @@ class Lie(StrEnum):
 
 MARKS = {
     Lie.FORKED: "the service shows members different histories",
+    Lie.CLOSED_UP: "the service shows members different histories",
     Lie.HEAD_BACK: "the service has lost or hides a part of this chat",
     Lie.CONTRADICTED: "the service shows different histories of this chat",
     Lie.WITHHELD_COMMIT: "the service withholds a change of this chat",
-    Lie.WITHHELD_TAIL: "the service withholds messages of this chat",
 }
 """What the heading and the list say of a chat, the gravest first."""
 
-FORKS = (Lie.FORKED, Lie.HEAD_BACK, Lie.CONTRADICTED)  # what a new chat can cure, and waiting cannot
+FORKS = (Lie.FORKED, Lie.CLOSED_UP, Lie.HEAD_BACK, Lie.CONTRADICTED)  # what a new chat can cure, and waiting cannot
 
 WHAT_TO_DO = (
     "Compare the check number with the others by voice, or begin a new chat with the same people: "
@@ -106,10 +106,13 @@ def withheld_commit_words(count: int) -> str:
     return f"{left_out}, and a change of the group among them: nothing after it can be read until it is shown"
 
 
-def tail_words(who: str, count: int) -> str:
-    """A member has read further."""
-    what = "one entry that the service does" if count == 1 else f"{count} entries that the service does"
-    return f"{who} has read {what} not show to this device, also when it was asked again"
+def closed_up_words(who: str, count: int) -> str:
+    """A member had read further than the place that their own message has here."""
+    what = "one entry" if count == 1 else f"{count} entries"
+    return (
+        f"{who} has read {what} that the service does not show to this device, also when it was asked again: "
+        f"it shows members different histories, or {who}'s device reports wrongly. {WHAT_TO_DO}"
+    )
 
 
 def late_words(count: int) -> str:

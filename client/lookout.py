@@ -20,12 +20,12 @@ from client.lies import (
     answer_words,
     before_signed_words,
     clock_back_words,
+    closed_up_words,
     fork_words,
     held_back_words,
     late_words,
     mislabelled_words,
     replayed_words,
-    tail_words,
     withheld_commit_words,
     withheld_words,
 )
@@ -182,18 +182,18 @@ class Lookout:
         match self.record.compare(group_id, witness):
             case Comparison.AGREES:
                 self.words.said(group_id, device, witness, agrees=True)
-                self.troubles.settle(group_id, Lie.WITHHELD_TAIL, about=device)
             case Comparison.DIFFERS:
                 self.words.said(group_id, device, witness, agrees=False)
                 words = fork_words(who, witness.seq)
                 return self._once(group_id, Lie.FORKED, words, now, about=device, epoch=witness.epoch)
             case Comparison.BEYOND:
+                # The sender had read another entry in the place that this very message has here.
                 if not self.asked_twice:
                     raise LookAgainError
                 last = self.record.last(group_id)
                 count = witness.seq - (0 if last is None else last.seq)
-                words, epoch = tail_words(who, count), witness.epoch
-                return self._once(group_id, Lie.WITHHELD_TAIL, words, now, about=device, epoch=epoch, last=witness.seq)
+                words, epoch = closed_up_words(who, count), witness.epoch
+                return self._once(group_id, Lie.CLOSED_UP, words, now, about=device, epoch=epoch, last=witness.seq)
         return []
 
     def _signed(self, group_id: bytes, verification: Verification, entry: Entry, now: int) -> list[Event]:

@@ -203,6 +203,8 @@ class Sender:
 
     def _encrypt(self, step: Step, message: Message, now: int) -> None:
         group, account = step.group, self._groups.account
+        if message.passport is not None:  # readers who have seen the earlier one must not take this for its replay
+            now = max(now, message.arrived + 1)
         own = group.member(group.own_index)
         uri = group_uri(account.host, group.group_id)
         passport = attest(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import httpx
 import msgspec
 
-from delivery_service.wire import Appended, Entry, EntryBatch, GroupHeads, WelcomeBatch
+from delivery_service.wire import JSON_TYPE, Appended, Entry, EntryBatch, GroupHeads, WelcomeBatch
 from identity.base64url import decode_base64url
 from lab.lying_view import View
 
@@ -52,6 +52,7 @@ class LyingTransport(httpx.AsyncBaseTransport):
     `release`: delay, or a tail that never comes. `replay`: after each of these an entry's octets come again under the
     next number. `swap`: each of these and its successor change places. `backdate`: milliseconds taken off `at_ms`.
     `answer`: changes one answer as a whole (`reordered`, `duplicated`). `keep_welcomes`: of these groups.
+    `swallow`: these posts are answered as accepted and go nowhere.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -64,6 +65,7 @@ class LyingTransport(httpx.AsyncBaseTransport):
         self.backdate = 0
         self.answer: Answer = honest
         self.keep_welcomes: Callable[[bytes], bool] = nothing
+        self.swallow: Callable[[httpx.Request], bool] = nothing
 
     async def aclose(self) -> None:
         """Close the way to the honest service."""
@@ -92,6 +94,10 @@ class LyingTransport(httpx.AsyncBaseTransport):
             return await self._entries(request)
         if request.method == "GET" and path == _EVENTS:
             return await self._events(request)
+        if request.method == "POST" and path.endswith(("/entries", "/commits")) and self.swallow(request):
+            view = self._views.get(_group_in(request))
+            body = msgspec.json.encode(Appended(1 if view is None else view.head + 1, 0))
+            return httpx.Response(201, headers={"content-type": JSON_TYPE}, stream=httpx.ByteStream(body))
         response = await self._inner.handle_async_request(request)
         if not response.is_success:
             return response

@@ -181,7 +181,7 @@ def test_the_outbox_table_decides_every_pair(state: OutboxState, event: OutboxEv
     allowed = {
         "queued": {"encrypted": "sending", "refused": "failed"},
         "sending": {"accepted": "accepted", "stale": "queued", "refused": "failed", "read back": "delivered"},
-        "accepted": {"accepted": "accepted", "read back": "delivered"},
+        "accepted": {"accepted": "accepted", "read back": "delivered", "lost": "queued", "refused": "failed"},
         "delivered": {"accepted": "delivered"},
         "failed": {"retried": "queued"},
     }[state]
