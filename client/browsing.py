@@ -15,7 +15,7 @@ SELECT c.group_id, m.text, m.latest, m.withdrawn, m.kind, m.sender, m.arrived, m
     (SELECT count(*) FROM message u WHERE u.group_id = c.group_id AND u.id > c.seen AND u.place = 'inbox'
         AND u.kind = 'received' AND u.withdrawn = 0),
     (SELECT count(*) FROM message u WHERE u.group_id = c.group_id AND u.id > c.seen AND u.place = 'inbox'
-        AND u.mention = 1 AND u.withdrawn = 0)
+        AND u.mention = 1 AND u.withdrawn = 0), m.id
 FROM chat c LEFT JOIN message m ON m.id =
     (SELECT max(l.id) FROM message l WHERE l.group_id = c.group_id AND l.place = 'inbox')
 WHERE c.consent = ?
@@ -42,6 +42,7 @@ class Overview:
     waiting: int
     failed: int
     quarantined: int
+    last_row: int | None = None
 
 
 class Browsing:
@@ -145,6 +146,6 @@ class Browsing:
 
 
 def _overview(chat: Chat, row: Row, own: tuple[int, int], held: int) -> Overview:
-    _, text, latest, withdrawn, kind, sender, arrived, verdict, unread, mentions = row
+    _, text, latest, withdrawn, kind, sender, arrived, verdict, unread, mentions, last = row
     words = "" if withdrawn or text is None else latest if latest is not None else text
-    return Overview(chat, words, kind or "", sender or "", arrived, verdict or "", unread, mentions, *own, held)
+    return Overview(chat, words, kind or "", sender or "", arrived, verdict or "", unread, mentions, *own, held, last)

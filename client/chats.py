@@ -14,6 +14,8 @@ _SELECT = (
     "SELECT group_id, name, standing, own_name, epoch, cursor, read_at, consent, inviter, members, direct, roles, "
     "seen, pinned, archived, muted, timer, draft FROM chat"
 )
+# A chat with a key that the number's name does not go with is chosen only where there is no other.
+_KNOWN_KEY_FIRST = "ORDER BY group_id IN (SELECT group_id FROM other_key_chat), rowid DESC"
 FOREVER = 2**53  # seconds: muted until somebody ends it
 
 
@@ -206,7 +208,7 @@ class Chats:
     def with_number(self, number: str) -> Chat | None:
         """The direct chat with a number (`+E164`) that this device is in."""
         rows = self._store.rows(
-            f"{_SELECT} WHERE direct = ? AND standing = 'active' AND consent = 'inbox' ORDER BY rowid DESC LIMIT 1",
+            f"{_SELECT} WHERE direct = ? AND standing = 'active' AND consent = 'inbox' {_KNOWN_KEY_FIRST} LIMIT 1",
             number,
         )
         return _chat(rows[0]) if rows else None

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal
 
 import mls_rs
 
@@ -93,6 +94,14 @@ class Continuity:
         rows = self._store.rows(f"{_SELECT} WHERE number = ? ORDER BY first_seen, identity", number.e164)
         return [_key(row) for row in rows]
 
+    def request_words(self, number: str) -> str:
+        """Why a chat that a new key of a number (`+E164`) has begun is a request."""
+        called = self._called(TelephoneNumber.from_digits(number.removeprefix("+")))
+        return (
+            f"The number of {called}, on a key that you have not met: a new telephone, or a new holder of the number. "
+            "Compare the check number or ask by another way."
+        )
+
     def is_new(self, identity: bytes) -> bool:
         """Whether this key was not met, and another one of its number was."""
         row = self._store.row("SELECT met_at FROM device_key WHERE identity = ?", identity)
@@ -137,6 +146,10 @@ class Continuity:
                 self._groups.chats.rename(group_id, str(number))
             self._store.execute("DELETE FROM other_key_chat WHERE identity = ?", found[0].identity)
 
+    def meet_own(self, spki_hash: str, now: int) -> None:
+        """Take a person's word that a key of their own number is their own."""
+        self._meet(identity_of_key(self._groups.account.number, spki_hash), How.PERSON, now)
+
     def check_invited(self, key_packages: Iterable[bytes], now: int, *, new_keys: bool) -> None:
         """Raise NewKeyError if the owner of a key package is a new key; with `new_keys` they are met on purpose."""
         engine = self._groups.engine
@@ -160,23 +173,22 @@ class Continuity:
             self._store.execute("INSERT OR REPLACE INTO other_key_chat VALUES (?, ?)", group_id, apart[0])
             self._groups.chats.rename(group_id, f"{called}, key of {_day(now)}")
 
-    def apart(self) -> frozenset[bytes]:
-        """The direct chats in which the name of the number does not go with the other's key."""
-        return frozenset(row[0] for row in self._store.rows("SELECT group_id FROM other_key_chat"))
-
     def note_message(self, row: int, chain: tuple[bytes, ...]) -> None:
         """Keep that a message is by a key that the name of its number does not go with."""
         identity = facts_of_chain(chain).identity
         if self.is_new(identity) or self.get(identity).how is How.ACCEPTED:
             self._store.execute("INSERT INTO message_key VALUES (?, ?)", row, identity)
 
-    def unnamed(self) -> dict[int, bool]:
-        """The rows of such messages, and whether their key was met."""
-        rows = self._store.rows(
-            "SELECT m.message, k.met_at FROM message_key m LEFT JOIN device_key k ON k.identity = m.identity "
-            "WHERE k.met_at IS NULL OR k.how = 'accepted'"
+    def mark(self, row: int) -> Literal["", "new", "other"]:
+        """`new` if a message is by a new key, `other` if by one that was accepted beside earlier ones."""
+        found = self._store.row(
+            "SELECT k.met_at, k.how FROM message_key m LEFT JOIN device_key k ON k.identity = m.identity "
+            "WHERE m.message = ?",
+            row,
         )
-        return {row: met_at is not None for row, met_at in rows}
+        if found is None:
+            return ""
+        return "new" if found[0] is None else "other" if found[1] == How.ACCEPTED else ""
 
     def asked(self, group_id: bytes, identity: bytes) -> None:
         """Note who has begun a chat, if the key is new."""
@@ -234,7 +246,7 @@ class Continuity:
 
     def _called(self, number: TelephoneNumber) -> str:
         if number == self._groups.account.number:
-            return "your own number"
+            return f"yourself, {number}"
         name = self._groups.contacts.get(number).name
         return f"{name}, {number}" if name else str(number)
 
@@ -244,14 +256,6 @@ class Continuity:
             f"⚠ A device of {self._called(number)} is here on a key that you have not met: a new telephone, or a new "
             f"holder of the number. Key {key.key[:8]}, first seen {_day(key.first_seen)}."
         )
-
-
-def new_key_words(called: str) -> str:
-    """Why a chat that a new key has begun is a request; `called` is the number's name here, or the number."""
-    return (
-        f"The number of {called}, on a key that you have not met: a new telephone, or a new holder of the number. "
-        "Compare the check number or ask by another way."
-    )
 
 
 def identity_of_key(number: TelephoneNumber, spki_hash: str) -> bytes:

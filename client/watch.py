@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from client.alarms import AlarmKind, Alarms
 from client.continuity import Continuity, identity_of_key
+from client.errors import ChatError
 from client.groups import Groups
 from client.service import ATTEMPTS
 from client.spelling import counted
@@ -94,6 +95,20 @@ class Watch:
             self._store.execute("DELETE FROM own_key_package WHERE not_after < ?", now - _KEPT)
             self._note_look(Watched.DELIVERY, now, max((each.number for each in openings), default=0))
         return raised
+
+    def acknowledge(self, alarm: int, now: int, *, mine: bool) -> None:
+        """Put an alarm away; with `mine`, the certificate is another device of the same person. Raises ChatError."""
+        about = self._alarms.get(alarm)
+        if mine and about.kind is not AlarmKind.CERTIFICATE:
+            raise ChatError(
+                "only a certificate can be that of another device of yours",
+                code="not-a-certificate",
+                hint="Read what the alarm says to do, then put it away without that.",
+            )
+        with self._store.transaction():
+            if mine:
+                self._continuity.meet_own(about.subject, now)
+            self._alarms.acknowledge(alarm, now)
 
     def own_message(self, group_id: bytes, seq: int, at_ms: int, now: int) -> bool:
         """Raise the alarm for an own message in a log that this store does not know."""

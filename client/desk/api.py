@@ -9,6 +9,7 @@ from typing import Protocol
 
 from client.desk.views import (
     AccountView,
+    AlarmView,
     ChatView,
     CheckNumberView,
     ContactView,
@@ -16,6 +17,7 @@ from client.desk.views import (
     FindingView,
     FrankingKeyView,
     InspectionView,
+    KeyView,
     MemberView,
     MessageView,
     Rendering,
@@ -39,11 +41,17 @@ class Chats(Protocol):
     async def find(self, name: str) -> ChatView:
         """The chat that a person means by a name, a number or the beginning of a group id."""
 
-    async def direct(self, number: str) -> ChatView:
-        """The chat with one person; it is created if there is none. `number`: as in a spelling, URI or short code."""
+    async def direct(self, number: str, new_keys: bool = False) -> ChatView:
+        """The chat with one person; it is created if there is none. `number`: as in a spelling, URI or short code.
 
-    async def create(self, name: str, numbers: list[str], roles: bool = True) -> ChatView:
-        """Create a group; with `roles` its creator is its admin, and only admins change who is in it."""
+        Refused as `new-key` if the number is known here and on a key that was not met, unless `new_keys` are wanted.
+        """
+
+    async def create(self, name: str, numbers: list[str], roles: bool = True, new_keys: bool = False) -> ChatView:
+        """Create a group; with `roles` its creator is its admin, and only admins change who is in it.
+
+        `new_keys` as for `direct`.
+        """
 
     async def rename(self, group: str, name: str) -> ChatView:
         """Name a chat; for everybody in it, unless it has roles and this account is no admin."""
@@ -72,11 +80,14 @@ class Chats(Protocol):
     async def check_number(self, group: str) -> CheckNumberView:
         """Thirty digits to compare with another member, by voice or in person."""
 
-    async def invite(self, group: str, numbers: list[str]) -> ChatView:
-        """Add people."""
+    async def invite(self, group: str, numbers: list[str], new_keys: bool = False) -> ChatView:
+        """Add people. `new_keys` as for `direct`."""
 
     async def remove(self, group: str, number: str) -> ChatView:
         """Remove every device of a number."""
+
+    async def remove_device(self, group: str, number: str, key: str) -> ChatView:
+        """Remove one device of a number, by its key as a member's view names it."""
 
     async def admin(self, group: str, number: str, admin: bool) -> ChatView:
         """Make a member an admin, or an admin a member."""
@@ -186,7 +197,13 @@ class People(Protocol):
         """Call a number by a name of one's own; an empty one forgets it. Nobody else learns of it."""
 
     async def know(self, number: str) -> ContactView:
-        """Make a number a contact, so that its requests are accepted at once."""
+        """Make a number a contact, so that its requests are accepted at once, but for those on a key not met."""
+
+    async def keys(self, number: str) -> list[KeyView]:
+        """The keys of a number that were seen in chats, and which of them were met."""
+
+    async def meet(self, number: str, key: str) -> list[KeyView]:
+        """Say that a key is of the same person as the number's others: its name and its chat go with it from now on."""
 
 
 class Admission(Protocol):
@@ -225,6 +242,12 @@ class Device(Protocol):
 
     async def use_franking_key(self, key: str) -> list[FrankingKeyView]:
         """Use the key of this name from now on, which must be the one that the service shows."""
+
+    async def alarms(self, everything: bool = False) -> list[AlarmView]:
+        """Signs that the number or this device's key is used elsewhere; with `everything` also those put away."""
+
+    async def acknowledge(self, alarm: int, mine: bool = False) -> list[AlarmView]:
+        """Put an alarm away; with `mine` the certificate that it is about is another device of the same person."""
 
     async def doctor(self) -> list[FindingView]:
         """Look at the account, its files, both services and the clock."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from client.admission import Consent
 from client.chats import FOREVER, Chat
+from client.continuity import identity_of_key
 from client.desk.api import Chats
 from client.desk.exporting import exported
 from client.desk.roster import check_digits, member_view
@@ -41,7 +42,7 @@ class DeskChats(Chats):
     async def find(self, name: str) -> ChatView:
         return await self.get((await self._works.run(self._find, name)).group_id.hex())
 
-    async def direct(self, number: str) -> ChatView:
+    async def direct(self, number: str, new_keys: bool = False) -> ChatView:
         person = parse_invite(number)
         if person == self._steps.groups.account.number:
             raise ChatError("this is your own number", code="own-number", hint="Give the number of somebody else.")
@@ -49,14 +50,14 @@ class DeskChats(Chats):
         if existing is not None:
             return await self.get(existing.group_id.hex())
         with self._works.in_flight(f"asking for {person}"):
-            chat = await self._works.session.create_chat(None, [person])
+            chat = await self._works.session.create_chat(None, [person], new_keys=new_keys)
         return await self._changed(chat.group_id)
 
-    async def create(self, name: str, numbers: list[str], roles: bool = True) -> ChatView:
+    async def create(self, name: str, numbers: list[str], roles: bool = True, new_keys: bool = False) -> ChatView:
         people = [parse_invite(number) for number in numbers]
         admins = [self._steps.groups.account.number] if roles else []
         with self._works.in_flight(f"creating the chat with {len(people)} people"):
-            chat = await self._works.session.create_chat(name, people, admins=admins)
+            chat = await self._works.session.create_chat(name, people, admins=admins, new_keys=new_keys)
         return await self._changed(chat.group_id)
 
     async def rename(self, group: str, name: str) -> ChatView:
@@ -102,16 +103,22 @@ class DeskChats(Chats):
     async def check_number(self, group: str) -> CheckNumberView:
         return await self._works.run(self._check_number, group_of(group))
 
-    async def invite(self, group: str, numbers: list[str]) -> ChatView:
+    async def invite(self, group: str, numbers: list[str], new_keys: bool = False) -> ChatView:
         people = [parse_invite(number) for number in numbers]
         with self._works.in_flight(f"adding {len(people)} people"):
-            await self._works.session.add(group_of(group), people)
+            await self._works.session.add(group_of(group), people, new_keys=new_keys)
         return await self._changed(group_of(group))
 
     async def remove(self, group: str, number: str) -> ChatView:
         person = parse_invite(number)
         with self._works.in_flight(f"removing {person}"):
             await self._works.session.remove(group_of(group), [person])
+        return await self._changed(group_of(group))
+
+    async def remove_device(self, group: str, number: str, key: str) -> ChatView:
+        person = parse_invite(number)
+        with self._works.in_flight(f"removing a device of {person}"):
+            await self._works.session.remove_device(group_of(group), identity_of_key(person, key))
         return await self._changed(group_of(group))
 
     async def admin(self, group: str, number: str, admin: bool) -> ChatView:
@@ -173,7 +180,16 @@ class DeskChats(Chats):
         names, now = groups.contacts.names(), self._works.now()
         members = sorted(groups.members(group_id), key=lambda member: (number_of(member).e164, member.index))
         return [
-            member_view(member, groups.verifier, now, own=groups.account.number, admins=admins, names=names)
+            member_view(
+                member,
+                groups.verifier,
+                now,
+                own=groups.account.number,
+                admins=admins,
+                names=names,
+                known=self._steps.continuity.get(member.identity),
+                new=self._steps.continuity.is_new(member.identity),
+            )
             for member in members
         ]
 

@@ -1,9 +1,10 @@
 """The calls about this device."""
 
 from client.admission import Consent, Place
+from client.alarms import Alarm
 from client.desk.api import Device
 from client.desk.showing import moment
-from client.desk.views import AccountView, FindingView, FrankingKeyView, StatusView
+from client.desk.views import AccountView, AlarmView, FindingView, FrankingKeyView, StatusView
 from client.desk.works import Works
 from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError
@@ -64,6 +65,15 @@ class DeskDevice(Device):
         await self._works.run(self._works.steps.franking.use, key, point, self._works.now())
         return await self.franking_keys()
 
+    async def alarms(self, everything: bool = False) -> list[AlarmView]:
+        alarms = await self._works.run(self._works.steps.alarms.all, acknowledged=everything)
+        return [_alarm(each) for each in alarms]
+
+    async def acknowledge(self, alarm: int, mine: bool = False) -> list[AlarmView]:
+        await self._works.run(self._works.steps.watch.acknowledge, alarm, self._works.now(), mine=mine)
+        self._works.tell()
+        return await self.alarms()
+
     async def doctor(self) -> list[FindingView]:
         findings = [look_at_home(self._home)]
         findings += [finding async for finding in look_at_account(self._works.session)]
@@ -83,4 +93,18 @@ class DeskDevice(Device):
             held=browsing.count_waiting_chats(Consent.QUARANTINE),
             quarantined=browsing.count_apart(Place.QUARANTINE),
             unread=browsing.count_unread(),
+            alarms=self._works.steps.alarms.waiting(),
         )
+
+
+def _alarm(alarm: Alarm) -> AlarmView:
+    put_away = alarm.acknowledged_at
+    return AlarmView(
+        id=alarm.id,
+        kind=alarm.kind.value,
+        words=alarm.words,
+        advice=alarm.advice,
+        at=moment(alarm.happened_at),
+        raised=moment(alarm.raised_at),
+        acknowledged=None if put_away is None else moment(put_away),
+    )

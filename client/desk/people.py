@@ -4,10 +4,12 @@ from client.admission import WAITING, Consent
 from client.contacts import Contact
 from client.content import decode
 from client.desk.api import People
-from client.desk.views import ChatView, ContactView, RequestView
+from client.desk.roster import key_view
+from client.desk.views import ChatView, ContactView, KeyView, RequestView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.invite import parse_invite
+from client.message import Kind
 from client.reading import read
 from identity.number import TelephoneNumber
 
@@ -65,6 +67,19 @@ class DeskPeople(People):
             self._works.tell(group_id)
         return await self._contact(person)
 
+    async def keys(self, number: str) -> list[KeyView]:
+        return await self._works.run(self._keys, parse_invite(number))
+
+    async def meet(self, number: str, key: str) -> list[KeyView]:
+        person = parse_invite(number)
+        await self._works.run(self._steps.continuity.meet, person, key, self._works.now())
+        await self._contact(person)
+        return await self.keys(number)
+
+    def _keys(self, person: TelephoneNumber) -> list[KeyView]:
+        continuity = self._steps.continuity
+        return [key_view(person, key, new=continuity.is_new(key.identity)) for key in continuity.keys(person)]
+
     async def _contact(self, person: TelephoneNumber) -> ContactView:
         contact: Contact = await self._works.run(self._contacts.get, person)
         for group_id in await self._works.run(self._chats_with, person):
@@ -84,11 +99,15 @@ class DeskPeople(People):
     def _accept(self, group_id: bytes) -> None:
         chat = self._requested(group_id)
         with self._steps.store.transaction():
-            self._contacts.accept(TelephoneNumber.from_digits(chat.removeprefix("+")))
-            self._admit(group_id)
+            person = TelephoneNumber.from_digits(chat.removeprefix("+"))
+            self._contacts.accept(person)
+            self._admit(group_id, person)
 
-    def _admit(self, group_id: bytes) -> None:
+    def _admit(self, group_id: bytes, person: TelephoneNumber) -> None:
         self._steps.chats.set_consent(group_id, Consent.INBOX)
+        now = self._works.now()
+        for words in self._steps.continuity.accept(group_id, person, now):
+            self._steps.history.note(Kind.NOTICE, group_id, None, words, now)
         let_go = self._steps.past.let_go(group_id)
         self._steps.relations.admit_group(group_id, let_go)
         for message in self._steps.browsing.rows(let_go):
@@ -106,9 +125,9 @@ class DeskPeople(People):
         """Make a contact; what they have asked for is accepted with that."""
         with self._steps.store.transaction():
             self._contacts.accept(person)
-            asked = self._asked_by(person)
+            asked = [each for each in self._asked_by(person) if not self._steps.continuity.asks_on_new_key(each)]
             for group_id in asked:
-                self._admit(group_id)
+                self._admit(group_id, person)
         return asked
 
     def _block(self, person: TelephoneNumber) -> list[bytes]:

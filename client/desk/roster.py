@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import mls_rs
 from cryptography import x509
 
+from client.continuity import DeviceKey, How, key_part
 from client.desk.showing import moment
-from client.desk.views import MemberView
+from client.desk.views import KeyView, MemberView
 from client.device import number_of
 from client.groups import fingerprint
 from identity.binding import DeviceVerifier
@@ -14,6 +15,15 @@ from identity.certificate_fields import validity
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
+NEW_KEY = "not met: a new telephone, or a new holder of the number"
+KEY_WORDS: dict[How | None, str] = {
+    How.FIRST: "the first key of this number that you met",
+    How.VOUCHED: "added by a device of the number that you had met",
+    How.ROTATED: "took the place of a key that you had met, with that key's signature",
+    How.ACCEPTED: "a new device or holder of the number, accepted by you",
+    How.PERSON: "the same person, as you said",
+    None: "seen in a chat that you have not accepted",
+}
 CHECK_GROUPS = 6  # of five digits each
 
 
@@ -31,13 +41,15 @@ def member_view(
     own: TelephoneNumber,
     admins: frozenset[TelephoneNumber] | None,
     names: Mapping[str, str],
+    known: DeviceKey,
+    new: bool,
 ) -> MemberView:
     """One device, with what its certificate shows now. Without roles everybody is an admin."""
     number = number_of(member)
     good, words = _state(member, verifier, now)
     return MemberView(
         number=number.e164,
-        name=names.get(number.e164),
+        name=names.get(number.e164) if not new and known.how is not How.ACCEPTED else None,
         you=number == own,
         admin=admins is None or number in admins,
         leaf=member.index,
@@ -45,6 +57,21 @@ def member_view(
         good=good,
         certificate_ends=moment(validity(x509.load_der_x509_certificate(member.credential.chain[0]))[1]),
         fingerprint=fingerprint(member).hex(),
+        key=key_part(member.identity),
+        met=not new,
+        first_seen=moment(known.first_seen) if known.first_seen else None,
+    )
+
+
+def key_view(number: TelephoneNumber, key: DeviceKey, *, new: bool) -> KeyView:
+    """One key of a number."""
+    return KeyView(
+        number=number.e164,
+        key=key.key,
+        met=not new,
+        named=not new and key.how is not How.ACCEPTED,
+        words=KEY_WORDS[key.how] if not new else NEW_KEY,
+        first_seen=moment(key.first_seen),
     )
 
 

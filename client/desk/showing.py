@@ -50,7 +50,16 @@ class Showing:
         """Lines of the list."""
         names, blocked = self._steps.groups.contacts.names(), self._steps.groups.contacts.blocked()
         wanting = self._steps.chats.wanting_proof()
-        return [_chat(overview, names, blocked, overview.chat.group_id in wanting) for overview in overviews]
+        return [
+            _chat(overview, self._names_in(overview, names), blocked, overview.chat.group_id in wanting)
+            for overview in overviews
+        ]
+
+    def _names_in(self, overview: Overview, names: dict[str, str]) -> dict[str, str]:
+        """The names, without that of the last message's sender if it does not go with their key."""
+        if overview.last_row is None or not self._steps.continuity.mark(overview.last_row):
+            return names
+        return {number: name for number, name in names.items() if number != overview.last_sender}
 
     def request(self, overview: Overview) -> RequestView:
         """A request, without anything that its sender chose but the number."""
@@ -62,6 +71,7 @@ class Showing:
         verdict = next((row.verification.verdict for row in said if row.verification is not None), None)
         alike = self._alike(chat.inviter)
         why, rule = self._steps.admitting.why_chat(chat.group_id)
+        new_key = self._steps.continuity.asks_on_new_key(chat.group_id)
         return RequestView(
             group=chat.group_id.hex(),
             number=chat.inviter,
@@ -69,13 +79,14 @@ class Showing:
             members=chat.members,
             messages=len(said),
             label="no message yet" if verdict is None else VERDICT_WORDS[verdict],
-            why=why or STRANGER,
+            why=self._steps.continuity.request_words(chat.inviter) if new_key else why or STRANGER,
             alike=alike,
             alike_name=None if alike is None else names.get(alike),
             at=moment(min((row.arrived for row in waiting), default=chat.read_at)),
             row=said[0].id if said else None,
             rule=rule,
             held=chat.consent is Consent.QUARANTINE,
+            new_key=new_key,
         )
 
     def contact(self, contact: Contact) -> ContactView:
@@ -101,6 +112,7 @@ class Showing:
         visible = reveal or message.place in _VISIBLE
         sender = None if message.sender is None else message.sender.e164
         attached = self._attached(message) if visible else None
+        key = self._steps.continuity.mark(message.id)
         return MessageView(
             row=message.id,
             id=message.message_id,
@@ -109,7 +121,7 @@ class Showing:
             chat=message.chat if visible and self._accepted(message.group_id) else "",
             seq=message.seq,
             sender=sender,
-            name=names.get(sender) if sender else None,
+            name=names.get(sender) if sender and not key else None,
             text=_text(message, attached) if visible else "",
             arrived=moment(message.arrived),
             state=message.state,
@@ -126,6 +138,7 @@ class Showing:
             mentions_me=message.mention and visible,
             hidden=message.hidden,
             expires=None if message.ends_at is None else moment(message.ends_at),
+            key=key,
         )
 
     def _attached(self, message: Message) -> Attached | None:
@@ -143,8 +156,14 @@ class Showing:
             return QuoteView(row=None, sender=None, name=None, text="")
         sender = None if quoted.sender is None else quoted.sender.e164
         return QuoteView(
-            row=quoted.id, sender=sender, name=names.get(sender) if sender else None, text=_excerpt(quoted.words)
+            row=quoted.id, sender=sender, name=self._name(quoted, names), text=_excerpt(quoted.words)
         )
+
+    def _name(self, message: Message, names: dict[str, str]) -> str | None:
+        """What the sender's number is called here, if that goes with the sender's key."""
+        if message.sender is None or self._steps.continuity.mark(message.id):
+            return None
+        return names.get(message.sender.e164)
 
     def _reactions(self, message: Message) -> list[ReactionView]:
         if not message.message_id or message.kind.is_aside:

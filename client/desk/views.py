@@ -204,7 +204,7 @@ class RequestView(View, frozen=True, kw_only=True):
 
 
 class KeyView(View, frozen=True, kw_only=True):
-    """One key of a number. `words` say how it was met, if it was; `named`: what the number is called here goes with it."""
+    """One key of a number. `words` say how it was met; `named`: what the number is called here goes with it."""
 
     number: str
     key: str
