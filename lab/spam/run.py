@@ -137,22 +137,28 @@ class Laboratory:
         if found is None:
             return False
         consent, message = found
+        mood = self._mood(attempt)
         attempt.place = message.place if consent is Consent.INBOX else consent
         match attempt.place:
             case "inbox":
                 attempt.seen = self.step
-                if attempt.spam and person.random.random() < self.scenario.habits.reports:
+                if attempt.spam and mood.random() < self.scenario.habits.reports:
                     await self._report(person, attempt, message)
                 return True
             case "request":
-                if person.random.random() >= self.scenario.habits.looks:
+                if mood.random() >= self.scenario.habits.looks:
                     return False
                 attempt.carded = self.step
-                await self._answer(person, attempt, message)
+                await self._answer(person, attempt, message, mood.random())
         return True
 
-    async def _answer(self, person: Person, attempt: Attempt, message: Message) -> None:
-        habits, draw = self.scenario.habits, person.random.random()
+    def _mood(self, attempt: Attempt) -> Random:
+        """Chance for one person, one first contact and one step: the same whatever else happens and is defended."""
+        names = self.scenario.seed, attempt.sender, attempt.target, attempt.step, self.step
+        return Random("/".join(map(str, names)))  # noqa: S311 - a story, not a secret
+
+    async def _answer(self, person: Person, attempt: Attempt, message: Message, draw: float) -> None:
+        habits = self.scenario.habits
         accepts, reports = (
             (habits.accepts_spam, habits.reports) if attempt.spam else (habits.accepts_stranger, habits.misreports)
         )
