@@ -62,18 +62,20 @@ def request_digest(asked: AskedContact) -> bytes:
 
 
 def prove(asked: AskedContact, verifier: DeviceVerifier, own: TelephoneNumber, now: int) -> ProvenRequest:
-    """Verify a contact request to `own`. Raises ContactProofError."""
-    request = _request(asked, own)
-    chain = tuple(request.chain)
+    """Verify a contact request to `own`. Raises ContactProofError.
+
+    The chain must have been valid when it signed: a request may wait for longer than a certificate lasts.
+    """
+    chain = tuple(_request(asked, own).chain)
     if not chain:
         raise ContactProofError("it comes without a certificate")
-    try:
-        device = verifier.verify(chain, leaf_public_point(chain[0]), now)
-    except IdentityError as error:
-        raise ContactProofError(f"its certificate is not accepted here: {error}") from error
     base, created, signature = _signed(asked)
     if not now - CONTACT_REQUEST_LIFETIME - SIGNATURE_MAX_AGE <= created <= now + CLOCK_TOLERANCE:
         raise ContactProofError("it was not signed within the time for which requests wait")
+    try:
+        device = verifier.verify(chain, leaf_public_point(chain[0]), created)
+    except IdentityError as error:
+        raise ContactProofError(f"its certificate is not accepted here: {error}") from error
     key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), device.chain.public_point)
     if not ES256.verify(base, key, signature):
         raise ContactProofError("it is not signed by the key in its certificate")
