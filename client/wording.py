@@ -8,6 +8,7 @@ from client.events import MembersChanged
 from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Unreadable, Withdrawn
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
+from identity.status import NumberStatus
 
 _UNITS = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -29,9 +30,21 @@ FRANK_QUESTION = "The service can confirm this message"
 BLOCKING_WORDS = (
     "what they write in your chats is held back, and what they ask is dropped and counted. They are not told."
 )
+PROOF_WANTED_WORDS = "What comes into this chat without a proof is held back from now on."
+PROOF_UNWANTED_WORDS = "What comes into this chat without a proof is shown, with its mark."
 # Verdicts with which the sender proved the number themself: more than a claim.
 PROVEN = (Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE)
-REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
+STATUS_WORDS = {
+    NumberStatus.CLEAR: "",
+    NumberStatus.REPORTED: "⚑ REPORTED",
+    NumberStatus.WITHDRAWN: "⊘ WITHDRAWN",
+}
+STATUS_SENTENCES = {
+    NumberStatus.CLEAR: "No verified report counts against this number.",
+    NumberStatus.REPORTED: "Verified reports count against this number. That ends by itself.",
+    NumberStatus.WITHDRAWN: "So many verified reports count against this number that it gets no certificate for a while.",
+}
+REPORT_SENT_WORDS = "reported"
 
 
 def describe(reading: Reading) -> str:

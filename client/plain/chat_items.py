@@ -11,6 +11,7 @@ from client.plain.file_items import asked_path
 from client.plain.item import Item
 from client.plain.talk import Talk
 from client.spelling import counted
+from client.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
 
 FORMS: tuple[Rendering, ...] = get_args(Rendering)
 ENDINGS: dict[str, str] = {"text": "txt", "markdown": "md", "json": "json"}
@@ -99,6 +100,12 @@ async def _timer(talk: Talk, argument: str) -> None:
     await _told_to_all(talk)
 
 
+async def _want_proof(talk: Talk, argument: str) -> None:
+    view = await talk.look_again()
+    talk.open_chat.view = view = await talk.api.chats.want_proof(view.group, not view.wants_proof)
+    talk.paper.say(PROOF_WANTED_WORDS if view.wants_proof else PROOF_UNWANTED_WORDS)
+
+
 async def _export(talk: Talk, argument: str) -> None:
     refuse("Export", talk.incognito)
     group = talk.open_chat.group
@@ -148,6 +155,7 @@ CHAT_ITEMS = (
     Item("pin", "keep on top of the list, or no longer", _pin),
     Item("archive", "put away, or take back", _archive),
     Item("timer", "let new messages disappear", _timer, "1d"),
+    Item("wantproof", "hold back what comes without a proof, or no longer", _want_proof),
     Item("export", "write this chat to a file", _export, "PATH"),
     Item("check", "the check number to compare", _check_number),
     Item("close", "close this chat", _close),

@@ -14,7 +14,7 @@ from client.wording import BLOCKING_WORDS, REPORT_WORDS
 
 
 async def _requests(talk: Talk, argument: str) -> None:
-    requests = await talk.api.people.requests()
+    requests = [*await talk.api.people.requests(), *await talk.api.people.held()]
     if not requests:
         talk.paper.say("Nobody is waiting. Nothing that strangers write is shown before you accept.")
         return
@@ -121,7 +121,7 @@ async def _name(talk: Talk, argument: str) -> None:
 
 async def _request(talk: Talk, argument: str) -> RequestView:
     number = parse_invite(await talk.answer(argument, "Whose number?")).e164
-    for request in await talk.api.people.requests():
+    for request in [*await talk.api.people.requests(), *await talk.api.people.held()]:
         if request.number == number:
             return request
     raise ChatError("no request is waiting from this number", code="unknown-request", hint="See who asks: /requests")

@@ -18,6 +18,7 @@ from client.desk.views import (
     RequestView,
     StatusView,
 )
+from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.wording import FRANK_QUESTION, FRANK_WORDS, PROVEN, duration
 
@@ -80,7 +81,7 @@ def held(view: MessageView) -> str:
     label = "NO PROOF" if view.proof is None else verdict(view.proof.label)
     who = "nobody" if view.sender is None else person(view.sender, view.name)
     origin = "from" if view.proof is not None and view.proof.verdict in PROVEN else "claims to be from"
-    return f"{date_and_time(view.arrived)} {label}, {origin} {who}. Hidden because: {view.why}"
+    return f"{date_and_time(view.arrived)} {label}, {origin} {who}. Hidden because: {hidden_by(view.why, view.rule)}"
 
 
 def chat(view: ChatView) -> str:
@@ -105,11 +106,12 @@ def request(view: RequestView) -> str:
     """Who asks, what waits and why it waits; nothing that they wrote."""
     kind = "a direct chat" if view.direct else f"a group of {counted(view.members, 'member')}"
     waiting = counted(view.messages, "message")
-    words = f"REQUEST {verdict(view.label)}: {shown_number(view.number)} asks for {kind}."
+    standing = "HELD BACK" if view.held else "REQUEST"
+    words = f"{standing} {verdict(view.label)}: {shown_number(view.number)} asks for {kind}."
     alike = ""
     if view.alike is not None:
         alike = f" CAUTION: differs by one digit from your contact {person(view.alike, view.alike_name)}."
-    return f"{words}{alike} {waiting} unread. Here because: {view.why}"
+    return f"{words}{alike} {waiting} unread. Here because: {hidden_by(view.why, view.rule)}"
 
 
 def member(view: MemberView) -> str:
@@ -223,7 +225,13 @@ def _marks(view: ChatView) -> Iterator[str]:
             yield f"{count} {words}"
     if view.quarantined:
         yield f"{view.quarantined} held back"
-    for true, word in ((view.pinned, "pinned"), (view.muted_until, "muted"), (view.draft, "draft")):
+    flags = (
+        (view.pinned, "pinned"),
+        (view.muted_until, "muted"),
+        (view.wants_proof, "wants proof"),
+        (view.draft, "draft"),
+    )
+    for true, word in flags:
         if true:
             yield word
     if view.timer:

@@ -141,6 +141,14 @@ async def _timer(app: "RingtrueApp", argument: str) -> None:
     await app.api.chats.timer(chat.group, seconds)
 
 
+async def _want_proof(app: "RingtrueApp", argument: str) -> None:
+    from client.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
+
+    chat = chat_of(app)
+    changed = await app.api.chats.want_proof(chat.group, not chat.wants_proof)
+    app.notify(PROOF_WANTED_WORDS if changed.wants_proof else PROOF_UNWANTED_WORDS, markup=False)
+
+
 async def _export(app: "RingtrueApp", argument: str) -> None:
     app.refuse_in_incognito("Export")
     from client.tui.screens.export import ExportScreen
@@ -191,6 +199,9 @@ CHAT_COMMANDS = (
     Command("pin", "Pin or unpin", "Keep this chat on top of the list", "pin", _pin, "chat"),
     Command("archive", "Archive or take back", "Put this chat away", "archive", _archive, "chat"),
     Command("timer", "Disappearing messages", "Let new messages disappear", "timer", _timer, "chat", "1d"),
+    Command(
+        "want_proof", "Want proof", "Hold back what comes without one, or no longer", "wantproof", _want_proof, "chat"
+    ),
     Command("export", "Export this chat", "Write its history to a file", "export", _export, "chat"),
     Command(
         "check_number",

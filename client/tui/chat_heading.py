@@ -20,6 +20,7 @@ def facts(chat: ChatView) -> str:
         "⊘ BLOCKED: what they write is held back" if chat.blocked else "",
         "end-to-end encrypted (MLS)",
         f"messages disappear {length_words(chat.timer)} after they were read" if chat.timer else "",
+        "proof wanted for every message" if chat.wants_proof else "",
         "muted" if chat.muted_until is not None else "",
         f"✗ {chat.quarantined} held back, F3 shows them" if chat.quarantined else "",
     ]

@@ -22,6 +22,12 @@ async def _quarantine(app: "RingtrueApp", argument: str) -> None:
     await app.push_screen(RequestsScreen("held"))
 
 
+async def _rules(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.rules import RulesScreen
+
+    await app.push_screen(RulesScreen())
+
+
 async def _accept(app: "RingtrueApp", argument: str) -> None:
     if argument:
         request = await _request(app, argument)
@@ -94,6 +100,7 @@ def _other(app: "RingtrueApp") -> str:
 PEOPLE_COMMANDS = (
     Command("requests", "Requests", "Who wants to talk to you", "requests", _requests),
     Command("quarantine", "Quarantine", "What was held back, and why", "quarantine", _quarantine),
+    Command("rules", "Rules", "Where chats and messages of others go, and by which rule", "rules", _rules),
     Command("accept", "Accept a request", "Talk to who asks", "accept", _accept, argument="NUMBER"),
     Command("decline", "Decline a request", "Forget what was said in it", "decline", _decline, argument="NUMBER"),
     Command("block", "Block a number", "Hear nothing from it any more", "block", _block, argument="NUMBER"),

@@ -1,16 +1,27 @@
 """Requests and held-back messages as rows: this program's words and numbers only, nothing that a stranger wrote."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from textual.content import Content
 
 from client.desk.views import MessageView, RequestView
+from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.tui.screens.phrases import minute
 from client.wording import PROVEN
 
 NO_REASON = "no reason is known"
 Row = tuple[str | None, Content]
+
+
+def request_rows(requests: Iterable[RequestView], marked: Container[str]) -> Iterator[Row]:
+    """The requests, and below a heading of their own the chats that a rule held back; `marked`: their groups."""
+    for held, chats in groupby(requests, lambda request: request.held):
+        if held:
+            yield None, Content("Held back by a rule; nobody is told of these")
+        for each in chats:
+            yield each.group, request_row(each, marked=each.group in marked)
 
 
 def request_row(request: RequestView, *, marked: bool) -> Content:
@@ -24,7 +35,7 @@ def request_row(request: RequestView, *, marked: bool) -> Content:
             f"  {shown_number(request.number)}",
         ),
         Content(f"    {kind}, {waiting}, since {minute(request.at)}"),
-        Content(f"    here because: {request.why}"),
+        Content(f"    here because: {hidden_by(request.why, request.rule)}"),
     ]
     if request.alike:
         whose = f"{request.alike_name}'s number" if request.alike_name else "the number of a contact"
@@ -63,7 +74,7 @@ def _held_row(message: MessageView, inbox: Mapping[str, str]) -> Content:
         "  ",
         (label, f"bold {label_style(label)}"),
         f"  {claim(message)} {who}{known}\n    {chat}, {minute(message.arrived)}\n",
-        f"    hidden because: {message.why or NO_REASON}",
+        f"    hidden because: {hidden_by(message.why or NO_REASON, message.rule)}",
     )
 
 

@@ -9,14 +9,15 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static, TabbedContent, TabPane
 
-from client.desk.views import MessageView, Quarantined, RequestArrived, RequestView
+from client.desk.views import MessageView, Quarantined, RequestArrived, RequestView, StatusChanged
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm
 from client.tui.screens.inspector import InspectorScreen
-from client.tui.screens.request_cards import quarantine_rows, request_row
+from client.tui.screens.request_cards import quarantine_rows, request_rows
 from client.tui.screens.revealed import RevealedScreen
 from client.tui.screens.rows import Rows
+from client.tui.screens.rules import RulesScreen
 from client.tui.screens.sheet import Sheet
 from client.wording import REPORT_WORDS
 
@@ -37,6 +38,7 @@ class RequestsScreen(Sheet[None]):
         Binding("i", "inspect", "Inspect"),
         Binding("space", "mark", "Mark"),
         Binding("A", "mark_all", "Mark all"),
+        Binding("u", "rules", "Rules"),
         Binding("right,l", "tab('held')", "Quarantine"),
         Binding("left,h", "tab('asking')", "Requests"),
     ]
@@ -79,7 +81,7 @@ class RequestsScreen(Sheet[None]):
 
     @on(Heard)
     def _heard(self, heard: Heard) -> None:
-        if isinstance(heard.told, RequestArrived | Quarantined):
+        if isinstance(heard.told, RequestArrived | Quarantined | StatusChanged):
             self.load()
 
     @work(exclusive=True, group="load")
@@ -93,26 +95,26 @@ class RequestsScreen(Sheet[None]):
 
     async def _show(self) -> None:
         requests = await self.api.people.requests()
+        held_chats = await self.api.people.held()
         held = await self.api.messages.quarantine()
         inbox = {chat.group: chat.chat for chat in await self.api.chats.all() if chat.place == "inbox"}
-        self._requests = {request.group: request for request in requests}
+        self._requests = {request.group: request for request in (*requests, *held_chats)}
         self._held = {str(message.row): message for message in held}
         self._marked &= self._requests.keys()
         self._draw_requests()
         self.query_one("#quarantine", Rows).show(list(quarantine_rows(held, inbox)))
         tabs = self.query_one(TabbedContent)
-        tabs.get_tab("asking").label = Content(f"Requests {len(requests)}")
+        also = f", held back {len(held_chats)}" if held_chats else ""
+        tabs.get_tab("asking").label = Content(f"Requests {len(requests)}{also}")
         tabs.get_tab("held").label = Content(f"Quarantine {len(held)}")
-        for place, there in (("requests", bool(requests)), ("quarantine", bool(held))):
+        for place, there in (("requests", bool(self._requests)), ("quarantine", bool(held))):
             self.query_one(f"#{place}").display = there
-        self.query_one("#nobody").display = not requests
+        self.query_one("#nobody").display = not self._requests
         self.query_one("#nothing").display = not held
         self.refresh_bindings()
 
     def _draw_requests(self) -> None:
-        self.query_one("#requests", Rows).show(
-            [(group, request_row(each, marked=group in self._marked)) for group, each in self._requests.items()]
-        )
+        self.query_one("#requests", Rows).show(list(request_rows(self._requests.values(), self._marked)))
 
     def _focus_list(self) -> None:
         shown = self.query_one("#requests" if self._on_requests else "#quarantine", Rows)
@@ -206,6 +208,10 @@ class RequestsScreen(Sheet[None]):
         self._marked.clear()
         await self._show()
         self._focus_list()
+
+    def action_rules(self) -> None:
+        """Show the rules that have put this here."""
+        self.app.push_screen(RulesScreen())
 
     def action_inspect(self) -> None:
         """Open the inspector on the message under the cursor, or on the last one behind a request."""

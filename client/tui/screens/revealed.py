@@ -7,6 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from client.desk.views import MessageView
+from client.rule_words import hidden_by
 from client.tui.screens.phrases import person
 from client.tui.screens.reader import Reader
 from client.tui.screens.request_cards import claim, label_style
@@ -32,7 +33,7 @@ class RevealedScreen(Sheet[None]):
         message = self._message
         label = message.proof.label if message.proof else "? NO PROOF"
         who = person(message.sender, message.name) if message.sender else "nobody"
-        reason = (message.proof.reason if message.proof else "") or message.why
+        reason = hidden_by((message.proof.reason if message.proof else "") or message.why, message.rule)
         yield Static(
             Content.assemble((label, f"bold {label_style(label)}"), f"  {claim(message)} {who}\n{reason}"),
             classes="lead",

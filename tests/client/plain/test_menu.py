@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import client
 from client.errors import ClientError
 from client.plain.account_items import ACCOUNT_ITEMS
 from client.plain.menu import IN_CHAT, MAIN, NOT_HERE, Choice, meant
@@ -207,6 +208,7 @@ async def _gone_for_carol(stage: Stage, group: str) -> None:
 
 
 FILE = str(Path(__file__))
+RULES = str(Path(client.__file__).with_name("default_rules.toml"))
 OF_ALICE = f"NUMBER VERIFIED {ALICE}: first words of"
 
 SCENES: dict[str, Scene] = {
@@ -224,6 +226,7 @@ SCENES: dict[str, Scene] = {
     "quarantine": Scene(
         ("/quarantine", "1", "2", "yes"), f"NUMBER VERIFIED {CAROL}: let me in", before=_hold_back, after=_strangers
     ),
+    "rules": Scene(("/rules", "2", RULES), "Tried on", before=_hold_back, after=_strangers),
     "contacts": Scene(("/contacts",), f"{ALICE}, contact"),
     "know": Scene((f"/know {ALICE.e164}",), "accepted at once"),
     "name": Scene(("/name", ALICE.e164, "Ali"), f"{ALICE} (Ali), contact", after=_unname),
@@ -271,6 +274,7 @@ SCENES: dict[str, Scene] = {
     "pin": Scene(("/pin",), "Pinned"),
     "archive": Scene(("/archive",), "Archived."),
     "timer": Scene(("/timer 1d",), "disappear 1 day after", alice=True),
+    "wantproof": Scene(("/wantproof",), "without a proof is held back from now on"),
     "export": Scene(("/export", "1", ""), "Written to", after=_exported),
     "check": Scene(("/check",), "Check number: "),
     "close": Scene(("/close",), "the main menu again"),
