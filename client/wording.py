@@ -42,9 +42,9 @@ STATUS_WORDS = {
 STATUS_SENTENCES = {
     NumberStatus.CLEAR: "No verified report counts against this number.",
     NumberStatus.REPORTED: "Verified reports count against this number. That ends by itself.",
-    NumberStatus.WITHDRAWN: "So many verified reports count against this number that it gets no certificate for a while.",
+    NumberStatus.WITHDRAWN: "So many verified reports count against this number that it gets no certificates now.",
 }
-REPORT_SENT_WORDS = "reported"
+REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 
 def describe(reading: Reading) -> str:

@@ -21,8 +21,12 @@ from client.desk.views import (
     MemberView,
     MessageView,
     Rendering,
+    ReportView,
     RequestView,
     RulesView,
+    StandingView,
+    StatusListView,
+    StatusOfView,
     StatusView,
     Told,
     TrialView,
@@ -44,7 +48,8 @@ class Chats(Protocol):
     async def direct(self, number: str, new_keys: bool = False) -> ChatView:
         """The chat with one person; it is created if there is none. `number`: as in a spelling, URI or short code.
 
-        Refused as `new-key` if the number is known here and on a key that was not met, unless `new_keys` are wanted.
+        Refused as `new-key` if the number is known here and on a key that was not met. With `new_keys`, a chat that
+        has to be created is with the new keys alone.
         """
 
     async def create(self, name: str, numbers: list[str], roles: bool = True, new_keys: bool = False) -> ChatView:
@@ -162,6 +167,15 @@ class Messages(Protocol):
     async def proof(self, row: int) -> str:
         """The message with its proof, as JSON for `ringtrue verify`."""
 
+    async def report_preview(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
+        """Exactly what a report of these messages would disclose, and whether it proves something; nothing is sent."""
+
+    async def report(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
+        """Report messages of one number to the authority; `kind`: spam, scam, abuse or other."""
+
+    async def report_file(self, rows: list[int], kind: str = "spam", note: str = "") -> str:
+        """The same evidence for a third party, as JSON for `ringtrue verify`; nothing is sent."""
+
     async def quarantine(self) -> list[MessageView]:
         """What was held back, newest first, without its words."""
 
@@ -189,6 +203,12 @@ class People(Protocol):
 
     async def unblock(self, number: str) -> ContactView:
         """Treat the number as a stranger again."""
+
+    async def reportable(self, group: str) -> list[int]:
+        """The newest messages of a request, or of a chat that is held back, by which their sender can be reported."""
+
+    async def status(self, number: str) -> StatusOfView:
+        """What the authority's last list says of a number; nobody is asked."""
 
     async def contacts(self) -> list[ContactView]:
         """Everybody who was accepted, named or blocked."""
@@ -248,6 +268,12 @@ class Device(Protocol):
 
     async def acknowledge(self, alarm: int, mine: bool = False) -> list[AlarmView]:
         """Put an alarm away; with `mine` the certificate that it is about is another device of the same person."""
+
+    async def statuses(self, refresh: bool = False) -> StatusListView:
+        """The list of numbers with a status; with `refresh` it is fetched now."""
+
+    async def standing(self, appeal: str = "") -> StandingView:
+        """What counts against one's own number at its authority; with a text, an appeal against it, once."""
 
     async def doctor(self) -> list[FindingView]:
         """Look at the account, its files, both services and the clock."""

@@ -189,6 +189,7 @@ class DeskChats(Chats):
                 names=names,
                 known=self._steps.continuity.get(member.identity),
                 new=self._steps.continuity.is_new(member.identity),
+                status=self._works.showing.status(number_of(member)),
             )
             for member in members
         ]

@@ -2,9 +2,18 @@
 
 from client.admission import Consent, Place
 from client.alarms import Alarm
+from client.desk import reporting
 from client.desk.api import Device
 from client.desk.showing import moment
-from client.desk.views import AccountView, AlarmView, FindingView, FrankingKeyView, StatusView
+from client.desk.views import (
+    AccountView,
+    AlarmView,
+    FindingView,
+    FrankingKeyView,
+    StandingView,
+    StatusListView,
+    StatusView,
+)
 from client.desk.works import Works
 from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError
@@ -73,6 +82,16 @@ class DeskDevice(Device):
         await self._works.run(self._works.steps.watch.acknowledge, alarm, self._works.now(), mine=mine)
         self._works.tell()
         return await self.alarms()
+
+    async def statuses(self, refresh: bool = False) -> StatusListView:
+        if refresh:
+            with self._works.in_flight("fetching the list of reported numbers"):
+                await self._works.session.refresh_statuses()
+        return await self._works.run(reporting.list_view, self._works)
+
+    async def standing(self, appeal: str = "") -> StandingView:
+        with self._works.in_flight("asking the authority about this number"):
+            return reporting.standing_view(await self._works.session.standing(appeal))
 
     async def doctor(self) -> list[FindingView]:
         findings = [look_at_home(self._home)]

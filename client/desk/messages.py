@@ -5,9 +5,10 @@ from pathlib import Path
 from client import attachments
 from client.admission import Place
 from client.content import decode
+from client.desk import reporting
 from client.desk.api import Messages
 from client.desk.inspecting import inspection
-from client.desk.views import InspectionView, MessageView
+from client.desk.views import InspectionView, MessageView, ReportView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.message import Kind, Message
@@ -96,6 +97,15 @@ class DeskMessages(Messages):
 
     async def proof(self, row: int) -> str:
         return await self._works.run(self._proof, row)
+
+    async def report_preview(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
+        return await reporting.preview(self._works, rows, kind, note)
+
+    async def report(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
+        return await reporting.report(self._works, rows, kind, note)
+
+    async def report_file(self, rows: list[int], kind: str = "spam", note: str = "") -> str:
+        return await reporting.report_file(self._works, rows, kind, note)
 
     async def quarantine(self) -> list[MessageView]:
         return await self._works.run(self._quarantine)

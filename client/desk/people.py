@@ -3,9 +3,10 @@
 from client.admission import WAITING, Consent
 from client.contacts import Contact
 from client.content import decode
+from client.desk import reporting
 from client.desk.api import People
 from client.desk.roster import key_view
-from client.desk.views import ChatView, ContactView, KeyView, RequestView
+from client.desk.views import ChatView, ContactView, KeyView, RequestView, StatusOfView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.invite import parse_invite
@@ -52,6 +53,12 @@ class DeskPeople(People):
         person = parse_invite(number)
         await self._works.run(self._contacts.unblock, person)
         return await self._contact(person)
+
+    async def reportable(self, group: str) -> list[int]:
+        return await self._works.run(reporting.reportable, self._works, group_of(group))
+
+    async def status(self, number: str) -> StatusOfView:
+        return await self._works.run(reporting.status_of, self._works, parse_invite(number))
 
     async def contacts(self) -> list[ContactView]:
         return [self._works.showing.contact(each) for each in await self._works.run(self._contacts.all)]

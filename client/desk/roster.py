@@ -43,6 +43,7 @@ def member_view(
     names: Mapping[str, str],
     known: DeviceKey,
     new: bool,
+    status: str,
 ) -> MemberView:
     """One device, with what its certificate shows now. Without roles everybody is an admin."""
     number = number_of(member)
@@ -60,6 +61,7 @@ def member_view(
         key=key_part(member.identity),
         met=not new,
         first_seen=moment(known.first_seen) if known.first_seen else None,
+        status=status,
     )
 
 

@@ -1,6 +1,6 @@
 """Rows of the store as views: what a person may see of them. Runs on the worker thread."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from client.admission import STRANGER, Consent, Place
@@ -25,6 +25,7 @@ from client.reading import Attached, read
 from client.steps import Steps
 from client.wording import VERDICT_WORDS
 from identity.binding import Verification
+from identity.number import TelephoneNumber
 
 EXCERPT_LIMIT = 120  # characters of a quoted or a last line
 _VISIBLE = (Place.INBOX, Place.ASIDE)
@@ -33,8 +34,9 @@ _VISIBLE = (Place.INBOX, Place.ASIDE)
 class Showing:
     """Makes views; a person's own names for numbers are looked up once for a batch."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, now: Callable[[], int]) -> None:
         self._steps = steps
+        self._now = now
         self._own = steps.groups.account.number.e164
 
     def messages(self, messages: Iterable[Message]) -> list[MessageView]:
@@ -89,6 +91,10 @@ class Showing:
             new_key=new_key,
         )
 
+    def status(self, number: TelephoneNumber) -> str:
+        """What the authority's list says of a number now."""
+        return self._steps.statuses.of(number, self._now()).value
+
     def contact(self, contact: Contact) -> ContactView:
         """A contact."""
         return ContactView(
@@ -139,7 +145,12 @@ class Showing:
             hidden=message.hidden,
             expires=None if message.ends_at is None else moment(message.ends_at),
             key=key,
+            reported=self._reported(message),
         )
+
+    def _reported(self, message: Message) -> datetime | None:
+        at = self._steps.reporting.reported_at(message.id) if message.kind is Kind.RECEIVED else None
+        return None if at is None else moment(at)
 
     def _attached(self, message: Message) -> Attached | None:
         if not message.attached or message.withdrawn:

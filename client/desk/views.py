@@ -81,7 +81,7 @@ class MessageView(View, frozen=True, kw_only=True):
     `place`: where it is shown; outside the inbox `text` is empty, `why` says why, `rule` names the rule that hid it.
     `hidden`: how many invisible characters were taken out of the text.
     `key`: `new` if it is by a key of a known number that was not met, `other` if that was accepted beside earlier keys:
-    what the number is called here then does not go with it.
+    what the number is called here then does not go with it. `reported`: when this account reported it.
     """
 
     row: int
@@ -109,6 +109,7 @@ class MessageView(View, frozen=True, kw_only=True):
     hidden: int = 0
     expires: Moment | None = None
     key: Literal["", "new", "other"] = ""
+    reported: Moment | None = None
 
 
 class ChatView(View, frozen=True, kw_only=True):
@@ -153,7 +154,8 @@ class ChatView(View, frozen=True, kw_only=True):
 class MemberView(View, frozen=True, kw_only=True):
     """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order.
 
-    `key` is the device's key, in hexadecimal; `met`: not a new telephone or holder of a number that is known here.
+    `status`: of the number, as its authority published it (clear, reported, withdrawn). `key` is the device's key, in
+    hexadecimal; `met`: not a new telephone or holder of a number that is known here.
     """
 
     number: str
@@ -168,6 +170,78 @@ class MemberView(View, frozen=True, kw_only=True):
     key: str = ""
     met: bool = True
     first_seen: Moment | None = None
+    status: str = "clear"
+
+
+class ReportItemView(View, frozen=True, kw_only=True):
+    """One message in a report, with its words as its receiver sees them; an edited message is two."""
+
+    row: int
+    text: str
+    sent: Moment
+    arrived: Moment
+    size: int
+
+
+class ReportView(View, frozen=True, kw_only=True):
+    """A report: exactly what is disclosed to whom. Before it is `sent`, what would be.
+
+    `items` are its messages, `numbers` every number that appears in it, `redacted` says why and what is left out;
+    `json` is what travels, of `size` octets, and `sha256` of the evidence in it is what the reporter signs. Whether it
+    `proves` something was checked as the authority checks it, and `why` it does not. `words`: what came of it.
+    """
+
+    rows: list[int]
+    accused: str
+    name: str | None
+    kind: str
+    note: str
+    items: list[ReportItemView]
+    numbers: list[str]
+    redacted: str
+    authority: str
+    size: int
+    sha256: str
+    json: str
+    proves: bool
+    why: str
+    sent: bool = False
+    counted: bool = False
+    words: str = ""
+
+
+class StatusOfView(View, frozen=True, kw_only=True):
+    """What the authority's last list says of a number: clear, reported or withdrawn; `known` if that list is fresh."""
+
+    number: str
+    status: str
+    label: str
+    words: str
+    known: bool
+
+
+class StatusListView(View, frozen=True, kw_only=True):
+    """The list of numbers with a status that this device has; one that is not fresh is not used."""
+
+    serial: int | None
+    count: int
+    fetched: Moment | None
+    expires: Moment | None
+    fresh: bool
+    words: str
+
+
+class StandingView(View, frozen=True, kw_only=True):
+    """What counts against one's own number: its status and end, how many reports of which kinds, one's appeal."""
+
+    number: str
+    status: str
+    label: str
+    ends: Moment | None
+    count: int
+    kinds: dict[str, int]
+    appeal: str | None
+    words: str
 
 
 class CheckNumberView(View, frozen=True, kw_only=True):
@@ -182,6 +256,7 @@ class RequestView(View, frozen=True, kw_only=True):
     """Somebody has added this device to a chat that was not accepted; nothing of what they wrote or named is here.
 
     `why` says why it waits, and `rule` names the rule that made it wait; if it is `held`, nobody is told of it.
+    `status`: of the number, as its authority published it.
 
     `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request; `row`:
     the newest of them, for inspecting its proof. `new_key`: a known number asks on a key that was not met.
@@ -201,6 +276,7 @@ class RequestView(View, frozen=True, kw_only=True):
     rule: str = ""
     new_key: bool = False
     held: bool = False
+    status: str = "clear"
 
 
 class KeyView(View, frozen=True, kw_only=True):

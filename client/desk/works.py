@@ -44,7 +44,7 @@ class Works:
         self.connection = Connection()
         self.session = session
         self.steps = session.steps
-        self.showing = Showing(session.steps)
+        self.showing = Showing(session.steps, self.now)
         self.changes = Changes()
         self.doing: dict[int, str] = {}
         self._clock = clock
