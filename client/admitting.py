@@ -167,6 +167,8 @@ class Admitting:
 
     def _relation(self, group_id: bytes, number: TelephoneNumber, identity: bytes) -> Relation:
         relation = self._groups.contacts.relation(number)
+        if relation in (Relation.CONTACT, Relation.SELF) and self._continuity.is_new(identity):
+            return Relation.NEW_KEY
         if relation is Relation.STRANGER and self._groups.chats.shares(number.e164, group_id):
             return Relation.SHARES_GROUP
         return relation

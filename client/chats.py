@@ -127,6 +127,11 @@ class Chats:
         self._store.execute("UPDATE chat SET name = ?, own_name = ? WHERE group_id = ?", free, own, group_id)
         return free
 
+    def unname(self, group_id: bytes, number: str) -> None:
+        """Call a direct chat by its number again, as long as nobody has named it."""
+        name = self.free_name(group_id, number)
+        self._store.execute("UPDATE chat SET name = ?, own_name = 0 WHERE group_id = ?", name, group_id)
+
     def set_consent(self, group_id: bytes, consent: Consent, inviter: str | None = None) -> None:
         """Note whether the person wants to be in a chat, and who added them (`+E164`)."""
         self._store.execute(

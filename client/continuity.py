@@ -143,7 +143,7 @@ class Continuity:
             self._meet(found[0].identity, How.PERSON, now)
             rows = self._store.rows("SELECT group_id FROM other_key_chat WHERE identity = ?", found[0].identity)
             for (group_id,) in rows:
-                self._groups.chats.rename(group_id, str(number))
+                self._groups.chats.unname(group_id, str(number))
             self._store.execute("DELETE FROM other_key_chat WHERE identity = ?", found[0].identity)
 
     def meet_own(self, spki_hash: str, now: int) -> None:
@@ -160,6 +160,13 @@ class Continuity:
         with self._store.transaction():
             for identity in unmet:
                 self._meet(identity, How.ACCEPTED, now)
+
+    def apart_of(self, key_packages: Sequence[bytes], now: int) -> list[bytes]:
+        """Those whose owner's key the name of its number does not go with; if there are none, all."""
+        engine = self._groups.engine
+        owners = {each: engine.check_key_package(each, now).identity for each in key_packages}
+        apart = [each for each in key_packages if self.get(owners[each]).how is How.ACCEPTED]
+        return apart or list(key_packages)
 
     def set_apart(self, group_id: bytes, now: int) -> None:
         """Call a direct chat by its key's date if the number's name does not go with the key of the other."""

@@ -154,9 +154,12 @@ class Session:
         """Create a chat with these people, who become contacts; without a name it is called by their numbers.
 
         With `admins` it has roles. Raises NotFoundError if one of the people has not enrolled, and NewKeyError, unless
-        `new_keys` are wanted, if a number that this account knows is on a key that it has not met.
+        `new_keys` are wanted, if a number that this account knows is on a key that it has not met; a chat without a
+        name is then with the new keys alone.
         """
         key_packages, unheard = await self._claimed(numbers, new_keys)
+        if new_keys and name is None:
+            key_packages = await self.worker.run(self.steps.continuity.apart_of, key_packages, self._now())
         create = self.steps.committer.create
         called = ", ".join(map(str, numbers)) if name is None else name
         group_id, intents = await self.worker.run(

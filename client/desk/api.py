@@ -9,6 +9,7 @@ from typing import Protocol
 
 from client.desk.views import (
     AccountView,
+    AgreementView,
     AlarmView,
     ChatView,
     CheckNumberView,
@@ -84,6 +85,15 @@ class Chats(Protocol):
 
     async def check_number(self, group: str) -> CheckNumberView:
         """Thirty digits to compare with another member, by voice or in person."""
+
+    async def agreement(self, group: str) -> list[AgreementView]:
+        """What each other device last said about the chat's log: who agrees with this device, and up to where."""
+
+    async def begin_again(self, group: str) -> ChatView:
+        """Create a new chat with the same people, in which the first notice names this one."""
+
+    async def add_again(self, group: str, number: str) -> ChatView:
+        """Remove every device of a number and add it anew, for somebody whose invitation was not delivered."""
 
     async def invite(self, group: str, numbers: list[str], new_keys: bool = False) -> ChatView:
         """Add people. `new_keys` as for `direct`."""

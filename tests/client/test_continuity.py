@@ -1,0 +1,216 @@
+"""A number that changes hands: the new holder is a new person under it, and the old one stays who they were."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from client.delivery import DeliveryClient
+from client.desk.desk import Desk
+from client.enrolling import enrol
+from client.enrolment import EnrolmentClient
+from client.errors import NewKeyError, ServiceError
+from client.home import Home
+from client.intents import AddMembers
+from client.outbox import new_idempotency_key
+from client.session import Session
+from delivery_service.wire import CommitBundle
+from identity.authority.wire import ChallengeOpened
+from identity.number import TelephoneNumber
+from lab.mallory import Credentials, Mallory, raw_engine
+
+from .conftest import ALICE, AUTHORITY, BOB, CAROL, CHEAP, DELIVERY, PASSPHRASE, World
+
+
+@asynccontextmanager
+async def holder(world: World, number: TelephoneNumber, folder: str) -> AsyncIterator[Session]:
+    """Whoever can receive the number's code now, with a key of their own."""
+
+    async def ask_code(_: ChallengeOpened) -> str:
+        return world.codes.codes[number]
+
+    home = world.folder / folder
+    await enrol(
+        home, PASSPHRASE, number, authority=AUTHORITY, delivery=DELIVERY, ask_code=ask_code, cost=CHEAP,
+        clock=world.clock, transport=world.network,
+    )  # fmt: skip
+    async with Session.open(home, PASSPHRASE, clock=world.clock, transport=world.network, jitter=0) as session:
+        await session.maintain()
+        yield session
+
+
+def desk_of(session: Session, world: World) -> Desk:
+    return Desk(session, Home(Path(world.folder)), world.clock)
+
+
+async def recycled(world: World, stack: AsyncExitStack) -> tuple[Session, Session, Session]:
+    """Alice and Bob have talked; then Bob's number is somebody else's, who is enrolled with it."""
+    alice, bob = await world.people(stack, ALICE, BOB)
+    await desk_of(alice, world).chats.direct(BOB.e164)
+    await desk_of(alice, world).people.name(BOB.e164, "Bob")
+    await bob.receive()
+    for request in await desk_of(bob, world).people.requests():
+        await desk_of(bob, world).people.accept(request.group)
+    world.clock.now += 86_400
+    other = await stack.enter_async_context(holder(world, BOB, "the new holder"))
+    return alice, bob, other
+
+
+async def test_the_new_holder_of_a_number_is_a_request_at_its_contact(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    chat = await other.create_chat(None, [ALICE])
+    await other.send(chat.group_id, "hello, it is me")
+    await alice.receive()
+    desk = desk_of(alice, world)
+
+    (request,) = await desk.people.requests()
+    assert request.new_key
+    assert request.number == BOB.e164
+    assert request.why == (
+        f"The number of Bob, {BOB}, on a key that you have not met: a new telephone, or a new holder of the number. "
+        "Compare the check number or ask by another way."
+    )
+    old = await desk.chats.direct(BOB.e164)
+    assert (old.chat, old.group) != (request.group, "")
+    assert old.group != request.group
+    assert [each.text for each in await desk.messages.page(old.group) if each.kind == "received"] == []
+
+
+async def test_accepting_meets_the_key_and_inherits_neither_name_nor_chat(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    asked = await other.create_chat(None, [ALICE])
+    await other.send(asked.group_id, "hello")
+    await alice.receive()
+    desk = desk_of(alice, world)
+    old = await desk.chats.direct(BOB.e164)
+
+    accepted = await desk.people.accept(asked.group_id.hex())
+
+    assert accepted.chat.startswith("Bob, key of ")
+    rows = await desk.messages.page(accepted.group)
+    assert any(each.kind == "notice" and f"a new device or holder of {BOB}, first seen" in each.text for each in rows)
+    (said,) = [each for each in rows if each.kind == "received"]
+    assert (said.text, said.name, said.key) == ("hello", None, "other")
+    assert (await desk.chats.direct(BOB.e164)).group == old.group
+    assert [(key.met, key.named) for key in await desk.people.keys(BOB.e164)] == [(True, True), (True, False)]
+
+
+async def test_a_person_can_say_that_the_new_key_is_the_same_person(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    asked = await other.create_chat(None, [ALICE])
+    await other.send(asked.group_id, "my old telephone is lost")
+    await alice.receive()
+    desk = desk_of(alice, world)
+    await desk.people.accept(asked.group_id.hex())
+    (new,) = [key for key in await desk.people.keys(BOB.e164) if not key.named]
+
+    await desk.people.meet(BOB.e164, new.key)
+
+    assert all(key.named for key in await desk.people.keys(BOB.e164))
+    chat = await desk.chats.get(asked.group_id.hex())
+    assert chat.chat == "Bob"
+    assert [each.name for each in await desk.messages.page(chat.group) if each.kind == "received"] == ["Bob"]
+    assert (await desk.chats.direct(BOB.e164)).group == chat.group
+
+
+async def test_making_the_number_a_contact_accepts_no_request_on_a_new_key(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    await other.create_chat(None, [ALICE])
+    await alice.receive()
+    desk = desk_of(alice, world)
+
+    await desk.people.know(BOB.e164)
+
+    assert len(await desk.people.requests()) == 1
+
+
+async def test_writing_to_the_number_does_not_silently_reach_a_new_key(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    desk = desk_of(alice, world)
+    old = await desk.chats.direct(BOB.e164)
+    await desk.chats.remove(old.group, BOB.e164)
+
+    with pytest.raises(NewKeyError, match="Bob, .* is now on a key that you have not met") as refused:
+        await desk.chats.direct(BOB.e164)
+    assert refused.value.hint
+    with pytest.raises(NewKeyError):
+        await desk.chats.create("plans", [BOB.e164])
+
+    chat = await desk.chats.direct(BOB.e164, new_keys=True)
+    assert chat.chat.startswith("Bob, key of ")
+
+
+async def test_in_a_group_a_new_key_is_announced_marked_and_removed_by_its_own_act(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    carol = (await world.people(stack, CAROL))[0]
+    group = await alice.create_chat("plans", [CAROL])
+    desk = desk_of(alice, world)
+    await carol.receive()
+    await desk_of(carol, world).people.accept(group.group_id.hex())
+    # Carol has never met Bob: she adds whoever holds the number, with both of its devices.
+    await carol.add(group.group_id, [BOB])
+    await alice.receive()
+    await other.receive()
+    for request in await desk_of(other, world).people.requests():
+        await desk_of(other, world).people.accept(request.group)
+    await other.send(group.group_id, "I have always been here")
+    await alice.receive()
+
+    bobs = [each for each in await desk.chats.members(group.group_id.hex()) if each.number == BOB.e164]
+    assert sorted((each.met, each.name) for each in bobs) == [(False, None), (True, "Bob")]
+    rows = await desk.messages.page(group.group_id.hex())
+    notices = [each.text for each in rows if each.kind == "notice"]
+    assert any(text.startswith(f"⚠ A device of Bob, {BOB} is here on a key that you have not met") for text in notices)
+    (said,) = [each for each in rows if each.kind == "received"]
+    assert (said.key, said.name) == ("new", None)
+
+    (new,) = [each for each in bobs if not each.met]
+    await desk.chats.remove_device(group.group_id.hex(), BOB.e164, new.key)
+
+    left = [each for each in await desk.chats.members(group.group_id.hex()) if each.number == BOB.e164]
+    assert [each.met for each in left] == [True]
+
+
+async def test_a_second_device_that_a_met_one_adds_is_met_with_it(world, stack):
+    alice, bob = await world.people(stack, ALICE, BOB)
+    desk = desk_of(alice, world)
+    chat = await desk.chats.direct(BOB.e164)
+    await bob.receive()
+    await desk_of(bob, world).people.accept(chat.group)
+    tablet = await stack.enter_async_context(holder(world, BOB, "bob's tablet"))
+
+    packages = await bob.delivery.claim_key_packages(BOB)
+    await bob.worker.run(bob.steps.committer.want, bytes.fromhex(chat.group), [AddMembers(packages)])
+    await bob.drive(bytes.fromhex(chat.group))
+    await alice.receive()
+    assert len(await tablet.receive()) > 0
+
+    bobs = [each for each in await desk.chats.members(chat.group) if each.number == BOB.e164]
+    assert [each.met for each in bobs] == [True, True]
+    rows = await desk.messages.page(chat.group)
+    assert not any("have not met" in each.text for each in rows)
+
+
+async def test_the_new_holder_can_neither_take_over_the_leaf_nor_read(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    chat = await desk_of(alice, world).chats.direct(BOB.e164)
+    group_id = bytes.fromhex(chat.group)
+    device = await _certified(world, BOB)
+    async with DeliveryClient(DELIVERY, device.key, device.chain, clock=world.clock, transport=world.network) as wire:
+        for work in (wire.entries(group_id, 0), wire.append(group_id, b"\x00" * 40, new_idempotency_key())):
+            with pytest.raises(ServiceError):
+                await work
+        external = raw_engine(device)
+        assert external is not None
+    assert {each.number for each in await desk_of(alice, world).chats.members(chat.group)} == {ALICE.e164, BOB.e164}
+
+
+async def _certified(world: World, number: TelephoneNumber) -> Credentials:
+    key = ec.generate_private_key(ec.SECP256R1())
+    async with EnrolmentClient(AUTHORITY, clock=world.clock, transport=world.network) as authority:
+        anchors = await authority.anchors()
+        opened = await authority.challenge(number)
+        enrolled = await authority.certify(opened.challenge, world.codes.codes[number], key, number, anchors)
+    return Credentials(number, key, enrolled.chain, AUTHORITY)
