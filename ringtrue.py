@@ -21,6 +21,8 @@ _COMMANDS = {
     "admin": "client.commands.chats:admin",
     "leave": "client.commands.chats:leave",
     "check-number": "client.commands.chats:check_number",
+    "begin-again": "client.commands.chats:begin_again",
+    "add-again": "client.commands.chats:add_again",
     "export-chat": "client.commands.chats:export_chat",
     "send": "client.commands.messages:send",
     "reply": "client.commands.messages:reply",

@@ -7,6 +7,7 @@ another process has the account open. `look_at_account` is for whoever has it op
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,9 @@ from client.errors import AccountBusyError, ClientError, FrankingKeyError, NotEn
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
+from client.lies import WHAT_TO_DO
 from client.session import Session
+from client.steps import Steps
 from client.store import Store
 from client.text import safe_name, safe_title
 from identity.authority.wire import RENEWAL_GRACE
@@ -122,6 +125,8 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     account, now = session.account, session.now()
     yield await session.worker.run(look_at_store, session.steps.store)
     yield _certificate(session, now)
+    for finding in await session.worker.run(look_at_logs, session.steps):
+        yield finding
     try:
         yield _clock("authority", account.authority, await session.authority_clock() - now)
     except ClientError as error:
@@ -136,6 +141,20 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
         yield Finding("key packages", enough, words)
     except ClientError as error:
         yield Finding("delivery", False, _trouble(error))
+
+
+def look_at_logs(steps: Steps) -> list[Finding]:
+    """What the delivery service was caught at, a line for each chat with trouble."""
+    marks, found = steps.lookout.troubles.marks(), []
+    for chat in steps.chats.all():
+        troubles = steps.lookout.troubles.of(chat.group_id)
+        if not troubles:
+            continue
+        counts = ", ".join(f"{each} {count}" for each, count in sorted(Counter(each.code for each in troubles).items()))
+        mark = marks.get(chat.group_id, "")
+        words = f"{chat.name}: {mark}. {WHAT_TO_DO}" if mark else f"{chat.name}: nothing is open"
+        found.append(Finding("log", not mark, f"{words} ({counts})"))
+    return found or [Finding("log", True, "the service was caught at nothing in any chat")]
 
 
 def look_at_franking_key(session: Session, shown: bytes) -> Finding:

@@ -101,6 +101,10 @@ class Groups:
         """The members now. Raises ChatError if this device is not one."""
         return self._load(group_id).group.members()
 
+    def own_index(self, group_id: bytes) -> int:
+        """This device's leaf. Raises ChatError if it is no member."""
+        return self._load(group_id).group.own_index
+
     def authenticator(self, group_id: bytes) -> bytes:
         """The epoch authenticator (RFC 9420 §8.7): equal among all who share the group's state."""
         return self._load(group_id).group.epoch_authenticator()

@@ -55,6 +55,9 @@ WHAT_TO_DO = (
     "ringtrue begin-again CHAT"
 )
 
+FORKED_HINT = f"{WHAT_TO_DO}. To send all the same, send it again."
+FOLLOWS_WORDS = "This chat takes the place of {name}, of which the service showed members different histories."
+
 _ANSWERS = {
     Lie.REORDERED: "handed out entries in another order than that of their numbers; they were put in order",
     Lie.DUPLICATED: "handed out an entry twice in one answer; it was read once",

@@ -7,6 +7,7 @@ import msgspec
 
 from client.admission import Frank
 from client.desk.views import (
+    AgreementView,
     ChatView,
     CheckNumberView,
     ContactView,
@@ -79,6 +80,11 @@ def tell_check_number(terminal: Terminal, number: CheckNumberView) -> None:
     """Show the digits that two people compare."""
     words = f"{number.digits}\nEverybody in {number.chat} has this number while nobody joins, leaves or changes keys."
     show(terminal, "check-number", words, number)
+
+
+def tell_agreement(terminal: Terminal, agreement: AgreementView) -> None:
+    """Show what one other device last said about the log."""
+    show(terminal, "agreement", f"{_named(agreement.number, agreement.name)}  {agreement.words}", agreement)
 
 
 def tell_inspection(terminal: Terminal, inspection: InspectionView) -> None:

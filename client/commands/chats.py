@@ -11,7 +11,7 @@ from client.desk.views import Rendering
 from client.duration import DurationError, seconds_of
 from client.invite import parse_invite
 from client.lines import Membership, Written
-from client.rendering import show, tell_chat, tell_check_number, tell_member
+from client.rendering import show, tell_agreement, tell_chat, tell_check_number, tell_member
 from client.terminal import Listing, Terminal, account_command
 
 CHAT = click.argument("chat_name", metavar="CHAT")
@@ -178,10 +178,36 @@ async def leave(terminal: Terminal, chat_name: str) -> None:
 @CHAT
 @account_command
 async def check_number(terminal: Terminal, chat_name: str) -> None:
-    """Show thirty digits that must be the same on every member's screen."""
+    """Show thirty digits that must be the same on every member's screen, and who agrees about the log."""
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
-        tell_check_number(terminal, await api.chats.check_number((await api.chats.find(chat_name)).group))
+        group = (await api.chats.find(chat_name)).group
+        tell_check_number(terminal, await api.chats.check_number(group))
+        for each in await api.chats.agreement(group):
+            tell_agreement(terminal, each)
+
+
+@click.command("begin-again")
+@CHAT
+@account_command
+async def begin_again(terminal: Terminal, chat_name: str) -> None:
+    """Create a new chat with the people of CHAT, where the service shows them different histories."""
+    async with opened(terminal) as api:
+        await api.device.sync()
+        tell_chat(terminal, await api.chats.begin_again((await api.chats.find(chat_name)).group))
+
+
+@click.command("add-again")
+@CHAT
+@click.argument("number")
+@account_command
+async def add_again(terminal: Terminal, chat_name: str, number: str) -> None:
+    """Remove NUMBER from CHAT and add it anew, if its invitation was not delivered."""
+    person = parse_invite(number)
+    async with opened(terminal) as api:
+        await api.device.sync()
+        await api.chats.add_again((await api.chats.find(chat_name)).group, person.e164)
+    show(terminal, "added", f"{person} was added to {chat_name} again.", Membership(person.e164, chat_name))
 
 
 @click.command("export-chat")

@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from client.admission import Consent
 from client.chats import FOREVER, Chat
 from client.continuity import identity_of_key
+from client.desk.agreement import agreement, with_words
 from client.desk.api import Chats
 from client.desk.exporting import exported
 from client.desk.roster import check_digits, member_view
 from client.desk.showing import chat_name
-from client.desk.views import ChatView, CheckNumberView, MemberView, Rendering
+from client.desk.views import AgreementView, ChatView, CheckNumberView, MemberView, Rendering
 from client.desk.works import Works, group_of
 from client.device import number_of
 from client.errors import ChatError, InviteError
 from client.invite import parse_invite
+from client.lies import FOLLOWS_WORDS
+from client.message import Kind
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
@@ -103,6 +106,27 @@ class DeskChats(Chats):
     async def check_number(self, group: str) -> CheckNumberView:
         return await self._works.run(self._check_number, group_of(group))
 
+    async def agreement(self, group: str) -> list[AgreementView]:
+        return await self._works.run(agreement, self._steps, group_of(group), self._works.now())
+
+    async def begin_again(self, group: str) -> ChatView:
+        old = await self.get(group)
+        people = list(dict.fromkeys(member.number for member in await self.members(group) if not member.you))
+        if old.direct is None:
+            new = await self.create(old.chat, people, old.roles)
+        else:
+            with self._works.in_flight("creating the chat anew"):
+                chat = await self._works.session.create_chat(None, [parse_invite(old.direct)])
+            new = await self._changed(chat.group_id)
+        words = FOLLOWS_WORDS.format(name=old.chat)
+        note = self._steps.history.note
+        await self._works.run(note, Kind.NOTICE, group_of(new.group), None, words, self._works.now())
+        return await self._changed(group_of(new.group))
+
+    async def add_again(self, group: str, number: str) -> ChatView:
+        await self.remove(group, number)
+        return await self.invite(group, [number])
+
     async def invite(self, group: str, numbers: list[str], new_keys: bool = False) -> ChatView:
         people = [parse_invite(number) for number in numbers]
         with self._works.in_flight(f"adding {len(people)} people"):
@@ -179,7 +203,7 @@ class DeskChats(Chats):
         admins: frozenset[TelephoneNumber] | None = groups.admins(group_id)
         names, now = groups.contacts.names(), self._works.now()
         members = sorted(groups.members(group_id), key=lambda member: (number_of(member).e164, member.index))
-        return [
+        views = [
             member_view(
                 member,
                 groups.verifier,
@@ -193,6 +217,7 @@ class DeskChats(Chats):
             )
             for member in members
         ]
+        return with_words(self._steps, group_id, members, views, now)
 
     def _check_number(self, group_id: bytes) -> CheckNumberView:
         chat = self._steps.chats.known(group_id)

@@ -9,6 +9,7 @@ import inspect
 from client import errors
 from client.errors import ClientError, ServiceError
 from client.failures import SYSTEM_HINT
+from client.lies import FORKED_HINT
 from delivery_service.wire import PROBLEMS as DELIVERY_PROBLEMS
 from identity.authority.wire import PROBLEMS as AUTHORITY_PROBLEMS
 
@@ -59,6 +60,7 @@ _WORDS = {
     "not-held-back": _LIST,
     "rules-not-agreed": "Answer the question, or add --yes.",
     "rules-hide-own": 'Put a rule with relation = ["self"] and place = "inbox" before it.',
+    "forked": FORKED_HINT,
     "not-accepted": "Accept the request first: ringtrue requests accept NUMBER",
     "already-member": "Nothing is to be done.",
     "already-members": "Nothing is to be done.",

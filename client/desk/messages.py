@@ -6,6 +6,7 @@ from client import attachments
 from client.admission import Place
 from client.content import decode
 from client.desk import reporting
+from client.desk.agreement import require_one_history
 from client.desk.api import Messages
 from client.desk.inspecting import inspection
 from client.desk.views import InspectionView, MessageView, ReportView
@@ -44,6 +45,7 @@ class DeskMessages(Messages):
         return await self._works.run(self._steps.browsing.first_unread, group_of(group))
 
     async def send(self, group: str, text: str, reply_to: int | None = None) -> MessageView:
+        await self._works.run(require_one_history, self._steps, group_of(group))
         message = await self._works.run(
             self._steps.sender.queue_text, group_of(group), text, self._works.now(), reply_to
         )
@@ -52,6 +54,7 @@ class DeskMessages(Messages):
     async def send_file(self, group: str, path: str, caption: str = "") -> MessageView:
         group_id, file = group_of(group), Path(path).expanduser()
         await self._works.run(self._steps.chats.require_member, group_id)
+        await self._works.run(require_one_history, self._steps, group_id)
         sealed = attachments.seal(await self._works.run(attachments.read_file, file), file.name)
         with self._works.in_flight(f"storing {sealed.filename}"):
             url = await self._works.session.delivery.upload_blob(sealed.ciphertext, new_idempotency_key())

@@ -32,6 +32,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "rule-change": views.ChangeView,
     "rules-saved": views.RulesView,
     "check-number": views.CheckNumberView,
+    "agreement": views.AgreementView,
     "inspection": views.InspectionView,
     "finding": lines.Found,
     "enrolled": lines.Enrolled,

@@ -51,9 +51,15 @@ class Showing:
     def chats(self, overviews: Iterable[Overview]) -> list[ChatView]:
         """Lines of the list."""
         names, blocked = self._steps.groups.contacts.names(), self._steps.groups.contacts.blocked()
-        wanting = self._steps.chats.wanting_proof()
+        wanting, marks = self._steps.chats.wanting_proof(), self._steps.lookout.troubles.marks()
         return [
-            _chat(overview, self._names_in(overview, names), blocked, overview.chat.group_id in wanting)
+            _chat(
+                overview,
+                self._names_in(overview, names),
+                blocked,
+                overview.chat.group_id in wanting,
+                marks.get(overview.chat.group_id, ""),
+            )
             for overview in overviews
         ]
 
@@ -235,7 +241,9 @@ def _attachment(attached: Attached, saved: str) -> AttachmentView:
     )
 
 
-def _chat(overview: Overview, names: dict[str, str], blocked: frozenset[str], wants_proof: bool) -> ChatView:
+def _chat(
+    overview: Overview, names: dict[str, str], blocked: frozenset[str], wants_proof: bool, trouble: str
+) -> ChatView:
     chat = overview.chat
     return ChatView(
         group=chat.group_id.hex(),
@@ -264,6 +272,7 @@ def _chat(overview: Overview, names: dict[str, str], blocked: frozenset[str], wa
         quarantined=overview.quarantined,
         blocked=chat.direct in blocked,
         wants_proof=wants_proof,
+        trouble=trouble,
     )
 
 

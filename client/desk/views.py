@@ -149,13 +149,15 @@ class ChatView(View, frozen=True, kw_only=True):
     quarantined: int
     blocked: bool = False
     wants_proof: bool = False
+    trouble: str = ""
 
 
 class MemberView(View, frozen=True, kw_only=True):
     """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order.
 
     `status`: of the number, as its authority published it (clear, reported, withdrawn). `key` is the device's key, in
-    hexadecimal; `met`: not a new telephone or holder of a number that is known here.
+    hexadecimal; `met`: not a new telephone or holder of a number that is known here. `log`: what it last said about the
+    chat's log; `awaited`: it was added and not heard from since; `overdue`: for so long that it may not know.
     """
 
     number: str
@@ -171,6 +173,9 @@ class MemberView(View, frozen=True, kw_only=True):
     met: bool = True
     first_seen: Moment | None = None
     status: str = "clear"
+    log: str = ""
+    awaited: bool = False
+    overdue: bool = False
 
 
 class ReportItemView(View, frozen=True, kw_only=True):
@@ -241,6 +246,21 @@ class StandingView(View, frozen=True, kw_only=True):
     count: int
     kinds: dict[str, int]
     appeal: str | None
+    words: str
+
+
+class AgreementView(View, frozen=True, kw_only=True):
+    """What one other device last said about a chat's log: up to which entry it agrees, or that it was shown another.
+
+    `agrees` is None while it has said nothing. `words`: the same for a person.
+    """
+
+    number: str
+    name: str | None
+    leaf: int
+    agrees: bool | None
+    epoch: int | None
+    seq: int | None
     words: str
 
 
