@@ -17,13 +17,16 @@ from client.desk.views import (
     ProofView,
     RequestView,
 )
+from client.lines import FailedCheckLine, VerifiedReport
+from client.report_file import ReadReport
 from client.rule_words import hidden_by
 from client.spelling import shown_number
 from client.terminal import Terminal
 from client.text import folded
-from client.wording import FRANK_QUESTION, FRANK_WORDS, VERDICT_WORDS
+from client.wording import FRANK_QUESTION, FRANK_WORDS, STATUS_WORDS, VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.passport import parse_passport
+from identity.status import NumberStatus
 
 _TYPES = {
     "received": "message",
@@ -55,7 +58,8 @@ def tell_request(terminal: Terminal, request: RequestView) -> None:
     """Show who wants to talk, and nothing of what they wrote."""
     waiting = "1 message waits" if request.messages == 1 else f"{request.messages} messages wait"
     kind = "HELD BACK" if request.held else "REQUEST"
-    words = f"{kind} {request.label} {shown_number(request.number)} wants to talk ({waiting})."
+    status = _status(request.status)
+    words = f"{kind} {request.label} {shown_number(request.number)}{status} wants to talk ({waiting})."
     if request.alike is not None:
         words += f"\n⚠ The number differs in one digit from {_named(request.alike, request.alike_name)}."
     if request.why:
@@ -73,7 +77,8 @@ def tell_member(terminal: Terminal, member: MemberView) -> None:
     """Show one device in a chat."""
     roles = "".join(f"  ({word})" for word, true in (("you", member.you), ("admin", member.admin)) if true)
     sign = "✓" if member.good else "✗"
-    show(terminal, "member", f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}", member)
+    awaited = f"  {member.log}" if member.awaited else ""
+    show(terminal, "member", f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}{awaited}", member)
 
 
 def tell_check_number(terminal: Terminal, number: CheckNumberView) -> None:
@@ -116,6 +121,26 @@ def tell_exported(terminal: Terminal, verification: Verification, text: str) -> 
     terminal.tell("verification", folded(words, terminal.cells), text=text, **values)
 
 
+def tell_read_report(terminal: Terminal, read: ReadReport) -> None:
+    """Show the verdict on a report in a file; what it says is shown only if every check has passed."""
+    found, failed = read.verification, read.verification.failed_check
+    shown = VerifiedReport(
+        verified=found.accepted,
+        accused=found.accused.e164 if found.accepted and found.accused else None,
+        reporter=found.reporter.e164 if found.accepted and found.reporter else None,
+        kind=found.evidence.kind.value if found.accepted and found.evidence else None,
+        signed=moment(read.signed_at),
+        texts=list(read.texts),
+        check=None if failed is None else FailedCheckLine(failed.number, failed.name),
+    )
+    if failed is not None:
+        words = f"✗ REPORT FAILED check {failed.number} ({failed.name}): {failed.compared}"
+    else:
+        head = f"✓ REPORT VERIFIED: {found.reporter} reports {found.accused}, for {shown.kind}, at {shown.signed}."
+        words = "\n".join((head, *(f"{place}. {text}" for place, text in enumerate(read.texts, 1))))
+    show(terminal, "report-verification", words, shown)
+
+
 def moment(seconds: int) -> str:
     """A time for machines: RFC 3339, UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -155,6 +180,8 @@ def _notes(message: MessageView) -> Iterator[str]:
         yield "edited"
     if message.withdrawn:
         yield "taken back"
+    if message.reported is not None:
+        yield "reported"
     if message.attachment is not None:
         yield f"file {message.attachment.filename}, {message.attachment.size} octets"
     for reaction in message.reactions:
@@ -176,6 +203,13 @@ def _marks(chat: ChatView) -> Iterator[str]:
         yield f"{chat.quarantined} held back"
     if chat.wants_proof:
         yield "wants proof"
+    if chat.trouble:
+        yield chat.trouble
+
+
+def _status(status: str) -> str:
+    label = STATUS_WORDS[NumberStatus(status)]
+    return f"  {label}" if label else ""
 
 
 def _named(number: str, name: str | None) -> str:

@@ -123,6 +123,20 @@ async def _check_number(talk: Talk, argument: str) -> None:
     seen = await talk.api.chats.check_number(talk.open_chat.group)
     talk.paper.say(f"Check number: {seen.digits}")
     talk.paper.say("Compare it by voice or in person. Everybody here has the same while nobody joins or leaves.")
+    for each in await talk.api.chats.agreement(talk.open_chat.group):
+        talk.paper.say(phrases.agreement(each))
+
+
+async def _begin_again(talk: Talk, argument: str) -> None:
+    if await talk.paper.agreed("A new chat with the same people is created, and names this one. Begin again?"):
+        await talk.enter(await talk.api.chats.begin_again(talk.open_chat.group))
+
+
+async def _add_again(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Whose number?")
+    if await talk.paper.agreed(f"{number} is taken out and added anew. Do this if they see nothing of this chat. Add?"):
+        talk.open_chat.view = await talk.api.chats.add_again(talk.open_chat.group, number)
+        talk.paper.say("Added again.")
 
 
 async def _find(talk: Talk, argument: str) -> None:
@@ -157,6 +171,8 @@ CHAT_ITEMS = (
     Item("timer", "let new messages disappear", _timer, "1d"),
     Item("wantproof", "hold back what comes without a proof, or no longer", _want_proof),
     Item("export", "write this chat to a file", _export, "PATH"),
-    Item("check", "the check number to compare", _check_number),
+    Item("check", "the check number to compare, and who agrees", _check_number),
+    Item("beginagain", "a new chat with the same people", _begin_again),
+    Item("addagain", "add a member anew who sees nothing", _add_again, "NUMBER"),
     Item("close", "close this chat", _close),
 )

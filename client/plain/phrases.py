@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from client.admission import Frank
 from client.desk.views import (
+    AgreementView,
     AttachmentView,
     ChatView,
     CheckView,
@@ -118,7 +119,13 @@ def member(view: MemberView) -> str:
     """One device in a chat."""
     roles = "".join(f", {word}" for word, true in (("you", view.you), ("admin", view.admin)) if true)
     order = "in order" if view.good else "NOT IN ORDER"
-    return f"{person(view.number, view.name)}{roles}: {order}. {verdict(view.proof)}"
+    awaited = f". {verdict(view.log).capitalize()}" if view.awaited else ""
+    return f"{person(view.number, view.name)}{roles}: {order}. {verdict(view.proof)}{awaited}"
+
+
+def agreement(view: AgreementView) -> str:
+    """What one other device last said about the log."""
+    return f"{person(view.number, view.name)} {verdict(view.words)}"
 
 
 def contact(view: ContactView) -> str:
@@ -234,5 +241,7 @@ def _marks(view: ChatView) -> Iterator[str]:
     for true, word in flags:
         if true:
             yield word
+    if view.trouble:
+        yield f"CAUTION: {view.trouble}"
     if view.timer:
         yield f"messages disappear {duration(view.timer)} after they were read"

@@ -162,6 +162,14 @@ async def _check_number(app: "RingtrueApp", argument: str) -> None:
     await app.push_screen(CheckNumberScreen(chat_of(app).group))
 
 
+async def _begin_again(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    words = "A new chat with the same people is created, and names this one. Nothing of this one is copied."
+    if await agreed(app, f"Begin {chat.chat} again", words, "Begin again"):
+        with app.doing("creating the chat anew"):
+            await app.open_chat(await app.api.chats.begin_again(chat.group))
+
+
 async def _archived(app: "RingtrueApp", argument: str) -> None:
     await app.main.show_archived(not app.main.archived)
 
@@ -210,6 +218,9 @@ CHAT_COMMANDS = (
         "check",
         _check_number,
         "chat",
+    ),
+    Command(
+        "begin_again", "Begin this chat again", "A new chat with the same people", "beginagain", _begin_again, "chat"
     ),
     Command("archived", "Archived chats", "Show the chats put away, or the inbox again", "archived", _archived),
 )

@@ -18,6 +18,7 @@ def facts(chat: ChatView) -> str:
     parts = [
         spelled(chat.direct) if chat.direct else f"{people}, epoch {chat.epoch}",
         "⊘ BLOCKED: what they write is held back" if chat.blocked else "",
+        f"⚠ {chat.trouble}" if chat.trouble else "",
         "end-to-end encrypted (MLS)",
         f"messages disappear {length_words(chat.timer)} after they were read" if chat.timer else "",
         "proof wanted for every message" if chat.wants_proof else "",

@@ -98,6 +98,8 @@ def _state(chat: ChatView) -> tuple[str, str, str]:
         return f"⊘ {_ENDED.get(chat.standing, chat.standing)}", "dim", ""
     if chat.failed:
         return f"✗ {chat.failed} not sent ", "bad", ""
+    if chat.trouble:
+        return f"⚠ {chat.trouble}", "bad", ""
     if chat.draft:
         return "Draft:", "doubt", chat.draft
     if chat.waiting:

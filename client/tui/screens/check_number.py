@@ -10,9 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from client.desk.views import ChatChanged, CheckNumberView
+from client.desk.views import AgreementView, ChatChanged, CheckNumberView
 from client.tui.heard import Heard
 from client.tui.qr import qr_text
+from client.tui.screens.phrases import person
 from client.tui.screens.reader import Reader
 from client.tui.screens.sheet import Sheet
 
@@ -55,6 +56,9 @@ class CheckNumberScreen(Sheet[None]):
         margin: 1 2;
         text-style: bold;
     }
+    CheckNumberScreen #agreement {
+        margin-top: 1;
+    }
     CheckNumberScreen #beside {
         height: 1fr;
     }
@@ -94,6 +98,7 @@ class CheckNumberScreen(Sheet[None]):
                 yield Static("", id="digits", markup=False)
                 yield Static("", id="advice", markup=False)
                 yield Static(Content(HOW), id="how")
+                yield Static("", id="agreement", markup=False)
                 yield Static(Content(NO_ROOM), id="no-room", classes="quiet")
         with Horizontal(classes="buttons"):
             yield Button(Content("They match"), id="match", disabled=True)
@@ -124,6 +129,7 @@ class CheckNumberScreen(Sheet[None]):
             number = await self.api.chats.check_number(self._group)
             before, self._shown = self._shown, number
             self._draw(number)
+            self.query_one("#agreement", Static).update(_agreement(await self.api.chats.agreement(self._group)))
             if before is not None and before.epoch != number.epoch:
                 self._advise("", "")
                 self.say(f"The group changed from epoch {before.epoch} to {number.epoch}: these digits are new.")
@@ -157,6 +163,12 @@ class CheckNumberScreen(Sheet[None]):
         advice = self.query_one("#advice", Static)
         advice.update(Content(words))
         advice.set_classes(kind)
+
+
+def _agreement(members: list[AgreementView]) -> Content:
+    """What each other device has said about the log, by itself and inside the encryption."""
+    lines = [f"{person(each.number, each.name)} {each.words}" for each in members]
+    return Content("\n".join(["What their devices have said about the order of this chat's messages:", *lines]))
 
 
 def in_groups(digits: str) -> str:

@@ -23,6 +23,7 @@ ADMINS_ONLY = "Only an admin of this chat can do this."
 NO_ROLES = "This chat began without admins and has none."
 IT_IS_YOU = "This is you. To leave, use /leave."
 CLOSED = "You are no longer in this chat."
+BARRED = ("admin", "remove", "invite", "name", "message", "add_again")  # what can be
 
 
 class MembersScreen(Sheet[None]):
@@ -36,6 +37,7 @@ class MembersScreen(Sheet[None]):
         Binding("n", "name", "Name"),
         Binding("c", "check", "Check number"),
         Binding("m", "message", "Message"),
+        Binding("g", "add_again", "Add again"),
     ]
 
     def __init__(self, group: str) -> None:
@@ -97,15 +99,15 @@ class MembersScreen(Sheet[None]):
             return CLOSED
         if action == "admin" and self._equal:
             return NO_ROLES
-        if action in ("admin", "remove", "invite") and not any(each.admin and each.you for each in self._members):
+        if action in ("admin", "remove", "invite", "add_again") and not any(each.admin and each.you for each in self._members):
             return ADMINS_ONLY
-        if action in ("remove", "name", "message") and self._chosen is not None and self._chosen.you:
+        if action in ("remove", "name", "message", "add_again") and self._chosen is not None and self._chosen.you:
             return IT_IS_YOU
         return ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim what is barred."""
-        if action in ("admin", "remove", "invite", "name", "message") and self.is_mounted and self._barred(action):
+        if action in BARRED and self.is_mounted and self._barred(action):
             return None
         return True
 
@@ -138,6 +140,21 @@ class MembersScreen(Sheet[None]):
         if await self.app.push_screen_wait(Confirm("Remove from this chat?", words, "Remove")):
             with self.doing("Removing", f"{shown_number(member.number)} was removed."):
                 await self.api.chats.remove(self._group, member.number)
+                await self._show()
+
+    @work(exclusive=True)
+    async def action_add_again(self) -> None:
+        """Remove every device of a number and add it anew, if its invitation was not delivered."""
+        member = self._chosen
+        if member is None:
+            return
+        words = (
+            f"{person(member.number, member.name)} is taken out and added anew. What is written in between they cannot "
+            "read. Do this if they see nothing of this chat."
+        )
+        if await self.app.push_screen_wait(Confirm("Add again?", words, "Add again")):
+            with self.doing("Adding again", f"{shown_number(member.number)} was added again."):
+                await self.api.chats.add_again(self._group, member.number)
                 await self._show()
 
     @work(exclusive=True)
@@ -185,4 +202,5 @@ def _row(member: MemberView, equal: bool) -> Content:
         f"  {', '.join(roles)}\n  ",
         (member.proof, style),
         f"\n  certificate until {day(member.certificate_ends)}, {member.fingerprint[:16]}; leaf {member.leaf}",
+        f"\n  {member.log}" if member.awaited or member.log.startswith("✗") else "",
     )
