@@ -104,24 +104,33 @@ class Asking:
             for number, at, digest in rows
         ]
 
-    def answer(self, number: TelephoneNumber, decision: Decision) -> None:
-        """Answer a number's request, whether it is shown or held back. Raises ChatError if there is none."""
+    def grant(self, number: TelephoneNumber) -> None:
+        """Let a number that asked reach this account, as a contact. Raises ChatError if it did not ask."""
         with self._store.transaction():
-            waiting = [each.number for each in (*self.asking(Consent.REQUEST), *self.asking(Consent.QUARANTINE))]
-            if number not in waiting:
-                raise ChatError(
-                    f"no request to reach you is waiting from {number}",
-                    code="unknown-request",
-                    hint="See who asks: ringtrue requests",
-                )
-            self._settle_requests(number, decision)
+            self._answer(number, "grant")
+            self._groups.contacts.accept(number)
 
-    def forget(self, number: TelephoneNumber) -> None:
-        """Answer what a number may have asked: it was accepted or blocked without that."""
-        self._store.execute("DELETE FROM contact_request WHERE number = ? AND consent <> 'declined'", number.e164)
+    def refuse(self, number: TelephoneNumber) -> None:
+        """Answer a number that asked with no. Raises ChatError if it did not ask."""
+        with self._store.transaction():
+            self._answer(number, "refuse")
+
+    def put_away(self, number: TelephoneNumber) -> None:
+        """Ask about a number no more: it was accepted or blocked without regard to its request."""
+        self._store.execute("UPDATE contact_request SET consent = 'declined' WHERE number = ?", number.e164)
+
+    def _answer(self, number: TelephoneNumber, decision: Decision) -> None:
+        waiting = [each.number for each in (*self.asking(Consent.REQUEST), *self.asking(Consent.QUARANTINE))]
+        if number not in waiting:
+            raise ChatError(
+                f"no request to reach you is waiting from {number}",
+                code="unknown-request",
+                hint="See who asks: ringtrue requests",
+            )
+        self._settle_requests(number, decision)
 
     def _settle_requests(self, number: TelephoneNumber, decision: Decision) -> None:
-        self._store.execute("UPDATE contact_request SET consent = 'declined' WHERE number = ?", number.e164)
+        self.put_away(number)
         self._store.execute("INSERT OR REPLACE INTO consent_due VALUES (?, ?)", number.e164, decision)
 
     # --- what the service says

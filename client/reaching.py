@@ -12,6 +12,8 @@ from client.worker import Worker
 from delivery_service.wire import CONTACT_REQUEST_LIFETIME, Mode
 from identity.number import TelephoneNumber
 
+_CONTACTS_ONLY = "{number} can be reached by their contacts only, and you are not among them."
+
 
 class Reaching:
     """Asks numbers, hears who asks, and tells the service whom to let through; `tell` gets every event once stored."""
@@ -53,14 +55,16 @@ class Reaching:
             return mode
 
     async def ask(self, number: TelephoneNumber) -> Asked:
-        """Ask a number, unless a request to it waits already. Raises NoConsentError where nobody may ask."""
+        """Ask a number, unless a request to it waits already. Raises ContactsOnlyError where nobody may ask."""
         now = self._now()
         earlier = await self._run(self._asking.asked_of, number)
         if earlier is not None and not earlier.granted and earlier.expires_at > now:
             return earlier
         try:
             answer = await self._delivery.ask(number, self._steps.groups.account.chain)
-        except AlreadyAskedError:  # by another device, or by an answer that was lost
+        except NoConsentError as error:
+            raise ContactsOnlyError(_CONTACTS_ONLY.format(number=number)) from error
+        except AlreadyAskedError:  # by another device, or by a request whose answer was lost
             await self._run(self._note, number, now, now + CONTACT_REQUEST_LIFETIME, granted=False)
         else:
             await self._run(self._note, number, now, answer.expires_at, granted=answer.granted)
@@ -70,22 +74,17 @@ class Reaching:
         return asked
 
     async def ask_first(self, number: TelephoneNumber, refusal: NoConsentError) -> None:
-        """Ask a number that has not agreed, if it may be asked; returns if it can be reached after all.
+        """Ask a number that has not agreed; returns if it can be reached after all.
 
         Raises AskedFirstError, and ContactsOnlyError where nobody may ask.
         """
+        if refusal.mode == "contacts":
+            raise ContactsOnlyError(_CONTACTS_ONLY.format(number=number))
         earlier = await self._run(self._asking.asked_of, number)
-        if refusal.mode == "ask":
-            try:
-                asked = await self.ask(number)
-            except NoConsentError:
-                pass  # they have chosen otherwise just now
-            else:
-                if asked.granted:
-                    return
-                been = "They were asked before" if earlier == asked else "They have been asked"
-                raise AskedFirstError(f"{number} lets people ask first. {been}; you can write when they agree.")
-        raise ContactsOnlyError(f"{number} can be reached by their contacts only, and you are not among them.")
+        asked = await self.ask(number)
+        if not asked.granted:
+            been = "They were asked before" if earlier == asked else "They have been asked"
+            raise AskedFirstError(f"{number} lets people ask first. {been}; you can write when they agree.")
 
     async def _read(self) -> None:
         news = await self._delivery.contact_requests()

@@ -44,6 +44,18 @@ STATUS_SENTENCES = {
     NumberStatus.REPORTED: "Verified reports count against this number. That ends by itself.",
     NumberStatus.WITHDRAWN: "So many verified reports count against this number that it gets no certificates now.",
 }
+MODE_WORDS = {
+    "open": "Anybody can write to you; what strangers write waits as a request.",
+    "ask": "Others ask first: only a number comes, no words. Contacts can write at once.",
+    "contacts": "Only your contacts can write to you. Nobody else can even ask.",
+}
+ASK_WORDS = {
+    "granted": "They agreed: you can write to them.",
+    "waiting": "They were asked and have not agreed yet.",
+    "lapsed": "They did not answer in time. You can ask again some weeks later.",
+}
+ASKS_TO_REACH = "asks to reach you. They have written nothing yet, and cannot before you agree."
+CAUTION_ABOUT_REACHING = "A verified number does not say who a person is."
 REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 

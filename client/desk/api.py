@@ -11,6 +11,7 @@ from client.desk.views import (
     AccountView,
     AgreementView,
     AlarmView,
+    AskView,
     ChatView,
     CheckNumberView,
     ContactView,
@@ -21,6 +22,7 @@ from client.desk.views import (
     KeyView,
     MemberView,
     MessageView,
+    ModeView,
     Rendering,
     ReportView,
     RequestView,
@@ -228,6 +230,21 @@ class People(Protocol):
 
     async def know(self, number: str) -> ContactView:
         """Make a number a contact, so that its requests are accepted at once, but for those on a key not met."""
+
+    async def mode(self, mode: str | None = None) -> ModeView:
+        """How this number may be reached: open, ask or contacts; with `mode`, choose it."""
+
+    async def ask(self, number: str) -> AskView:
+        """Ask a number to let this one reach it; nothing but the number is sent."""
+
+    async def asked(self) -> list[AskView]:
+        """Whom this account has asked, the last one first."""
+
+    async def grant(self, number: str) -> ContactView:
+        """Let a number that asked to reach this account do so; it becomes a contact."""
+
+    async def refuse(self, number: str) -> None:
+        """Answer a number that asked to reach this account with no; it is not told."""
 
     async def keys(self, number: str) -> list[KeyView]:
         """The keys of a number that were seen in chats, and which of them were met."""

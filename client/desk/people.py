@@ -5,8 +5,9 @@ from client.contacts import Contact
 from client.content import decode
 from client.desk import reporting
 from client.desk.api import People
+from client.desk.asking import ask_view, asking_views, mode_of, mode_view
 from client.desk.roster import key_view
-from client.desk.views import ChatView, ContactView, KeyView, RequestView, StatusOfView
+from client.desk.views import AskView, ChatView, ContactView, KeyView, ModeView, RequestView, StatusOfView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.invite import parse_invite
@@ -35,6 +36,7 @@ class DeskPeople(People):
         group_id = group_of(group)
         await self._works.run(self._accept, group_id)
         self._works.tell(group_id)
+        await self._works.settle_contacts()
         (view,) = await self._works.run(self._chat, group_id)
         return view
 
@@ -47,11 +49,13 @@ class DeskPeople(People):
         person = parse_invite(number)
         for group_id in await self._works.run(self._block, person):
             self._works.drive_soon(group_id)
+        await self._works.settle_contacts()
         return await self._contact(person)
 
     async def unblock(self, number: str) -> ContactView:
         person = parse_invite(number)
         await self._works.run(self._contacts.unblock, person)
+        await self._works.settle_contacts()
         return await self._contact(person)
 
     async def reportable(self, group: str) -> list[int]:
@@ -72,7 +76,37 @@ class DeskPeople(People):
         person = parse_invite(number)
         for group_id in await self._works.run(self._know, person):
             self._works.tell(group_id)
+        await self._works.settle_contacts()
         return await self._contact(person)
+
+    async def mode(self, mode: str | None = None) -> ModeView:
+        if mode is not None:
+            with self._works.in_flight("telling the service how you may be reached"):
+                await self._works.session.reaching.choose(mode_of(mode))
+            self._works.tell()
+        return await self._works.run(mode_view, self._steps)
+
+    async def ask(self, number: str) -> AskView:
+        person = parse_invite(number)
+        if person == self._steps.groups.account.number:
+            raise ChatError("this is your own number", code="own-number", hint="Give the number of somebody else.")
+        with self._works.in_flight(f"asking {person}"):
+            asked = await self._works.session.reaching.ask(person)
+        return await self._works.run(ask_view, self._steps, asked, self._works.now())
+
+    async def asked(self) -> list[AskView]:
+        asked = await self._works.run(self._steps.asking.asked)
+        return [await self._works.run(ask_view, self._steps, each, self._works.now()) for each in asked]
+
+    async def grant(self, number: str) -> ContactView:
+        person = parse_invite(number)
+        await self._works.run(self._steps.asking.grant, person)
+        await self._works.settle_contacts()
+        return await self._contact(person)
+
+    async def refuse(self, number: str) -> None:
+        await self._works.run(self._steps.asking.refuse, parse_invite(number))
+        await self._works.settle_contacts()
 
     async def keys(self, number: str) -> list[KeyView]:
         return await self._works.run(self._keys, parse_invite(number))
@@ -95,7 +129,8 @@ class DeskPeople(People):
         return self._works.showing.contact(contact)
 
     def _requests(self, consent: Consent) -> list[RequestView]:
-        return [self._works.showing.request(each) for each in self._steps.browsing.overview(consent)]
+        chats = [self._works.showing.request(each) for each in self._steps.browsing.overview(consent)]
+        return chats + asking_views(self._steps, self._works.showing, consent)
 
     def _chat(self, group_id: bytes) -> list[ChatView]:
         return self._works.showing.chats(self._steps.browsing.overview(Consent.INBOX, group_id))
@@ -108,6 +143,7 @@ class DeskPeople(People):
         with self._steps.store.transaction():
             person = TelephoneNumber.from_digits(chat.removeprefix("+"))
             self._contacts.accept(person)
+            self._steps.asking.put_away(person)
             self._admit(group_id, person)
 
     def _admit(self, group_id: bytes, person: TelephoneNumber) -> None:
@@ -132,6 +168,7 @@ class DeskPeople(People):
         """Make a contact; what they have asked for is accepted with that."""
         with self._steps.store.transaction():
             self._contacts.accept(person)
+            self._steps.asking.put_away(person)
             asked = [each for each in self._asked_by(person) if not self._steps.continuity.asks_on_new_key(each)]
             for group_id in asked:
                 self._admit(group_id, person)
@@ -141,6 +178,7 @@ class DeskPeople(People):
         if person == self._steps.groups.account.number:
             raise ChatError("this is your own number", code="own-number", hint="Give the number of somebody else.")
         self._contacts.block(person)
+        self._steps.asking.put_away(person)
         asked = self._asked_by(person)
         for group_id in asked:
             self._decline(group_id)

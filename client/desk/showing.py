@@ -72,12 +72,11 @@ class Showing:
     def request(self, overview: Overview) -> RequestView:
         """A request, without anything that its sender chose but the number."""
         chat = overview.chat
-        names = self._steps.groups.contacts.names()
         place = Place.QUARANTINE if chat.consent is Consent.QUARANTINE else Place.REQUEST
         waiting = self._steps.browsing.apart(place, chat.group_id)
         said = [row for row in waiting if row.kind is Kind.RECEIVED]
         verdict = next((row.verification.verdict for row in said if row.verification is not None), None)
-        alike = self._alike(chat.inviter)
+        alike, alike_name = self.alike(chat.inviter)
         why, rule = self._steps.admitting.why_chat(chat.group_id)
         new_key = self._steps.continuity.asks_on_new_key(chat.group_id)
         return RequestView(
@@ -89,7 +88,7 @@ class Showing:
             label="no message yet" if verdict is None else VERDICT_WORDS[verdict],
             why=self._steps.continuity.request_words(chat.inviter) if new_key else why or STRANGER,
             alike=alike,
-            alike_name=None if alike is None else names.get(alike),
+            alike_name=alike_name,
             at=moment(min((row.arrived for row in waiting), default=chat.read_at)),
             row=said[0].id if said else None,
             rule=rule,
@@ -116,9 +115,11 @@ class Showing:
         chat = self._steps.chats.get(group_id)
         return chat is not None and chat.consent is Consent.INBOX
 
-    def _alike(self, number: str) -> str | None:
-        contacts = (each.number.e164 for each in self._steps.groups.contacts.all() if each.accepted)
-        return next((each for each in contacts if _one_digit_apart(each, number)), None)
+    def alike(self, number: str) -> tuple[str | None, str | None]:
+        """A contact whose number differs in one digit, and what it is called here."""
+        contacts = (each for each in self._steps.groups.contacts.all() if each.accepted)
+        found = next((each for each in contacts if _one_digit_apart(each.number.e164, number)), None)
+        return (None, None) if found is None else (found.number.e164, found.name or None)
 
     def _message(self, message: Message, names: dict[str, str], *, reveal: bool) -> MessageView:
         visible = reveal or message.place in _VISIBLE
@@ -172,9 +173,7 @@ class Showing:
         if quoted is None or quoted.place is not Place.INBOX:
             return QuoteView(row=None, sender=None, name=None, text="")
         sender = None if quoted.sender is None else quoted.sender.e164
-        return QuoteView(
-            row=quoted.id, sender=sender, name=self._name(quoted, names), text=_excerpt(quoted.words)
-        )
+        return QuoteView(row=quoted.id, sender=sender, name=self._name(quoted, names), text=_excerpt(quoted.words))
 
     def _name(self, message: Message, names: dict[str, str]) -> str | None:
         """What the sender's number is called here, if that goes with the sender's key."""

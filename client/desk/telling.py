@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from client.admission import Consent, Place
+from client.desk.asking import ask_view, asking_views
 from client.desk.connection import is_offline
 from client.desk.device import DeskDevice
 from client.desk.views import (
+    AskAnswered,
     ChatChanged,
     MessageArrived,
     MessageChanged,
@@ -23,6 +25,8 @@ from client.errors import ClientError
 from client.events import (
     ChatJoined,
     ChatNamed,
+    ContactAsked,
+    ContactGranted,
     Event,
     Gap,
     IntentSettled,
@@ -125,6 +129,12 @@ class Telling:
                 self._change(event.message, changes)
             case ChatJoined() | ChatNamed() | MembersChanged() | Gap():
                 changes.groups.add(event.group_id)
+            case ContactAsked(number=number):
+                views = asking_views(self._works.steps, self._works.showing, Consent.REQUEST)
+                return [RequestArrived(request=view) for view in views if view.number == number.e164]
+            case ContactGranted(number=number):
+                asked = self._works.steps.asking.asked_of(number)
+                return [] if asked is None else [AskAnswered(ask=ask_view(self._works.steps, asked, self._works.now()))]
             case IntentSettled(outcome="refused"):
                 return [
                     _trouble("group-refused", event.why, "Look at the chat's members and try again.", event.group_id)

@@ -11,6 +11,7 @@ import msgspec
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Place = Literal["inbox", "request", "quarantine", "aside", "drop"]
+AskState = Literal["granted", "waiting", "lapsed"]
 Rendering = Literal["text", "markdown", "json"]
 
 
@@ -280,6 +281,8 @@ class RequestView(View, frozen=True, kw_only=True):
 
     `alike`: a contact whose number differs in one digit. `messages`: how many wait unread behind the request; `row`:
     the newest of them, for inspecting its proof. `new_key`: a known number asks on a key that was not met.
+
+    `kind` is `contact` if there is no chat yet: a proven number asks to be let through, and `group` is empty.
     """
 
     group: str
@@ -297,6 +300,32 @@ class RequestView(View, frozen=True, kw_only=True):
     new_key: bool = False
     held: bool = False
     status: str = "clear"
+    kind: Literal["chat", "contact"] = "chat"
+
+    @property
+    def handle(self) -> str:
+        """Tells it from all others: the group, or the number that asks."""
+        return self.group or self.number
+
+
+class ModeView(View, frozen=True, kw_only=True):
+    """How this number may be reached; how many numbers the delivery service is to know as granted or blocked."""
+
+    mode: Literal["open", "ask", "contacts"]
+    words: str
+    granted: int
+    blocked: int
+
+
+class AskView(View, frozen=True, kw_only=True):
+    """A number that this account has asked. `state`: granted (write to it now), waiting, or lapsed at `ends`."""
+
+    number: str
+    name: str | None
+    at: Moment
+    ends: Moment
+    state: AskState
+    words: str
 
 
 class KeyView(View, frozen=True, kw_only=True):
@@ -515,6 +544,12 @@ class RequestArrived(View, frozen=True, kw_only=True, tag_field="type", tag="req
     request: RequestView
 
 
+class AskAnswered(View, frozen=True, kw_only=True, tag_field="type", tag="ask-answered"):
+    """A number that was asked has agreed, and can be written to now."""
+
+    ask: AskView
+
+
 class Quarantined(View, frozen=True, kw_only=True, tag_field="type", tag="quarantined"):
     """A message was held back; `message.why` says by which rule."""
 
@@ -536,4 +571,13 @@ class TroubleTold(View, frozen=True, kw_only=True, tag_field="type", tag="troubl
     group: str | None
 
 
-Told = MessageArrived | MessageChanged | ChatChanged | RequestArrived | Quarantined | StatusChanged | TroubleTold
+Told = (
+    MessageArrived
+    | MessageChanged
+    | ChatChanged
+    | RequestArrived
+    | AskAnswered
+    | Quarantined
+    | StatusChanged
+    | TroubleTold
+)

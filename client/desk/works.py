@@ -90,6 +90,15 @@ class Works:
         self._driving.add(task)
         task.add_done_callback(self._driving.discard)
 
+    async def settle_contacts(self) -> None:
+        """Tell the service which contacts it is to let through, if it is to know; without network, later."""
+        try:
+            await self.session.reaching.settle()
+        except ClientError as error:
+            self.connection.failed(error, self.now())
+            self.tell_event(Trouble(None, error, error.code, str(error)))
+        self.tell()
+
     async def settle(self) -> None:
         """Wait for what is being posted."""
         await asyncio.gather(*self._driving, return_exceptions=True)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from client.admission import Consent
 from client.asking import KEPT
 from client.delivery import DeliveryClient
-from client.errors import AskedFirstError, ContactsOnlyError, NoConsentError, UnreachableError
+from client.errors import AskedFirstError, ContactsOnlyError, UnreachableError
 from client.events import ChatJoined, ContactAsked, ContactGranted, Trouble
 from client.session import Session
 from delivery_service.app import create_app
@@ -35,12 +35,7 @@ async def waiting(session: Session, consent: Consent = Consent.REQUEST) -> list[
 
 async def accept(session: Session, number: TelephoneNumber) -> None:
     """What a person does who lets somebody reach them."""
-
-    def accepted() -> None:
-        session.steps.asking.answer(number, "grant")
-        session.steps.groups.contacts.accept(number)
-
-    await session.worker.run(accepted)
+    await session.worker.run(session.steps.asking.grant, number)
     await session.reaching.settle()
 
 
@@ -85,7 +80,7 @@ async def test_who_is_refused_is_not_told_and_not_shown_again(world, stack: Asyn
     await bob.reaching.choose("ask")
     await asked(alice, BOB)
     await bob.receive()
-    await bob.worker.run(bob.steps.asking.answer, ALICE, "refuse")
+    await bob.worker.run(bob.steps.asking.refuse, ALICE)
     await bob.reaching.settle()
     assert await alice.receive() == []
     await asked(alice, BOB)
@@ -102,7 +97,7 @@ async def test_contacts_only_means_that_nobody_is_asked(world, stack: AsyncExitS
     with pytest.raises(ContactsOnlyError) as caught:
         await alice.create_chat(None, [BOB])
     assert caught.value.code == "contacts-only"
-    with pytest.raises(NoConsentError):
+    with pytest.raises(ContactsOnlyError):
         await alice.reaching.ask(BOB)
     assert await bob.receive() == []
     assert await waiting(bob) == []
@@ -327,7 +322,7 @@ async def test_a_replayed_answer_shows_nothing_that_was_answered(world, stack: A
     await asked(alice, BOB)
     await bob.receive()
     old = (await bob.delivery.contact_requests()).asked
-    await bob.worker.run(bob.steps.asking.answer, ALICE, "refuse")
+    await bob.worker.run(bob.steps.asking.refuse, ALICE)
     await bob.reaching.settle()
     relay.change = lambda requests: msgspec.structs.replace(requests, asked=old)
     assert await bob.receive() == []
