@@ -99,7 +99,9 @@ class MembersScreen(Sheet[None]):
             return CLOSED
         if action == "admin" and self._equal:
             return NO_ROLES
-        if action in ("admin", "remove", "invite", "add_again") and not any(each.admin and each.you for each in self._members):
+        if action in ("admin", "remove", "invite", "add_again") and not any(
+            each.admin and each.you for each in self._members
+        ):
             return ADMINS_ONLY
         if action in ("remove", "name", "message", "add_again") and self._chosen is not None and self._chosen.you:
             return IT_IS_YOU
