@@ -32,7 +32,7 @@ async def _run(messages: int) -> list[Row]:
         stage = await cast(world)
         alice, bob, _ = stage.people
         with timed(sending, "attest") as attesting, timed(receiving, "verify_message") as verifying:
-            whole = [await _send_and_receive(alice, bob, stage.group) for _ in range(WARM_UP + messages)]
+            whole = [await send_and_receive(alice, bob, stage.group) for _ in range(WARM_UP + messages)]
         carried = [await _carry(stage) for _ in range(messages)]
     binding = [sum(pair) for pair in zip(attesting, verifying, strict=True)]
     elapsed, computing = (median(times) for times in zip(*whole[WARM_UP:], strict=True))
@@ -53,7 +53,7 @@ async def _run(messages: int) -> list[Row]:
     ]
 
 
-async def _send_and_receive(alice: Person, bob: Person, group_id: bytes) -> tuple[float, float]:
+async def send_and_receive(alice: Person, bob: Person, group_id: bytes) -> tuple[float, float]:
     """Elapsed and CPU milliseconds of the whole process: both clients and the services."""
     started, computed = time.perf_counter(), time.process_time()
     message = await alice.session.send(group_id, TEXT)
@@ -77,9 +77,9 @@ async def _carry(stage: Stage) -> float:
 
 
 @contextmanager
-def timed(module: ModuleType, name: str) -> Iterator[list[float]]:
-    """Measure every call of a module's function where it is called, in milliseconds."""
-    original, spent = getattr(module, name), []
+def timed(owner: ModuleType | type, name: str) -> Iterator[list[float]]:
+    """Measure every call of a function where it is called, of a module or a class, in milliseconds."""
+    original, spent = getattr(owner, name), []
 
     def measured(*arguments: Any, **named: Any) -> Any:
         started = time.perf_counter()
@@ -87,8 +87,8 @@ def timed(module: ModuleType, name: str) -> Iterator[list[float]]:
         spent.append(1000 * (time.perf_counter() - started))
         return result
 
-    setattr(module, name, measured)
+    setattr(owner, name, measured)
     try:
         yield spent
     finally:
-        setattr(module, name, original)
+        setattr(owner, name, original)

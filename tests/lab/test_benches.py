@@ -1,6 +1,6 @@
 """The measurements run, at a small size, and measure what they say."""
 
-from lab.bench import end_to_end, memory
+from lab.bench import end_to_end, franking, memory
 
 
 def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
@@ -9,6 +9,13 @@ def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
     assert 0 < share.ours < whole.ours
     assert share.floor is not None
     assert share.ours < share.floor
+
+
+def test_franking_is_measured_as_a_small_part_of_the_whole() -> None:
+    tag, frank, check, share = franking.run(quick=True)
+    assert all(row.floor is not None and row.ours > 0 for row in (tag, frank, check))
+    assert share.floor is not None
+    assert check.ours < share.ours < share.floor
 
 
 def test_memory_is_that_of_the_joining_process() -> None:
