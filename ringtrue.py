@@ -39,6 +39,8 @@ _COMMANDS = {
     "export": "client.commands.reading:export_message",
     "quarantine": "client.commands.reading:quarantine",
     "rules": "client.commands.rules:rules",
+    "report": "client.commands.reporting:report",
+    "standing": "client.commands.reporting:standing",
     "requests": "client.commands.people:requests",
     "contacts": "client.commands.people:contacts",
     "block": "client.commands.people:block",

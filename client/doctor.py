@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -239,6 +240,17 @@ def _certificate(session: Session, now: int) -> Finding:
         return Finding("certificate", False, "ended; renew it with: ringtrue receive")
     services = f"--authority {account.authority} --delivery {account.delivery}"
     return Finding("certificate", False, f"ended; run: ringtrue enroll {account.number.e164} {services}")
+
+
+def _statuses(session: Session, now: int) -> Finding:
+    """Whether what is known of reported numbers is fresh: without that, nobody is held back for it."""
+    known = session.steps.statuses.known
+    if known is None:
+        return Finding("reported numbers", False, "no list was fetched yet; run: ringtrue receive")
+    if now >= known.expires_at:
+        since = datetime.fromtimestamp(known.fetched_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return Finding("reported numbers", False, f"the list cannot be refreshed since {since}, so none is applied")
+    return Finding("reported numbers", True, f"{known.count} on the list, which is fresh")
 
 
 def _clock(subject: str, url: str, apart: int) -> Finding:

@@ -85,6 +85,18 @@ class Verified(Line, frozen=True):
     group: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class VerifiedReport(Line, frozen=True):
+    """What became of a report in a file; `accused`, `reporter` and `texts` only if every check has passed."""
+
+    verified: bool
+    accused: str | None
+    reporter: str | None
+    kind: str | None
+    signed: str
+    texts: list[str]
+    check: FailedCheckLine | None
+
+
 class RulesText(Line, frozen=True):
     """A list of admission rules as TOML; `own` if a person has saved it."""
 

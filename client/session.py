@@ -285,6 +285,7 @@ class Session:
     async def maintain(self) -> None:
         """Renew the certificate and refill the key packages now if they need it."""
         await self._upkeep.run(now=True)
+        await self._statuses.run()
 
     async def refresh_statuses(self) -> KnownList:
         """Fetch the authority's list of statuses now. Raises ClientError."""

@@ -11,7 +11,8 @@ from client.enrolling import enrol
 from client.errors import AccountError
 from client.home import AUTHORITY, DELIVERY, Home
 from client.proof import ProofError, verify
-from client.rendering import tell_exported
+from client.rendering import tell_exported, tell_read_report
+from client.report_file import read_report
 from client.session import Session
 from client.terminal import Terminal, account_command
 from identity.authority.wire import ChallengeOpened
@@ -75,14 +76,21 @@ async def enroll(
 @click.option("--anchors", type=_FILE, help="PEM file of roots to trust, instead of the account's.")
 @account_command
 async def verify_file(terminal: Terminal, file: Path, anchors: Path | None) -> None:
-    """Verify an exported message offline: exit code 0 verified, 3 failed, 4 could not be checked."""
+    """Verify an exported message or report offline: exit code 0 verified, 3 failed, 4 could not be checked."""
     octets = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     source = anchors or Home(terminal.home).anchors
     if not source.exists():
         raise ProofError(
             "there is no trust list to verify with", code="no-anchors", hint="Give one with --anchors FILE."
         )
-    verification, text = verify(octets, TrustAnchors.from_pem(source.read_bytes()))
+    roots = TrustAnchors.from_pem(source.read_bytes())
+    reported = read_report(octets, roots)
+    if reported is not None:
+        tell_read_report(terminal, reported)
+        if not reported.verification.accepted:
+            raise click.exceptions.Exit(_VERIFY_EXIT[Verdict.FAILED])
+        return
+    verification, text = verify(octets, roots)
     tell_exported(terminal, verification, text)
     exit_code = _VERIFY_EXIT.get(verification.verdict, 0)
     if exit_code:

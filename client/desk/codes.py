@@ -80,6 +80,16 @@ _WORDS = {
     "timer": "Give a time from one second to a year, or off.",
     "no-proof": "Only messages of others and those that were sent carry a proof.",
     "malformed-proof": "Have the message exported again: ringtrue export MESSAGE",
+    # Reports
+    "report-refused": errors.ReportRefusedError.hint,
+    "report-size": "Choose fewer messages: one is enough.",
+    "report-kind": "Choose spam, scam, abuse or other.",
+    "note-too-long": "Write a shorter note.",
+    "own-message": "Choose a message of somebody else.",
+    "several-senders": "Report each number by itself.",
+    "number-withdrawn": "It ends by itself. To tell the operator why it is wrong: ringtrue standing --appeal TEXT",
+    "nothing-to-appeal": "Nothing is to be done.",
+    "appealed": "Wait for the operator; the status ends by itself in any case.",
     # Attachments
     "attachment-hash": "Ask the sender to send the file again.",
     "attachment-key": "Ask the sender to send the file again.",

@@ -119,7 +119,9 @@ def _preview(works: Works, rows: Sequence[int], kind: ReportKind, note: str) -> 
     signed = reporting.sign(prepared, account.authority, now)
     failed = reporting.verify(signed, account.authority, now).failed_check
     request = msgspec.json.format(msgspec.json.encode(ReportRequest.of(signed)), indent=2).decode()
-    named = any(account.number.digits in _dest(message) for message in prepared.messages)
+    named = {
+        f"+{digits}" for message in prepared.messages for digits in parse_passport(message.passport or b"").dest_numbers
+    }
     return ReportView(
         rows=list(prepared.chosen),
         accused=prepared.accused.e164,
@@ -127,10 +129,8 @@ def _preview(works: Works, rows: Sequence[int], kind: ReportKind, note: str) -> 
         kind=kind.value,
         note=note,
         items=[_item(message) for message in prepared.messages],
-        numbers=[prepared.accused.e164, account.number.e164],
-        redacted=f"{NAMED.format(account.number)} {REDACTED}"
-        if named
-        else f"{account.number} signs the report. {REDACTED}",
+        numbers=list(dict.fromkeys((prepared.accused.e164, account.number.e164, *sorted(named)))),
+        redacted=(NAMED if named else SIGNS).format(account.number) + REDACTED,
         authority=account.authority,
         size=len(request.encode()),
         sha256=sha256(prepared.octets).hexdigest(),
@@ -160,7 +160,3 @@ def _words(message: Message) -> str:
     """All that the disclosed octets say; `text` of a row may have been replaced by an edit."""
     reading = read(decode(message.framed))
     return describe(reading) + (f"\n({WITH_FILE})" if isinstance(reading, Attached) else "")
-
-
-def _dest(message: Message) -> tuple[str, ...]:
-    return parse_passport(message.passport or b"").dest_numbers
