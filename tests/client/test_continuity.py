@@ -6,20 +6,24 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from mls_rs import Member
 
 from client.delivery import DeliveryClient
 from client.desk.desk import Desk
+from client.device import number_of
 from client.enrolling import enrol
 from client.enrolment import EnrolmentClient
-from client.errors import NewKeyError, ServiceError
+from client.errors import ChatError, NewKeyError, ServiceError
+from client.events import Gap, MessageReceived
 from client.home import Home
 from client.intents import AddMembers
 from client.outbox import new_idempotency_key
 from client.session import Session
-from delivery_service.wire import CommitBundle
+from delivery_service.wire import CommitBundle, Entry
 from identity.authority.wire import ChallengeOpened
+from identity.base64url import decode_base64url
 from identity.number import TelephoneNumber
-from lab.mallory import Credentials, Mallory, raw_engine
+from lab.mallory import Credentials, raw_engine
 
 from .conftest import ALICE, AUTHORITY, BOB, CAROL, CHEAP, DELIVERY, PASSPHRASE, World
 
@@ -59,7 +63,7 @@ async def recycled(world: World, stack: AsyncExitStack) -> tuple[Session, Sessio
 
 
 async def test_the_new_holder_of_a_number_is_a_request_at_its_contact(world, stack):
-    alice, bob, other = await recycled(world, stack)
+    alice, _, other = await recycled(world, stack)
     chat = await other.create_chat(None, [ALICE])
     await other.send(chat.group_id, "hello, it is me")
     await alice.receive()
@@ -79,7 +83,7 @@ async def test_the_new_holder_of_a_number_is_a_request_at_its_contact(world, sta
 
 
 async def test_accepting_meets_the_key_and_inherits_neither_name_nor_chat(world, stack):
-    alice, bob, other = await recycled(world, stack)
+    alice, _, other = await recycled(world, stack)
     asked = await other.create_chat(None, [ALICE])
     await other.send(asked.group_id, "hello")
     await alice.receive()
@@ -98,7 +102,7 @@ async def test_accepting_meets_the_key_and_inherits_neither_name_nor_chat(world,
 
 
 async def test_a_person_can_say_that_the_new_key_is_the_same_person(world, stack):
-    alice, bob, other = await recycled(world, stack)
+    alice, _, other = await recycled(world, stack)
     asked = await other.create_chat(None, [ALICE])
     await other.send(asked.group_id, "my old telephone is lost")
     await alice.receive()
@@ -116,7 +120,7 @@ async def test_a_person_can_say_that_the_new_key_is_the_same_person(world, stack
 
 
 async def test_making_the_number_a_contact_accepts_no_request_on_a_new_key(world, stack):
-    alice, bob, other = await recycled(world, stack)
+    alice, _, other = await recycled(world, stack)
     await other.create_chat(None, [ALICE])
     await alice.receive()
     desk = desk_of(alice, world)
@@ -127,12 +131,12 @@ async def test_making_the_number_a_contact_accepts_no_request_on_a_new_key(world
 
 
 async def test_writing_to_the_number_does_not_silently_reach_a_new_key(world, stack):
-    alice, bob, other = await recycled(world, stack)
+    alice, _, _ = await recycled(world, stack)
     desk = desk_of(alice, world)
     old = await desk.chats.direct(BOB.e164)
     await desk.chats.remove(old.group, BOB.e164)
 
-    with pytest.raises(NewKeyError, match="Bob, .* is now on a key that you have not met") as refused:
+    with pytest.raises(NewKeyError, match=r"Bob, .* is now on a key that you have not met") as refused:
         await desk.chats.direct(BOB.e164)
     assert refused.value.hint
     with pytest.raises(NewKeyError):
@@ -143,7 +147,7 @@ async def test_writing_to_the_number_does_not_silently_reach_a_new_key(world, st
 
 
 async def test_in_a_group_a_new_key_is_announced_marked_and_removed_by_its_own_act(world, stack):
-    alice, bob, other = await recycled(world, stack)
+    alice, _, other = await recycled(world, stack)
     carol = (await world.people(stack, CAROL))[0]
     group = await alice.create_chat("plans", [CAROL])
     desk = desk_of(alice, world)
@@ -193,21 +197,130 @@ async def test_a_second_device_that_a_met_one_adds_is_met_with_it(world, stack):
     assert not any("have not met" in each.text for each in rows)
 
 
-async def test_the_new_holder_can_neither_take_over_the_leaf_nor_read(world, stack):
-    alice, bob, other = await recycled(world, stack)
-    chat = await desk_of(alice, world).chats.direct(BOB.e164)
-    group_id = bytes.fromhex(chat.group)
-    device = await _certified(world, BOB)
-    async with DeliveryClient(DELIVERY, device.key, device.chain, clock=world.clock, transport=world.network) as wire:
-        for work in (wire.entries(group_id, 0), wire.append(group_id, b"\x00" * 40, new_idempotency_key())):
-            with pytest.raises(ServiceError):
+async def test_the_new_holder_can_neither_read_nor_write_in_the_old_chat(world, stack):
+    alice, _, _ = await recycled(world, stack)
+    group_id = bytes.fromhex((await desk_of(alice, world).chats.direct(BOB.e164)).group)
+    async with wire_of(world, await certified(world, BOB)) as wire:
+        for work in (wire.entries(group_id, 0), wire.append(group_id, b"\x00\x01" * 20, new_idempotency_key())):
+            with pytest.raises(ServiceError) as refused:
                 await work
-        external = raw_engine(device)
-        assert external is not None
-    assert {each.number for each in await desk_of(alice, world).chats.members(chat.group)} == {ALICE.e164, BOB.e164}
+            assert refused.value.code in ("not-a-member", "malformed")
+        assert group_id not in map(_decoded, (await wire.heads()).groups)
 
 
-async def _certified(world: World, number: TelephoneNumber) -> Credentials:
+async def test_the_new_holder_cannot_take_over_the_leaf_by_rejoining(world, stack):
+    """An external commit that removes the old leaf is signed by the new key: the number alone is no continuity."""
+    alice, bob, _ = await recycled(world, stack)
+    group_id = bytes.fromhex((await desk_of(alice, world).chats.direct(BOB.e164)).group)
+    device = await certified(world, BOB)
+    info = (await bob.worker.run(bob.steps.groups.copy, group_id)).group_info()
+    (leaf,) = [each.index for each in await members(alice, group_id) if number_of(each) == BOB]
+    _, commit, after = raw_engine(device).external_join(info, int(world.clock()), remove=leaf)
+    bundle = CommitBundle(commit, [], after)
+
+    async with wire_of(world, device) as wire:
+        with pytest.raises(ServiceError) as refused:
+            await wire.commit(group_id, bundle, new_idempotency_key())
+    assert refused.value.code == "not-allowed"
+
+    # The same at the client, should the service let it through.
+    epoch = (await alice.worker.run(alice.steps.chats.known, group_id)).epoch
+    entry = Entry(2, epoch, "commit", new_idempotency_key(), int(world.clock()) * 1000, commit)
+    (gap,) = [
+        each
+        for each in await alice.worker.run(alice.steps.receiver.receive, group_id, [entry], int(world.clock()))
+        if isinstance(each, Gap)
+    ]
+    assert gap.code == "not-from-a-member"
+    assert "a device rejoining by itself" in gap.reason
+    assert sorted({str(number_of(each)) for each in await members(alice, group_id)}) == [str(ALICE), str(BOB)]
+
+
+async def test_after_the_old_device_was_removed_only_the_new_one_is_there(world, stack):
+    alice, bob, other = await recycled(world, stack)
+    carol = (await world.people(stack, CAROL))[0]
+    group = await alice.create_chat("plans", [BOB, CAROL], new_keys=True)
+    desk = desk_of(alice, world)
+    bobs = [each for each in await desk.chats.members(group.group_id.hex()) if each.number == BOB.e164]
+    assert [each.met for each in bobs] == [True, True]
+    (old,) = [each for each in bobs if each.name == "Bob"]
+
+    await desk.chats.remove_device(group.group_id.hex(), BOB.e164, old.key)
+
+    await bob.receive()
+    await carol.receive()
+    await other.receive()
+    await alice.send(group.group_id, "for whoever is left")
+    told = [each.message.text for each in await other.receive() if isinstance(each, MessageReceived)]
+    assert told == ["for whoever is left"]
+    assert not [each for each in await bob.receive() if isinstance(each, MessageReceived)]
+    with pytest.raises(ChatError, match="not in this chat"):
+        await desk.chats.remove_device(group.group_id.hex(), BOB.e164, old.key)
+
+
+async def test_a_key_that_a_leaf_takes_by_its_own_update_follows_the_earlier_one(world, stack):
+    alice, bob = await world.people(stack, ALICE, BOB)
+    desk = desk_of(alice, world)
+    chat = await desk.chats.direct(BOB.e164)
+    await bob.receive()
+    device = await certified(world, BOB)
+    bob_group = await bob.worker.run(bob.steps.groups.copy, bytes.fromhex(chat.group))
+    pending = bob_group.commit(int(world.clock()), identity=raw_engine(device))
+    bundle = CommitBundle(pending.commit, list(pending.welcomes), pending.group_info)
+    await bob.delivery.commit(bytes.fromhex(chat.group), bundle, new_idempotency_key())
+
+    await alice.receive()
+
+    (leaf,) = [each for each in await desk.chats.members(chat.group) if each.number == BOB.e164]
+    assert leaf.met
+    assert [key.words for key in await desk.people.keys(BOB.e164)] == [
+        "the first key of this number that you met",
+        "took the place of a key that you had met, with that key's signature",
+    ]
+
+
+async def test_a_store_of_an_earlier_version_meets_everybody_in_its_chats(world, stack):
+    alice, _ = await world.people(stack, ALICE, BOB)
+    await desk_of(alice, world).chats.direct(BOB.e164)
+    await stack.aclose()
+    async with world.open(ALICE) as alice:
+        await alice.worker.run(alice.steps.store.execute, "DELETE FROM device_key")
+    async with world.open(ALICE) as alice:
+        (key,) = await desk_of(alice, world).people.keys(BOB.e164)
+        assert (key.met, key.named) == (True, True)
+
+
+async def test_a_stranger_with_several_keys_is_a_stranger(world, stack):
+    """Only who was met can be missed: two devices of a number that nobody knows are no new keys."""
+    alice = (await world.people(stack, ALICE))[0]
+    for folder in ("one", "two"):
+        other = await stack.enter_async_context(holder(world, BOB, folder))
+        await other.create_chat(None, [ALICE])
+    await alice.receive()
+    assert [each.new_key for each in await desk_of(alice, world).people.requests()] == [False, False]
+
+
+async def test_no_key_of_a_number_is_said_to_be_the_same_person_unseen(world, stack):
+    alice, _, _ = await recycled(world, stack)
+    with pytest.raises(ChatError) as refused:
+        await desk_of(alice, world).people.meet(BOB.e164, "0" * 32)
+    assert refused.value.code == "unknown-key"
+
+
+async def members(session: Session, group_id: bytes) -> list[Member]:
+    return await session.worker.run(session.steps.groups.members, group_id)
+
+
+def wire_of(world: World, device: Credentials) -> DeliveryClient:
+    return DeliveryClient(DELIVERY, device.key, device.chain, clock=world.clock, transport=world.network)
+
+
+def _decoded(name: str) -> bytes:
+    return decode_base64url(name.encode())
+
+
+async def certified(world: World, number: TelephoneNumber) -> Credentials:
+    """A key that is certified for the number now."""
     key = ec.generate_private_key(ec.SECP256R1())
     async with EnrolmentClient(AUTHORITY, clock=world.clock, transport=world.network) as authority:
         anchors = await authority.anchors()
