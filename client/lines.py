@@ -34,6 +34,12 @@ class Group(Line, frozen=True):
     group: str
 
 
+class Answered(Line, frozen=True):
+    """A number whose request to reach this account was answered."""
+
+    number: str
+
+
 class Found(Line, frozen=True):
     """One thing that the doctor looked at, and in `detail` what to do if it is not right."""
 

@@ -8,22 +8,24 @@ import msgspec
 from client.admission import Frank
 from client.desk.views import (
     AgreementView,
+    AskView,
     ChatView,
     CheckNumberView,
     ContactView,
     InspectionView,
     MemberView,
     MessageView,
+    ModeView,
     ProofView,
     RequestView,
 )
 from client.lines import FailedCheckLine, VerifiedReport
 from client.report_file import ReadReport
 from client.rule_words import hidden_by
-from client.spelling import shown_number
+from client.spelling import counted, shown_number
 from client.terminal import Terminal
 from client.text import folded
-from client.wording import FRANK_QUESTION, FRANK_WORDS, STATUS_WORDS, VERDICT_WORDS
+from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, STATUS_WORDS, VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.passport import parse_passport
 from identity.status import NumberStatus
@@ -59,12 +61,28 @@ def tell_request(terminal: Terminal, request: RequestView) -> None:
     waiting = "1 message waits" if request.messages == 1 else f"{request.messages} messages wait"
     kind = "HELD BACK" if request.held else "REQUEST"
     status = _status(request.status)
-    words = f"{kind} {request.label} {shown_number(request.number)}{status} wants to talk ({waiting})."
+    wish = ASKS_TO_REACH if request.kind == "contact" else f"wants to talk ({waiting})."
+    words = f"{kind} {request.label} {shown_number(request.number)}{status} {wish}"
     if request.alike is not None:
         words += f"\n⚠ The number differs in one digit from {_named(request.alike, request.alike_name)}."
     if request.why:
         words += f"\n{hidden_by(request.why, request.rule)}"
-    show(terminal, "request", f"{words}\nTo read it: ringtrue requests accept {request.number}", request)
+    to = "To let them write" if request.kind == "contact" else "To read it"
+    show(terminal, "request", f"{words}\n{to}: ringtrue requests accept {request.number}", request)
+
+
+def tell_mode(terminal: Terminal, mode: ModeView) -> None:
+    """Show how this account may be reached."""
+    words = f"{mode.mode}: {mode.words}"
+    if mode.mode != "open":
+        words += f"\nThe delivery service knows {counted(mode.granted, 'contact')} to let through"
+        words += f" and {counted(mode.blocked, 'blocked number')}." if mode.blocked else "."
+    show(terminal, "reachable", words, mode)
+
+
+def tell_ask(terminal: Terminal, asked: AskView) -> None:
+    """Show a number that this account has asked."""
+    show(terminal, "ask", f"{_named(asked.number, asked.name)}: {asked.words}", asked)
 
 
 def tell_contact(terminal: Terminal, contact: ContactView) -> None:

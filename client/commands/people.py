@@ -2,6 +2,7 @@
 
 import click
 
+from client.commands.asking import grant, refuse
 from client.commands.opened import opened, sync_if_possible
 from client.desk.api import Api
 from client.desk.views import RequestView
@@ -40,7 +41,10 @@ async def requests_accept(terminal: Terminal, who: str) -> None:
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
         for request in await _meant(api, who):
-            tell_chat(terminal, await api.people.accept(request.group))
+            if request.kind == "contact":
+                await grant(terminal, api, request)
+            else:
+                tell_chat(terminal, await api.people.accept(request.group))
 
 
 @requests.command("decline")
@@ -51,6 +55,9 @@ async def requests_decline(terminal: Terminal, who: str) -> None:
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
         for request in await _meant(api, who):
+            if request.kind == "contact":
+                await refuse(terminal, api, request)
+                continue
             await api.people.decline(request.group)
             show(terminal, "declined", f"Declined {shown_number(request.number)}.", Group(request.group))
 

@@ -116,8 +116,8 @@ async def _follow(terminal: Terminal, api: Api, limit: int | None) -> None:
             asking = await _tell_requests(terminal, api)
             shown = await _tell_unshown(terminal, api, limit)
             while limit is None or shown < limit:
-                if isinstance(told := await coming, RequestArrived) and told.request.group not in asking:
-                    asking.add(told.request.group)
+                if isinstance(told := await coming, RequestArrived) and told.request.handle not in asking:
+                    asking.add(told.request.handle)
                     tell_request(terminal, told.request)
                 coming = asyncio.ensure_future(anext(events))
                 shown += await _tell_unshown(terminal, api, None if limit is None else limit - shown)
@@ -130,7 +130,7 @@ async def _tell_requests(terminal: Terminal, api: Api) -> set[str]:
     waiting = await api.people.requests()
     for request in waiting:
         tell_request(terminal, request)
-    return {request.group for request in waiting}
+    return {request.handle for request in waiting}
 
 
 async def _tell_unshown(terminal: Terminal, api: Api, limit: int | None) -> int:

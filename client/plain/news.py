@@ -68,8 +68,8 @@ class News:
         yield from _counted(elsewhere) if discreet else _messages(elsewhere)
         for each in told:
             match each:
-                case RequestArrived(request=request) if request.group not in self._announced:
-                    self._announced.add(request.group)
+                case RequestArrived(request=request) if request.handle not in self._announced:
+                    self._announced.add(request.handle)
                     asks = "Somebody asks for a chat." if discreet else phrases.request(request)
                     yield f"{asks} To decide: /requests"
                 case Quarantined(message=message):

@@ -11,7 +11,7 @@ class Alerts:
 
     def __init__(self) -> None:
         self._arrivals: list[Arrival] = []
-        self._asking: set[str] = set()  # groups; told of once, however much waits behind the request
+        self._asking: set[str] = set()  # handles; told of once, however much waits behind the request
         self._requests = 0
         self._held = 0
 
@@ -20,8 +20,8 @@ class Alerts:
         match told:
             case MessageArrived(message=message, alert=True) if message.sender and message.group != in_view:
                 self._arrivals.append(Arrival(TelephoneNumber.from_digits(message.sender[1:]), message.text))
-            case RequestArrived(request=request) if request.group not in self._asking:
-                self._asking.add(request.group)
+            case RequestArrived(request=request) if request.handle not in self._asking:
+                self._asking.add(request.handle)
                 self._requests += 1
             case Quarantined():
                 self._held += 1
