@@ -224,14 +224,14 @@ def _harmless(group: str, row: int) -> list[tuple[str, dict[str, object]]]:
     found: list[tuple[str, dict[str, object]]] = []
     for call in CALLS.values():
         needed = [field.name for field in msgspec.structs.fields(call.arguments) if field.default is msgspec.NODEFAULT]
-        if set(needed) <= values.keys() and call.method not in ("leave", "decline", "accept", "remove", "block", *_ASKED):
+        if set(needed) <= values.keys() and call.method not in _DECISIONS:
             found.append((call.name, {name: values[name] for name in needed}))
     named = {name for name, _ in found}
     assert {"chats.all", "messages.inspect", "messages.search", "people.contacts", "device.doctor"} <= named
     return [(name, given) for name, given in found if name not in _NOT_HERE]
 
 
-_ASKED = ("grant", "refuse")  # answers to who has asked
+_DECISIONS = ("leave", "decline", "accept", "remove", "block", "grant", "refuse")
 # These need a file, an own failed message, or the machine's clock to be the world's.
 _NOT_HERE = {"messages.fetch", "messages.retry", "messages.delete", "device.doctor"}
 
