@@ -41,9 +41,9 @@ def run(quick: bool = False) -> list[Row]:
     def verify(verifier: ChainVerifier) -> None:
         assert verify_message(message, context, verifier, _never_seen).verdict is Verdict.VERIFIED
 
-    signing = _interleaved(rounds, lambda: _attest(key, chain), lambda: key.sign(signing_input, ES256))
-    warm = _interleaved(rounds, lambda: verify(chains), lambda: public_key.verify(signature, signing_input, ES256))
-    cold = _interleaved(
+    signing = interleaved(rounds, lambda: _attest(key, chain), lambda: key.sign(signing_input, ES256))
+    warm = interleaved(rounds, lambda: verify(chains), lambda: public_key.verify(signature, signing_input, ES256))
+    cold = interleaved(
         rounds // 4, lambda: verify(ChainVerifier(anchors)), lambda: public_key.verify(signature, signing_input, ES256)
     )
     rest = "beside the signature about a third is parsing the token, the rest the other checks and the result in Python"
@@ -55,7 +55,7 @@ def run(quick: bool = False) -> list[Row]:
     ]
 
 
-def _interleaved(rounds: int, ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:
+def interleaved(rounds: int, ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:
     """Medians in microseconds of two functions, called in turns of BLOCK."""
     times: tuple[list[float], list[float]] = ([], [])
     for function in (ours, floor):
