@@ -15,6 +15,7 @@ from client.session import Session
 from delivery_service.app import create_app
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
+from identity.authority.report_policy import ReportPolicy
 from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
@@ -101,9 +102,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, clock: Clock) -> AsyncIterator[World]:
+def policy() -> ReportPolicy | None:
+    """What the authority makes of reports; a test may be parametrized with another policy than the documented one."""
+    return None
+
+
+@pytest.fixture
+async def world(tmp_path: Path, clock: Clock, policy: ReportPolicy | None) -> AsyncIterator[World]:
     network, codes = Network(), CodeOutbox()
-    authority = open_authority(tmp_path / "authority", AUTHORITY, codes, clock, allow=("+1202555",))
+    authority = open_authority(tmp_path / "authority", AUTHORITY, codes, clock, allow=("+1202555",), policy=policy)
     async with AsyncExitStack() as running:
         await running.enter_async_context(authority.router.lifespan_context(authority))
         network.services["authority.test"] = httpx.ASGITransport(authority)
