@@ -239,9 +239,10 @@ CREATE TABLE renewal_attempt (              -- renewals whose answer has not arr
 ) STRICT;
 
 CREATE TABLE own_opening (                  -- sessions at the delivery service, kept before each is asked for
-    seed TEXT PRIMARY KEY,                  -- of the nonces of its attempts
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    seed TEXT NOT NULL,                     -- of the nonces of its attempts
     at   INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE own_key_package (              -- every one that this device has made and that can be claimed
     reference BLOB PRIMARY KEY,
@@ -252,6 +253,7 @@ CREATE TABLE watch_look (                   -- when each service was last asked 
     service TEXT PRIMARY KEY,               -- client.watch.Watched
     at      INTEGER,                        -- null: it has never answered
     counted INTEGER NOT NULL DEFAULT 0,     -- the last opening that was compared
+    opened  INTEGER NOT NULL DEFAULT 0,     -- the last own one then
     due_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from client.alarms import AlarmKind, Alarms
 from client.continuity import Continuity, identity_of_key
@@ -19,7 +20,6 @@ from client.spelling import counted
 from client.store import Store
 from delivery_service.wire import RETENTION, Opening
 from identity.authority.wire import PROOF_MAX_AGE, Holding
-from identity.certificate_fields import load_certificate, validity
 from identity.certificates import public_point
 from identity.device import spki_hash
 
@@ -35,6 +35,14 @@ class Watched(StrEnum):
 
     AUTHORITY = "authority"
     DELIVERY = "delivery"
+
+
+class _Look(NamedTuple):
+    """What the last look has seen: when, the service's last opening and this device's own last one."""
+
+    at: int | None = None
+    counted: int = 0
+    opened: int = 0
 
 
 class Watch:
@@ -53,13 +61,12 @@ class Watch:
 
     def put_off(self, service: Watched, now: int) -> None:
         """Ask a service that has not answered a little later."""
-        at, counted_before = self._looked(service)
-        self._keep_look(service, at, counted_before, now + RETRY)
+        self._keep_look(service, self._looked(service), now + RETRY)
 
     def opening(self, now: int) -> list[str]:
         """Draw the nonces for the attempts at one session, and keep them before any is used."""
         seed = secrets.token_urlsafe(_SEED_SIZE)
-        self._store.execute("INSERT INTO own_opening VALUES (?, ?)", seed, now)
+        self._store.execute("INSERT INTO own_opening (seed, at) VALUES (?, ?)", seed, now)
         return _nonces(seed)
 
     def renewing(self, now: int) -> None:
@@ -69,7 +76,8 @@ class Watch:
     def certificates(self, held: Sequence[Holding], now: int) -> bool:
         """Compare the number's live certificates with this device's own; returns whether there is an alarm."""
         own_key = spki_hash(public_point(self._groups.account.key.public_key()))
-        first, since = self._looked(Watched.AUTHORITY)[0] is None, self._since()
+        first = self._looked(Watched.AUTHORITY).at is None
+        since = min([self._enrolled_at(), *(each.issued_at for each in held if each.key == own_key)])
         raised = False
         with self._store.transaction():
             for each in held:
@@ -80,20 +88,23 @@ class Watch:
                     words = _certified_words(each, since)
                     raised |= self._alarms.raise_(AlarmKind.CERTIFICATE, each.key, words, each.issued_at, now)
             self._store.execute("DELETE FROM renewal_attempt WHERE at < ?", now - RETENTION)
-            self._note_look(Watched.AUTHORITY, now)
+            self._keep_look(Watched.AUTHORITY, _Look(now), now + INTERVAL)
         return raised
 
     def delivery(self, openings: Sequence[Opening], references: Sequence[bytes], now: int) -> bool:
         """Compare sessions and key packages at the delivery service; returns whether there is an alarm."""
         with self._store.transaction():
-            first = self._looked(Watched.DELIVERY)[0] is None
-            if first:
+            before, own = self._looked(Watched.DELIVERY), self._own_nonces()
+            # One that was opened after the service has answered is compared next time.
+            opened = max((own[each.nonce] for each in openings if each.nonce in own), default=before.opened)
+            look = _Look(now, max((each.number for each in openings), default=0), opened)
+            if before.at is None:
                 self._adopt(references, now)
-            raised = not first and self._strange_sessions(openings, now)
+            raised = before.at is not None and self._strange_sessions(openings, own, before, look)
             raised |= self._strange_packages(references, now)
             self._store.execute("DELETE FROM own_opening WHERE at < ?", now - _KEPT)
             self._store.execute("DELETE FROM own_key_package WHERE not_after < ?", now - _KEPT)
-            self._note_look(Watched.DELIVERY, now, max((each.number for each in openings), default=0))
+            self._keep_look(Watched.DELIVERY, look, now + INTERVAL)
         return raised
 
     def acknowledge(self, alarm: int, now: int, *, mine: bool) -> None:
@@ -135,24 +146,26 @@ class Watch:
         self._store.execute("DELETE FROM renewal_attempt WHERE rowid = ?", row[0])
         return True
 
-    def _strange_sessions(self, openings: Sequence[Opening], now: int) -> bool:
-        at, counted_before = self._looked(Watched.DELIVERY)
-        newest = max((each.number for each in openings), default=0)
-        fresh = [each for each in openings if each.number > counted_before or newest < counted_before]
-        seeds = self._store.rows("SELECT seed, at FROM own_opening")
-        own = {_digest(nonce) for seed, _ in seeds for nonce in _nonces(seed)}
+    def _own_nonces(self) -> dict[str, int]:
+        """The digests of all nonces that this device has signed, or may have, and which opening each is of."""
+        rows = self._store.rows("SELECT id, seed FROM own_opening")
+        return {_digest(nonce): id_ for id_, seed in rows for nonce in _nonces(seed)}
+
+    def _strange_sessions(self, openings: Sequence[Opening], own: dict[str, int], before: _Look, look: _Look) -> bool:
+        goes_on = look.counted >= before.counted  # otherwise the service has begun to count again
+        fresh = [each for each in openings if each.number > before.counted or not goes_on]
         foreign = [each for each in fresh if each.nonce not in own]
-        # What was pushed out of the list before this look: as many as this device did not open itself.
-        unseen = fresh[0].number - counted_before - 1 if fresh and newest >= counted_before else 0
-        mine = sum(each_at >= (at or 0) for _, each_at in seeds) - (len(fresh) - len(foreign))
-        count = len(foreign) + max(unseen - max(mine, 0), 0)
+        # What was pushed out of the list before this look is foreign as far as this device did not open so many itself.
+        pushed_out = fresh[0].number - before.counted - 1 if fresh and goes_on else 0
+        mine = len({id_ for id_ in own.values() if before.opened < id_ <= look.opened}) - (len(fresh) - len(foreign))
+        count = len(foreign) + max(pushed_out - max(mine, 0), 0)
         if not count:
             return False
         words = (
             f"{counted(count, 'session')} at the delivery service {'was' if count == 1 else 'were'} opened with this "
             "device's key, and not by this program as it is stored here."
         )
-        last = foreign[-1] if foreign else fresh[0]
+        last, now = foreign[-1] if foreign else fresh[0], look.at or 0
         return self._alarms.raise_(AlarmKind.SESSION, last.nonce, words, last.at, now)
 
     def _strange_packages(self, references: Sequence[bytes], now: int) -> bool:
@@ -172,21 +185,16 @@ class Watch:
     def _keep_certificate(self, fingerprint: str) -> None:
         self._store.execute("INSERT OR IGNORE INTO own_certificate VALUES (?)", bytes.fromhex(fingerprint))
 
-    def _since(self) -> int:
-        """When this device got its first certificate, as far as its present one tells."""
-        row = self._store.row("SELECT first_seen FROM device_key WHERE identity = ?", self._continuity.own)
-        begins = validity(load_certificate(self._groups.account.chain[0]))[0]
-        return begins if row is None else min(int(row[0]), begins)
+    def _enrolled_at(self) -> int:
+        """When this device was first used, as far as it knows."""
+        return self._continuity.get(self._continuity.own).first_seen
 
-    def _looked(self, service: Watched) -> tuple[int | None, int]:
-        return self._store.row("SELECT at, counted FROM watch_look WHERE service = ?", service) or (None, 0)
+    def _looked(self, service: Watched) -> _Look:
+        row = self._store.row("SELECT at, counted, opened FROM watch_look WHERE service = ?", service)
+        return _Look() if row is None else _Look(*row)
 
-    def _note_look(self, service: Watched, now: int, last: int = 0) -> None:
-        self._keep_look(service, now, last, now + INTERVAL)
-
-    def _keep_look(self, service: Watched, at: int | None, counted_before: int, due_at: int) -> None:
-        row = (service, at, counted_before, due_at)
-        self._store.execute("INSERT OR REPLACE INTO watch_look VALUES (?, ?, ?, ?)", *row)
+    def _keep_look(self, service: Watched, look: _Look, due_at: int) -> None:
+        self._store.execute("INSERT OR REPLACE INTO watch_look VALUES (?, ?, ?, ?, ?)", service, *look, due_at)
 
 
 def _certified_words(held: Holding, since: int) -> str:
