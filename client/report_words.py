@@ -14,6 +14,9 @@ KINDS = {
 }
 DISCLOSED = "This is sent, and nothing else of your chats:"
 PROOF = "Whoever gets it can show others that this number said exactly this."
+PROOF_BY_FRANK = (
+    "Whoever gets it can show it to those who believe the delivery service; to all others the number can deny it."
+)
 NOT_TOLD = "The reported number is not told who reported it, but it can guess from what only you were sent."
 
 
@@ -27,7 +30,7 @@ def report_lines(report: ReportView) -> Iterator[str]:
     if report.note:
         yield f"Your note: {report.note}"
     yield f"Numbers in it: {', '.join(map(shown_number, report.numbers))}. {report.redacted}"
-    yield f"{PROOF} {NOT_TOLD}"
+    yield f"{PROOF_BY_FRANK if report.by_frank else PROOF} {NOT_TOLD}"
     yield f"{report.size} octets; you sign the evidence with the SHA-256 {report.sha256}."
     if not report.proves:
         yield f"✗ It would be refused: {report.why}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from client.account import Account
 from client.errors import ChatError
+from client.franking import Franking, franked_item
 from client.groups import Groups
 from client.history import History
 from client.message import Message
@@ -49,14 +50,20 @@ class Prepared:
 class Reporting:
     """Makes reports from rows, whether of a request, held back or in the inbox, and remembers which were made."""
 
-    def __init__(self, store: Store, groups: Groups, history: History, relations: Relations) -> None:
+    def __init__(
+        self, store: Store, groups: Groups, history: History, relations: Relations, franking: Franking
+    ) -> None:
+        self._franking = franking
         self._store = store
         self._groups = groups
         self._history = history
         self._relations = relations
 
-    def prepare(self, rows: Sequence[int], kind: ReportKind, note: str) -> Prepared:
-        """Gather the evidence for these rows: the same rows give the same octets. Raises ChatError."""
+    def prepare(self, rows: Sequence[int], kind: ReportKind, note: str, *, by_frank: bool = False) -> Prepared:
+        """Gather the evidence for these rows: the same rows give the same octets. Raises ChatError.
+
+        `by_frank`: show what the delivery service confirms in the place of the PASSporTs (docs/binding.md §6.1).
+        """
         if len(note) > NOTE_LIMIT:
             raise ChatError(f"a note has at most {NOTE_LIMIT} characters", code="note-too-long", hint="Shorten it.")
         chosen = [self._history.get(row) for row in dict.fromkeys(rows)]
@@ -68,7 +75,8 @@ class Reporting:
                 hint="Choose fewer messages: one is enough.",
             )
         accused = self._accused(messages)
-        evidence = Evidence(tuple(map(self._item, messages)), kind, note)
+        item = self._franked if by_frank else self._item
+        evidence = Evidence(tuple(map(item, messages)), kind, note)
         octets = evidence.encode()
         if len(octets) > EVIDENCE_LIMIT:
             raise ChatError(
@@ -85,7 +93,7 @@ class Reporting:
 
     def verify(self, report: Report, audience: str, now: int) -> ReportVerification:
         """Check a report as its recipient will."""
-        return verify_report(report, ReportContext(audience, now), self._groups.verifier)
+        return verify_report(report, ReportContext(audience, now, hub_keys=self._franking.keys), self._groups.verifier)
 
     def made(self, prepared: Prepared, taken: ReportTaken, now: int) -> None:
         """Note that these rows were reported."""
@@ -118,6 +126,9 @@ class Reporting:
                 hint="Report each number by itself.",
             )
         return accused
+
+    def _franked(self, message: Message) -> EvidenceItem:
+        return franked_item(message, self._account.host)
 
     def _item(self, message: Message) -> EvidenceItem:
         verification = message.verification

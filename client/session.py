@@ -291,10 +291,12 @@ class Session:
         """Fetch the authority's list of statuses now. Raises ClientError."""
         return await self._statuses.now()
 
-    async def report(self, rows: Sequence[int], kind: ReportKind, note: str = "") -> ReportTaken:
+    async def report(
+        self, rows: Sequence[int], kind: ReportKind, note: str = "", *, by_frank: bool = False
+    ) -> ReportTaken:
         """Report messages to the authority that certified this number. Raises ChatError, ReportRefusedError."""
         reporting, account = self.steps.reporting, self.account
-        prepared = await self.worker.run(reporting.prepare, rows, kind, note)
+        prepared = await self.worker.run(reporting.prepare, rows, kind, note, by_frank=by_frank)
         report = await self.worker.run(reporting.sign, prepared, account.authority, self._now())
         async with self._authority() as authority:
             taken = await authority.report(report)

@@ -93,5 +93,5 @@ class Steps:
             watch,
             lookout,
             statuses,
-            Reporting(store, groups, history, relations),
+            Reporting(store, groups, history, relations, franking),
         )

@@ -18,6 +18,7 @@ from client.terminal import Terminal, account_command
 @click.option("--kind", type=click.Choice(list(KINDS)), default="spam", show_default=True, help="What you call it.")
 @click.option("--note", default="", help="A few words to the authority's operator.")
 @click.option("--dry-run", is_flag=True, help="Show exactly what would be sent, and send nothing.")
+@click.option("--by-frank", is_flag=True, help="Show what the delivery service confirms, and not the number's proof.")
 @click.option("--block", "also_block", is_flag=True, help="Block the number as well.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it for a third party instead.")
 @account_command
@@ -27,6 +28,7 @@ async def report(
     kind: str,
     note: str,
     dry_run: bool,
+    by_frank: bool,
     also_block: bool,
     out: Path | None,
 ) -> None:
@@ -37,13 +39,13 @@ async def report(
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
         rows = [(await api.messages.find(message_id)).row for message_id in message_ids]
-        shown = await api.messages.report_preview(rows, kind, note)
+        shown = await api.messages.report_preview(rows, kind, note, by_frank)
         if dry_run or out is not None:
             show(terminal, "report", "\n".join(report_lines(shown)), shown)
             if out is not None:
-                put_out(terminal, await api.messages.report_file(rows, kind, note), out)
+                put_out(terminal, await api.messages.report_file(rows, kind, note, by_frank), out)
             return
-        sent = await api.messages.report(rows, kind, note)
+        sent = await api.messages.report(rows, kind, note, by_frank)
         show(terminal, "report", "\n".join((*report_lines(sent), sent.words)), sent)
         if also_block:
             tell_contact(terminal, await api.people.block(sent.accused))

@@ -179,13 +179,18 @@ class Messages(Protocol):
     async def proof(self, row: int) -> str:
         """The message with its proof, as JSON for `ringtrue verify`."""
 
-    async def report_preview(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
-        """Exactly what a report of these messages would disclose, and whether it proves something; nothing is sent."""
+    async def report_preview(
+        self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False
+    ) -> ReportView:
+        """Exactly what a report of these messages would disclose, and whether it proves something; nothing is sent.
 
-    async def report(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
+        `by_frank`: with what the delivery service confirms in the place of the proofs.
+        """
+
+    async def report(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> ReportView:
         """Report messages of one number to the authority; `kind`: spam, scam, abuse or other."""
 
-    async def report_file(self, rows: list[int], kind: str = "spam", note: str = "") -> str:
+    async def report_file(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> str:
         """The same evidence for a third party, as JSON for `ringtrue verify`; nothing is sent."""
 
     async def quarantine(self) -> list[MessageView]:

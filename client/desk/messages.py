@@ -101,14 +101,16 @@ class DeskMessages(Messages):
     async def proof(self, row: int) -> str:
         return await self._works.run(self._proof, row)
 
-    async def report_preview(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
-        return await reporting.preview(self._works, rows, kind, note)
+    async def report_preview(
+        self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False
+    ) -> ReportView:
+        return await reporting.preview(self._works, rows, kind, note, by_frank)
 
-    async def report(self, rows: list[int], kind: str = "spam", note: str = "") -> ReportView:
-        return await reporting.report(self._works, rows, kind, note)
+    async def report(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> ReportView:
+        return await reporting.report(self._works, rows, kind, note, by_frank)
 
-    async def report_file(self, rows: list[int], kind: str = "spam", note: str = "") -> str:
-        return await reporting.report_file(self._works, rows, kind, note)
+    async def report_file(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> str:
+        return await reporting.report_file(self._works, rows, kind, note, by_frank)
 
     async def quarantine(self) -> list[MessageView]:
         return await self._works.run(self._quarantine)

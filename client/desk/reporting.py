@@ -36,25 +36,25 @@ def kind_of(word: str) -> ReportKind:
         raise ChatError(f"{word!a} is no kind of report", code="report-kind", hint=f"Choose: {kinds}.") from None
 
 
-async def preview(works: Works, rows: Sequence[int], kind: str, note: str) -> ReportView:
+async def preview(works: Works, rows: Sequence[int], kind: str, note: str, by_frank: bool) -> ReportView:
     """What a report of these rows would disclose, and whether it would be accepted; nothing is sent."""
-    return await works.run(_preview, works, rows, kind_of(kind), note)
+    return await works.run(_preview, works, rows, kind_of(kind), note, by_frank)
 
 
-async def report(works: Works, rows: Sequence[int], kind: str, note: str) -> ReportView:
+async def report(works: Works, rows: Sequence[int], kind: str, note: str, by_frank: bool) -> ReportView:
     """Send what `preview` shows."""
-    shown = await works.run(_preview, works, rows, kind_of(kind), note)
+    shown = await works.run(_preview, works, rows, kind_of(kind), note, by_frank)
     with works.in_flight(f"reporting {shown.accused}"):
-        taken = await works.session.report(rows, kind_of(kind), note)
+        taken = await works.session.report(rows, kind_of(kind), note, by_frank=by_frank)
     for row in shown.rows:
         works.tell(row=row)
     words = outcome(taken, TelephoneNumber.from_digits(shown.accused[1:]))
     return msgspec.structs.replace(shown, sent=True, counted=taken.counted, words=words)
 
 
-async def report_file(works: Works, rows: Sequence[int], kind: str, note: str) -> str:
+async def report_file(works: Works, rows: Sequence[int], kind: str, note: str, by_frank: bool) -> str:
     """The same evidence, signed for whoever gets the file; the authority would not count it."""
-    return await works.run(_file, works, rows, kind_of(kind), note)
+    return await works.run(_file, works, rows, kind_of(kind), note, by_frank)
 
 
 def reportable(works: Works, group_id: bytes) -> list[int]:
@@ -113,14 +113,16 @@ def standing_view(standing: Standing) -> StandingView:
     )
 
 
-def _preview(works: Works, rows: Sequence[int], kind: ReportKind, note: str) -> ReportView:
+def _preview(works: Works, rows: Sequence[int], kind: ReportKind, note: str, by_frank: bool) -> ReportView:
     reporting, account, now = works.steps.reporting, works.session.account, works.now()
-    prepared = reporting.prepare(rows, kind, note)
+    prepared = reporting.prepare(rows, kind, note, by_frank=by_frank)
     signed = reporting.sign(prepared, account.authority, now)
     failed = reporting.verify(signed, account.authority, now).failed_check
     request = msgspec.json.format(msgspec.json.encode(ReportRequest.of(signed)), indent=2).decode()
     named = {
-        f"+{digits}" for message in prepared.messages for digits in parse_passport(message.passport or b"").dest_numbers
+        f"+{digits}"
+        for message in (() if by_frank else prepared.messages)
+        for digits in parse_passport(message.passport or b"").dest_numbers
     }
     return ReportView(
         rows=list(prepared.chosen),
@@ -128,7 +130,7 @@ def _preview(works: Works, rows: Sequence[int], kind: ReportKind, note: str) -> 
         name=works.steps.groups.contacts.names().get(prepared.accused.e164),
         kind=kind.value,
         note=note,
-        items=[_item(message) for message in prepared.messages],
+        items=[_item(message, by_frank) for message in prepared.messages],
         numbers=list(dict.fromkeys((prepared.accused.e164, account.number.e164, *sorted(named)))),
         redacted=(NAMED if named else SIGNS).format(account.number) + REDACTED,
         authority=account.authority,
@@ -137,20 +139,22 @@ def _preview(works: Works, rows: Sequence[int], kind: ReportKind, note: str) -> 
         json=request,
         proves=failed is None,
         why="" if failed is None else f"check {failed.number} ({failed.name}): {failed.compared}",
+        by_frank=by_frank,
     )
 
 
-def _file(works: Works, rows: Sequence[int], kind: ReportKind, note: str) -> str:
+def _file(works: Works, rows: Sequence[int], kind: ReportKind, note: str, by_frank: bool) -> str:
     reporting = works.steps.reporting
-    signed = reporting.sign(reporting.prepare(rows, kind, note), ANYONE, works.now())
+    signed = reporting.sign(reporting.prepare(rows, kind, note, by_frank=by_frank), ANYONE, works.now())
     return msgspec.json.format(msgspec.json.encode(ReportRequest.of(signed)), indent=2).decode() + "\n"
 
 
-def _item(message: Message) -> ReportItemView:
+def _item(message: Message, by_frank: bool) -> ReportItemView:
+    accepted = (message.at_ms or 0) // 1000
     return ReportItemView(
         row=message.id,
         text=_words(message),
-        sent=moment(parse_passport(message.passport or b"").iat),
+        sent=moment(accepted if by_frank else parse_passport(message.passport or b"").iat),
         arrived=moment(message.arrived),
         size=len(message.framed),
     )

@@ -194,7 +194,8 @@ class ReportView(View, frozen=True, kw_only=True):
 
     `items` are its messages, `numbers` every number that appears in it, `redacted` says why and what is left out;
     `json` is what travels, of `size` octets, and `sha256` of the evidence in it is what the reporter signs. Whether it
-    `proves` something was checked as the authority checks it, and `why` it does not. `words`: what came of it.
+    `proves` something was checked as the authority checks it, and `why` it does not. `by_frank`: what the delivery
+    service confirms is shown, and no PASSporT. `words`: what came of it.
     """
 
     rows: list[int]
@@ -211,6 +212,7 @@ class ReportView(View, frozen=True, kw_only=True):
     json: str
     proves: bool
     why: str
+    by_frank: bool = False
     sent: bool = False
     counted: bool = False
     words: str = ""
