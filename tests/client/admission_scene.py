@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from client.content import encode, text
 from client.delivery import DeliveryClient
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView, MessageView
 from client.framing import wrap
-from identity.binding import group_uri, user_uri
 from identity.number import TelephoneNumber
 from lab.forgery import with_broken_signature
 from lab.mallory import Credentials, Mallory
@@ -90,8 +88,18 @@ async def mallory_in(world: World, person: Person) -> AsyncIterator[tuple[Mallor
 async def sends(mallory: Mallory, group: str, words: str, *, proof: str) -> None:
     """One message of hers; `proof`: good, broken or none."""
     group_id = bytes.fromhex(group)
-    uri = group_uri("delivery.test", group_id)
-    framed = encode(text(user_uri("delivery.test", MALLORY), uri, words))
+    framed = mallory.framed(group_id, words)
+    await send_octets(
+        mallory, group, framed if proof == "none" else wrap(_proof(mallory, group_id, framed, proof), framed)
+    )
+
+
+async def send_octets(mallory: Mallory, group: str, octets: bytes) -> None:
+    """Any octets of hers, encrypted for a chat."""
+    group_id = bytes.fromhex(group)
+    await mallory.post(group_id, mallory.encrypt(group_id, octets))
+
+
+def _proof(mallory: Mallory, group_id: bytes, framed: bytes, proof: str) -> bytes:
     good = mallory.prove(group_id, framed)
-    passport = {"good": good, "broken": with_broken_signature(good), "none": None}[proof]
-    await mallory.post(group_id, mallory.encrypt(group_id, wrap(passport, framed)))
+    return good if proof == "good" else with_broken_signature(good)
