@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from lab.mallory import Mallory
-from lab.stage import Person, Stage
+from lab.people import Person
+from lab.stage import Stage
 from lab.world import World
 
 FRIENDS = {"Alice": "+12025550101", "Bob": "+12025550102", "Carol": "+12025550103"}

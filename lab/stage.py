@@ -4,41 +4,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from client.admission import Consent
 from client.errors import ServiceError
 from client.events import Gap
 from client.framing import wrap
 from client.outbox import new_idempotency_key
-from client.session import Session
 from delivery_service.wire import CommitBundle
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
 from lab.attacks.outcome import Outcome
 from lab.bribed import Bribed
+from lab.deception import Deceived, Deception
 from lab.forgery import attested
 from lab.mallory import Heard, Mallory
+from lab.people import Person
 from lab.readings import Passed, Reading, agreed, outcome, reading, service_refusal, verdict
 from lab.sent import describe_proof
 from lab.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """An honest person with an enrolled client."""
-
-    name: str
-    number: TelephoneNumber
-    session: Session
-
-    async def accept(self, group_id: bytes, inviter: TelephoneNumber) -> None:
-        """Want to be in a chat, and know from now on who asked."""
-        await self.session.worker.run(self._accept, group_id, inviter)
-
-    def _accept(self, group_id: bytes, inviter: TelephoneNumber) -> None:
-        steps = self.session.steps
-        with steps.store.transaction():
-            steps.groups.contacts.accept(inviter)
-            steps.chats.set_consent(group_id, Consent.INBOX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +49,7 @@ class Stage:
     other_people: Sequence[Person]
     said: list[Said] = field(default_factory=list)
     _bribed: Bribed | None = None
+    _deceived: Deceived | None = None
 
     @property
     def alice(self) -> Person:
@@ -79,6 +61,25 @@ class Stage:
         if self._bribed is None:
             self._bribed = await Bribed.at(self.world)
         return self._bribed
+
+    async def deception(self) -> Deception:
+        """A new chat of Alice, Bob and Vera, to whom the delivery service can lie."""
+        if self._deceived is None:
+            self._deceived = await Deceived.at(self.world)
+        return await self._deceived.chat(*self.people[:2])
+
+    async def elsewhere(self) -> "Stage":
+        """The same people in a new group, for what leaves a group of no use."""
+        alice, *others = self.people
+        await self.mallory.publish_key_packages(1)
+        members = [*(person.number for person in others), self.mallory.number]
+        group = (await alice.session.create_chat(None, members)).group_id
+        for person in (*others, alice):
+            await person.session.receive()
+        for person in others:
+            await person.accept(group, alice.number)
+        await self.mallory.join()
+        return replace(self, group=group)
 
     def now(self) -> int:
         """The world's time in whole seconds."""

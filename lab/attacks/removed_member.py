@@ -32,6 +32,6 @@ ATTACK = Attack(
         "wants to go on writing. The delivery service takes entries of members only, in the group's epoch only; no "
         "recipient sees anything."
     ),
-    without=(service.MEMBERSHIP, service.EPOCH, engine.restored("wrong_epoch")),
+    without=(service.MEMBERSHIP, service.EPOCH, engine.EPOCHS),
     spoils=True,
 )

@@ -23,5 +23,5 @@ ATTACK = Attack(
         "The key that decrypts it was deleted with the first reading: each client notes an entry that could not be "
         "read, and shows no message."
     ),
-    without=(engine.restored("already_read"), checks.REPLAY, display.SHOWN_ONCE),
+    without=(engine.KEYS, checks.REPLAY, display.SHOWN_ONCE),
 )

@@ -12,8 +12,9 @@ from client import receiving, sending
 from identity.binding import Verdict
 from lab.bench.rows import Aim, Row
 from lab.casting import cast
+from lab.people import Person
 from lab.readings import reading, verdict
-from lab.stage import Person, Stage
+from lab.stage import Stage
 from lab.world import World
 
 MESSAGES, QUICK_MESSAGES = 300, 20

@@ -3,12 +3,17 @@
 The engine has no switch. What it refuses for want of a key it gets: a client that goes on from a copy of its state.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from client import certificate_facts, framing, receiving
 from client.groups import Groups, Step
 from identity.device import DeviceVerifier
 from lab.attacks.outcome import Guard, Keeper, check
 from lab.credulous import Credulous, stated_number
-from lab.seams.seam import Seam, exchanging, instead
+from lab.seams.seam import Place, exchanging, instead
+
+Save: TypeAlias = Callable[[Groups, Step], int | None]
 
 
 def engine(rule: str) -> Guard:
@@ -16,13 +21,18 @@ def engine(rule: str) -> Guard:
     return Guard(Keeper.ENGINE, rule)
 
 
+def _keep_used_keys(save: Save) -> Save:
+    """Store a new epoch, but of the same one nothing: the keys of the messages in it are still there."""
+
+    def saved(groups: Groups, step: Step) -> int | None:
+        known = groups.chats.known(step.group.group_id)
+        return None if known.epoch == step.group.epoch and step.standing is known.standing else save(groups, step)
+
+    return saved
+
+
 def _keep_nothing(self: Groups, step: Step) -> None:
-    """Go on from the state that was stored last: used keys and past epochs are still there."""
-
-
-def restored(rule: str) -> Seam:
-    """Every client reads each entry with the group as it was when this was switched on."""
-    return exchanging(engine(rule), instead(Groups, "_save", _keep_nothing))
+    """Go on from the state that was stored last: past epochs are still there."""
 
 
 def _pass(*_: object) -> None:
@@ -34,6 +44,8 @@ CREDENTIALS = exchanging(
     instead(DeviceVerifier, "verify", Credulous.verify),
     instead(DeviceVerifier, "check_successor", Credulous.check_successor),
 )
+KEYS = exchanging(engine("already_read"), Place(Groups, "_save", _keep_used_keys))
+EPOCHS = exchanging(engine("wrong_epoch"), instead(Groups, "_save", _keep_nothing))
 ONE_NUMBER = exchanging(
     check(6),
     instead(DeviceVerifier, "verify", Credulous.verify),

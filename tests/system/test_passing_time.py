@@ -9,7 +9,8 @@ import pytest_asyncio
 from client.events import MessageReceived
 from identity.binding import Verdict
 from lab.casting import cast
-from lab.stage import Person, Stage
+from lab.people import Person
+from lab.stage import Stage
 from lab.world import World
 
 HOUR, DAY = 3_600, 86_400  # seconds

@@ -1,0 +1,35 @@
+"""What a client compares to catch a delivery service at a lie: what it is handed, and what other members say."""
+
+from client import exchange
+from client.lies import Lie, Looked
+from client.lookout import Lookout
+from delivery_service.wire import EntryBatch
+from lab.attacks.outcome import Guard, Keeper
+from lab.seams.seam import Seam, exchanging, instead
+
+
+def witness(lie: Lie) -> Guard:
+    """The guard that is a client's comparison, by the code of what it notices."""
+    return Guard(Keeper.WITNESS, lie)
+
+
+def _nothing_missing(*_: object) -> tuple[list[object], bool]:
+    return [], True
+
+
+def _no_words(*_: object) -> list[object]:
+    return []
+
+
+def _as_handed_out(batch: EntryBatch, after: int) -> Looked:
+    return Looked(batch.entries, [])
+
+
+def words_of_others(lie: Lie) -> Seam:
+    """Members' words about the log, which tell of a missing end and of another history."""
+    return exchanging(witness(lie), instead(Lookout, "_compared", _no_words))
+
+
+NUMBERS = exchanging(witness(Lie.WITHHELD), instead(Lookout, "gap", _nothing_missing))
+ORDER = exchanging(witness(Lie.REORDERED), instead(exchange, "look", _as_handed_out))
+TIMES = exchanging(witness(Lie.HELD_BACK), instead(Lookout, "timed", _no_words))
