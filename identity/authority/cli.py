@@ -17,6 +17,7 @@ from identity.authority.errors import AuthorityError
 from identity.authority.folder import read_anchors
 from identity.authority.hubs import hub_keys
 from identity.authority.prefixes import ANY_NUMBER
+from identity.authority.report_commands import clear_reports, list_reports, show_reports
 from identity.authority.report_policy import ReportPolicy
 from identity.errors import CertificateError, NumberError
 
@@ -93,6 +94,34 @@ def anchors(data_dir: Path) -> None:
     """Print the root certificates that clients install, as PEM."""
     with _explained():
         sys.stdout.write(read_anchors(data_dir).decode("ascii"))
+
+
+@authority.group()
+def reports() -> None:
+    """See what was reported, hear appeals, and end a status; the authority may be running."""
+
+
+@reports.command("list")
+@_data_dir
+def reports_list(data_dir: Path) -> None:
+    """List every number with a status, those that were appealed first."""
+    list_reports(data_dir)
+
+
+@reports.command("show")
+@click.argument("number")
+@_data_dir
+def reports_show(data_dir: Path, number: str) -> None:
+    """Show what was reported of NUMBER, message by message, and its appeal."""
+    show_reports(data_dir, number)
+
+
+@reports.command("clear")
+@click.argument("number")
+@_data_dir
+def reports_clear(data_dir: Path, number: str) -> None:
+    """End the status of NUMBER; the reports of whoever reported it do not count for a while."""
+    clear_reports(data_dir, number)
 
 
 @contextmanager

@@ -51,6 +51,13 @@ def _half_there(folder: Path, present: str, absent: str) -> DataFolderError:
     return DataFolderError(f"{folder} has {present} but no {absent}; {advice}")
 
 
+def open_store(folder: Path) -> AuthorityStore:
+    """Open the database of an authority that exists, beside one that may be running. Raises DataFolderError."""
+    if not have_keys(folder):
+        raise DataFolderError(f"{folder} has no authority yet; `authority serve` makes one")
+    return _existing_store(folder)
+
+
 def read_anchors(folder: Path) -> bytes:
     """Read the roots of an authority that exists, as PEM. Raises DataFolderError."""
     if not have_keys(folder):
