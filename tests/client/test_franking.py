@@ -1,5 +1,6 @@
 """Franking end to end: what recipients make of tags and franks, and what a report by a frank alone can prove."""
 
+import json
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,13 +12,16 @@ import pytest
 
 from client import content, framing
 from client.admission import Frank, Place
-from client.errors import ChatError, FrankingKeyError
+from client.desk.desk import open_desk
+from client.errors import ChatError, FrankingKeyError, ReportRefusedError
 from client.events import Event, MessageReceived, Trouble
 from client.franking import franked_item, tagged
 from client.message import Message
 from client.outbox import new_idempotency_key
+from client.report_words import report_lines
 from client.session import Session
 from delivery_service.wire import Entry, EntryBatch, Status
+from identity.authority.report_policy import ReportPolicy
 from identity.base64url import encode_base64url
 from identity.binding import DeviceVerifier, Verdict, attest, group_uri, user_uri
 from identity.certificates import TrustAnchors
@@ -25,6 +29,8 @@ from identity.errors import FrankingError
 from identity.franking import FrankedMessage, FrankingContext, FrankingKey, HubKey, decode_aad, franking_tag
 from identity.number import TelephoneNumber
 from identity.report import Evidence, EvidenceItem, ReportContext, ReportKind, sign_report, verify_report
+from identity.status import NumberStatus
+from tests.client.conftest import PASSPHRASE
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
 HOST = "delivery.test"
@@ -51,6 +57,17 @@ class CrookedService(httpx.AsyncBaseTransport):
             lied = msgspec.structs.replace(batch, entries=[self.lie(entry) for entry in batch.entries])
             return _answer(response, msgspec.msgpack.encode(lied))
         return response
+
+
+@pytest.fixture
+def believed() -> dict[bytes, HubKey]:
+    """The delivery services whose franks the authority believes: none at first."""
+    return {}
+
+
+@pytest.fixture
+def policy(believed: dict[bytes, HubKey]) -> ReportPolicy:
+    return ReportPolicy(hub_keys=believed)
 
 
 def _answer(response: httpx.Response, octets: bytes) -> httpx.Response:
@@ -345,3 +362,59 @@ async def test_a_franked_message_verifies_by_itself(world, stack: AsyncExitStack
     franked = franked_item(message, HOST).franked()
     assert isinstance(franked, FrankedMessage)
     assert franked.framed == message.framed
+
+
+async def test_what_only_the_service_confirms_is_reported_to_an_authority_that_believes_it(
+    world, stack: AsyncExitStack, believed: dict[bytes, HubKey]
+) -> None:
+    (alice, bob), group_id = await talking(world, stack)
+    framed = framed_by(alice, group_id, "unsigned spam")
+    await post(alice, group_id, framed, tagged(framed), proven=False)
+    message = await read(bob)
+    with pytest.raises(ChatError) as unproved:
+        await bob.report([message.id], ReportKind.SPAM)
+    assert unproved.value.code == "no-proof"
+    with pytest.raises(ReportRefusedError, match="no service that is known here"):
+        await bob.report([message.id], ReportKind.SPAM, by_frank=True)
+    believed.update(await hub_keys(bob))
+    taken = await bob.report([message.id], ReportKind.SPAM, by_frank=True)
+    assert (taken.counted, taken.status) == (True, NumberStatus.REPORTED)
+
+
+async def test_a_desk_shows_what_a_report_by_frank_leaves_out_and_which_keys_are_used(
+    world, stack: AsyncExitStack
+) -> None:
+    (alice, _), group_id = await talking(world, stack)
+    await world.enrol(CAROL)
+    opening = open_desk(
+        world.home(CAROL), PASSPHRASE, clock=world.clock, transport=world.network, jitter=0, follow=False
+    )
+    desk = await stack.enter_async_context(opening)
+    await desk.device.sync()
+    await desk.people.know(ALICE.e164)
+    await alice.add(group_id, [CAROL])
+    await alice.send(group_id, "hello")
+    await desk.device.sync()
+    row = (await desk.messages.page(group_id.hex()))[-1].row
+    assert (await desk.messages.inspect(row)).confirmable == "good"
+    by_proof = await desk.messages.report_preview([row])
+    by_frank = await desk.messages.report_preview([row], by_frank=True)
+    assert (by_proof.proves, by_frank.proves, by_frank.why) == (True, True, "")
+    assert [item.text for item in by_frank.items] == ["hello"]
+    assert json.loads(json.loads(by_frank.json)["evidence"])["items"][0]["passport"] == ""
+    assert "deny it" in " ".join(report_lines(by_frank))
+
+    (kept,) = await desk.device.franking_keys()
+    assert (kept.shown, kept.since is not None) == (True, True)
+    service, key = CrookedService(world), FrankingKey.generate()
+    service.key = key.public.point
+    assert [(each.shown, each.since is None) for each in await desk.device.franking_keys()] == [
+        (False, False),
+        (True, True),
+    ]
+    findings = {each.subject: each for each in await desk.device.doctor()}
+    assert not findings["franking"].right
+    name = key.public.key_id.hex()
+    assert f"ringtrue franking use {name}" in findings["franking"].words
+    used = await desk.device.use_franking_key(name)
+    assert [(each.key == name, each.since is None) for each in used] == [(False, False), (True, False)]
