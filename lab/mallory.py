@@ -123,9 +123,9 @@ class Mallory:
                 heard.append(Heard(entry.seq, carried.passport or b"", carried.framed))
         return heard
 
-    def encrypt(self, group_id: bytes, data: bytes) -> bytes:
-        """Encrypt anything for a group."""
-        return self.groups[group_id].encrypt(data)
+    def encrypt(self, group_id: bytes, data: bytes, authenticated_data: bytes = b"") -> bytes:
+        """Encrypt anything for a group, beside anything in the clear, such as a franking tag."""
+        return self.groups[group_id].encrypt(data, authenticated_data)
 
     async def post(self, group_id: bytes, message: bytes) -> int:
         """Append any octets to a group's log; returns their place."""

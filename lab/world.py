@@ -21,8 +21,10 @@ from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
+from identity.authority.report_policy import ReportPolicy
 from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors
+from identity.franking import HubKey
 from identity.number import TelephoneNumber
 from lab.clock import SettableClock
 from lab.mallory import Credentials, Mallory
@@ -47,14 +49,20 @@ class World:
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        hub_keys: dict[bytes, HubKey] = {}  # the delivery service's, once it runs: its trust list is the authority's
+        policy = ReportPolicy(hub_keys=hub_keys)
         async with AsyncExitStack() as starting:
             self.folder = Path(starting.enter_context(TemporaryDirectory(prefix="ringtrue-world-")))
             self.authority_url = await starting.enter_async_context(
                 listening(
-                    lambda url: open_authority(self.folder / "authority", url, self.codes, self.clock, allow=NUMBERS)
+                    lambda url: open_authority(
+                        self.folder / "authority", url, self.codes, self.clock, allow=NUMBERS, policy=policy
+                    )
                 )
             )
             self.delivery_url = await starting.enter_async_context(self.delivery_service(await self.anchors()))
+            hub_key = HubKey.from_point(self.service.franking.public_key)
+            hub_keys[hub_key.key_id] = hub_key
             self._running = starting.pop_all()
         return self
 
