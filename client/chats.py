@@ -164,8 +164,9 @@ class Chats:
     def shares(self, number: str, group_id: bytes) -> bool:
         """Whether a number (`+E164`) is in another chat that the person accepted and is still in."""
         row = self._store.row(
-            "SELECT 1 FROM roster r JOIN chat c ON c.group_id = r.group_id WHERE r.number = ? AND r.group_id <> ? "
-            "AND c.consent = 'inbox' AND c.standing IN ('active', 'leaving') LIMIT 1",
+            # CROSS JOIN: SQLite begins with the few chats of a number, and not with all that were accepted.
+            "SELECT 1 FROM roster r CROSS JOIN chat c ON c.group_id = r.group_id WHERE r.number = ? "
+            "AND r.group_id <> ? AND c.consent = 'inbox' AND c.standing IN ('active', 'leaving') LIMIT 1",
             number,
             group_id,
         )

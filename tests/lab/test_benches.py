@@ -1,6 +1,6 @@
 """The measurements run, at a small size, and measure what they say."""
 
-from lab.bench import end_to_end, franking, memory
+from lab.bench import admission, end_to_end, franking, memory
 
 
 def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
@@ -16,6 +16,12 @@ def test_franking_is_measured_as_a_small_part_of_the_whole() -> None:
     assert all(row.floor is not None and row.ours > 0 for row in (tag, frank, check))
     assert share.floor is not None
     assert check.ours < share.ours < share.floor
+
+
+def test_admission_is_measured_for_each_standing_of_a_sender_beside_its_queries() -> None:
+    rows = admission.run(quick=True)
+    assert len(rows) == 3
+    assert all(row.aim is not None and row.floor is not None and row.floor < row.ours for row in rows)
 
 
 def test_memory_is_that_of_the_joining_process() -> None:
