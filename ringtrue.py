@@ -41,6 +41,8 @@ _COMMANDS = {
     "rules": "client.commands.rules:rules",
     "report": "client.commands.reporting:report",
     "standing": "client.commands.reporting:standing",
+    "alarms": "client.commands.alarms:alarms",
+    "keys": "client.commands.keys:keys",
     "requests": "client.commands.people:requests",
     "reachable": "client.commands.asking:reachable",
     "ask": "client.commands.asking:ask",

@@ -8,11 +8,13 @@ import msgspec
 from client.admission import Frank
 from client.desk.views import (
     AgreementView,
+    AlarmView,
     AskView,
     ChatView,
     CheckNumberView,
     ContactView,
     InspectionView,
+    KeyView,
     MemberView,
     MessageView,
     ModeView,
@@ -20,6 +22,7 @@ from client.desk.views import (
     RequestView,
 )
 from client.lines import FailedCheckLine, VerifiedReport
+from client.new_keys import KEY_WORDS
 from client.report_file import ReadReport
 from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
@@ -96,7 +99,24 @@ def tell_member(terminal: Terminal, member: MemberView) -> None:
     roles = "".join(f"  ({word})" for word, true in (("you", member.you), ("admin", member.admin)) if true)
     sign = "✓" if member.good else "✗"
     awaited = f"  {member.log}" if member.awaited else ""
-    show(terminal, "member", f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}{awaited}", member)
+    key = "" if member.met else f"  {KEY_WORDS['new']} {member.key}"
+    words = f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}{awaited}{key}"
+    show(terminal, "member", words, member)
+
+
+def tell_key(terminal: Terminal, key: KeyView) -> None:
+    """Show one key of a number."""
+    sign = "✓" if key.named else "!" if key.met else "⚠"
+    seen = f"first seen {key.first_seen:%Y-%m-%d}"
+    show(terminal, "key", f"{sign} {key.key}  {shown_number(key.number)}, {seen}: {key.words}", key)
+
+
+def tell_alarm(terminal: Terminal, alarm: AlarmView) -> None:
+    """Show one alarm and what to do about it."""
+    put_away = "" if alarm.acknowledged is None else "  (put away)"
+    at = alarm.at.astimezone()
+    words = f"✗ ALARM {alarm.id}, {at:%Y-%m-%d %H:%M}: {alarm.words}{put_away}\n  What to do: {alarm.advice}"
+    show(terminal, "alarm", words, alarm)
 
 
 def tell_check_number(terminal: Terminal, number: CheckNumberView) -> None:
@@ -191,6 +211,8 @@ def _line(message: MessageView) -> str:
 
 
 def _notes(message: MessageView) -> Iterator[str]:
+    if message.key:
+        yield KEY_WORDS[message.key]
     if message.reply is not None:
         whose = "a message" if message.reply.sender is None else f"a message of {shown_number(message.reply.sender)}"
         yield f"{_ABOUT.get(message.kind, 'answers')} {whose}"

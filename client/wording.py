@@ -56,7 +56,6 @@ ASK_WORDS = {
 }
 ASKS_TO_REACH = "asks to reach you. They have written nothing yet, and cannot before you agree."
 CAUTION_ABOUT_REACHING = "A verified number does not say who a person is."
-REPORT_WORDS = "Reporting arrives with a later version: nothing is sent to anybody. This blocks only."
 
 
 def describe(reading: Reading) -> str:

@@ -15,6 +15,7 @@ from client.rendering import show, tell_agreement, tell_chat, tell_check_number,
 from client.terminal import Listing, Terminal, account_command
 
 CHAT = click.argument("chat_name", metavar="CHAT")
+NEW_KEYS = click.option("--new-keys", is_flag=True, help="Also on keys of a known number that you have not met.")
 
 
 @click.group(cls=Listing)
@@ -26,12 +27,13 @@ def chat() -> None:
 @click.argument("name")
 @click.argument("numbers", nargs=-1, required=True)
 @click.option("--open", "for_all", is_flag=True, help="Let every member change who is in it, not only admins.")
+@NEW_KEYS
 @account_command
-async def chat_new(terminal: Terminal, name: str, numbers: Sequence[str], for_all: bool) -> None:
+async def chat_new(terminal: Terminal, name: str, numbers: Sequence[str], for_all: bool, new_keys: bool) -> None:
     """Create the chat NAME with the people of NUMBERS."""
     people = [parse_invite(number).e164 for number in numbers]
     async with opened(terminal) as api:
-        tell_chat(terminal, await api.chats.create(name, people, roles=not for_all))
+        tell_chat(terminal, await api.chats.create(name, people, not for_all, new_keys))
 
 
 @chat.command("list")
@@ -125,27 +127,34 @@ async def members(terminal: Terminal, chat_name: str) -> None:
 @click.command()
 @CHAT
 @click.argument("number")
+@NEW_KEYS
 @account_command
-async def add(terminal: Terminal, chat_name: str, number: str) -> None:
+async def add(terminal: Terminal, chat_name: str, number: str, new_keys: bool) -> None:
     """Add the devices of NUMBER to CHAT."""
     person = parse_invite(number)
     async with opened(terminal) as api:
         await api.device.sync()
-        await api.chats.invite((await api.chats.find(chat_name)).group, [person.e164])
+        await api.chats.invite((await api.chats.find(chat_name)).group, [person.e164], new_keys)
     show(terminal, "added", f"{person} is in {chat_name} now.", Membership(person.e164, chat_name))
 
 
 @click.command()
 @CHAT
 @click.argument("number")
+@click.option("--key", help="Only the device with this key, as `ringtrue members --json` names it.")
 @account_command
-async def remove(terminal: Terminal, chat_name: str, number: str) -> None:
+async def remove(terminal: Terminal, chat_name: str, number: str, key: str | None) -> None:
     """Remove every device of NUMBER from CHAT."""
     person = parse_invite(number)
     async with opened(terminal) as api:
         await api.device.sync()
-        await api.chats.remove((await api.chats.find(chat_name)).group, person.e164)
-    show(terminal, "removed", f"{person} is no longer in {chat_name}.", Membership(person.e164, chat_name))
+        group = (await api.chats.find(chat_name)).group
+        if key is None:
+            await api.chats.remove(group, person.e164)
+        else:
+            await api.chats.remove_device(group, person.e164, key)
+    who = str(person) if key is None else f"The device of {person} with the key {key}"
+    show(terminal, "removed", f"{who} is no longer in {chat_name}.", Membership(person.e164, chat_name))
 
 
 @click.command()

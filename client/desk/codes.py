@@ -115,6 +115,7 @@ _WORDS = {
     "key-package": "Ask the other person to start their program, then try again.",
     "new-key": "Ask them by another way, then do it again with new keys allowed.",
     "unknown-key": "See the keys of a number: ringtrue keys list NUMBER",
+    "alarm": "See what was seen, and what to do: ringtrue alarms",
     "unknown-alarm": "See what there is: ringtrue alarms",
     "not-a-certificate": "Read what the alarm says to do, then put it away without --mine.",
     "member-expired": "A member's certificate has ended; it renews when their program comes online.",

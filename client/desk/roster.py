@@ -60,6 +60,7 @@ def member_view(
         fingerprint=fingerprint(member).hex(),
         key=key_part(member.identity),
         met=not new,
+        named=not new and known.how is not How.ACCEPTED,
         first_seen=moment(known.first_seen) if known.first_seen else None,
         status=status,
     )

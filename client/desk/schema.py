@@ -46,6 +46,8 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "refused": lines.Answered,
     "reachable": views.ModeView,
     "ask": views.AskView,
+    "alarm": views.AlarmView,
+    "key": views.KeyView,
     "exported": lines.Written,
     "saved": lines.Written,
     "verification": lines.Verified,

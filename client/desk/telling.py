@@ -23,6 +23,7 @@ from client.desk.views import (
 from client.desk.works import Changes, Works
 from client.errors import ClientError
 from client.events import (
+    Alarmed,
     ChatJoined,
     ChatNamed,
     ContactAsked,
@@ -40,6 +41,8 @@ from client.events import (
 from client.message import Kind, Message
 
 ROWS_AT_ONCE = 500
+ALARM_WORDS = "there is a sign that your number or this device's key is used elsewhere"
+ALARM_HINT = "See what was seen, and what to do: /alarms, or ringtrue alarms"
 PAUSE = 0.02  # seconds in which changes gather
 
 
@@ -139,6 +142,8 @@ class Telling:
                 return [
                     _trouble("group-refused", event.why, "Look at the chat's members and try again.", event.group_id)
                 ]
+            case Alarmed():
+                return [_trouble("alarm", ALARM_WORDS, ALARM_HINT, None)]
             case WelcomeRefused():
                 return [
                     _trouble(event.code, f"An invitation could not be accepted: {event.reason}", "", event.group_id)

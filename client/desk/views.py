@@ -157,8 +157,9 @@ class MemberView(View, frozen=True, kw_only=True):
     """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order.
 
     `status`: of the number, as its authority published it (clear, reported, withdrawn). `key` is the device's key, in
-    hexadecimal; `met`: not a new telephone or holder of a number that is known here. `log`: what it last said about the
-    chat's log; `awaited`: it was added and not heard from since; `overdue`: for so long that it may not know.
+    hexadecimal; `met`: not a new telephone or holder of a number that is known here; `named`: what the number is called
+    here goes with it. `log`: what it last said about the chat's log; `awaited`: it was added and not heard from since;
+    `overdue`: for so long that it may not know.
     """
 
     number: str
@@ -172,6 +173,7 @@ class MemberView(View, frozen=True, kw_only=True):
     fingerprint: str
     key: str = ""
     met: bool = True
+    named: bool = True
     first_seen: Moment | None = None
     status: str = "clear"
     log: str = ""

@@ -47,6 +47,22 @@ async def _status(talk: Talk, argument: str) -> None:
     talk.paper.say(f"Folder: {account.home}")
 
 
+async def _alarms(talk: Talk, argument: str) -> None:
+    alarms = await talk.api.device.alarms()
+    if not alarms:
+        talk.paper.say("Nothing was seen: no certificate, session or key package that this device did not ask for.")
+        return
+    chosen = await talk.chosen("Put away which?", [phrases.alarm(each) for each in alarms])
+    if chosen is None:
+        return
+    mine = alarms[chosen].kind == "certificate" and await talk.paper.agreed(
+        "Is it another device of yours, which you have at hand?"
+    )
+    if mine or await talk.paper.agreed("It is told no more; it changes nothing about what was seen. Put it away?"):
+        await talk.api.device.acknowledge(alarms[chosen].id, mine)
+        talk.paper.say("Put away.")
+
+
 async def _doctor(talk: Talk, argument: str) -> None:
     for finding in await talk.api.device.doctor():
         talk.paper.say(f"{'In order' if finding.right else 'TROUBLE'}: {finding.subject}: {finding.words}")
@@ -110,6 +126,7 @@ ACCOUNT_ITEMS = (
     Item("me", "your number for others", _me),
     Item("qr", "your number as a QR code", _qr, "light"),
     Item("status", "how the account and its services stand", _status),
+    Item("alarms", "signs that your number or key is used elsewhere", _alarms),
     Item("doctor", "look at keys, certificate, clock, services, store", _doctor),
     Item("sync", "read and send whatever there is, now", _sync),
     Item("settings", "what can be set, and where", _settings),

@@ -6,6 +6,7 @@ from client import attachments
 from client.desk.incognito import refuse
 from client.desk.views import Rendering
 from client.duration import DurationError, seconds_of
+from client.new_keys import with_new_keys
 from client.plain import phrases
 from client.plain.file_items import asked_path
 from client.plain.item import Item
@@ -32,7 +33,8 @@ async def _members(talk: Talk, argument: str) -> None:
 
 async def _invite(talk: Talk, argument: str) -> None:
     numbers = numbers_in(await talk.answer(argument, "Whose numbers? Separate them by commas"))
-    talk.open_chat.view = await talk.api.chats.invite(talk.open_chat.group, numbers)
+    group, invite = talk.open_chat.group, talk.api.chats.invite
+    talk.open_chat.view = await with_new_keys(lambda new_keys: invite(group, numbers, new_keys), talk.agrees_to_keys)
     talk.paper.say(f"Added {counted(len(numbers), 'number')}.")
 
 

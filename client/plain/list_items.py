@@ -1,6 +1,7 @@
 """The main menu, as far as it is about chats: the list, opening one, making one, finding in all."""
 
 from client.errors import ChatError
+from client.new_keys import with_new_keys
 from client.plain import phrases
 from client.plain.chat_items import numbers_in
 from client.plain.item import Item
@@ -33,13 +34,15 @@ async def _choose(talk: Talk, *, archived: bool) -> None:
 
 async def _new(talk: Talk, argument: str) -> None:
     number = await talk.answer(argument, "To whom? A number, a ringtrue: address or a short code")
-    await talk.enter(await talk.api.chats.direct(number))
+    direct = talk.api.chats.direct
+    await talk.enter(await with_new_keys(lambda new_keys: direct(number, new_keys), talk.agrees_to_keys))
 
 
 async def _group(talk: Talk, argument: str) -> None:
     name = await talk.answer(argument, "What is the group called?")
     numbers = await talk.answer("", "Whose numbers? Separate them by commas")
-    await talk.enter(await talk.api.chats.create(name, numbers_in(numbers)))
+    create, people = talk.api.chats.create, numbers_in(numbers)
+    await talk.enter(await with_new_keys(lambda new_keys: create(name, people, new_keys=new_keys), talk.agrees_to_keys))
 
 
 async def _next(talk: Talk, argument: str) -> None:

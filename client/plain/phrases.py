@@ -7,21 +7,27 @@ from types import MappingProxyType
 from client.admission import Frank
 from client.desk.views import (
     AgreementView,
+    AlarmView,
+    AskView,
     AttachmentView,
     ChatView,
     CheckView,
     ContactView,
     InspectionView,
+    KeyView,
     MemberView,
     MessageView,
+    ModeView,
     ProofView,
     QuoteView,
     RequestView,
     StatusView,
 )
+from client.new_keys import KEY_WORDS
 from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
-from client.wording import FRANK_QUESTION, FRANK_WORDS, PROVEN, duration
+from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, STATUS_WORDS, duration
+from identity.status import NumberStatus
 
 STATES = {"queued": "waiting to be sent", "accepted": "sent", "delivered": "delivered", "failed": "NOT SENT"}
 DECIMAL = 1000
@@ -108,11 +114,23 @@ def request(view: RequestView) -> str:
     kind = "a direct chat" if view.direct else f"a group of {counted(view.members, 'member')}"
     waiting = counted(view.messages, "message")
     standing = "HELD BACK" if view.held else "REQUEST"
-    words = f"{standing} {verdict(view.label)}: {shown_number(view.number)} asks for {kind}."
+    asks = ASKS_TO_REACH if view.kind == "contact" else f"asks for {kind}."
+    words = f"{standing} {verdict(view.label)}: {shown_number(view.number)}{status(view.status)} {asks}"
     alike = ""
     if view.alike is not None:
         alike = f" CAUTION: differs by one digit from your contact {person(view.alike, view.alike_name)}."
-    return f"{words}{alike} {waiting} unread. Here because: {hidden_by(view.why, view.rule)}"
+    unread = "" if view.kind == "contact" else f" {waiting} unread."
+    return f"{words}{alike}{unread} Here because: {hidden_by(view.why, view.rule)}"
+
+
+def mode(view: ModeView) -> str:
+    """How this account may be reached."""
+    return f"{view.mode}: {view.words}"
+
+
+def ask(view: AskView) -> str:
+    """A number that this account has asked."""
+    return f"{person(view.number, view.name)}: {view.words}"
 
 
 def member(view: MemberView) -> str:
@@ -120,12 +138,29 @@ def member(view: MemberView) -> str:
     roles = "".join(f", {word}" for word, true in (("you", view.you), ("admin", view.admin)) if true)
     order = "in order" if view.good else "NOT IN ORDER"
     awaited = f". {verdict(view.log).capitalize()}" if view.awaited else ""
-    return f"{person(view.number, view.name)}{roles}: {order}. {verdict(view.proof)}{awaited}"
+    key = "" if view.met else f". {verdict(KEY_WORDS['new'])}: a new telephone, or a new holder of the number"
+    return f"{person(view.number, view.name)}{roles}{status(view.status)}: {order}. {verdict(view.proof)}{awaited}{key}"
+
+
+def status(word: str) -> str:
+    """What the authority published of a number; nothing if it is clear."""
+    label = STATUS_WORDS[NumberStatus(word)]
+    return f", {verdict(label)}," if label else ""
 
 
 def agreement(view: AgreementView) -> str:
     """What one other device last said about the log."""
     return f"{person(view.number, view.name)} {verdict(view.words)}"
+
+
+def key(view: KeyView) -> str:
+    """One key of a number."""
+    return f"Key {view.key}, first seen {date_and_time(view.first_seen)}: {view.words}"
+
+
+def alarm(view: AlarmView) -> str:
+    """One alarm and what to do about it."""
+    return f"ALARM {view.id}, {date_and_time(view.at)}: {view.words}\nWhat to do: {view.advice}"
 
 
 def contact(view: ContactView) -> str:
@@ -138,6 +173,8 @@ def contact(view: ContactView) -> str:
 def status(view: StatusView) -> Iterator[str]:
     """How the account stands."""
     since = "" if view.since is None else f" since {date_and_time(view.since)}"
+    if view.alarms:
+        yield f"{counted(view.alarms, 'ALARM')}: your number or this device's key may be used elsewhere. See: /alarms"
     yield "Online." if view.online else f"Offline{since}. What you write waits, and goes out by itself."
     if view.trouble:
         yield f"Trouble: {view.trouble}"
@@ -190,12 +227,16 @@ def _file(view: AttachmentView) -> str:
 
 
 def _notes(view: MessageView, numbers: Mapping[int, int]) -> Iterator[str]:
+    if view.key:
+        yield verdict(KEY_WORDS[view.key])
     if view.reply is not None:
         yield f"in answer to {_answered(view.reply, numbers)}"
     if view.mentions_me:
         yield "mentions you"
     if view.edited:
         yield "edited"
+    if view.reported is not None:
+        yield "reported"
     if view.hidden:
         yield f"{counted(view.hidden, 'invisible character')} left out"
     for reaction in view.reactions:

@@ -50,6 +50,10 @@ class Talk:
             raise NotNowError("no chat is open", hint="Open one first: /chats")
         return self.chat
 
+    async def agrees_to_keys(self, words: str) -> bool:
+        """Whether the person wants to talk to a known number on a key that they have not met."""
+        return await self.paper.agreed(f"CAUTION: {words} Go on?")
+
     async def enter(self, view: ChatView, row: int | None = None) -> None:
         """Open a chat, at a row if one is given."""
         self.chat = OpenChat(self.api, self.paper, view)

@@ -20,6 +20,12 @@ async def _status(app: "RingtrueApp", argument: str) -> None:
     await app.push_screen(StatusScreen())
 
 
+async def _alarms(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.alarms import AlarmsScreen
+
+    await app.push_screen(AlarmsScreen())
+
+
 async def _sync(app: "RingtrueApp", argument: str) -> None:
     with app.doing("reading what is new"):
         await app.api.device.sync()
@@ -77,6 +83,7 @@ async def _quit(app: "RingtrueApp", argument: str) -> None:
 ACCOUNT_COMMANDS = (
     Command("my_number", "My number", "Your number as QR code, address and short code", "me", _invite_screen),
     Command("status", "Network and services", "How the account stands towards them", "status", _status),
+    Command("alarms", "Alarms", "Signs that your number or key is used elsewhere", "alarms", _alarms),
     Command("doctor", "Doctor", "Look at keys, certificate, clock, services and store", "doctor", _status),
     Command("sync", "Read what is new", "Read and send whatever there is, now", "sync", _sync),
     Command("settings", "Settings", "Theme, keys, notifications and more", "settings", _settings),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from client.duration import DurationError, seconds_of
 from client.errors import InviteError
 from client.tui.chat_lines import is_muted
-from client.tui.command import Command, agreed, answer, chat_of
+from client.tui.command import Command, agreed, answer, chat_of, on_new_keys
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
@@ -27,7 +27,8 @@ async def _group(app: "RingtrueApp", argument: str) -> None:
         return
     numbers = await _people(app, "", f"New group {name}")
     if numbers is not None:
-        await app.open_chat(await app.api.chats.create(name, numbers))
+        create = app.api.chats.create
+        await app.open_chat(await on_new_keys(app, lambda new_keys: create(name, numbers, new_keys=new_keys)))
 
 
 async def _find(app: "RingtrueApp", argument: str) -> None:
@@ -65,7 +66,8 @@ async def _invite(app: "RingtrueApp", argument: str) -> None:
     numbers = await _people(app, argument, f"Invite to {chat.chat}")
     if numbers is not None:
         with app.doing("adding members"):
-            await app.api.chats.invite(chat.group, numbers)
+            invite = app.api.chats.invite
+            await on_new_keys(app, lambda new_keys: invite(chat.group, numbers, new_keys))
 
 
 async def _remove(app: "RingtrueApp", argument: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from client.desk.views import ChatView, MessageView
 from client.errors import ClientError
+from client.new_keys import TITLE, YES, with_new_keys
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
@@ -66,6 +67,11 @@ async def answer(app: "RingtrueApp", argument: str, title: str, label: str, valu
     from client.tui.screens.ask import Prompt
 
     return await app.push_screen_wait(Prompt(title, label, value)) or None
+
+
+async def on_new_keys(app: "RingtrueApp", call: Callable[[bool], Awaitable[ChatView]]) -> ChatView:
+    """Do something with numbers, and ask the person where one of them is on a key that they have not met."""
+    return await with_new_keys(call, lambda words: agreed(app, TITLE, words, YES))
 
 
 async def agreed(app: "RingtrueApp", title: str, words: str, yes: str) -> bool:

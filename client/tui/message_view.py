@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from client.desk.views import AttachmentView, MessageView, ProofView, QuoteView, ReactionView
+from client.new_keys import KEY_WORDS
 from client.tui.chat_lines import spelled
 from client.tui.message_body import Looker, Piece, body, right_to_left, shortened
 
@@ -115,7 +116,8 @@ def _happening(message: MessageView) -> Iterator[tuple[int, Content]]:
 def _header(message: MessageView, looker: Looker, width: int) -> list[Content]:
     """Who and when in one row; in two where there is not the room, for a time alone in a row is easily overlooked."""
     time = (clock(message.arrived), _QUIET)
-    edited = ("edited", _QUIET) if message.edited and not message.withdrawn else ("", "")
+    notes = ("edited" if message.edited and not message.withdrawn else "", "reported" if message.reported else "")
+    edited = (", ".join(filter(None, notes)), _QUIET)
     if is_own(message):
         return [_joined(("you", "bold"), time, edited, _own_state(message, looker))]
     proof = message.proof
@@ -124,11 +126,12 @@ def _header(message: MessageView, looker: Looker, width: int) -> list[Content]:
         label = ("", "")  # there are no words left that could be proved
     number = spelled(message.sender) if message.sender else "a number that is not known"
     name = f"{message.name} (your contact)" if message.name else ""
+    key = (KEY_WORDS[message.key], "bold $text-warning") if message.key else ("", "")
     mentioned = ("mentions you", "bold $text-accent") if message.mentions_me else ("", "")
-    in_one = _joined(label, (number, "bold"), (name, "bold"), time, edited, mentioned)
-    if in_one.cell_length <= width or not name:
+    in_one = _joined(label, (number, "bold"), (name, "bold"), key, time, edited, mentioned)
+    if in_one.cell_length <= width or not (name or message.key):
         return [in_one]
-    return [_joined(label, (number, "bold"), time), _joined((name, "bold"), edited, mentioned)]
+    return [_joined(label, (number, "bold"), time), _joined((name, "bold"), key, edited, mentioned)]
 
 
 def _own_state(message: MessageView, looker: Looker) -> Piece:

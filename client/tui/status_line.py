@@ -40,7 +40,16 @@ class StatusLine(Static):
         """What is to be said now."""
         certificate = self._certificate()
         urgent, quiet = (certificate, Content("")) if certificate.spans else (Content(""), certificate)
-        parts = (self._hidden(), self._network(), urgent, self._asking(), *self._flight(), self._owner(), quiet)
+        parts = (
+            self._hidden(),
+            self._alarms(),
+            self._network(),
+            urgent,
+            self._asking(),
+            *self._flight(),
+            self._owner(),
+            quiet,
+        )
         return Content("  -  ").join(part for part in parts if part.plain)
 
     def _hidden(self) -> Content:
@@ -54,6 +63,11 @@ class StatusLine(Static):
         if self.status.since is None:
             return Content("- connecting")
         return Content.styled(f"✗ offline since {_clock(self.status.since, self.now)}", "bold $text-warning")
+
+    def _alarms(self) -> Content:
+        """Stays until every alarm was put away."""
+        alarms = 0 if self.status is None else self.status.alarms
+        return Content.styled(f"✗ {alarms} ALARM{'S' * (alarms != 1)}: /alarms" if alarms else "", "bold $text-error")
 
     def _asking(self) -> Content:
         """Who waits for an answer; in a narrow window the list that says so may not be in view."""

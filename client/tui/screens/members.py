@@ -11,11 +11,13 @@ from textual.widgets import OptionList, Static
 
 from client.desk.views import ChatChanged, ChatView, MemberView
 from client.invite import parse_invite
+from client.new_keys import KEY_WORDS, with_new_keys
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt
 from client.tui.screens.check_number import CheckNumberScreen
 from client.tui.screens.phrases import day, person
+from client.tui.screens.request_cards import status
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 
@@ -23,7 +25,7 @@ ADMINS_ONLY = "Only an admin of this chat can do this."
 NO_ROLES = "This chat began without admins and has none."
 IT_IS_YOU = "This is you. To leave, use /leave."
 CLOSED = "You are no longer in this chat."
-BARRED = ("admin", "remove", "invite", "name", "message", "add_again")  # what can be
+BARRED = ("admin", "remove", "remove_device", "invite", "name", "message", "add_again")  # what can be
 
 
 class MembersScreen(Sheet[None]):
@@ -33,6 +35,8 @@ class MembersScreen(Sheet[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "admin", "Admin or member"),
         Binding("x", "remove", "Remove"),
+        Binding("d", "remove_device", "Remove this device"),
+        Binding("k", "meet", "Same person"),
         Binding("i", "invite", "Invite"),
         Binding("n", "name", "Name"),
         Binding("c", "check", "Check number"),
@@ -74,7 +78,9 @@ class MembersScreen(Sheet[None]):
         people = len({member.number for member in self._members})
         doubtful = sum(not member.good for member in self._members)
         lead = f"{self._chat.chat}: {counted(people, 'number')}, {counted(len(self._members), 'device')}"
+        unmet = sum(not member.met for member in self._members)
         good = "every certificate is in order" if not doubtful else f"⚠ {counted(doubtful, 'certificate')} not in order"
+        good += f"; ⚠ {counted(unmet, 'key')} not met" if unmet else ""
         self._equal = not self._chat.roles
         if self._equal:
             good += "; everybody here may invite and remove"
@@ -99,7 +105,7 @@ class MembersScreen(Sheet[None]):
             return CLOSED
         if action == "admin" and self._equal:
             return NO_ROLES
-        if action in ("admin", "remove", "invite", "add_again") and not any(
+        if action in ("admin", "remove", "remove_device", "invite", "add_again") and not any(
             each.admin and each.you for each in self._members
         ):
             return ADMINS_ONLY
@@ -108,7 +114,9 @@ class MembersScreen(Sheet[None]):
         return ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Dim what is barred."""
+        """Dim what is barred; leave out what concerns several keys of a number where there are none."""
+        if action in ("remove_device", "meet") and not (self.is_mounted and self._concerns_keys(action)):
+            return False
         if action in BARRED and self.is_mounted and self._barred(action):
             return None
         return True
@@ -159,6 +167,43 @@ class MembersScreen(Sheet[None]):
                 await self.api.chats.add_again(self._group, member.number)
                 await self._show()
 
+    def _concerns_keys(self, action: str) -> bool:
+        chosen = self._chosen
+        if chosen is None:
+            return False
+        return not chosen.named if action == "meet" else sum(e.number == chosen.number for e in self._members) > 1
+
+    @work(exclusive=True)
+    async def action_remove_device(self) -> None:
+        """Remove one device of a number: the old one, say, after its holder has changed."""
+        member = self._chosen
+        if member is None:
+            return
+        seen = "" if member.first_seen is None else f", first seen {day(member.first_seen)}"
+        words = (
+            f"The device of {person(member.number, member.name)} with the key {member.key[:8]}{seen}, can read nothing "
+            "written from then on. Other devices of the number stay."
+        )
+        if await self.app.push_screen_wait(Confirm("Remove this device?", words, "Remove")):
+            with self.doing("Removing", "The device was removed."):
+                await self.api.chats.remove_device(self._group, member.number, member.key)
+                await self._show()
+
+    @work(exclusive=True)
+    async def action_meet(self) -> None:
+        """Say that the person behind a key is the one that was known."""
+        member = self._chosen
+        if member is None:
+            return
+        words = (
+            f"The key {member.key[:8]} of {shown_number(member.number)} is the same person's as before: you have "
+            "compared the check number with them, or asked by another way."
+        )
+        if await self.app.push_screen_wait(Confirm("The same person?", words, "It is")):
+            with self.doing("Noting", "The number's name goes with this key now."):
+                await self.api.people.meet(member.number, member.key)
+                await self._show()
+
     @work(exclusive=True)
     async def action_invite(self) -> None:
         """Add a person by number or code."""
@@ -167,7 +212,8 @@ class MembersScreen(Sheet[None]):
         if typed:
             with self.doing("Inviting", "Invited. They see the chat once they accept."):
                 number = parse_invite(typed)
-                await self.api.chats.invite(self._group, [number.e164])
+                invite = self.api.chats.invite
+                await with_new_keys(lambda new_keys: invite(self._group, [number.e164], new_keys), self.asks_about_keys)
                 await self._show()
 
     @work(exclusive=True)
@@ -193,7 +239,8 @@ class MembersScreen(Sheet[None]):
         member = self._chosen
         if member is not None:
             with self.doing("Opening the chat"):
-                self.go_to(await self.api.chats.direct(member.number))
+                direct = self.api.chats.direct
+                self.go_to(await with_new_keys(lambda new_keys: direct(member.number, new_keys), self.asks_about_keys))
 
 
 def _row(member: MemberView, equal: bool) -> Content:
@@ -201,8 +248,11 @@ def _row(member: MemberView, equal: bool) -> Content:
     style = "$text-success" if member.good else "bold $text-error"
     return Content.assemble(
         (person(member.number, None if member.you else member.name), "bold"),
-        f"  {', '.join(roles)}\n  ",
+        f"  {', '.join(roles)}",
+        (status(member.status), "bold $text-warning"),
+        "\n  ",
         (member.proof, style),
+        ("" if member.met else f"  {KEY_WORDS['new']}, key {member.key[:8]}", "bold $text-warning"),
         f"\n  certificate until {day(member.certificate_ends)}, {member.fingerprint[:16]}; leaf {member.leaf}",
         f"\n  {member.log}" if member.awaited or member.log.startswith("✗") else "",
     )

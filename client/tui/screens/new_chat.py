@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 from client.desk.views import ChatView
 from client.errors import InviteError
 from client.invite import parse_invite
+from client.new_keys import with_new_keys
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Switch
 from identity.number import TelephoneNumber
@@ -120,10 +121,15 @@ class NewChatScreen(Sheet[ChatView | None]):
         with self.doing("Asking for their keys and creating the chat"):
             numbers = [number.e164 for number in self._read()]
             if len(numbers) == 1:
-                chat = await self.api.chats.direct(numbers[0])
+                chat = await with_new_keys(
+                    lambda new_keys: self.api.chats.direct(numbers[0], new_keys), self.asks_about_keys
+                )
             else:
                 name = self.query_one("#name", Input).value.strip()
-                chat = await self.api.chats.create(name, numbers, self.query_one("#roles", Switch).value)
+                roles = self.query_one("#roles", Switch).value
+                chat = await with_new_keys(
+                    lambda new_keys: self.api.chats.create(name, numbers, roles, new_keys), self.asks_about_keys
+                )
             self.dismiss(chat)
 
 

@@ -11,6 +11,7 @@ from textual.widgets import OptionList, Static
 
 from client.desk.views import ContactView
 from client.invite import parse_invite
+from client.new_keys import with_new_keys
 from client.spelling import counted, shown_number
 from client.tui.screens.ask import Confirm, Prompt
 from client.tui.screens.phrases import person, shortened_name
@@ -54,6 +55,7 @@ class PeopleScreen(Sheet[None]):
 
     async def _show(self) -> None:
         everybody = await self.api.people.contacts()
+        asked = {each.number: each.words for each in await self.api.people.asked() if each.state != "granted"}
         self._contacts = {contact.number: contact for contact in everybody}
         blocked = [contact for contact in everybody if contact.blocked]
         known = [contact for contact in everybody if contact.accepted and not contact.blocked]
@@ -62,7 +64,7 @@ class PeopleScreen(Sheet[None]):
         for title, people in (("Contacts", known), ("Named, not accepted", named), ("Blocked", blocked)):
             if people:
                 rows.append((None, Content(f"{title}: {len(people)}")))
-                rows += [(contact.number, _row(contact)) for contact in people]
+                rows += [(contact.number, _row(contact, asked.get(contact.number, ""))) for contact in people]
         self.query_one("#nobody").display = not rows
         self.query_one(Rows).show(rows)
         self.refresh_bindings()
@@ -94,7 +96,11 @@ class PeopleScreen(Sheet[None]):
         """Open the chat with the person."""
         if (contact := self._chosen) is not None:
             with self.doing("Opening the chat"):
-                self.go_to(await self.api.chats.direct(contact.number))
+                self.go_to(
+                    await with_new_keys(
+                        lambda new_keys: self.api.chats.direct(contact.number, new_keys), self.asks_about_keys
+                    )
+                )
 
     @work(exclusive=True)
     async def action_name(self) -> None:
@@ -142,8 +148,10 @@ class PeopleScreen(Sheet[None]):
                 await self._show()
 
 
-def _row(contact: ContactView) -> Content:
+def _row(contact: ContactView, asked: str) -> Content:
     name = f"  {contact.name}" if contact.name else ""
     dropped = f"\n  {counted(contact.dropped, 'message or request', 'messages and requests')} dropped"
     sign = ("⊘ ", "$text-error") if contact.blocked else ("  ", "")
-    return Content.assemble(sign, (shown_number(contact.number), "bold"), name, dropped if contact.dropped else "")
+    told = f"\n  ? {asked}" if asked else ""
+    number = (shown_number(contact.number), "bold")
+    return Content.assemble(sign, number, name, dropped if contact.dropped else "", told)

@@ -1,0 +1,37 @@
+"""Commands about alarms: signs that the number or this device's key is used elsewhere."""
+
+import click
+
+from client.commands.opened import opened, sync_if_possible
+from client.rendering import tell_alarm
+from client.terminal import Listing, Terminal, account_command
+
+
+@click.group(cls=Listing)
+def alarms() -> None:
+    """See whether your number or this device's key is used elsewhere."""
+
+
+@alarms.command("list")
+@click.option("--all", "everything", is_flag=True, help="Those that were put away, too.")
+@account_command
+async def alarms_list(terminal: Terminal, everything: bool) -> None:
+    """List what was seen, and what to do about it."""
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        found = await api.device.alarms(everything)
+        for alarm in found:
+            tell_alarm(terminal, alarm)
+        if not found:
+            terminal.hint("Nothing was seen: no certificate, session or key package that this device did not ask for.")
+
+
+@alarms.command("acknowledge")
+@click.argument("alarm", type=click.IntRange(1), metavar="ALARM")
+@click.option("--mine", is_flag=True, help="The certificate is for another device of yours.")
+@account_command
+async def alarms_acknowledge(terminal: Terminal, alarm: int, mine: bool) -> None:
+    """Put ALARM away, once you know what it was."""
+    async with opened(terminal) as api:
+        for left in await api.device.acknowledge(alarm, mine):
+            tell_alarm(terminal, left)
