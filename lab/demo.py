@@ -15,7 +15,8 @@ from lab.attacks.catalogue import ATTACKS
 from lab.attacks.outcome import Outcome
 from lab.casting import FRIENDS, GROUP_NAME, MALLORY, cast, enrol, set_stage
 from lab.mallory import Mallory
-from lab.stage import Person, Stage
+from lab.people import Person
+from lab.stage import Stage
 from lab.story import Attacking, AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke, WaveEnds
 from lab.wave import Crowd, crowd_in_background, waves
 from lab.world import World
@@ -46,7 +47,7 @@ class Programme:
 
     seed: int | None = None
     attacks: Sequence[Attack] = ATTACKS
-    wave: bool = False
+    wave: bool = True
 
     @property
     def random(self) -> Random | None:

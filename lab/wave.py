@@ -27,7 +27,7 @@ ABOUT = (
     "number until somebody accepts; and with reports, where one person reports what came and everybody else's client "
     "learns of it with the list of statuses."
 )
-NAMES = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Finn", "Gita", "Hugo", "Iris", "Jun")
+PEOPLE = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Finn", "Gita", "Hugo", "Iris", "Jun")
 FIRST_NUMBER, SPAMMERS = 12_025_550_120, 12_025_550_190
 REPORTER = 2  # counted from 0: the first who thinks of reporting what came
 SPAM = "You have won a voucher. Pay 1.99 at prizes.example to get it."
@@ -62,7 +62,7 @@ async def crowd() -> AsyncIterator[Crowd]:
             number = TelephoneNumber.from_digits(str(digits))
             return Resident(name, number, await stack.enter_async_context(world.desk(name, number.e164)))
 
-        victims = [await resident(name, FIRST_NUMBER + place) for place, name in enumerate(NAMES)]
+        victims = [await resident(name, FIRST_NUMBER + place) for place, name in enumerate(PEOPLE)]
         spammers = {each: await resident("Spammer", SPAMMERS + place) for place, each in enumerate(Defence)}
         yield Crowd(victims, spammers, world.clock)
 
@@ -164,12 +164,12 @@ async def _shown(victim: Resident, spammer: Resident, place: Consent | None) -> 
         return (await victim.desk.messages.page(chat.group))[-1].text, ""
     if place is Consent.REQUEST:
         (request,) = [each for each in await victim.desk.people.requests() if each.number == spammer.number.e164]
-        return request.label, request.why
+        return f"{request.label}, no words", request.why
     held_back = [each for each in await victim.desk.people.held() if each.number == spammer.number.e164]
     return "", held_back[0].why if held_back else ""
 
 
 async def _report(victim: Resident, spammer: Resident) -> str:
     (request,) = [each for each in await victim.desk.people.requests() if each.number == spammer.number.e164]
-    rows = [] if request.row is None else [request.row]
-    return (await victim.desk.messages.report(rows, "spam", "")).words
+    rows = await victim.desk.people.reportable(request.group)
+    return (await victim.desk.messages.report(rows)).words

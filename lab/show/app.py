@@ -1,7 +1,7 @@
 """The screen of the demo: tells the story by itself, and plays what somebody chooses in between."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
@@ -18,7 +18,7 @@ from client.tui.screens.key_line import KeyLine
 from client.tui.themes import theme_of, use_themes
 from lab.demo import Programme
 from lab.show import attacker_half, board, victim_half
-from lab.show.lines import STRONG, WARNING, Lines, joined
+from lab.show.lines import STRONG, WARNING, joined
 from lab.show.menu import Menu
 from lab.show.pace import Pace
 from lab.show.scene import Scene
@@ -61,6 +61,7 @@ class ShowApp(App[bool]):
         self._teller = Teller(programme, self.scene, pace, self._change)
         self._touched = False
         self._changed = True
+        self._drawn: dict[str, Content] = {}
         self.telling: asyncio.Task[None] | None = None
         use_themes(self, theme_of(self, config))
 
@@ -146,19 +147,26 @@ class ShowApp(App[bool]):
         if not self._changed:
             return
         self._changed = False
-        screen = self.screen_stack[0]
-        self._draw_half(screen.query_one("#attacker", Static), attacker_half.heading, attacker_half.lines)
-        self._draw_half(screen.query_one("#victims", Static), victim_half.heading, victim_half.lines)
-        foot = screen.query_one("#board", Static)
-        foot.update(joined(board.lines(self.scene, foot.content_size.width)))
-        screen.query_one("#step", Static).update(self._step())
+        for name, heading, lines in (
+            ("attacker", attacker_half.heading, attacker_half.lines),
+            ("victims", victim_half.heading, victim_half.lines),
+        ):
+            half = self._part(name)
+            half.border_title = Content(heading(self.scene))
+            width, height = half.content_size
+            self._draw(name, joined(lines(self.scene, width, height)[:height]))
+        self._draw("board", joined(board.lines(self.scene, self._part("board").content_size.width)))
+        self._draw("step", self._step())
 
-    def _draw_half(
-        self, half: Static, heading: Callable[[Scene], str], lines: Callable[[Scene, int, int], Lines]
-    ) -> None:
-        half.border_title = Content(heading(self.scene))
-        width, height = half.content_size
-        half.update(joined(lines(self.scene, width, height)[:height]))
+    def _part(self, name: str) -> Static:
+        return self.screen_stack[0].query_one(f"#{name}", Static)
+
+    def _draw(self, name: str, content: Content) -> None:
+        """Give a part what it shows, unless it shows that already: each byte may travel over a slow line."""
+        drawn = self._drawn.get(name)
+        if drawn is None or not content.is_same(drawn):
+            self._drawn[name] = content
+            self._part(name).update(content, layout=False)
 
     def _title(self) -> Content:
         seed = "" if self._programme.seed is None else f"   seed {self._programme.seed}"

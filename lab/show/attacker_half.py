@@ -5,11 +5,13 @@ from textual.content import Content
 from lab.narration import DEFENCE_WORDS, STOPPED_BY
 from lab.show.lines import BAD, GOOD, QUIET, STRONG, WARNING, Lines, fitting, paragraph
 from lab.show.scene import Act, Scene
+from lab.story import Reported
 from lab.wave import SPAM
 
 MALLORY = "Mallory"
 BEFORE = "Mallory is a member like the others. Her number is proven, and for now she keeps to the rules."
 AFTER = "She follows no rule now. Each attempt is made with real octets, through the real services, at real clients."
+ANSWERED, SPREADS = "The authority:", "At their next refresh the others know it."
 GENUINE = "The number is genuine and its certificate is in order: no check can refuse it."
 
 
@@ -68,10 +70,10 @@ def _result(scene: Scene, width: int) -> Lines:
         return [Content.styled("- being checked", QUIET)]
     if outcome.by is None:
         return [Content.styled("✗ GOT THROUGH", BAD)]
-    sip = f" (SIP {outcome.code})" if outcome.code else ""
-    stopped = f"stopped by {STOPPED_BY[outcome.by.keeper]}{outcome.by}{sip}"
+    stopped = f"stopped by {STOPPED_BY[outcome.by.keeper]}{outcome.by}"
     if attack.held(outcome):
-        return list(paragraph(f"✓ {stopped}", width, GOOD))
+        sip = [Content.styled(f"  in a call: SIP {outcome.code}", QUIET)] if outcome.code else []
+        return [*paragraph(f"✓ {stopped}", width, GOOD), *sip]
     return [
         *paragraph(f"✗ {stopped}", width, WARNING),
         *paragraph(f"should have been stopped by {attack.guard}", width, BAD),
@@ -91,7 +93,10 @@ def _wave(scene: Scene, width: int, height: int) -> Lines:
     ]
     reached = tally.saw[-1] if tally.saw else 0
     came = f"{reached} of {tally.attempted} people have come across it"
-    return fitting(shown, [Content(), *paragraph(came, width)], height)
+    shown = fitting(shown, [*paragraph(came, width)], height)
+    answer = next((each.answer for each in scene.struck if isinstance(each, Reported)), "")
+    told = [*paragraph(f"{ANSWERED} {answer} {SPREADS}", width, GOOD)] if answer else []
+    return fitting(shown, [Content(), *told], height) if told else shown
 
 
 def _end(scene: Scene, width: int) -> Lines:

@@ -2,15 +2,17 @@
 
 from textual.content import Content
 
-from lab.narration import DEFENCE_WORDS
+from client.spelling import counted
 from lab.show.lines import BAD, GOOD, QUIET, STRONG, Lines
 from lab.show.scene import Act, Scene
 from lab.sparks import sparks
 from lab.story import Defence, Tally
+from lab.wave import PEOPLE
 
 ROWS = 4
-NAME = 22  # cells of a defence's words
-COLUMNS = ("tried", "inbox", "request", "held back", "reports", "refreshed")
+NAME = 12  # cells of a defence's words
+NAMES = {Defence.NONE: "no defence", Defence.ADMISSION: "admission", Defence.REPORTS: "+ reports"}
+COLUMNS = ("tried", "inbox", "request", "held", "reports", "refreshed")
 HEADS = "".join(f"{head:>{len(head) + 2}}" for head in COLUMNS)
 SAW = "  saw it"
 
@@ -21,14 +23,17 @@ def lines(scene: Scene, width: int) -> Lines:
 
 
 def _attacks(scene: Scene, width: int) -> Lines:
-    refused = f"✓ {scene.held} attacks refused" if scene.held else "- 0 attacks refused"
+    refused = f"{'✓' if scene.held else '-'} {counted(scene.held, 'attack')} refused"
     wrong = Content.styled(f"✗ {scene.unheld} not as named", BAD) if scene.unheld else Content("- 0 got through")
     services = (
         "" if scene.services is None else f"authority {scene.services.authority}, delivery {scene.services.delivery}"
     )
     return [
         Content.assemble(
-            (f"✓ {scene.verified} honest messages verified", GOOD if scene.verified else QUIET),
+            (
+                f"{'✓' if scene.verified else '-'} {counted(scene.verified, 'honest message')} verified",
+                GOOD if scene.verified else QUIET,
+            ),
             "   ",
             (refused, GOOD if scene.held else QUIET),
             "   ",
@@ -53,17 +58,17 @@ def _strip(scene: Scene) -> Content:
 
 
 def _waves(scene: Scene, width: int) -> Lines:
-    shown = [Content.styled(f"{'against them':<{NAME}}{HEADS}{SAW}", QUIET)]
+    shown = [Content.styled(f"{'':<{NAME}}{HEADS}{SAW}", QUIET)]
     return shown + [_wave(defence, scene.tallies.get(defence), width) for defence in Defence]
 
 
 def _wave(defence: Defence, tally: Tally | None, width: int) -> Content:
-    name = f"{DEFENCE_WORDS[defence]:<{NAME}}"
+    name = f"{NAMES[defence]:<{NAME}}"
     if tally is None:
         return Content.styled(name, QUIET)
     values = (tally.attempted, tally.inbox, tally.requests, tally.quarantined, tally.reports, tally.refreshed)
     counts = "".join(f"{value:>{len(head) + 2}}" for head, value in zip(COLUMNS, values, strict=True))
-    chart = sparks(tally.saw, 10)
+    chart = f"{sparks(tally.saw, len(PEOPLE)):<{len(PEOPLE)}}"
     return Content.assemble(
         (name, STRONG), counts, "  ", (chart, "$text-warning"), f" {tally.saw[-1] if tally.saw else 0}"
     )

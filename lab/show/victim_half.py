@@ -1,9 +1,11 @@
 """The victims' half: what stands on their clients' screens, and each numbered check as it passes or fails."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from textual.content import Content
 
+from client.admission import Place
 from client.wording import VERDICT_WORDS
 from identity.verdict import Check
 from lab.attacks.outcome import Keeper, Outcome
@@ -15,6 +17,12 @@ from lab.story import Reported, Struck
 
 SIGNS = {"passed": ("✓", GOOD), "failed": ("✗", BAD), "skipped": ("-", QUIET), "undecided": ("?", WARNING)}
 WORDS = {"passed": "passed", "failed": "FAILED", "skipped": "not reached", "undecided": "undecided"}
+TALK_ROOM = 4  # rows at least, for what was said before
+APART = {
+    Place.QUARANTINE: "- its words are held back",
+    Place.REQUEST: "- its words wait behind a request",
+    Place.DROP: "- dropped and counted",
+}
 NAME_WIDTH = 17  # cells of a check's sign, number and name
 UNCHECKED = {
     Keeper.ADMISSION: "The rules of each client decided where it goes.",
@@ -84,23 +92,47 @@ def _attack(scene: Scene, width: int, height: int) -> Lines:
     outcome = scene.outcome
     if outcome is None:
         return [*_talk(scene, width, height - 2), Content(), Content.styled("- nothing new yet", QUIET)]
-    done = scene.lit >= len(outcome.checks)
-    shown: Lines = [Content.styled("- being checked", QUIET)] if not done else [badge(outcome.badge or REFUSED)]
-    shown += [*paragraph(outcome.reason, width)] if done else [Content()]
+    if scene.lit < len(outcome.checks):
+        shown: Lines = [Content.styled("- being checked", QUIET), Content(), Content()]
+    else:
+        shown = [*_verdict(outcome), *paragraph(outcome.reason, width), *_words(outcome, width), Content()]
     if not outcome.checks:
         keeper = None if outcome.by is None else outcome.by.keeper
-        return [*shown, Content(), *([] if keeper is None else paragraph(UNCHECKED[keeper], width, QUIET))]
-    shown += [Content(), *_checks(outcome.checks, scene.lit, width, height - len(shown) - 3)]
-    return _with_more(shown, outcome, width, height) if done else shown
+        shown += [] if keeper is None else paragraph(UNCHECKED[keeper], width, QUIET)
+        return _with_talk(shown, scene, width, height)
+    shown += _checks(outcome.checks, scene.lit, width, height - len(shown) - 2)
+    if scene.lit < len(outcome.checks):
+        return shown
+    return _with_talk(_with_counts(shown, outcome, width, height), scene, width, height)
 
 
-def _with_more(shown: Lines, outcome: Outcome, width: int, height: int) -> Lines:
+def _verdict(outcome: Outcome) -> Lines:
+    number = "" if outcome.message is None or outcome.message.sender is None else f"  {outcome.message.sender}"
+    return [Content.assemble(badge(outcome.badge or REFUSED), number)]
+
+
+def _words(outcome: Outcome, width: int) -> Iterator[Content]:
+    """What the client shows of the message's own words."""
+    message = outcome.message
+    if message is not None:
+        shown = f"“{message.text}”" if message.place is Place.INBOX else APART.get(message.place, f"- {message.place}")
+        yield from paragraph(shown, width, "" if message.place is Place.INBOX else QUIET)
+
+
+def _with_counts(shown: Lines, outcome: Outcome, width: int, height: int) -> Lines:
     counts = Counter(check.outcome for check in outcome.checks)
     words = ", ".join(f"{count} {WORDS[each]}" for each, count in counts.items())
     shown = fitting(shown, [Content(), *paragraph(words, width)], height)
     return fitting(
         shown, [*paragraph(f"compared: {outcome.compared}", width, QUIET)] if outcome.compared else [], height
     )
+
+
+def _with_talk(shown: Lines, scene: Scene, width: int, height: int) -> Lines:
+    """Where there is room, what was said before."""
+    room = height - len(shown) - 2
+    before = _talk(scene, width, room) if room >= TALK_ROOM else []
+    return [*shown, Content(), Content.styled("said before:", QUIET), *before] if before else shown
 
 
 def _checks(checks: tuple[Check, ...], lit: int, width: int, height: int) -> Lines:
@@ -124,18 +156,17 @@ def _check(check: Check, lit: bool, width: int) -> Content:
     if width <= NAME_WIDTH:
         return shown
     word = Content.styled(f" {WORDS[check.outcome]:<12}", ink)
-    room = width - NAME_WIDTH - 13
-    return shown + word + Content.styled(check.compared[:room] if room > 0 else "", QUIET)
+    return (shown + word + Content.styled(check.compared, QUIET)).truncate(width, ellipsis=True)
 
 
 def _wave(scene: Scene, width: int) -> Lines:
     latest: dict[str, Struck] = {each.victim: each for each in scene.struck if isinstance(each, Struck)}
-    reported = {each.victim: each.answer for each in scene.struck if isinstance(each, Reported)}
-    return [_victim(each, reported.get(each.victim), width) for each in latest.values()]
+    reporters = {each.victim for each in scene.struck if isinstance(each, Reported)}
+    return [_victim(each, each.victim in reporters, width) for each in latest.values()]
 
 
-def _victim(struck: Struck, answer: str | None, width: int) -> Content:
+def _victim(struck: Struck, reported: bool, width: int) -> Content:
     words = PLACE_WORDS.get(struck.place, f"? {struck.place.upper()}")
-    told = f"⚑ reported: {answer}" if answer is not None else struck.shown or struck.why
-    row = Content.assemble(f"{struck.victim:<5} ", badge(f"{words:<15}"), f" {told}")
+    told = "⚑ reports it" if reported else struck.shown or struck.why
+    row = Content.assemble(f"{struck.victim:<5} ", badge(f"{words:<14}"), f" {told}")
     return row.truncate(width, ellipsis=True)
