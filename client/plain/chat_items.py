@@ -4,8 +4,9 @@ from typing import get_args
 
 from client import attachments
 from client.desk.incognito import refuse
-from client.desk.views import Rendering
+from client.desk.views import MemberView, Rendering
 from client.duration import DurationError, seconds_of
+from client.invite import parse_invite
 from client.new_keys import with_new_keys
 from client.plain import phrases
 from client.plain.file_items import asked_path
@@ -40,9 +41,29 @@ async def _invite(talk: Talk, argument: str) -> None:
 
 async def _remove(talk: Talk, argument: str) -> None:
     number = await talk.answer(argument, "Whose number?")
+    meant = parse_invite(number).e164
+    devices = [each for each in await talk.api.chats.members(talk.open_chat.group) if each.number == meant]
+    if len(devices) > 1:
+        what = ["Every device of the number", *map(_device, devices)]
+        chosen = await talk.chosen("Remove what?", what)
+        if chosen != 0:
+            await _remove_device(talk, None if chosen is None else devices[chosen - 1])
+            return
     if await talk.paper.agreed(f"Every device of {number} is taken out and reads nothing more here. Remove?"):
         talk.open_chat.view = await talk.api.chats.remove(talk.open_chat.group, number)
         talk.paper.say("Removed.")
+
+
+async def _remove_device(talk: Talk, device: MemberView | None) -> None:
+    if device is not None and await talk.paper.agreed("That device reads nothing more here. Remove?"):
+        remove = talk.api.chats.remove_device
+        talk.open_chat.view = await remove(talk.open_chat.group, device.number, device.key)
+        talk.paper.say("Removed.")
+
+
+def _device(member: MemberView) -> str:
+    seen = "" if member.first_seen is None else f", first seen {phrases.date_and_time(member.first_seen)}"
+    return f"Only the device with the key {member.key[:8]}{seen}{'' if member.met else ', a key that you have not met'}"
 
 
 async def _make_admin(talk: Talk, argument: str) -> None:

@@ -8,9 +8,10 @@ from client.invite import parse_invite
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.message_items import inspect
+from client.plain.report_items import report
 from client.plain.talk import NotNowError, Talk
 from client.spelling import shown_number
-from client.wording import BLOCKING_WORDS, REPORT_WORDS
+from client.wording import BLOCKING_WORDS, CAUTION_ABOUT_REACHING
 
 
 async def _requests(talk: Talk, argument: str) -> None:
@@ -34,6 +35,12 @@ async def _decline(talk: Talk, argument: str) -> None:
 
 
 async def _accept_one(talk: Talk, request: RequestView) -> None:
+    if request.kind == "contact":
+        words = f"{shown_number(request.number)} becomes a contact, is told, and can write to you."
+        if await talk.paper.agreed(f"{words} {CAUTION_ABOUT_REACHING} Let them?"):
+            await talk.api.people.grant(request.number)
+            talk.paper.say("They are told, and can write to you now.")
+        return
     words = (
         f"{shown_number(request.number)} becomes a contact, and what they wrote is shown. A verified number does not"
     )
@@ -42,6 +49,10 @@ async def _accept_one(talk: Talk, request: RequestView) -> None:
 
 
 async def _decline_one(talk: Talk, request: RequestView) -> None:
+    if request.kind == "contact":
+        await talk.api.people.refuse(request.number)
+        talk.paper.say("Declined. They are not told.")
+        return
     await talk.api.people.decline(request.group)
     talk.paper.say("Declined. What was said in it is forgotten.")
 
@@ -51,7 +62,11 @@ async def _block_one(talk: Talk, request: RequestView) -> None:
 
 
 async def _report_one(talk: Talk, request: RequestView) -> None:
-    talk.paper.say(REPORT_WORDS)
+    rows = await talk.api.people.reportable(request.group) if request.messages else []
+    if not rows:
+        talk.paper.say("No message here proves anything against its number, so there is nothing to report.")
+    elif not await report(talk, rows[-1:], veiled=True):
+        return
     await _block_one(talk, request)
 
 
@@ -119,12 +134,46 @@ async def _name(talk: Talk, argument: str) -> None:
         await talk.look_again()
 
 
+async def _ask(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Whom? Nothing but your number is sent")
+    talk.paper.say(phrases.ask(await talk.api.people.ask(parse_invite(number).e164)))
+
+
+async def _asked(talk: Talk, argument: str) -> None:
+    asked = await talk.api.people.asked()
+    for number, each in enumerate(asked, 1):
+        talk.paper.say(f"{number}. {phrases.ask(each)}")
+    if not asked:
+        talk.paper.say("You have asked nobody. To ask: /ask NUMBER")
+
+
+async def _reachable(talk: Talk, argument: str) -> None:
+    talk.paper.say(phrases.mode(await talk.api.people.mode(argument or None)))
+    if not argument:
+        talk.paper.say("To choose: /reachable open, /reachable ask or /reachable contacts")
+
+
 async def _request(talk: Talk, argument: str) -> RequestView:
     number = parse_invite(await talk.answer(argument, "Whose number?")).e164
     for request in [*await talk.api.people.requests(), *await talk.api.people.held()]:
         if request.number == number:
             return request
     raise ChatError("no request is waiting from this number", code="unknown-request", hint="See who asks: /requests")
+
+
+async def _keys(talk: Talk, argument: str) -> None:
+    number = await talk.answer(argument, "Which number?")
+    keys = await talk.api.people.keys(number)
+    for key in keys:
+        talk.paper.say(phrases.key(key))
+    unnamed = [key for key in keys if not key.named]
+    if not keys:
+        talk.paper.say("No key of this number was seen in your chats.")
+    elif unnamed:
+        chosen = await talk.chosen("Which is the same person's, after you have asked them?", [k.key for k in unnamed])
+        if chosen is not None:
+            await talk.api.people.meet(number, unnamed[chosen].key)
+            talk.paper.say("The number's name goes with this key now.")
 
 
 PEOPLE_ITEMS = (
@@ -136,5 +185,9 @@ PEOPLE_ITEMS = (
     Item("quarantine", "what was held back, and why", _quarantine),
     Item("contacts", "people you know, and blocked numbers", _contacts),
     Item("know", "make a number a contact", _know, "NUMBER"),
+    Item("ask", "ask a number to let you write to it", _ask, "NUMBER"),
+    Item("asked", "whom you have asked, and who has agreed", _asked),
+    Item("reachable", "who can write to you", _reachable, "open|ask|contacts"),
     Item("name", "name a number", _name, "NAME"),
+    Item("keys", "on which keys you have met a number", _keys, "NUMBER"),
 )

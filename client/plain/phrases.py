@@ -115,7 +115,7 @@ def request(view: RequestView) -> str:
     waiting = counted(view.messages, "message")
     standing = "HELD BACK" if view.held else "REQUEST"
     asks = ASKS_TO_REACH if view.kind == "contact" else f"asks for {kind}."
-    words = f"{standing} {verdict(view.label)}: {shown_number(view.number)}{status(view.status)} {asks}"
+    words = f"{standing} {verdict(view.label)}: {shown_number(view.number)}{published(view.status)} {asks}"
     alike = ""
     if view.alike is not None:
         alike = f" CAUTION: differs by one digit from your contact {person(view.alike, view.alike_name)}."
@@ -139,10 +139,11 @@ def member(view: MemberView) -> str:
     order = "in order" if view.good else "NOT IN ORDER"
     awaited = f". {verdict(view.log).capitalize()}" if view.awaited else ""
     key = "" if view.met else f". {verdict(KEY_WORDS['new'])}: a new telephone, or a new holder of the number"
-    return f"{person(view.number, view.name)}{roles}{status(view.status)}: {order}. {verdict(view.proof)}{awaited}{key}"
+    who = f"{person(view.number, view.name)}{roles}{published(view.status)}"
+    return f"{who}: {order}. {verdict(view.proof)}{awaited}{key}"
 
 
-def status(word: str) -> str:
+def published(word: str) -> str:
     """What the authority published of a number; nothing if it is clear."""
     label = STATUS_WORDS[NumberStatus(word)]
     return f", {verdict(label)}," if label else ""

@@ -263,6 +263,7 @@ async def test_a_key_that_a_leaf_takes_by_its_own_update_follows_the_earlier_one
     desk = desk_of(alice, world)
     chat = await desk.chats.direct(BOB.e164)
     await bob.receive()
+    world.clock.now += 60
     device = await certified(world, BOB)
     bob_group = await bob.worker.run(bob.steps.groups.copy, bytes.fromhex(chat.group))
     pending = bob_group.commit(int(world.clock()), identity=raw_engine(device))
