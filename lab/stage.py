@@ -50,6 +50,7 @@ class Stage:
     said: list[Said] = field(default_factory=list)
     _bribed: Bribed | None = None
     _deceived: Deceived | None = None
+    _accomplices: int = 0
 
     @property
     def alice(self) -> Person:
@@ -80,6 +81,11 @@ class Stage:
             await person.accept(group, alice.number)
         await self.mallory.join()
         return replace(self, group=group)
+
+    async def accomplice(self) -> Mallory:
+        """Somebody new with a genuine number and no rules, whom nobody knows."""
+        self._accomplices += 1
+        return await self.world.mallory(f"+1202555{3000 + self._accomplices}")
 
     def now(self) -> int:
         """The world's time in whole seconds."""

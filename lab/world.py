@@ -72,10 +72,10 @@ class World:
         await self._running.aclose()
 
     @asynccontextmanager
-    async def delivery_service(self, anchors: TrustAnchors) -> AsyncIterator[str]:
+    async def delivery_service(self, anchors: TrustAnchors, quotas: Quotas | None = None) -> AsyncIterator[str]:
         """Run a delivery service with these trust anchors, and yield its base URL; `services` has its parts."""
         with TemporaryDirectory(dir=self.folder, prefix="delivery-") as folder:
-            app = create_app(Path(folder), anchors, host=HOST, clock=self.clock, quotas=self._quotas)
+            app = create_app(Path(folder), anchors, host=HOST, clock=self.clock, quotas=quotas or self._quotas)
             async with listening(lambda _: app) as url:
                 self.services[url] = app.state.service
                 yield url

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import apsw
 
-from delivery_service import framing, groups, rules, sqlite_groups
+from delivery_service import framing, groups, rules, sqlite_consent, sqlite_groups, sqlite_key_packages
 from delivery_service.store import NewCommit, NewEntry, NewWelcome
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
@@ -27,11 +27,11 @@ def service(rule: str) -> Guard:
 
 
 def _without(condition: str, always: str) -> Callable[[str], str]:
-    """Take one condition out of the compare and set."""
+    """Take one condition out of a statement."""
 
     def change(statement: str) -> str:
         if condition not in statement:
-            raise LookupError(f"the delivery service's statement has no condition {condition!r} any more")
+            raise LookupError(f"a statement of the delivery service has no condition {condition!r} any more")
         return statement.replace(condition, always, 1)
 
     return change
@@ -79,3 +79,6 @@ EXTERNAL_COMMITS = exchanging(
     instead(groups, "_check_commit", _pass),
     instead(sqlite_groups, "_addressees", _no_addressees),
 )
+CONSENT = exchanging(service("no-consent"), instead(sqlite_consent, "check_consent", _pass))
+QUOTAS = exchanging(service("rate-limited"), instead(sqlite_consent, "check_quotas", _pass))
+LAST_RESORT = exchanging(service("last-resort"), Place(sqlite_key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))

@@ -1,0 +1,15 @@
+"""What a client watches to see that its owner's number or key is used elsewhere."""
+
+from client.alarms import AlarmKind
+from client.watch import Watch
+from lab.attacks.outcome import Guard, Keeper
+from lab.seams.seam import exchanging, instead
+
+
+def alarm(kind: AlarmKind) -> Guard:
+    """The guard that is an alarm of the owner's client."""
+    return Guard(Keeper.ALARM, kind)
+
+
+SESSIONS = exchanging(alarm(AlarmKind.SESSION), instead(Watch, "_strange_sessions", lambda *_: False))
+CERTIFICATES = exchanging(alarm(AlarmKind.CERTIFICATE), instead(Watch, "certificates", lambda *_: False))
