@@ -1,6 +1,7 @@
 """Sessions begin with proof of the certificate's key, and nothing works without one."""
 
 import hashlib
+from base64 import b64decode
 from datetime import UTC, datetime
 
 import httpx
@@ -36,6 +37,7 @@ async def test_a_session_names_the_device_and_its_end(world):
     assert granted["device"].startswith(f"{ALICE}/")
     assert (granted["number"], granted["expires_at"]) == (ALICE, alice.now + SESSION_LIFETIME)
     status = (await world.http.get("/v1/status")).json()
+    assert len(b64decode(status.pop("franking_key"))) == 65
     assert status == {"host": "delivery.example", "now": alice.now, "retention": 30 * 86_400}
 
 
