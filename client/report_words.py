@@ -17,16 +17,17 @@ PROOF = "Whoever gets it can show others that this number said exactly this."
 PROOF_BY_FRANK = (
     "Whoever gets it can show it to those who believe the delivery service; to all others the number can deny it."
 )
+VEILED = "(its words are not shown here yet)"
 NOT_TOLD = "The reported number is not told who reported it, but it can guess from what only you were sent."
 
 
-def report_lines(report: ReportView) -> Iterator[str]:
-    """Everything about a report that is not sent yet, or was."""
+def report_lines(report: ReportView, *, veiled: bool = False) -> Iterator[str]:
+    """Everything about a report that is not sent yet, or was; `veiled`: all but the words of others."""
     name = f" ({report.name})" if report.name else ""
     yield f"Report {shown_number(report.accused)}{name} for {report.kind} to {report.authority}."
     yield DISCLOSED
     for place, item in enumerate(report.items, 1):
-        yield item_line(place, item)
+        yield item_line(place, item, veiled=veiled)
     if report.note:
         yield f"Your note: {report.note}"
     yield f"Numbers in it: {', '.join(map(shown_number, report.numbers))}. {report.redacted}"
@@ -36,9 +37,9 @@ def report_lines(report: ReportView) -> Iterator[str]:
         yield f"✗ It would be refused: {report.why}"
 
 
-def item_line(place: int, item: ReportItemView) -> str:
+def item_line(place: int, item: ReportItemView, *, veiled: bool = False) -> str:
     """One message of a report; what others wrote comes last."""
-    return f"{place}. sent {_at(item.sent)}, {item.size} octets: {item.text}"
+    return f"{place}. sent {_at(item.sent)}, {item.size} octets: {VEILED if veiled else item.text}"
 
 
 def standing_lines(standing: StandingView) -> Iterator[str]:

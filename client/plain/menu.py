@@ -12,6 +12,7 @@ from client.plain.item import Item
 from client.plain.list_items import LIST_ITEMS
 from client.plain.message_items import MESSAGE_ITEMS
 from client.plain.people_items import PEOPLE_ITEMS
+from client.plain.report_items import REPORT_ITEMS, STANDING_ITEMS
 from client.plain.rule_items import RULE_ITEMS
 from client.plain.talk import NotNowError, Talk
 
@@ -54,8 +55,8 @@ def read_menu(talk: Talk) -> None:
 
 
 HELP = Item("help", "read out this menu", _help)
-MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *RULE_ITEMS, *ACCOUNT_ITEMS, HELP)
-IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *FILE_ITEMS, *CHAT_ITEMS, HELP)
+MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *RULE_ITEMS, *STANDING_ITEMS, *ACCOUNT_ITEMS, HELP)
+IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *REPORT_ITEMS, *FILE_ITEMS, *CHAT_ITEMS, HELP)
 _BY_WORD = {item.word: item for item in (*MAIN, *IN_CHAT)}
 
 

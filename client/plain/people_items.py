@@ -189,5 +189,5 @@ PEOPLE_ITEMS = (
     Item("asked", "whom you have asked, and who has agreed", _asked),
     Item("reachable", "who can write to you", _reachable, "open|ask|contacts"),
     Item("name", "name a number", _name, "NAME"),
-    Item("keys", "on which keys you have met a number", _keys, "NUMBER"),
+    Item("numberkeys", "on which keys you have met a number", _keys, "NUMBER"),
 )

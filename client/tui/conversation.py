@@ -45,6 +45,7 @@ class ConversationPane(ConversationView):
         _key("e", "edit", "Edit", show=True),
         _key("delete,d", "delete", "Take back", show=True),
         _key("R", "retry", "Send again"),
+        _key("exclamation_mark", "report", "Report"),
         _key("ctrl+o,c", "copy", "Copy", show=True),
         _key("o", "open_attachment", "Open"),
         _key("v", "jump_to_quoted", "Quoted"),
@@ -169,6 +170,21 @@ class ConversationPane(ConversationView):
             from client.tui.screens.inspector import InspectorScreen
 
             self.app.push_screen(InspectorScreen(message.row))
+
+    def report(self) -> None:
+        """Report the selected message, and perhaps others of the same number that are in view."""
+        if (message := self._chosen()) is not None:
+            self._report(message)
+
+    @work(exclusive=True, group="report")
+    async def _report(self, message: MessageView) -> None:
+        from client.tui.screens.report import ReportScreen
+
+        rows = self.messages.reportable(message)
+        if message.row not in rows:
+            self.say("Only what somebody else's number has signed can be reported.")
+        elif (sent := await self.app.push_screen_wait(ReportScreen(rows, [message.row]))) is not None:
+            self.say(sent.words)
 
     # --- keys and mouse
 

@@ -76,6 +76,7 @@ ACTIONS = (
     Action("jump_to_quoted", "conversation", "v", "Go to the quoted message", emacs="j"),
     Action("jump_back", "conversation", "b", "Go back to where the jump began"),
     Action("retry", "conversation", "R", "Send the failed message again"),
+    Action("report", "conversation", "exclamation_mark", "Report the selected message"),
     Action("settings", "conversation", "s", "Change settings"),
     Action("keys_test", "conversation", "K", "See which keys this terminal sends"),
 )

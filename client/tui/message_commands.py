@@ -74,6 +74,14 @@ MESSAGE_COMMANDS = (
         _on_selected(lambda pane: pane.retry()),
         "message",
     ),
+    Command(
+        "report",
+        "Report",
+        "Show the selected message, with its proof, to the authority",
+        "report",
+        _on_selected(lambda pane: pane.report()),
+        "message",
+    ),
     Command("copy", "Copy", "Copy the selected message", "copy", _copy, "message"),
     Command("attach", "Attach a file", "Send a file or a picture", "attach", _attach, "chat", "PATH"),
     Command(

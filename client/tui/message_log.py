@@ -12,6 +12,8 @@ from client.desk.views import MessageView
 from client.tui.message_body import Looker
 from client.tui.message_row import MessageRow
 from client.tui.message_window import MessageWindow
+from client.wording import PROVEN
+from identity.report import ITEMS_LIMIT
 
 UPDATE_SECONDS = 0.05  # changes that come within this time are drawn together
 
@@ -79,6 +81,18 @@ class MessageLog(MessageWindow):
     def newest_message(self) -> MessageView | None:
         """The last message of the window that somebody wrote."""
         return next((row.message for row in reversed(self.rows) if row.message.kind in ("received", "sent")), None)
+
+    def reportable(self, message: MessageView) -> list[int]:
+        """This row and others around it that the same number has proved to be its own, as many as one report shows."""
+        said = (row.message for row in self.rows if row.message.kind == "received")
+        proven = [
+            each.row
+            for each in said
+            if each.sender == message.sender and each.proof is not None and each.proof.verdict in PROVEN
+        ]
+        place = proven.index(message.row) if message.row in proven else 0
+        first = max(0, place - ITEMS_LIMIT // 2)
+        return proven[first : first + ITEMS_LIMIT]
 
     def has_disappearing(self) -> bool:
         """Whether a row says how long it will stay."""

@@ -9,19 +9,21 @@ from client.desk.views import MessageView, RequestView
 from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.tui.screens.phrases import minute
-from client.wording import PROVEN
+from client.wording import PROVEN, STATUS_WORDS
+from identity.status import NumberStatus
 
+REACHES = "asks to reach you, has written nothing"
 NO_REASON = "no reason is known"
 Row = tuple[str | None, Content]
 
 
 def request_rows(requests: Iterable[RequestView], marked: Container[str]) -> Iterator[Row]:
-    """The requests, and below a heading of their own the chats that a rule held back; `marked`: their groups."""
+    """The requests, and below a heading of their own the chats that a rule held back; `marked`: their handles."""
     for held, chats in groupby(requests, lambda request: request.held):
         if held:
             yield None, Content("Held back by a rule; nobody is told of these")
         for each in chats:
-            yield each.group, request_row(each, marked=each.group in marked)
+            yield each.handle, request_row(each, marked=each.handle in marked)
 
 
 def request_row(request: RequestView, *, marked: bool) -> Content:
@@ -33,8 +35,9 @@ def request_row(request: RequestView, *, marked: bool) -> Content:
             "[x] " if marked else "[ ] ",
             (request.label, f"bold {label_style(request.label)}"),
             f"  {shown_number(request.number)}",
+            (status(request.status), "bold $text-warning"),
         ),
-        Content(f"    {kind}, {waiting}, since {minute(request.at)}"),
+        Content(f"    {f'{kind}, {waiting}' if request.kind == 'chat' else REACHES}, since {minute(request.at)}"),
         Content(f"    here because: {hidden_by(request.why, request.rule)}"),
     ]
     if request.alike:
@@ -52,6 +55,12 @@ def quarantine_rows(held: Sequence[MessageView], inbox: Mapping[str, str]) -> It
         yield None, Content(f"{sign} {counted(len(messages), 'message')}: {reason}")
         for message in messages:
             yield str(message.row), _held_row(message, inbox)
+
+
+def status(word: str) -> str:
+    """What the authority published of a number, with two cells before it; nothing if it is clear."""
+    label = STATUS_WORDS[NumberStatus(word)]
+    return f"  {label}" if label else ""
 
 
 def label_style(label: str) -> str:

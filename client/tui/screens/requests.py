@@ -14,12 +14,13 @@ from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm
 from client.tui.screens.inspector import InspectorScreen
+from client.tui.screens.report import ReportScreen
 from client.tui.screens.request_cards import quarantine_rows, request_rows
 from client.tui.screens.revealed import RevealedScreen
 from client.tui.screens.rows import Rows
 from client.tui.screens.rules import RulesScreen
 from client.tui.screens.sheet import Sheet
-from client.wording import REPORT_WORDS
+from client.wording import CAUTION_ABOUT_REACHING
 
 ON_REQUESTS = ("accept", "decline", "block", "report", "mark", "mark_all")
 NO_REQUESTS = "Nobody is waiting. Who is not a contact appears here first, and nothing they write is shown before."
@@ -98,7 +99,7 @@ class RequestsScreen(Sheet[None]):
         held_chats = await self.api.people.held()
         held = await self.api.messages.quarantine()
         inbox = {chat.group: chat.chat for chat in await self.api.chats.all() if chat.place == "inbox"}
-        self._requests = {request.group: request for request in (*requests, *held_chats)}
+        self._requests = {request.handle: request for request in (*requests, *held_chats)}
         self._held = {str(message.row): message for message in held}
         self._marked &= self._requests.keys()
         self._draw_requests()
@@ -128,7 +129,7 @@ class RequestsScreen(Sheet[None]):
     def _meant(self) -> list[RequestView]:
         """The marked requests, or the one under the cursor."""
         if self._marked:
-            return [request for group, request in self._requests.items() if group in self._marked]
+            return [request for handle, request in self._requests.items() if handle in self._marked]
         chosen = self.query_one("#requests", Rows).chosen
         return [self._requests[chosen]] if chosen in self._requests else []
 
@@ -170,6 +171,9 @@ class RequestsScreen(Sheet[None]):
         if len(meant) != 1:
             self.say("Accept one request at a time: take the marks away first.")
             return
+        if meant[0].kind == "contact":
+            await self._grant(meant[0])
+            return
         words = (
             f"{shown_number(meant[0].number)} becomes a contact, and what they wrote is shown. "
             "A verified number does not say who a person is."
@@ -178,11 +182,27 @@ class RequestsScreen(Sheet[None]):
             with self.doing("Accepting"):
                 self.go_to(await self.api.people.accept(meant[0].group))
 
+    async def _grant(self, request: RequestView) -> None:
+        words = f"{shown_number(request.number)} becomes a contact, is told, and can write to you."
+        if await self.app.push_screen_wait(Confirm("Let them write?", f"{words} {CAUTION_ABOUT_REACHING}", "Let them")):
+            with self.doing("Telling the service", "They can write to you now."):
+                await self.api.people.grant(request.number)
+                await self._show()
+                self._focus_list()
+
     @work(exclusive=True)
     async def action_decline(self) -> None:
-        """Leave the chats and forget what was said in them."""
+        """Leave the chats and forget what was said in them; who only asks to be let through is not."""
         words = f"You leave {_these(self._meant)}, and what waits there is deleted unread. They may ask again."
-        await self._decide("Decline?", words, "Decline", lambda each: self.api.people.decline(each.group))
+        if all(each.kind == "contact" for each in self._meant):
+            words = f"{_numbers(self._meant)}: not let through, and not told so. They may ask again some weeks later."
+        await self._decide("Decline?", words, "Decline", self._decline)
+
+    async def _decline(self, request: RequestView) -> None:
+        if request.kind == "contact":
+            await self.api.people.refuse(request.number)
+        else:
+            await self.api.people.decline(request.group)
 
     @work(exclusive=True)
     async def action_block(self) -> None:
@@ -192,9 +212,18 @@ class RequestsScreen(Sheet[None]):
 
     @work(exclusive=True)
     async def action_report(self) -> None:
-        """Block, and say that a report cannot be sent with this version."""
-        words = f"{REPORT_WORDS} {_numbers(self._meant)} will be blocked."
-        await self._decide("Report and block?", words, "Block only", lambda each: self.api.people.block(each.number))
+        """Report what waits behind one request, as the person sees fit, and block the number."""
+        meant = self._meant
+        if len(meant) != 1:
+            self.say("Report one request at a time: take the marks away first.")
+            return
+        with self.doing("Looking"):
+            rows = await self.api.people.reportable(meant[0].group) if meant[0].messages else []
+            sent = await self.app.push_screen_wait(ReportScreen(rows, rows[-1:], veiled=True, block=True))
+            if sent is not None:
+                await self._show()
+                self.say(sent.words)
+        self._focus_list()
 
     async def _decide(
         self, title: str, words: str, yes: str, act: Callable[[RequestView], Coroutine[Any, Any, object]]
