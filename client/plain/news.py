@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from client.desk.api import Api
 from client.desk.views import (
+    AskAnswered,
     ChatChanged,
     MessageArrived,
     MessageChanged,
@@ -72,6 +73,9 @@ class News:
                     self._announced.add(request.handle)
                     asks = "Somebody asks for a chat." if discreet else phrases.request(request)
                     yield f"{asks} To decide: /requests"
+                case AskAnswered(ask=ask):
+                    who = "Somebody" if discreet else phrases.person(ask.number, ask.name)
+                    yield f"{who} has agreed: you can write to them."
                 case Quarantined(message=message):
                     held = "A message was held back" + ("." if discreet else f": {phrases.held(message)}")
                     yield f"{held} To look: /quarantine"

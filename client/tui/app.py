@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from client.config import Config
 from client.desk.api import Api
 from client.desk.incognito import IncognitoApi
-from client.desk.views import ChatView, MessageView, Told, TroubleTold
+from client.desk.views import AskAnswered, ChatView, MessageView, Told, TroubleTold
 from client.errors import ClientError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.tui.command import Command
 from client.tui.commands import BY_ID
@@ -210,6 +210,9 @@ class RingtrueApp(Outward):
         self.alert(told, self.main.in_view)
         if isinstance(told, TroubleTold):
             self._tell_trouble(told)
+        elif isinstance(told, AskAnswered):
+            who = "Somebody" if self.discreet else str(told.ask.name or told.ask.number)
+            self.notify(f"{who} has agreed: you can write to them.", markup=False, timeout=12)
 
     def _tell_trouble(self, told: TroubleTold) -> None:
         """Say it once, not at every new attempt; what is unreachable stands in the status line as long as it is."""

@@ -31,6 +31,10 @@ async def _rules(app: "RingtrueApp", argument: str) -> None:
 async def _accept(app: "RingtrueApp", argument: str) -> None:
     if argument:
         request = await _request(app, argument)
+        if request.kind == "contact":
+            await app.api.people.grant(request.number)
+            app.notify("They are told, and can write to you now.")
+            return
         await app.open_chat(await app.api.people.accept(request.group))
     else:
         await _requests(app, "")
@@ -39,6 +43,10 @@ async def _accept(app: "RingtrueApp", argument: str) -> None:
 async def _decline(app: "RingtrueApp", argument: str) -> None:
     if argument:
         request = await _request(app, argument)
+        if request.kind == "contact":
+            await app.api.people.refuse(request.number)
+            app.notify("Declined. They are not told.")
+            return
         await app.api.people.decline(request.group)
         app.notify("Declined. What was said in it is forgotten.")
     else:
@@ -80,6 +88,25 @@ async def _name(app: "RingtrueApp", argument: str) -> None:
             app.notify(words)
 
 
+async def _ask(app: "RingtrueApp", argument: str) -> None:
+    from client.invite import parse_invite
+
+    number = await answer(app, argument, "Ask a number", "Whom? Nothing but your number is sent.", _other(app))
+    if number is not None:
+        asked = await app.api.people.ask(parse_invite(number).e164)
+        app.notify(f"{asked.number}: {asked.words}", markup=False)
+
+
+async def _reachable(app: "RingtrueApp", argument: str) -> None:
+    if argument:
+        mode = await app.api.people.mode(argument)
+        app.notify(f"{mode.mode}: {mode.words}", markup=False)
+    else:
+        from client.tui.screens.settings import SettingsScreen
+
+        await app.push_screen(SettingsScreen())
+
+
 async def _request(app: "RingtrueApp", number: str) -> RequestView:
     from identity.number import TelephoneNumber
 
@@ -106,5 +133,15 @@ PEOPLE_COMMANDS = (
     Command("block", "Block a number", "Hear nothing from it any more", "block", _block, argument="NUMBER"),
     Command("unblock", "Unblock a number", "Treat it as a stranger again", "unblock", _unblock, argument="NUMBER"),
     Command("contacts", "Contacts", "People you know, and blocked numbers", "contacts", _contacts),
+    Command("ask", "Ask a number", "Ask to be let through to it", "ask", _ask, argument="NUMBER"),
+    Command("asked", "Whom you have asked", "Who has agreed, among your contacts", "asked", _contacts),
+    Command(
+        "reachable",
+        "Who can write to you",
+        "Everybody, who asks first, or contacts",
+        "reachable",
+        _reachable,
+        argument="open|ask|contacts",
+    ),
     Command("name", "Name a number", "Call a number by a name of your own", "name", _name, argument="NAME"),
 )

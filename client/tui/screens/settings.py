@@ -26,6 +26,7 @@ from client.config import (
     load_config,
     save_config,
 )
+from client.desk.views import ModeView
 from client.errors import ConfigError
 from client.tui.keymap import ACTIONS, keymap, shown_keys
 from client.tui.screens.press_key import PressKeyScreen
@@ -53,6 +54,10 @@ CHOICES: tuple[tuple[str, str, object, dict[str, str]], ...] = (
         {"auto": "by the system's tools and the terminal", "osc52": "by the terminal only", "off": "never"},
     ),
 )
+
+
+REACHABLE = "reachable"
+MODES = {"open": "everybody", "ask": "whom I let when they ask", "contacts": "my contacts only"}
 
 
 class SettingsScreen(Sheet[None]):
@@ -84,6 +89,10 @@ class SettingsScreen(Sheet[None]):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._mode = ""  # how the account may be reached; unlike the rest, the service keeps it
+
     def body(self) -> Iterator[Widget]:
         config = self.account.config
         with TabbedContent():
@@ -96,6 +105,8 @@ class SettingsScreen(Sheet[None]):
                 minutes = str(config.lock_after_minutes)
                 yield _setting("Lock after minutes", Input(minutes, type="integer", id="minutes", compact=True))
                 yield _setting("Save files in", Input(str(config.download_folder), id="folder", compact=True))
+                modes = [(words, mode) for mode, words in MODES.items()]
+                yield _setting("Who can write to me", Select(modes, prompt="looking", id=REACHABLE, compact=True))
                 yield Static(Content(f"Minutes: 0 is never. Written to {config_path()}"), classes="quiet")
             with TabPane("Keys", id="keys"):
                 yield Static(
@@ -109,6 +120,7 @@ class SettingsScreen(Sheet[None]):
         for field in self.query(Input):
             field.cursor_blink = False
         self._show_keys()
+        self._show_mode()
         theme = self.query_one("#theme", Select)
         self.watch(theme, "expanded", self._show_theme, init=False)
         self.watch(theme.query_one(OptionList), "highlighted", self._preview, init=False)
@@ -124,6 +136,10 @@ class SettingsScreen(Sheet[None]):
 
     @on(Select.Changed)
     def _chose(self, event: Select.Changed) -> None:
+        if event.select.id == REACHABLE:
+            if event.value != Select.NULL and event.value != self._mode:
+                self._choose_mode(str(event.value))
+            return
         self._change(str(event.select.id), event.value)
 
     @on(Switch.Changed)
@@ -147,6 +163,23 @@ class SettingsScreen(Sheet[None]):
             self._change("download_folder", Path(typed).expanduser())
         else:
             self.say('The folder is a path that begins with "/" or "~/".', failed=True)
+
+    @work(exclusive=True, group="mode")
+    async def _show_mode(self) -> None:
+        with self.doing(""):
+            self._wear_mode(await self.api.people.mode())
+
+    @work(exclusive=True, group="mode")
+    async def _choose_mode(self, mode: str) -> None:
+        """The service is told first: without network nothing is chosen, and the row goes back to what is in force."""
+        chosen = None
+        with self.doing("Telling the service", "Chosen."):
+            chosen = await self.api.people.mode(mode)
+        self._wear_mode(chosen or await self.api.people.mode())
+
+    def _wear_mode(self, mode: ModeView) -> None:
+        self._mode = mode.mode
+        self.query_one(f"#{REACHABLE}", Select).value = mode.mode
 
     def _change(self, name: str, value: object) -> None:
         if getattr(self.account.config, name) != value:
