@@ -100,6 +100,10 @@ class Exchange:
             if not batch.items:
                 break
             for item in batch.items:
+                chat = await self._run(self._steps.chats.get, item.group_id)
+                if chat is not None and chat.standing.is_member and chat.cursor < item.seq:
+                    # Who was removed and added again learns of the removal first, or the second invitation is refused.
+                    await self._attempt(item.group_id, self.read(item.group_id))
                 self._tell(await self._run(self._steps.joiner.join, item, self._now()))
                 groups.append(item.group_id)
             cursor = batch.items[-1].position

@@ -93,8 +93,7 @@ class Joiner:
         roles.check_joined(group, inviter)
         with self._groups.store.transaction():
             name, token = self._groups.adopt(group, str(inviter), cursor, now)
-            if cursor == item.seq:
-                self._lookout.began(group, cursor, item.at_ms)
+            self._lookout.joined(group, cursor, item)
             advance_inbox(self._groups.store, item.position)
             self._continuity.asked(group.group_id, signer.identity)
             if self._admit(group.group_id, inviter, signer.credential.chain, now):

@@ -35,7 +35,7 @@ from client.store import Store
 from client.troubles import Trouble, Troubles
 from client.witness import Witness, witness_of
 from client.words_about_log import WordsAboutLog
-from delivery_service.wire import Entry
+from delivery_service.wire import Entry, WelcomeItem
 from identity.binding import Verdict, Verification
 from identity.errors import IdentityError
 from identity.passport import parse_passport
@@ -64,6 +64,12 @@ class Lookout:
     def began(self, group: mls_rs.Group, seq: int, at_ms: int = 0) -> None:
         """Begin the record of a group's epoch."""
         self.record.begin(group.group_id, group.epoch, group.epoch_authenticator(), seq, at_ms)
+
+    def joined(self, group: mls_rs.Group, cursor: int, item: WelcomeItem) -> None:
+        """Begin anew where a Welcome leads; what was seen of the log's end in an earlier membership does not count."""
+        self._store.execute("DELETE FROM log_seen WHERE group_id = ?", group.group_id)
+        if cursor == item.seq:
+            self.began(group, cursor, item.at_ms)
 
     def dealt_with(self, group: mls_rs.Group, epoch: int, entry: Entry) -> None:
         """Add an entry, which was dealt with in `epoch`, to the record."""
