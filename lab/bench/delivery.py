@@ -123,7 +123,7 @@ def _rows(rounds: list[Round]) -> list[Row]:
         f"{CONNECTIONS} connections, {GROUPS} groups, {OCTETS} octets, generator on the same cores; an append takes "
         f"{sent.median_ms:.1f} ms (p99 {sent.p99_ms:.1f} ms). CPU an append: service {service:.0f} µs ({user:.0f} % "
         f"user), of these an empty answer by the same server and framework {empty:.0f} µs and the bare writer with its "
-        f"callers {writer:.0f} µs; the rest is session, MLS framing and the turns of two threads. "
+        f"callers {writer:.0f} µs; the rest is session, MLS framing, the frank and the turns of two threads. "
         f"Generator {1e6 * sent.cpu / sent.accepted:.0f} µs. Answers other than 201: {refused}"
     )
     return [

@@ -16,8 +16,9 @@ import msgspec
 import uvloop
 
 from identity.base64url import encode_base64url
+from identity.franking import TAG_SIZE, encode_aad
 
-ENVELOPE = 64  # octets of framing around the random part, about
+ENVELOPE = 100  # octets of framing around the random part, about
 
 
 class Load(msgspec.Struct):
@@ -44,8 +45,9 @@ class Sent(msgspec.Struct):
 
 
 def private_message(group_id: bytes, epoch: int, octets: int) -> bytes:
-    """An MLSMessage(PrivateMessage) of application data (RFC 9420 §6.3) with random sender data and ciphertext."""
-    head = b"\0\1\0\2" + bytes([len(group_id)]) + group_id + epoch.to_bytes(8, "big") + b"\1\0"
+    """An MLSMessage(PrivateMessage) of application data (RFC 9420 §6.3), tagged, and random beyond its frame."""
+    head = b"\0\1\0\2" + bytes([len(group_id)]) + group_id + epoch.to_bytes(8, "big") + b"\1"
+    head += bytes([4 + TAG_SIZE]) + encode_aad(os.urandom(TAG_SIZE))
     sender_data = os.urandom(28)
     ciphertext = os.urandom(max(64, octets - ENVELOPE))
     return head + bytes([len(sender_data)]) + sender_data + (0x4000 | len(ciphertext)).to_bytes(2, "big") + ciphertext
