@@ -119,7 +119,9 @@ class Reporting:
         accused = senders.pop()
         if accused == self._account.number:
             raise ChatError("this is your own message", code="own-message", hint="Choose a message of somebody else.")
-        if senders or accused is None:
+        if accused is None:
+            raise ChatError("nobody has said this", code="no-proof", hint=NOT_PROVED)
+        if senders:
             raise ChatError(
                 "a report is about the messages of one number",
                 code="several-senders",

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from client.report_words import standing_lines
+from client.spelling import shown_number
 from client.tui.command import Command, answer
 
 if TYPE_CHECKING:
@@ -24,6 +26,25 @@ async def _alarms(app: "RingtrueApp", argument: str) -> None:
     from client.tui.screens.alarms import AlarmsScreen
 
     await app.push_screen(AlarmsScreen())
+
+
+async def _standing(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.standing import StandingScreen
+
+    if not argument:
+        await app.push_screen(StandingScreen())
+        return
+    found = await app.api.people.status(argument)
+    app.notify(f"{found.label} {shown_number(found.number)}: {found.words}".strip(), markup=False)
+
+
+async def _appeal(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.standing import APPEAL
+
+    text = await answer(app, argument, "Appeal", APPEAL)
+    if text:
+        standing = await app.api.device.standing(text)
+        app.notify("\n".join(standing_lines(standing)), markup=False)
 
 
 async def _sync(app: "RingtrueApp", argument: str) -> None:
@@ -81,6 +102,15 @@ async def _quit(app: "RingtrueApp", argument: str) -> None:
 
 
 ACCOUNT_COMMANDS = (
+    Command(
+        "standing",
+        "Standing",
+        "What verified reports count against your number, or another one",
+        "standing",
+        _standing,
+        argument="NUMBER",
+    ),
+    Command("appeal", "Appeal", "Tell the operator, once, why your number's status is wrong", "appeal", _appeal),
     Command("my_number", "My number", "Your number as QR code, address and short code", "me", _invite_screen),
     Command("status", "Network and services", "How the account stands towards them", "status", _status),
     Command("alarms", "Alarms", "Signs that your number or key is used elsewhere", "alarms", _alarms),
