@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from client.framing import unwrap
+from client.lies import Lie
 from identity.passport import split_token
 from identity.verdict import RULES, Verdict
 from tests.vectors.make_content_vectors import VECTORS
@@ -26,7 +27,7 @@ def test_each_limit_is_that_of_its_constant(stated: str, module: str, name: str)
 
 
 def test_the_limits_were_found() -> None:
-    assert len(LIMITS) == 14
+    assert len(LIMITS) == 20
 
 
 def test_the_checks_are_those_of_the_code_in_their_order() -> None:
@@ -37,6 +38,11 @@ def test_the_checks_are_those_of_the_code_in_their_order() -> None:
 
 def test_the_verdicts_are_those_of_the_code() -> None:
     assert set(VERDICTS) == set(Verdict)
+
+
+def test_the_names_for_lies_are_those_of_the_code() -> None:
+    table = TEXT.partition("| code | what was seen |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z_-]+)` \|", table, re.MULTILINE) == [str(lie) for lie in Lie]
 
 
 def test_the_example_of_framed_is_the_vector() -> None:
