@@ -33,6 +33,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "rules-saved": views.RulesView,
     "check-number": views.CheckNumberView,
     "agreement": views.AgreementView,
+    "franking-key": views.FrankingKeyView,
     "inspection": views.InspectionView,
     "report": views.ReportView,
     "standing": views.StandingView,
