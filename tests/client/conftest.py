@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -84,6 +84,29 @@ class World:
 
     def open(self, number: TelephoneNumber, jitter: float = 0) -> AbstractAsyncContextManager[Session]:
         return Session.open(self.home(number), PASSPHRASE, clock=self.clock, transport=self.network, jitter=jitter)
+
+    @asynccontextmanager
+    async def holder(self, number: TelephoneNumber, folder: str) -> AsyncIterator[Session]:
+        """Whoever can receive the number's code now, with a key of their own, reachable by others."""
+
+        async def ask_code(_: ChallengeOpened) -> str:
+            return self.codes.codes[number]
+
+        await enrol(
+            self.folder / folder,
+            PASSPHRASE,
+            number,
+            authority=AUTHORITY,
+            delivery=DELIVERY,
+            ask_code=ask_code,
+            cost=CHEAP,
+            clock=self.clock,
+            transport=self.network,
+        )
+        opening = Session.open(self.folder / folder, PASSPHRASE, clock=self.clock, transport=self.network, jitter=0)
+        async with opening as session:
+            await session.maintain()
+            yield session
 
     async def people(self, stack: AsyncExitStack, *numbers: TelephoneNumber) -> list[Session]:
         """Enrolled, open, and reachable by others."""

@@ -1,7 +1,6 @@
 """A number that changes hands: the new holder is a new person under it, and the old one stays who they were."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from mls_rs import Member
 from client.delivery import DeliveryClient
 from client.desk.desk import Desk
 from client.device import number_of
-from client.enrolling import enrol
 from client.enrolment import EnrolmentClient
 from client.errors import ChatError, NewKeyError, ServiceError
 from client.events import Gap, MessageReceived
@@ -20,29 +18,11 @@ from client.intents import AddMembers
 from client.outbox import new_idempotency_key
 from client.session import Session
 from delivery_service.wire import CommitBundle, Entry
-from identity.authority.wire import ChallengeOpened
 from identity.base64url import decode_base64url
 from identity.number import TelephoneNumber
 from lab.mallory import Credentials, raw_engine
 
-from .conftest import ALICE, AUTHORITY, BOB, CAROL, CHEAP, DELIVERY, PASSPHRASE, World
-
-
-@asynccontextmanager
-async def holder(world: World, number: TelephoneNumber, folder: str) -> AsyncIterator[Session]:
-    """Whoever can receive the number's code now, with a key of their own."""
-
-    async def ask_code(_: ChallengeOpened) -> str:
-        return world.codes.codes[number]
-
-    home = world.folder / folder
-    await enrol(
-        home, PASSPHRASE, number, authority=AUTHORITY, delivery=DELIVERY, ask_code=ask_code, cost=CHEAP,
-        clock=world.clock, transport=world.network,
-    )  # fmt: skip
-    async with Session.open(home, PASSPHRASE, clock=world.clock, transport=world.network, jitter=0) as session:
-        await session.maintain()
-        yield session
+from .conftest import ALICE, AUTHORITY, BOB, CAROL, DELIVERY, World
 
 
 def desk_of(session: Session, world: World) -> Desk:
@@ -58,7 +38,7 @@ async def recycled(world: World, stack: AsyncExitStack) -> tuple[Session, Sessio
     for request in await desk_of(bob, world).people.requests():
         await desk_of(bob, world).people.accept(request.group)
     world.clock.now += 86_400
-    other = await stack.enter_async_context(holder(world, BOB, "the new holder"))
+    other = await stack.enter_async_context(world.holder(BOB, "the new holder"))
     return alice, bob, other
 
 
@@ -183,7 +163,7 @@ async def test_a_second_device_that_a_met_one_adds_is_met_with_it(world, stack):
     chat = await desk.chats.direct(BOB.e164)
     await bob.receive()
     await desk_of(bob, world).people.accept(chat.group)
-    tablet = await stack.enter_async_context(holder(world, BOB, "bob's tablet"))
+    tablet = await stack.enter_async_context(world.holder(BOB, "bob's tablet"))
 
     packages = await bob.delivery.claim_key_packages(BOB)
     await bob.worker.run(bob.steps.committer.want, bytes.fromhex(chat.group), [AddMembers(packages)])
@@ -295,7 +275,7 @@ async def test_a_stranger_with_several_keys_is_a_stranger(world, stack):
     """Only who was met can be missed: two devices of a number that nobody knows are no new keys."""
     alice = (await world.people(stack, ALICE))[0]
     for folder in ("one", "two"):
-        other = await stack.enter_async_context(holder(world, BOB, folder))
+        other = await stack.enter_async_context(world.holder(BOB, folder))
         await other.create_chat(None, [ALICE])
     await alice.receive()
     assert [each.new_key for each in await desk_of(alice, world).people.requests()] == [False, False]

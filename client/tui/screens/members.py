@@ -36,12 +36,12 @@ class MembersScreen(Sheet[None]):
         Binding("a", "admin", "Admin or member"),
         Binding("x", "remove", "Remove"),
         Binding("d", "remove_device", "Remove this device"),
-        Binding("k", "meet", "Same person"),
+        Binding("s", "meet", "Same person"),
         Binding("i", "invite", "Invite"),
         Binding("n", "name", "Name"),
         Binding("c", "check", "Check number"),
         Binding("m", "message", "Message"),
-        Binding("g", "add_again", "Add again"),
+        Binding("w", "add_again", "Add again"),
     ]
 
     def __init__(self, group: str) -> None:

@@ -269,6 +269,8 @@ SCENES: dict[str, Scene] = {
         (f"/remove {CAROL.e164}", "yes"), "Removed.", alice=True, before=_with_carol, after=_gone_for_carol
     ),
     "admin": Scene((f"/admin {BOB.e164}", "/members"), f"{BOB}, admin", alice=True),
+    "beginagain": Scene(("/beginagain", "yes"), "This chat takes the place of ", alice=True),
+    "addagain": Scene((f"/addagain {CAROL.e164}", "yes"), "Added again.", alice=True, before=_with_carol),
     "member": Scene((f"/member {BOB.e164}", "/members"), f"{BOB}: in order", alice=True, before=_admin_bob),
     "leave": Scene(("/leave", "yes"), "You asked to be taken out."),
     "rename": Scene(("/rename Ropes",), "you, sent: (named this chat “Ropes”)", alice=True),
