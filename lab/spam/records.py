@@ -13,9 +13,10 @@ from lab.spam.scenario import Scenario, name_of
 class Attempt:
     """One first contact. Steps count from 0; None where it never came to that.
 
-    `refused`: the delivery service's word, if it handed out no key package. `place`: where the recipient's client put
-    it (inbox, request, quarantine, drop). `carded`: when its number was seen among the requests; `seen`: when its words
-    were; `reported`: when the recipient reported it.
+    `asked`, `granted`: a request for contact came first, and was agreed to. `refused`: the delivery service's word, if it
+    handed out no key package. `place`: where the recipient's client put it (inbox, request, quarantine, declined).
+    `carded`: when its number was seen among the requests; `seen`: when its words were; `reported`: when the recipient
+    reported it.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Attempt:
     group: str = ""
     refused: str = ""
     asked: bool = False
+    granted: bool = False
     place: str = ""
     carded: int | None = None
     seen: int | None = None
@@ -38,7 +40,7 @@ class Attempt:
     @property
     def hidden(self) -> bool:
         """Whether the recipient can not come across it: refused, held back or dropped."""
-        return bool(self.refused) or self.place in ("quarantine", "drop")
+        return bool(self.refused) or self.place in ("quarantine", "declined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def summary(scenario: Scenario, attempts: Sequence[Attempt]) -> Summary:
         days=scenario.days,
         spam=len(spam),
         spam_refused=sum(bool(each.refused) for each in spam),
-        spam_quarantined=sum(each.place in ("quarantine", "drop") for each in spam),
+        spam_quarantined=sum(each.place in ("quarantine", "declined") for each in spam),
         spam_carded=sum(each.carded is not None for each in spam),
         spam_seen=seen,
         honest=len(honest),

@@ -5,15 +5,16 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
-from client.admission import Consent
-from client.errors import ClientError, ServiceError
-from client.message import Kind, Message
+from client.errors import AskedFirstError, ClientError, NoConsentError, ServiceError
 from delivery_service.quotas import NO_QUOTAS, QUOTAS
 from identity.number import TelephoneNumber
 from lab.clock import SettableClock
+from lab.mallory import Mallory
 from lab.spam.population import TOGETHER, Person, population
+from lab.spam.reactions import Reactions
 from lab.spam.records import Attempt
 from lab.spam.scenario import Defence, Scenario, Strategy
 from lab.spam.spammer import GROUP_SIZE, Numbers, Spammer
@@ -22,7 +23,13 @@ from lab.world import World
 START = 1_800_000_000  # the simulated second at which every run begins: 15 January 2027
 ACTIVE = 1 / 3  # of the people look at their client in a step
 _SHOW_ALL = '[[rule]]\nname = "show everything"\nplace = "inbox"\n'
-_HIDE_REPORTED = '[[rule]]\nname = "reported"\nstatus = ["reported", "withdrawn"]\nplace = "quarantine"\n'
+_HIDE_REPORTED = """
+[[rule]]
+name = "reported"
+relation = ["new-key", "shares-group", "stranger"]
+status = ["reported", "withdrawn"]
+place = "quarantine"
+"""
 
 Progress = Callable[[int], None]
 
@@ -37,10 +44,12 @@ class Laboratory:
     spammers: Sequence[Spammer]
     attempts: list[Attempt] = field(default_factory=list)
     waiting: defaultdict[TelephoneNumber, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
+    asking: list[tuple[Attempt, Callable[[Attempt], Awaitable[None]]]] = field(default_factory=list)
     step: int = 0
 
     async def take_step(self) -> None:
         """Everybody has a turn: spammers, then honest people who write, then those who look."""
+        await self._follow_up()
         for spammer in self.spammers:
             await self._spam(spammer)
         active = [person for person in self.people.values() if person.random.random() < ACTIVE]
@@ -69,15 +78,31 @@ class Laboratory:
     async def _pitch(self, spammer: Spammer, targets: Sequence[TelephoneNumber]) -> None:
         mallory = await spammer.identity(self.scenario.rotate_after)
         made = [self._attempt(spammer.name, mallory.number, target, spammer.strategy) for target in targets]
-        try:
-            groups = await spammer.pitch(mallory, targets)
-        except ServiceError as error:
-            for attempt in made:
+        await self._deliver(spammer, mallory, made)
+
+    async def _deliver(self, spammer: Spammer, mallory: Mallory, made: Sequence[Attempt]) -> None:
+        by_target = {TelephoneNumber.from_digits(attempt.target[1:]): attempt for attempt in made}
+        pitched = await spammer.pitch(mallory, list(by_target))
+        for target in pitched.reached:
+            by_target[target].group = pitched.group
+        for target, error in pitched.refused.items():
+            attempt = by_target[target]
+            if isinstance(error, NoConsentError) and len(made) == 1 and not attempt.asked:
+                await self._ask(spammer, mallory, target, attempt)
+            else:
                 attempt.refused = error.code
-            return
-        for attempt, target in zip(made, targets, strict=True):
-            attempt.group = groups.get(target, "")
-            attempt.refused = "" if attempt.group else "no-key-package"
+
+    async def _write_at_last(self, spammer: Spammer, mallory: Mallory, attempt: Attempt) -> None:
+        await self._deliver(spammer, mallory, [attempt])
+
+    async def _ask(self, spammer: Spammer, mallory: Mallory, target: TelephoneNumber, attempt: Attempt) -> None:
+        attempt.asked = True
+        try:
+            await mallory.delivery.ask(target, mallory.device.chain)
+        except ServiceError as error:
+            attempt.refused = error.code
+        else:
+            self.asking.append((attempt, partial(self._write_at_last, spammer, mallory)))
 
     async def _write(self, person: Person) -> None:
         draws = person.random.random(), person.random.random()
@@ -92,10 +117,16 @@ class Laboratory:
 
     async def _first_contact(self, person: Person, target: TelephoneNumber, *, stranger: bool) -> None:
         attempt = self._attempt(person.name, person.number, target, None, stranger=stranger)
+        await self._greet(person, attempt)
+
+    async def _greet(self, person: Person, attempt: Attempt) -> None:
         try:
-            chat = await person.desk.chats.direct(target.e164)
+            chat = await person.desk.chats.direct(attempt.target)
             await person.desk.messages.send(chat.group, f"Hello, this is {person.name}.")
             await person.desk.device.sync()
+        except AskedFirstError:
+            attempt.asked = True
+            self.asking.append((attempt, partial(self._greet, person)))
         except ClientError as error:
             attempt.refused = error.code
         else:
@@ -126,65 +157,16 @@ class Laboratory:
 
     async def _look(self, person: Person) -> None:
         await person.desk.device.sync()
-        waiting = self.waiting.pop(person.number, [])
-        self.waiting[person.number] += [each for each in waiting if not await self._dealt_with(person, each)]
+        reactions, waiting = Reactions(self.scenario, self.step), self.waiting.pop(person.number, [])
+        left = [each for each in waiting if not (each.refused or await reactions.to(person, each))]
+        self.waiting[person.number] += left
 
-    async def _dealt_with(self, person: Person, attempt: Attempt) -> bool:
-        """Let a person come across a first contact, and react; whether nothing more will come of it."""
-        if attempt.refused:
-            return True
-        found = await person.desk.session.worker.run(_found, person, attempt.group)
-        if found is None:
-            return False
-        consent, message = found
-        mood = self._mood(attempt)
-        attempt.place = message.place if consent is Consent.INBOX else consent
-        match attempt.place:
-            case "inbox":
-                attempt.seen = self.step
-                if attempt.spam and mood.random() < self.scenario.habits.reports:
-                    await self._report(person, attempt, message)
-                return True
-            case "request":
-                if mood.random() >= self.scenario.habits.looks:
-                    return False
-                attempt.carded = self.step
-                await self._answer(person, attempt, message, mood.random())
-        return True
-
-    def _mood(self, attempt: Attempt) -> Random:
-        """Chance for one person, one first contact and one step: the same whatever else happens and is defended."""
-        names = self.scenario.seed, attempt.sender, attempt.target, attempt.step, self.step
-        return Random("/".join(map(str, names)))  # noqa: S311 - a story, not a secret
-
-    async def _answer(self, person: Person, attempt: Attempt, message: Message, draw: float) -> None:
-        habits = self.scenario.habits
-        accepts, reports = (
-            (habits.accepts_spam, habits.reports) if attempt.spam else (habits.accepts_stranger, habits.misreports)
-        )
-        if draw < accepts:
-            await person.desk.people.accept(attempt.group)
-            attempt.accepted = attempt.seen = self.step
-        elif draw < accepts + reports:
-            await self._report(person, attempt, message)
-        else:
-            await person.desk.people.decline(attempt.group)
-
-    async def _report(self, person: Person, attempt: Attempt, message: Message) -> None:
-        if self.scenario.has(Defence.REPORTS):
-            await person.desk.messages.report([message.id], "spam", "")
-            attempt.reported = self.step
-        await person.desk.people.block(attempt.number)
-
-
-def _found(person: Person, group: str) -> tuple[Consent, Message] | None:
-    """Where a chat is, and the message in it, once it has arrived; runs on the worker thread."""
-    steps, group_id = person.desk.session.steps, bytes.fromhex(group)
-    chat = steps.chats.get(group_id)
-    if chat is None:
-        return None
-    received = [row for row in steps.history.chat(group_id) if row.kind is Kind.RECEIVED]
-    return (chat.consent, received[0]) if received else None
+    async def _follow_up(self) -> None:
+        """Those who were let through write at last."""
+        granted = [each for each in self.asking if each[0].granted]
+        self.asking = [each for each in self.asking if not each[0].granted]
+        for attempt, again in granted:
+            await again(attempt)
 
 
 async def run(scenario: Scenario, progress: Progress = lambda _: None) -> list[Attempt]:
@@ -196,6 +178,10 @@ async def run(scenario: Scenario, progress: Progress = lambda _: None) -> list[A
         if not scenario.has(Defence.ADMISSION):
             for person in people:
                 await person.desk.admission.use((_HIDE_REPORTED if scenario.has(Defence.REPORTS) else "") + _SHOW_ALL)
+        if scenario.has(Defence.CONSENT):
+            for person in people:
+                if person.random.random() < scenario.habits.asks_first:
+                    await person.desk.people.mode("ask")
         spammers = _spammers(scenario, world, people, stack)
         lab = Laboratory(scenario, world, {each.number: each for each in people}, spammers)
         for step in range(scenario.steps):

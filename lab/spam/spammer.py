@@ -1,16 +1,15 @@
 """Spammers: certified like anybody, with the real engine and the real services, and no patience."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
-import mls_rs
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
-from client.errors import ClientError, ServiceError
+from client.errors import ServiceError
 from client.framing import wrap
 from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
@@ -38,6 +37,15 @@ class Numbers:
         return TelephoneNumber.from_digits(str(LAST_NUMBER - self.taken + 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Pitched:
+    """What came of one try: the group (hexadecimal), who is in it, and why the others are not."""
+
+    group: str
+    reached: Collection[TelephoneNumber]
+    refused: Mapping[TelephoneNumber, ServiceError]
+
+
 @dataclass(slots=True)
 class Spammer:
     """One spammer; `due` carries the part of an attempt that a step's share leaves over."""
@@ -53,7 +61,6 @@ class Spammer:
     due: float = 0.0
     reached: int = 0
     device: Mallory | None = None
-    _pitches: list[str] = field(default_factory=list)
 
     async def identity(self, rotate_after: int) -> Mallory:
         """The number in use; Strategy.ROTATION takes another one after so many people."""
@@ -69,26 +76,21 @@ class Spammer:
         self.targets += chosen
         return chosen
 
-    async def pitch(self, mallory: Mallory, targets: Sequence[TelephoneNumber]) -> dict[TelephoneNumber, str]:
-        """Add people to a group and write to it; returns the group of each, or raises ServiceError for a lone target.
-
-        Of several, those whose key packages are refused stay out.
-        """
+    async def pitch(self, mallory: Mallory, targets: Sequence[TelephoneNumber]) -> Pitched:
+        """Add people to a group and write to it; those whose key packages are refused stay out."""
         packages: dict[TelephoneNumber, bytes] = {}
-        refusal: ServiceError | None = None
+        refused: dict[TelephoneNumber, ServiceError] = {}
         for target in targets:
             try:
                 packages[target] = (await mallory.delivery.claim_key_packages(target))[0]
             except ServiceError as error:
-                refusal = error
-        if not packages:
-            assert refusal is not None, "somebody was asked for"
-            raise refusal
+                refused[target] = error
         group_id = self.random.randbytes(16)
-        await _found(mallory, group_id, list(packages.values()))
-        await _write(mallory, group_id, list(packages), self.random.choice(PITCHES))
-        self.reached += len(packages)
-        return dict.fromkeys(packages, group_id.hex())
+        if packages:
+            await _found(mallory, group_id, list(packages.values()))
+            await _write(mallory, group_id, list(packages), self.random.choice(PITCHES))
+            self.reached += len(packages)
+        return Pitched(group_id.hex(), packages.keys(), refused)
 
     async def _certified(self, number: TelephoneNumber) -> Mallory:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -131,8 +133,3 @@ async def _write(mallory: Mallory, group_id: bytes, readers: Sequence[TelephoneN
         now=mallory.now(),
     )
     await mallory.post(group_id, mallory.encrypt(group_id, wrap(proof, framed)))
-
-
-def word_of(error: ClientError | mls_rs.MlsError) -> str:
-    """The service's word for a refusal."""
-    return error.code
