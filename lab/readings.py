@@ -7,11 +7,12 @@ from typing import TypeAlias
 
 from client.admission import Place
 from client.errors import ServiceError
-from client.events import Event, Gap, MessageReceived, WelcomeRefused
+from client.events import Event, Gap, MembersChanged, MessageReceived, WelcomeRefused
 from client.lies import Lie
 from client.message import Message
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict
+from identity.number import TelephoneNumber
 from identity.verdict import RULES
 from lab.attacks.outcome import Guard, Keeper, Outcome, check
 
@@ -44,6 +45,11 @@ def reading(events: Iterable[Event], group_id: bytes, seq: int | None) -> Readin
             case Gap() if event.group_id == group_id:
                 noticed = noticed or event
     return noticed
+
+
+def committers(events: Iterable[Event], group_id: bytes) -> list[TelephoneNumber | None]:
+    """Whose commits a session has applied."""
+    return [event.committer for event in events if isinstance(event, MembersChanged) and event.group_id == group_id]
 
 
 def verdict(found: Reading) -> Verdict | None:

@@ -17,7 +17,7 @@ from lab.deception import Deceived, Deception
 from lab.forgery import attested
 from lab.mallory import Heard, Mallory
 from lab.people import Person
-from lab.readings import Passed, Reading, agreed, outcome, reading, service_refusal, verdict
+from lab.readings import Passed, Reading, agreed, committers, outcome, reading, service_refusal, verdict
 from lab.sent import describe_proof
 from lab.world import World
 
@@ -69,12 +69,12 @@ class Stage:
             self._deceived = await Deceived.at(self.world)
         return await self._deceived.chat(*self.people[:2])
 
-    async def elsewhere(self) -> "Stage":
-        """The same people in a new group, for what leaves a group of no use."""
+    async def elsewhere(self, admins: Sequence[TelephoneNumber] = ()) -> "Stage":
+        """The same people in a new group, for what leaves a group of no use; with `admins` it has roles."""
         alice, *others = self.people
         await self.mallory.publish_key_packages(1)
         members = [*(person.number for person in others), self.mallory.number]
-        group = (await alice.session.create_chat(None, members)).group_id
+        group = (await alice.session.create_chat(None, members, admins=admins)).group_id
         for person in (*others, alice):
             await person.session.receive()
         for person in others:
@@ -137,15 +137,17 @@ class Stage:
         return replace(agreed([outcome(found) for found in readings.values()]), sent=sent)
 
     async def commit(self, committer: Mallory, bundle: CommitBundle, sent: str) -> Outcome:
-        """Let somebody commit, and everybody read it; whether anything was reached by that is for the caller to see."""
+        """Let somebody commit, and everybody read it; it has won if everybody applies it."""
         try:
             seq = (await committer.delivery.commit(self.group, bundle, new_idempotency_key())).seq
         except ServiceError as refusal:
             return service_refusal(refusal, sent)
-        readings = await self._readings(self.people, self.group, seq)
-        if any(isinstance(found, Gap) for found in readings.values()):
-            return replace(agreed([outcome(found) for found in readings.values()]), sent=sent)
-        return Outcome(None, "Every client has applied the commit.", sent=sent)
+        told = await asyncio.gather(*(person.session.receive() for person in self.people))
+        found = [reading(events, self.group, seq) for events in told]
+        if any(isinstance(each, Gap) for each in found):
+            return replace(agreed([outcome(each) for each in found]), sent=sent)
+        won = all(committer.number in committers(events, self.group) for events in told)
+        return Outcome(None, "Every client has applied the commit.", sent=sent, won=won)
 
     async def remove_mallory(self) -> None:
         """Let Alice remove Mallory from the group, and everybody learn of it."""

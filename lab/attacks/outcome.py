@@ -31,6 +31,8 @@ class Guard:
         """`check 6 (number)`, `service: not-a-member`."""
         if self.keeper is Keeper.CHECK:
             return f"check {self.rule} ({RULES[int(self.rule)].name})"
+        if self.keeper is Keeper.AUTHORITY and self.rule.isdigit():
+            return f"{self.keeper}: check {self.rule} of reports"
         return f"{self.keeper}: {self.rule}"
 
 

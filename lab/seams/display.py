@@ -1,6 +1,9 @@
 """What a recipient's client shows, or refuses to show."""
 
+from client import reading, wording
 from client.history import History
+from client.receiving import Receiver
+from client.text import Safe
 from identity import binding
 from identity.certificates import ChainVerifier
 from identity.message import MessageContext
@@ -21,3 +24,6 @@ def _as_if_proven(trail: list[tuple[object, ...]], context: MessageContext, chai
 
 UNSIGNED = exchanging(display("unsigned"), instead(binding, "_unsigned", _as_if_proven))
 SHOWN_ONCE = exchanging(display("not-shown"), instead(History, "holds", lambda *_: False))
+HARMLESS_TEXT = exchanging(display("harmless-text"), instead(reading, "safe_text", Safe))
+ALTERNATIVES = exchanging(display("alternatives"), instead(wording, "_left_out", lambda _: ""))
+PROVEN_CHANGES = exchanging(display("proven-changes"), instead(Receiver, "_may_change", lambda *_: True))

@@ -4,13 +4,17 @@ The engine has no switch. What it refuses for want of a key it gets: a client th
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from client import certificate_facts, framing, receiving
+import mls_rs
+
+from client import certificate_facts, framing, receiving, roles
 from client.groups import Groups, Step
 from identity.device import DeviceVerifier
 from lab.attacks.outcome import Guard, Keeper, check
 from lab.credulous import Credulous, stated_number
+from lab.lax import Lax
+from lab.poison import HONEST
 from lab.seams.seam import Place, exchanging, instead
 
 Save: TypeAlias = Callable[[Groups, Step], int | None]
@@ -35,6 +39,16 @@ def _keep_nothing(self: Groups, step: Step) -> None:
     """Go on from the state that was stored last: past epochs are still there."""
 
 
+def _as_signed(process: Any) -> Any:
+    """Read a commit as its signature covers it: the confirmation tag stands behind that."""
+
+    def processed(group: mls_rs.Group, handshake: bytes, now: int, *, leaving: bool) -> mls_rs.Proposal | mls_rs.Commit:
+        event: mls_rs.Proposal | mls_rs.Commit = process(group, HONEST.get(handshake, handshake), now, leaving=leaving)
+        return event
+
+    return processed
+
+
 def _pass(*_: object) -> None:
     """Raise nothing."""
 
@@ -53,3 +67,5 @@ ONE_NUMBER = exchanging(
 )
 OUTSIDERS = exchanging(engine("not-from-a-member"), instead(receiving, "_check_admissible", _pass))
 FRAME = exchanging(engine("too-large"), instead(framing, "PASSPORT_SIZE_LIMIT", framing.FRAMED_LIMIT))
+CONFIRMATION = exchanging(engine("invalid_confirmation"), Place(roles, "process", _as_signed))
+ROLES = exchanging(engine("not-an-admin"), instead(roles, "EpochRoles", Lax))

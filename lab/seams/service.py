@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import apsw
+from mls_rs import Observer
 
-from delivery_service import framing, groups, rules, sqlite_consent, sqlite_groups, sqlite_key_packages
+from delivery_service import framing, groups, observers, rules, sqlite_consent, sqlite_groups, sqlite_key_packages
 from delivery_service.store import NewCommit, NewEntry, NewWelcome
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
+from lab.lax import Lax
 from lab.seams.seam import Place, Seam, exchanging, instead
 from lab.world import World
 
@@ -62,6 +64,21 @@ def _believing(world: World) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _looking_back(world: World) -> Iterator[None]:
+    """Judge every handshake of a group as if none had come before since this was switched on."""
+    service, snapshots = world.service, dict[bytes, bytes]()
+    take, credentials = service.observers.take, service.credentials
+
+    async def taken(group_id: bytes) -> Observer:
+        observer = await take(group_id)
+        snapshot = snapshots.setdefault(group_id, observer.snapshot())
+        return Observer.load(snapshot, credentials.validate, credentials.succeed)
+
+    with instead(service.observers, "take", taken).exchanged():
+        yield
+
+
 CREDENTIALS = Seam(service("credential-refused"), _believing)
 MEMBERSHIP = exchanging(
     service("not-a-member"),
@@ -79,6 +96,8 @@ EXTERNAL_COMMITS = exchanging(
     instead(groups, "_check_commit", _pass),
     instead(sqlite_groups, "_addressees", _no_addressees),
 )
+HANDSHAKES = Seam(service("invalid-handshake"), _looking_back)
+ROLES = exchanging(service("not-allowed"), instead(observers, "EpochRoles", Lax))
 CONSENT = exchanging(service("no-consent"), instead(sqlite_consent, "check_consent", _pass))
 QUOTAS = exchanging(service("rate-limited"), instead(sqlite_consent, "check_quotas", _pass))
 LAST_RESORT = exchanging(service("last-resort"), Place(sqlite_key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))

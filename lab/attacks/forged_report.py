@@ -1,0 +1,34 @@
+"""A report with a proof that the reporter has made."""
+
+from lab.accusing import item_of, judged, report_of
+from lab.attacks.attack import Attack
+from lab.attacks.outcome import Outcome
+from lab.mallory import Heard
+from lab.seams import reports
+from lab.stage import Stage
+
+
+async def run(stage: Stage) -> Outcome:
+    """Sign a text for Alice's number with Mallory's key, and report it with Alice's certificate."""
+    mallory, alice = stage.mallory, stage.alice
+    await mallory.listen(stage.group)
+    framed = mallory.framed(stage.group, "Pay or I publish it.", sender=alice.number)
+    proof = mallory.sign(mallory.claims(stage.group, framed) | {"orig": {"tn": alice.number.digits}})
+    item = item_of(stage, alice.session.account.chain, Heard(0, proof, framed))
+    return await judged(stage, report_of(stage, mallory.device, item), "a proof for Alice's number by Mallory's key")
+
+
+ATTACK = Attack(
+    "forged-report",
+    "Report a forged proof",
+    "Mallory makes a proof for Alice's number with her own key, and reports Alice by it.",
+    reports.authority("8"),
+    run,
+    story=(
+        "Mallory has Alice's certificate, which is public, and no key of hers. She wants Alice to be reported for "
+        "words that Mallory wrote. The token must be by the certificate's own key: the report is refused and "
+        "counts for nothing."
+    ),
+    without=(reports.MESSAGES,),
+    spoils=True,
+)
