@@ -151,8 +151,10 @@ async def claim_key_packages(request: Request) -> Response:
     now = service.now()
     nonce = _check_signature(request, body, session, now)
     await _spend(service, service.claims, session, nonce, now)
-    sparing = not service.claims_of_target.allows(number, now)
-    return _json(wire.ClaimedKeyPackages(await service.consent.claim(session, number, now, sparing=sparing)))
+    sparing = not service.claims_of_target.has_left(number, now)
+    claimed = await service.consent.claim(session, number, now, sparing=sparing)
+    service.claims_of_target.allows(number, now)  # only now: who is refused uses nothing of the target's up
+    return _json(wire.ClaimedKeyPackages(claimed))
 
 
 async def choose_contact_mode(request: Request) -> Response:

@@ -45,6 +45,10 @@ class HourlyLimit:
                 retry_after=wait,
             )
 
+    def has_left(self, key: str, now: float) -> bool:
+        """Whether there is one, without taking it."""
+        return self._refilled(key, now).tokens >= 1
+
     def allows(self, key: str, now: float) -> bool:
         """Takes one if there is one."""
         bucket = self._refilled(key, now)

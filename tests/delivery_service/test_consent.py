@@ -41,6 +41,20 @@ async def test_a_claim_without_a_grant_hands_out_nothing_and_uses_nothing_up(wor
     assert len(await alice.claim(BOB)) == 1
 
 
+async def test_refused_claims_do_not_bring_a_number_s_last_resort_into_use(world, problem_word):
+    bob, alice = await scene(world, "ask")
+    carol = await world.device(CAROL)
+    service = world.app.state.service
+    service.claims_of_target.spend(BOB, bob.now, wire.CLAIMS_PER_TARGET_HOUR - 1)
+    for _ in range(10):
+        assert problem_word(await alice.claim_answer(BOB)) == "no-consent"
+    await bob.decide(CAROL, "grant")
+    await carol.claim(BOB)
+    assert (await stock(bob))["available"] == 2
+    await carol.claim(BOB)
+    assert (await stock(bob))["available"] == 2  # from here on the last-resort package is given
+
+
 async def test_who_asks_is_heard_and_may_claim_once_granted(world, problem_word):
     bob, alice = await scene(world, "ask")
     answer = await alice.ask(BOB)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from delivery_service.errors import RefusedError, StartError, StoreError
-from delivery_service.quotas import NO_QUOTAS
+from delivery_service.quotas import NO_QUOTAS, Quotas
 from delivery_service.sqlite import SqliteStore, check_sqlite
 from delivery_service.store import (
     Approach,
@@ -27,8 +27,17 @@ from delivery_service.store import (
     Notified,
     Stock,
     StoredBlob,
+    Waiting,
 )
-from delivery_service.wire import KEY_PACKAGES_PER_DEVICE, OPENINGS_KEPT, Appended
+from delivery_service.wire import (
+    CONTACT_REQUEST_LIFETIME,
+    CONTACT_REQUEST_PAUSE,
+    KEY_PACKAGES_PER_DEVICE,
+    OPENINGS_KEPT,
+    Appended,
+    ContactRequested,
+    Reachability,
+)
 
 ALICE, BOB, CAROL = b"+12025550142/a", b"+12025550143/b", b"+12025550144/c"
 GROUP = b"group"
@@ -422,3 +431,107 @@ async def test_a_refusal_that_comes_after_a_change_undoes_it(store):
     )
     assert isinstance(answers[1], StoreError)
     assert [answer.seq for answer in (answers[0], answers[2])] == [1, 2]
+
+
+def approach(number: str = "+3", target: str = "+2", at: int = NOW, issuer: bytes = b"issuer") -> Approach:
+    return Approach(number.encode() + b"/device", number, issuer, target, at)
+
+
+async def reachable(store: SqliteStore, number: str = "+2") -> None:
+    await store.add_key_packages(number.encode() + b"/d", number, [], package(b"last of " + number.encode()), NOW)
+
+
+async def test_a_number_is_open_and_grants_nobody_until_it_chooses(store, changes):
+    await reachable(store)
+    assert await store.reachability("+2") == Reachability("open", [], [])
+    await store.decide("+2", "+3", "grant")
+    assert await store.reachability("+2") == Reachability("open", [], [])
+    await store.set_mode("+2", "contacts", ["+4", "+3"])
+    assert await store.reachability("+2") == Reachability("contacts", ["+3", "+4"], [])
+    await store.decide("+2", "+3", "block")
+    assert await store.reachability("+2") == Reachability("contacts", ["+4"], ["+3"])
+    await store.decide("+2", "+3", "revoke")
+    await store.set_mode("+2", "ask", ["+5"])
+    assert await store.reachability("+2") == Reachability("ask", ["+4", "+5"], [])
+    await store.set_mode("+2", "open", [])
+    assert await store.reachability("+2") == Reachability("open", [], [])
+    assert Notified(frozenset({"+2"})) in changes
+
+
+async def test_a_claim_needs_a_grant_where_the_mode_asks_for_one(store):
+    await reachable(store)
+    await store.set_mode("+2", "ask", [])
+    error = await refused(store.claim(approach(), NO_QUOTAS))
+    assert (error.word, error.members) == ("no-consent", {"mode": "ask"})
+    assert await store.claim(approach("+2"), NO_QUOTAS) == [b"package last of +2"]
+    await store.decide("+2", "+3", "grant")
+    assert await store.claim(approach(), NO_QUOTAS) == [b"package last of +2"]
+
+
+async def test_a_request_waits_is_answered_once_and_told_to_both(store, changes):
+    await reachable(store)
+    await store.set_mode("+2", "ask", [])
+    lasting = NOW + CONTACT_REQUEST_LIFETIME
+    assert await store.ask(approach(), b"proof", NO_QUOTAS) == ContactRequested(False, lasting)
+    assert changes[-1] == Notified(frozenset({"+2"}))
+    assert await store.waiting("+2", NOW) == Waiting([(NOW, b"proof")], [], 2)
+    assert await store.waiting("+2", lasting) == Waiting([], [], 2)
+    error = await refused(store.ask(approach(at=NOW + 1), b"another", NO_QUOTAS))
+    assert (error.word, error.members) == ("already-asked", {"retry_after": CONTACT_REQUEST_PAUSE - 1})
+    await store.decide("+2", "+3", "grant")
+    assert changes[-1] == Notified(frozenset({"+2", "+3"}))
+    assert await store.waiting("+2", NOW) == Waiting([], [], 3)
+    assert await store.waiting("+3", NOW) == Waiting([], ["+2"], 1)
+    assert (await store.heads(b"+3/any device")).requests == 1
+    assert (await store.ask(approach(), b"proof", NO_QUOTAS)).granted
+    await store.expire_before(NOW - 1, NOW + CONTACT_REQUEST_PAUSE)
+    assert await store.waiting("+3", NOW) == Waiting([], [], 1)
+
+
+async def test_requests_are_refused_unseen_where_nobody_may_ask_and_kept_unseen_of_the_blocked(store):
+    await reachable(store)
+    await store.set_mode("+2", "contacts", [])
+    assert (await refused(store.ask(approach(), b"proof", NO_QUOTAS))).word == "no-consent"
+    assert (await refused(store.ask(approach("+2"), b"proof", NO_QUOTAS))).word == "not-allowed"
+    assert (await refused(store.ask(approach(target="+9"), b"proof", NO_QUOTAS))).word == "unknown-number"
+    await store.set_mode("+2", "ask", [])
+    await store.decide("+2", "+3", "block")
+    head = (await store.waiting("+2", NOW)).head
+    assert not (await store.ask(approach(), b"proof", NO_QUOTAS)).granted
+    assert await store.waiting("+2", NOW) == Waiting([], [], head)
+    assert (await refused(store.ask(approach(), b"proof", NO_QUOTAS))).word == "already-asked"
+
+
+async def test_first_contacts_are_counted_by_number_issuer_and_target_and_no_pair_twice(store):
+    for number in ("+2", "+4", "+5"):
+        await reachable(store, number)
+    for quotas, second, limit in (
+        (Quotas(1, None, None), approach(target="+4"), "FIRST_CONTACTS_PER_DAY"),
+        (Quotas(None, 1, None), approach("+6", "+4"), "FIRST_CONTACTS_PER_ISSUER_HOUR"),
+        (Quotas(None, None, 1), approach("+6", issuer=b"another"), "FIRST_CONTACTS_PER_TARGET_DAY"),
+    ):
+        assert await store.claim(approach(), quotas)
+        assert await store.claim(approach(), quotas)
+        error = await refused(store.claim(second, quotas))
+        assert (error.word, error.members["limit_name"], error.members["limit"]) == ("rate-limited", limit, 1)
+        assert error.members["retry_after"] in (3600, 86_400)
+        assert await store.claim(approach("+7", "+5", issuer=b"third"), quotas)
+    await store.expire_before(NOW + 1, NOW + 1)
+    assert await store.claim(approach(target="+4", at=NOW + 1), Quotas(1, 1, 1))
+
+
+async def test_a_grant_or_an_answer_is_no_first_contact(store):
+    for number in ("+2", "+3"):
+        await reachable(store, number)
+    await store.claim(approach(), NO_QUOTAS)
+    assert await store.claim(approach("+2", "+3"), Quotas(0, 0, 0))
+    await store.set_mode("+2", "ask", ["+8"])
+    assert await store.claim(approach("+8"), Quotas(0, 0, 0))
+
+
+async def test_open_grants_what_waits(store):
+    await reachable(store)
+    await store.set_mode("+2", "ask", [])
+    await store.ask(approach(), b"proof", NO_QUOTAS)
+    await store.set_mode("+2", "open", [])
+    assert (await store.waiting("+3", NOW)).granted == ["+2"]
