@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 import apsw
 import click
 import httpx
+import msgspec
 import platformdirs
 import uvicorn
 import uvloop
@@ -75,9 +76,9 @@ def franking_key(data_dir: Path | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_data_dir
 def verify_frank(file: Path, data_dir: Path | None) -> None:
-    """Check by this service's own MAC what a report's evidence in FILE says was sent here: exit code 0 or 3."""
+    """Check by this service's own MAC what a report in FILE, or its evidence, says was sent here: exit code 0 or 3."""
     key = _explained(lambda: read_key(_folder(data_dir)))
-    evidence = _explained(lambda: parse_evidence(file.read_bytes()))
+    evidence = _explained(lambda: parse_evidence(_evidence(file.read_bytes())))
     for place, item in enumerate(evidence.items, 1):
         try:
             franked = item.franked()
@@ -87,6 +88,19 @@ def verify_frank(file: Path, data_dir: Path | None) -> None:
             raise click.exceptions.Exit(EXIT_REFUSED) from error
         at = datetime.fromtimestamp(item.accepted_ms // 1000, UTC)
         click.echo(f"message {place}: confirmed: {item.sender} sent it to {item.group} at {at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+class _Report(msgspec.Struct):
+    """What is wanted of a report as `ringtrue report --by-frank --out FILE` writes it."""
+
+    evidence: str
+
+
+def _evidence(octets: bytes) -> bytes:
+    try:
+        return msgspec.json.decode(octets, type=_Report).evidence.encode("utf-8", "replace")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return octets  # the evidence itself, or what is none
 
 
 def _folder(data_dir: Path | None) -> Path:

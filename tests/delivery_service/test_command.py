@@ -6,6 +6,7 @@ from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -107,6 +108,8 @@ def test_a_service_confirms_by_its_own_mac_what_a_report_shows(tmp_path: Path):
     result = command("verify-frank", file, "--data-dir", tmp_path)
     assert result.exit_code == 0
     assert "message 1: confirmed: mimi://h/u/+12025550143 sent it to mimi://h/g/cm9vbQ at 2027-" in result.stdout
+    file.write_bytes(msgspec.json.encode({"evidence": evidence(said).decode(), "statement": "", "chain": []}))
+    assert command("verify-frank", file, "--data-dir", tmp_path).exit_code == 0
     thief = FrankingKey.from_octets(bytes(32) + key.to_octets()[32:])
     for forged in (
         replace(said, framed=framed + b"!"),
