@@ -20,7 +20,7 @@ _SENDERS = {
 _FRANKS = {
     Frank.GOOD: "that the service can confirm",
     Frank.ABSENT: "without the service's mark",
-    Frank.WRONG: "whose mark of the service does not fit",
+    Frank.WRONG: "with a mark of the service that does not fit",
 }
 PLACE_WORDS = {
     Place.INBOX: "inbox",

@@ -181,7 +181,7 @@ def test_every_default_rule_is_said_in_words() -> None:
         "A chat from a number that you blocked: dropped and counted",
         "A message from a number that you blocked: quarantine",
         "A message, proof failed: quarantine",
-        "A message, whose mark of the service does not fit: quarantine",
+        "A message, with a mark of the service that does not fit: quarantine",
         "Anything from a contact, a contact's number on a new key, somebody who shares a chat with you or a stranger, "
         "number withdrawn: quarantine",
         "Anything from a contact's number on a new key, somebody who shares a chat with you or a stranger, "
