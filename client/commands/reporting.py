@@ -6,6 +6,8 @@ import click
 
 from client.commands.chats import put_out
 from client.commands.opened import opened, sync_if_possible
+from client.desk.api import Api
+from client.errors import ChatError
 from client.invite import parse_invite
 from client.rendering import show, tell_contact
 from client.report_words import KINDS, report_lines, standing_lines
@@ -34,11 +36,12 @@ async def report(
 ) -> None:
     """Report MESSAGE (an id or its beginning), and others of the same number, to the authority with their proof.
 
-    What is sent is shown first. The authority verifies it fully and counts it; a report that proves nothing is refused.
+    In the place of a message, the number of somebody whose request waits means the newest one behind that request.
+    What is sent is shown. The authority verifies it fully and counts it; a report that proves nothing is refused.
     """
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
-        rows = [(await api.messages.find(message_id)).row for message_id in message_ids]
+        rows = [row for message_id in message_ids for row in await _meant(api, message_id)]
         shown = await api.messages.report_preview(rows, kind, note, by_frank)
         if dry_run or out is not None:
             show(terminal, "report", "\n".join(report_lines(shown)), shown)
@@ -71,3 +74,19 @@ async def standing(terminal: Terminal, number: str | None, refresh: bool, appeal
         found = await api.people.status(parse_invite(number).e164)
         label = f"{found.label} " if found.label else ""
         show(terminal, "number-status", f"{label}{shown_number(found.number)}: {found.words}", found)
+
+
+async def _meant(api: Api, message: str) -> list[int]:
+    """The row of a message, or the newest one that a request of this number can be reported by. Raises ChatError."""
+    if not message.startswith("+"):
+        return [(await api.messages.find(message)).row]
+    number = parse_invite(message).e164
+    asking = [each for each in (*await api.people.requests(), *await api.people.held()) if each.number == number]
+    rows = [row for each in asking if each.messages for row in await api.people.reportable(each.group)]
+    if not rows:
+        raise ChatError(
+            f"no message waits from {shown_number(number)} that proves anything",
+            code="no-proof",
+            hint="See who asks: ringtrue requests list",
+        )
+    return [max(rows)]

@@ -10,7 +10,7 @@ import click
 
 from lab.bench.rows import Row, table
 
-BENCHES = ("passport", "franking", "admission", "mls", "delivery", "end_to_end", "memory", "terminal")
+BENCHES = ("passport", "franking", "reports", "admission", "mls", "delivery", "end_to_end", "memory", "terminal")
 
 
 @click.command(name="bench")
