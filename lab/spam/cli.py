@@ -28,7 +28,7 @@ def lab() -> None:
 @click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True, help="Once for each run.")
 @click.option("--users", type=click.IntRange(8, 5000), default=500, show_default=True)
 @click.option("--spammers", type=click.IntRange(1, 500), default=20, show_default=True)
-@click.option("--days", type=click.IntRange(1, 60), default=4, show_default=True, help="Simulated.")
+@click.option("--days", type=click.IntRange(1, 60), default=3, show_default=True, help="Simulated.")
 @click.option("--defences", multiple=True, default=COMPARED, show_default=True, help="What is on, once for each run.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("spam-lab"), show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 64), default=os.cpu_count() or 1, show_default="one a core")

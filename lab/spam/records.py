@@ -13,8 +13,8 @@ from lab.spam.scenario import Scenario, name_of
 class Attempt:
     """One first contact. Steps count from 0; None where it never came to that.
 
-    `asked`, `granted`: a request for contact came first, and was agreed to. `refused`: the delivery service's word, if it
-    handed out no key package. `place`: where the recipient's client put it (inbox, request, quarantine, declined).
+    `asked`, `granted`: a request for contact came first, and was agreed to. `refused`: the delivery service's word, if
+    it handed out no key package. `place`: where the recipient's client put it (inbox, request, quarantine, declined).
     `carded`: when its number was seen among the requests; `seen`: when its words were; `reported`: when the recipient
     reported it.
     """

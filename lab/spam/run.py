@@ -175,19 +175,22 @@ async def run(scenario: Scenario, progress: Progress = lambda _: None) -> list[A
         quotas = QUOTAS if scenario.has(Defence.QUOTAS) else NO_QUOTAS
         world = await stack.enter_async_context(World(SettableClock(source=lambda: float(START)), quotas=quotas))
         people = await stack.enter_async_context(population(world, scenario.users, scenario.seed))
-        if not scenario.has(Defence.ADMISSION):
-            for person in people:
-                await person.desk.admission.use((_HIDE_REPORTED if scenario.has(Defence.REPORTS) else "") + _SHOW_ALL)
-        if scenario.has(Defence.CONSENT):
-            for person in people:
-                if person.random.random() < scenario.habits.asks_first:
-                    await person.desk.people.mode("ask")
+        for person in people:
+            await _prepare(person, scenario)
         spammers = _spammers(scenario, world, people, stack)
         lab = Laboratory(scenario, world, {each.number: each for each in people}, spammers)
         for step in range(scenario.steps):
             await lab.take_step()
             progress(step)
     return lab.attempts
+
+
+async def _prepare(person: Person, scenario: Scenario) -> None:
+    """Let a person choose how to be reached; whoever wants to be asked keeps rules that ask."""
+    if person.random.random() < scenario.habits.asks_first and scenario.has(Defence.CONSENT):
+        await person.desk.people.mode("ask")
+    elif not scenario.has(Defence.ADMISSION):
+        await person.desk.admission.use((_HIDE_REPORTED if scenario.has(Defence.REPORTS) else "") + _SHOW_ALL)
 
 
 def _spammers(scenario: Scenario, world: World, people: Sequence[Person], stack: AsyncExitStack) -> list[Spammer]:

@@ -71,7 +71,7 @@ class Scenario:
     seed: int
     users: int = 500
     spammers: int = 20
-    days: int = 4
+    days: int = 3
     step: int = 2 * 3600
     defences: frozenset[Defence] = ALL
     habits: Habits = Habits()
@@ -84,7 +84,7 @@ class Scenario:
         }
     )
     rotate_after: int = 8
-    first_contacts: float = 0.1
+    first_contacts: float = 0.15
     to_contacts: float = 0.05
 
     @property
