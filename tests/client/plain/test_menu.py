@@ -111,6 +111,10 @@ async def _with_carol(stage: Stage, group: str) -> None:
     await stage.settle()
 
 
+async def _ask_carol(stage: Stage, group: str) -> None:
+    await stage.bob.desk.people.ask(CAROL.e164)
+
+
 async def _bob_says(stage: Stage, group: str) -> None:
     await stage.bob.desk.messages.send(group, "of my own")
     await stage.settle()
@@ -229,6 +233,9 @@ SCENES: dict[str, Scene] = {
     "rules": Scene(("/rules", "2", RULES), "Tried on", before=_hold_back, after=_strangers),
     "contacts": Scene(("/contacts",), f"{ALICE}, contact"),
     "know": Scene((f"/know {ALICE.e164}",), "accepted at once"),
+    "ask": Scene((f"/ask {CAROL.e164}",), f"{CAROL}: You can write to them."),
+    "asked": Scene(("/asked",), f"{CAROL}: You can write to them.", before=_ask_carol),
+    "reachable": Scene(("/reachable ask", "/reachable open", "/reachable"), "open: Anybody can write to you"),
     "name": Scene(("/name", ALICE.e164, "Ali"), f"{ALICE} (Ali), contact", after=_unname),
     "numberkeys": Scene((f"/numberkeys {ALICE.e164}",), "the first key of this number that you met"),
     "alarms": Scene(("/alarms",), "Nothing was seen: no certificate"),
@@ -261,7 +268,7 @@ SCENES: dict[str, Scene] = {
     "save": Scene(("/save", ""), "Saved as ", before=_with_file, after=_saved),
     "quoted": Scene(("/quoted", ""), OF_ALICE, before=_with_answer),
     "back": Scene(("/quoted", "", "/back"), "an answer", before=_with_answer),
-    "inspect": Scene(("/inspect", ""), "Check 14, result: passed"),
+    "inspect": Scene(("/inspect", ""), "The service can confirm this message: yes, without having read it."),
     "find": Scene(("/find words of find", "1"), OF_ALICE),
     "members": Scene(("/members",), f"{BOB}, you: in order"),
     "invite": Scene((f"/invite {CAROL.e164}",), "Added 1 number.", alice=True),

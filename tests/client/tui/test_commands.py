@@ -162,8 +162,23 @@ async def _named(room: Room) -> bool:
     return any(contact.name == "Ravi" for contact in await room.app.api.people.contacts())
 
 
+async def _asked(room: Room) -> bool:
+    return [each.state for each in await room.app.api.people.asked()] == ["granted"]
+
+
 async def _left(room: Room) -> bool:
     return (await room.chat()).standing in ("leaving", "left")
+
+
+async def _begun_again(room: Room) -> bool:
+    """The new chat is in view, and what follows is done in the old one."""
+    app = room.app
+    new = app.chat
+    if new is None or new.group == room.group.group:
+        return False
+    rows = await app.api.messages.page(new.group)
+    await app.open_chat(await room.chat())
+    return any("takes the place of" in row.text for row in rows)
 
 
 async def _retaken(room: Room) -> bool:
@@ -244,6 +259,7 @@ FOLLOWS: dict[str, Follows] = {
     "timer": asks("1d", _timed),
     "export": opens("ExportScreen"),
     "check_number": opens("CheckNumberScreen"),
+    "begin_again": confirms(_begun_again),
     "archived": shows("Back to the inbox"),
     "reply": shows("Replying to"),
     "react": opens("ReactScreen"),
@@ -264,6 +280,9 @@ FOLLOWS: dict[str, Follows] = {
     "block": in_turn(asks(BOB.e164, lambda _: _true()), confirms(_blocked)),
     "unblock": asks(BOB.e164, _unblocked),
     "contacts": opens("PeopleScreen"),
+    "ask": asks(CAROL.e164, _asked),
+    "asked": opens("PeopleScreen"),
+    "reachable": opens("SettingsScreen"),
     "name": asks("Ravi", _named),
     "my_number": opens("InviteScreen"),
     "status": opens("StatusScreen"),
