@@ -50,7 +50,7 @@ MODE_WORDS = {
     "contacts": "Only your contacts can write to you. Nobody else can even ask.",
 }
 ASK_WORDS = {
-    "granted": "They agreed: you can write to them.",
+    "granted": "You can write to them.",
     "waiting": "They were asked and have not agreed yet.",
     "lapsed": "They did not answer in time. You can ask again some weeks later.",
 }
