@@ -28,13 +28,14 @@ async def set_stage(world: World, people: Sequence[Person], mallory: Mallory) ->
         await person.session.receive()
         await person.accept(group, alice.number)
     await alice.session.receive()
+    began = int(world.clock())
     await mallory.publish_key_packages(KEY_PACKAGES)
     await alice.session.add(group, [mallory.number])
     other_group = (await alice.session.create_chat(OTHER_GROUP_NAME, [carol.number, mallory.number])).group_id
     await asyncio.gather(*(person.session.receive() for person in people))
     await carol.accept(other_group, alice.number)
     await mallory.join()
-    return Stage(world, people, mallory, group, other_group, other_people=(alice, carol))
+    return Stage(world, people, mallory, group, other_group, (alice, carol), began)
 
 
 async def cast(world: World) -> Stage:

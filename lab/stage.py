@@ -39,7 +39,10 @@ class Said:
 
 @dataclass(slots=True)
 class Stage:
-    """A world with a group; `other_group` is a second one with other members. Mallory is in both, Alice as well."""
+    """A world with a group; `other_group` is a second one with other members. Mallory is in both, Alice as well.
+
+    `began`: the second before Mallory was added to the group.
+    """
 
     world: World
     people: Sequence[Person]
@@ -47,6 +50,7 @@ class Stage:
     group: bytes
     other_group: bytes
     other_people: Sequence[Person]
+    began: int
     said: list[Said] = field(default_factory=list)
     _bribed: Bribed | None = None
     _deceived: Deceived | None = None
@@ -71,7 +75,7 @@ class Stage:
 
     async def elsewhere(self, admins: Sequence[TelephoneNumber] = ()) -> "Stage":
         """The same people in a new group, for what leaves a group of no use; with `admins` it has roles."""
-        alice, *others = self.people
+        (alice, *others), began = self.people, self.now()
         await self.mallory.publish_key_packages(1)
         members = [*(person.number for person in others), self.mallory.number]
         group = (await alice.session.create_chat(None, members, admins=admins)).group_id
@@ -80,7 +84,7 @@ class Stage:
         for person in others:
             await person.accept(group, alice.number)
         await self.mallory.join()
-        return replace(self, group=group)
+        return replace(self, group=group, began=began)
 
     async def accomplice(self) -> Mallory:
         """Somebody new with a genuine number and no rules, whom nobody knows."""

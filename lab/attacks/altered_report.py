@@ -29,5 +29,4 @@ ATTACK = Attack(
         "digest is that of other octets: the report is refused and counts for nothing."
     ),
     without=(reports.MESSAGES,),
-    spoils=True,
 )

@@ -14,7 +14,7 @@ class Attack:
 
     `story` says in one paragraph what the attacker has and wants, and what a recipient sees when it is stopped.
     `without` names what must be off for it to get through: the guard's seam, then those of the guards behind it.
-    `spoils`: once it has got through, its stage is of no use any more.
+    `spoils`: once it has got through, its group is of no use any more.
     """
 
     name: str

@@ -12,7 +12,7 @@ async def run(stage: Stage) -> Outcome:
     """Sign with an `iat` from before Mallory was added to the group."""
     framed = stage.mallory.framed(stage.group, "I warned you half an hour ago.")
     claims = stage.mallory.claims(stage.group, framed)
-    return await stage.send_proven(stage.mallory.sign(claims | {"iat": stage.now() - HALF_AN_HOUR}), framed)
+    return await stage.send_proven(stage.mallory.sign(claims | {"iat": stage.began - HALF_AN_HOUR}), framed)
 
 
 ATTACK = Attack(

@@ -1,5 +1,6 @@
 """A message dated to a time when its certificate was not valid."""
 
+from identity.certificate_fields import load_certificate, validity
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.seams import checks
@@ -11,8 +12,9 @@ A_DAY = 86_400  # seconds
 async def run(stage: Stage) -> Outcome:
     """Sign with an `iat` from before the certificate's first second."""
     framed = stage.mallory.framed(stage.group, "I had this number yesterday already.")
+    begins, _ = validity(load_certificate(stage.mallory.device.chain[0]))
     claims = stage.mallory.claims(stage.group, framed)
-    return await stage.send_proven(stage.mallory.sign(claims | {"iat": stage.now() - A_DAY}), framed)
+    return await stage.send_proven(stage.mallory.sign(claims | {"iat": begins - A_DAY}), framed)
 
 
 ATTACK = Attack(

@@ -1,5 +1,7 @@
 """A report with a proof that the reporter has made."""
 
+from dataclasses import replace
+
 from lab.accusing import item_of, judged, report_of
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
@@ -10,11 +12,10 @@ from lab.stage import Stage
 
 async def run(stage: Stage) -> Outcome:
     """Sign a text for Alice's number with Mallory's key, and report it with Alice's certificate."""
-    mallory, alice = stage.mallory, stage.alice
-    await mallory.listen(stage.group)
-    framed = mallory.framed(stage.group, "Pay or I publish it.", sender=alice.number)
-    proof = mallory.sign(mallory.claims(stage.group, framed) | {"orig": {"tn": alice.number.digits}})
-    item = item_of(stage, alice.session.account.chain, Heard(0, proof, framed))
+    mallory, alice, group = stage.mallory, stage.alice, stage.other_group
+    framed = mallory.framed(group, "Pay or I publish it.", sender=alice.number)
+    proof = mallory.sign(mallory.claims(group, framed) | {"orig": {"tn": alice.number.digits}})
+    item = item_of(replace(stage, group=group), alice.session.account.chain, Heard(0, proof, framed))
     return await judged(stage, report_of(stage, mallory.device, item), "a proof for Alice's number by Mallory's key")
 
 
@@ -30,5 +31,4 @@ ATTACK = Attack(
         "counts for nothing."
     ),
     without=(reports.MESSAGES,),
-    spoils=True,
 )

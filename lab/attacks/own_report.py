@@ -1,6 +1,9 @@
 """A report about the reporter's own words."""
 
+from dataclasses import replace
+
 from lab.accusing import item_of, judged, report_of
+from lab.approach import approach
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.mallory import Heard
@@ -9,23 +12,25 @@ from lab.stage import Stage
 
 
 async def run(stage: Stage) -> Outcome:
-    """Say something, and report it oneself."""
-    proof, framed = await stage.send_honestly(stage.group, "I am the worst.")
-    item = item_of(stage, stage.mallory.device.chain, Heard(0, proof, framed))
-    return await judged(stage, report_of(stage, stage.mallory.device, item), "Mallory's own words, reported by Mallory")
+    """Write to Bob from a new number, and report it from that number."""
+    sender = await stage.accomplice()
+    written = (await approach(sender, stage.people[1], "I am the worst.")).message
+    assert written is not None, "what a stranger writes stands behind the request"
+    heard = Heard(0, written.passport or b"", written.framed)
+    item = replace(item_of(stage, sender.device.chain, heard), group=sender.group_uri(written.group_id))
+    return await judged(stage, report_of(stage, sender.device, item), "somebody's own words, reported by themself")
 
 
 ATTACK = Attack(
     "own-report",
     "Report oneself",
-    "Mallory reports her own message, to have a status ended on appeal and its reporters struck off.",
+    "An accomplice reports his own message, to have a status ended on appeal and its reporters struck off.",
     reports.authority("7"),
     run,
     story=(
-        "Mallory wants reports that she controls among those about her number: whoever wins an appeal takes the "
+        "An accomplice wants reports that he controls among those about his number: whoever wins an appeal takes the "
         "weight from everybody who reported them. Nobody can be witness against themself and for themself: a "
         "report about the reporter's own number is refused and counts for nothing."
     ),
     without=(reports.ACCUSED,),
-    spoils=True,
 )

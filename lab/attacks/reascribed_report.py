@@ -8,18 +8,18 @@ from lab.stage import Stage
 
 
 async def run(stage: Stage) -> Outcome:
-    """Report what Alice really signed, with Bob's certificate beside it."""
-    heard = await stage.overhear(stage.alice, "Bob, you owe me a beer.")
-    item = item_of(stage, stage.people[1].session.account.chain, heard)
+    """Report what Alice really signed, with Carol's certificate beside it."""
+    heard = await stage.overhear(stage.alice, "Carol, you owe me a beer.")
+    item = item_of(stage, stage.people[2].session.account.chain, heard)
     return await judged(
-        stage, report_of(stage, stage.mallory.device, item), "Alice's words and proof with Bob's certificate"
+        stage, report_of(stage, stage.mallory.device, item), "Alice's words and proof with Carol's certificate"
     )
 
 
 ATTACK = Attack(
     "reascribed-report",
     "Report the wrong person",
-    "Mallory reports a message that Alice has signed as if Bob had said it.",
+    "Mallory reports a message that Alice has signed as if Carol had said it.",
     reports.authority("8"),
     run,
     story=(
@@ -28,5 +28,4 @@ ATTACK = Attack(
         "the report is refused and counts for nothing."
     ),
     without=(reports.MESSAGES,),
-    spoils=True,
 )

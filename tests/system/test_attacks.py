@@ -19,6 +19,8 @@ from lab.world import World
 REPEATABLE = [attack for attack in ATTACKS if attack is not removed_member.ATTACK]
 STEPS = [(attack, off) for attack in ATTACKS for off in range(1, len(attack.without) + 1)]
 
+BETWEEN = 600  # seconds from one attack to the next, so that no limit for an hour or a day stops it
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
@@ -30,6 +32,7 @@ async def stage() -> AsyncIterator[Stage]:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("attack", REPEATABLE, ids=lambda attack: attack.name)
 async def test_attack_is_stopped_by_its_guard(attack: Attack, stage: Stage) -> None:
+    stage.world.clock.advance(BETWEEN)
     told = len(stage.said)
     outcome = await attack.run(stage)
     assert outcome.by == attack.guard, outcome.reason
@@ -40,14 +43,8 @@ async def test_attack_is_stopped_by_its_guard(attack: Attack, stage: Stage) -> N
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("attack", "off"), STEPS, ids=lambda value: getattr(value, "name", value))
 async def test_attack_meets_the_next_guard_and_then_none(attack: Attack, off: int, stage: Stage) -> None:
-    if attack.spoils:
-        async with World() as world:
-            await _expect(attack, off, await cast(world))
-    else:
-        await _expect(attack, off, stage)
-
-
-async def _expect(attack: Attack, off: int, stage: Stage) -> None:
+    stage.world.clock.advance(BETWEEN)
+    stage = await stage.elsewhere() if attack.spoils else stage
     with without(stage.world, attack.without[:off]):
         outcome = await attack.run(stage)
     following = attack.without[off].guard if off < len(attack.without) else None
