@@ -67,7 +67,7 @@ async def test_the_octets_are_shown_and_the_checks_come_back(scene: Scene) -> No
         await alice.show(InspectorScreen(message.row))
         await alice.sees("Checks: 15 passed")
         await alice.press("r", "G")
-        await alice.sees("witness")
+        await alice.sees("witnes")
         await alice.press("r")
         await alice.sees("Checks: 15 passed")
 
