@@ -16,13 +16,14 @@ async def run(stage: Stage) -> Outcome:
     framed = mallory.framed(group, "Pay or I publish it.", sender=alice.number)
     proof = mallory.sign(mallory.claims(group, framed) | {"orig": {"tn": alice.number.digits}})
     item = item_of(replace(stage, group=group), alice.session.account.chain, Heard(0, proof, framed))
-    return await judged(stage, report_of(stage, mallory.device, item), "a proof for Alice's number by Mallory's key")
+    reporter = (await stage.accomplice()).device
+    return await judged(stage, report_of(stage, reporter, item), "a proof for Alice's number by Mallory's key")
 
 
 ATTACK = Attack(
     "forged-report",
     "Report a forged proof",
-    "Mallory makes a proof for Alice's number with her own key, and reports Alice by it.",
+    "Mallory makes a proof for Alice's number with her own key, and has Alice reported by it.",
     reports.authority("8"),
     run,
     story=(
