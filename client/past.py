@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from client.admission import Consent, Facts, Frank, Place, Subject, admit_message
+from client.admission import Consent, Facts, Frank, Place, Subject, admit_message, decide
 from client.admitting import Admitting
 from client.certificate_facts import CertificateFacts, facts_of_chain
 from client.chats import Chat, Chats
@@ -66,6 +66,12 @@ class Past:
         """Whether the person wants to be in a chat now."""
         chat = self._chats.get(group_id)
         return Consent.DECLINED if chat is None else chat.consent
+
+    def lets_in(self, group_id: bytes) -> bool:
+        """Whether a chat would go to the inbox if its inviter added this device now."""
+        rules = self._admitting.rules
+        found = (each for each in self.chats() if each.chat.group_id == group_id)
+        return any(decide(rules, each.facts).place is Place.INBOX for each in found)
 
     def messages(self, after: int, limit: int) -> list[PastMessage]:
         """The messages after a row, oldest first."""

@@ -169,7 +169,9 @@ class DeskPeople(People):
         with self._steps.store.transaction():
             self._contacts.accept(person)
             self._steps.asking.put_away(person)
-            asked = [each for each in self._asked_by(person) if not self._steps.continuity.asks_on_new_key(each)]
+            asked = self._asked_by(person, (Consent.REQUEST,))
+            asked += filter(self._steps.past.lets_in, self._asked_by(person, (Consent.QUARANTINE,)))
+            asked = [each for each in asked if not self._steps.continuity.asks_on_new_key(each)]
             for group_id in asked:
                 self._admit(group_id, person)
         return asked
@@ -184,9 +186,9 @@ class DeskPeople(People):
             self._decline(group_id)
         return asked
 
-    def _asked_by(self, person: TelephoneNumber) -> list[bytes]:
+    def _asked_by(self, person: TelephoneNumber, consents: tuple[Consent, ...] = WAITING) -> list[bytes]:
         chats = self._steps.chats.all()
-        return [each.group_id for each in chats if each.consent in WAITING and each.inviter == person.e164]
+        return [each.group_id for each in chats if each.consent in consents and each.inviter == person.e164]
 
     def _requested(self, group_id: bytes) -> str:
         """Who asked. Raises ChatError unless the chat waits for a decision."""

@@ -165,15 +165,32 @@ async def test_nobody_is_told_of_a_chat_that_is_held_back_until_it_is_accepted(w
 
 
 async def test_what_failed_stays_held_back_in_a_chat_that_is_accepted(world, stack: AsyncExitStack) -> None:
+    alice, bob = await present(world, stack, ALICE, BOB)
+    await alice.desk.admission.use(rule("hold", 'subject = "chat"', 'relation = ["stranger"]', 'place = "quarantine"'))
+    async with mallory_in(world, bob) as (mallory, group):
+        await bob.desk.chats.invite(group, [ALICE.e164])
+        await mallory.listen(bytes.fromhex(group))
+        await sends(mallory, group, "well said", proof="good")
+        await sends(mallory, group, BAIT, proof="broken")
+    await alice.desk.device.sync()
+    assert [row.rule for row in await alice.rows(group)] == ["chat not accepted", "proof failed"]
+    await alice.desk.people.accept(group)
+    shown, held = await alice.rows(group)
+    assert (shown.text, shown.place, shown.rule) == ("well said", "inbox", "")
+    assert (held.text, held.place, held.rule) == ("", "quarantine", "proof failed")
+
+
+async def test_what_was_held_back_elsewhere_stays_there_when_its_number_becomes_a_contact(world, stack) -> None:
     (alice,) = await present(world, stack, ALICE)
     async with mallory_in(world, alice) as (mallory, group):
         await alice.desk.people.block(MALLORY.e164)
         await sends(mallory, group, "well said", proof="good")
-        await sends(mallory, group, BAIT, proof="broken")
         await alice.desk.device.sync()
-        assert [row.rule for row in await alice.rows(group)] == ["blocked number writes"] * 2
-    await alice.desk.people.know(MALLORY.e164)
-    assert [row.rule for row in await alice.rows(group)] == ["blocked number writes"] * 2  # nothing moves by itself
+        await alice.desk.people.know(MALLORY.e164)
+        assert (await alice.last(group)).rule == "blocked number writes"
+        await sends(mallory, group, "and again", proof="good")
+        await alice.desk.device.sync()
+    assert (await alice.last(group)).text == "and again"
 
 
 async def test_a_chat_that_is_held_back_can_be_declined(world, stack: AsyncExitStack) -> None:
@@ -186,6 +203,32 @@ async def test_a_chat_that_is_held_back_can_be_declined(world, stack: AsyncExitS
     assert BAIT not in await alice.everything_stored()
     with pytest.raises(ChatError):
         await alice.desk.people.accept(group)
+
+
+@pytest.mark.parametrize("contacts_too", [False, True])
+async def test_a_number_made_a_contact_is_let_in_unless_a_rule_still_holds_it(world, stack, contacts_too: bool) -> None:
+    alice, bob = await present(world, stack, ALICE, BOB)
+    relations = '["stranger", "contact"]' if contacts_too else '["stranger"]'
+    await alice.desk.admission.use(rule("hold", f"relation = {relations}", 'place = "quarantine"'))
+    group = await bob.begins("Dinner", alice)
+    await bob.says(group, "at eight?", alice)
+    await alice.desk.people.know(BOB.e164)
+    assert len(await alice.desk.people.held()) == int(contacts_too)
+    assert (await alice.last(group)).text == ("" if contacts_too else "at eight?")
+
+
+async def test_who_is_in_the_chats_of_an_earlier_version_is_noted_when_it_is_opened(world, stack) -> None:
+    bob, carol = await present(world, stack, BOB, CAROL)
+    await world.enrol(ALICE)
+    async with at_home(world, ALICE) as alice:
+        await alice.desk.people.know(BOB.e164)
+        await bob.begins("Climbing", alice, carol)
+        session = alice.desk.session
+        assert await session.worker.run(session.steps.chats.shares, CAROL.e164, b"")
+        await session.worker.run(session.steps.store.execute, "DELETE FROM roster")
+    async with at_home(world, ALICE) as alice:
+        session = alice.desk.session
+        assert await session.worker.run(session.steps.chats.shares, CAROL.e164, b"")
 
 
 async def test_what_is_dropped_leaves_a_count_and_no_word(world, stack: AsyncExitStack) -> None:
