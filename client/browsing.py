@@ -114,8 +114,12 @@ class Browsing:
         return 0 if row is None else int(row[0])
 
     def count_waiting_chats(self, consent: Consent) -> int:
-        """How many chats of this consent there are."""
-        row = self._store.row("SELECT count(*) FROM chat WHERE consent = ?", consent)
+        """How many chats of this consent there are, and how many numbers that ask to be let through."""
+        row = self._store.row(
+            "SELECT (SELECT count(*) FROM chat WHERE consent = ?1) "
+            "+ (SELECT count(DISTINCT number) FROM contact_request WHERE consent = ?1)",
+            consent,
+        )
         return 0 if row is None else int(row[0])
 
     def count_apart(self, place: Place) -> int:

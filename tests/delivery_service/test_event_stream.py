@@ -81,6 +81,19 @@ async def test_a_stream_begins_with_all_heads_and_tells_each_change(loopback):
         assert (told["groups"][name], told["inbox"]) == (3, 2)
 
 
+async def test_a_stream_tells_both_sides_of_contact_requests(loopback):
+    alice, bob = await loopback.device(ALICE), await loopback.device(BOB, packages=1)
+    async with aclosing(events(alice)) as hers, aclosing(events(bob)) as his:
+        assert await anext(hers) == await anext(his) == {"groups": {}, "inbox": 0}
+        await bob.choose("ask")
+        assert (await anext(his))["requests"] == 1
+        await alice.ask(BOB)
+        assert (await anext(his))["requests"] == 2
+        await bob.decide(ALICE, "grant")
+        assert (await anext(his))["requests"] == 3
+        assert (await anext(hers))["requests"] == 1
+
+
 async def test_many_changes_arrive_as_the_newest_head(loopback):
     alice = await loopback.device(ALICE)
     group = await alice.create()

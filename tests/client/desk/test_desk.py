@@ -1,7 +1,7 @@
 """The desk: what a person can do with an account, between real people over the real services."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import pytest
 
 from client.content import decode, edit, encode
 from client.desk.desk import Desk, open_desk
-from client.desk.views import ChatView, MessageArrived, MessageChanged, MessageView, RequestArrived, Told
-from client.errors import ChatError
+from client.desk.views import AskAnswered, ChatView, MessageArrived, MessageChanged, MessageView, RequestArrived, Told
+from client.errors import AskedFirstError, ChatError, ClientError
 from client.outbox import new_idempotency_key
 from identity.number import TelephoneNumber
 from tests.client.conftest import Network
@@ -393,3 +393,42 @@ async def test_an_edit_on_its_way_outlives_the_end_of_its_message(people: list[P
     await sent(alice, chat, "after")
     assert [row.kind for row in await alice.desk.messages.page(chat.group) if row.kind == "gap"] == []
     assert await run(steps.store.rows, "SELECT id FROM message WHERE text LIKE '%burn%'") == []
+
+
+async def test_asking_first_is_told_on_both_sides(people: list[Person]) -> None:
+    alice, bob, _ = people
+    mode = await bob.desk.people.mode("ask")
+    assert (mode.mode, mode.granted, mode.blocked) == ("ask", 0, 0)
+    with pytest.raises(AskedFirstError, match="lets people ask first"):
+        await alice.desk.chats.direct(str(BOB))
+    assert [each.state for each in await alice.desk.people.asked()] == ["waiting"]
+    await bob.desk.device.sync()
+    (request,) = await bob.desk.people.requests()
+    assert (request.kind, request.group, request.handle, request.messages) == ("contact", "", ALICE.e164, 0)
+    assert (await bob.desk.device.status()).requests == 1
+    await until_told(bob, lambda told: isinstance(told, RequestArrived) and told.request.number == ALICE.e164)
+    assert (await bob.desk.people.grant(ALICE.e164)).accepted
+    assert await bob.desk.people.requests() == []
+    with pytest.raises(ChatError, match="no request to reach you"):
+        await bob.desk.people.refuse(ALICE.e164)
+    await alice.desk.device.sync()
+    await until_told(alice, lambda told: isinstance(told, AskAnswered) and told.ask.number == BOB.e164)
+    assert (await alice.desk.chats.direct(str(BOB))).direct == BOB.e164
+    assert (await bob.desk.people.mode()).granted == 1
+    await bob.desk.people.block(ALICE.e164)
+    mode = await bob.desk.people.mode()
+    assert (mode.granted, mode.blocked) == (0, 1)
+    assert (await bob.desk.session.delivery.reachability()).blocked == [ALICE.e164]
+
+
+async def test_a_mode_that_there_is_not_is_refused_in_words(people: list[Person]) -> None:
+    with pytest.raises(ClientError) as caught:
+        await people[0].desk.people.mode("closed\x1b[31m")
+    assert (caught.value.code, caught.value.hint) == ("unknown-mode", "Choose open, ask or contacts.")
+    assert "\x1b" not in str(caught.value)
+
+
+async def until_told(person: Person, meant: Callable[[Told], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not any(map(meant, person.told)):
+            await asyncio.sleep(0.01)
