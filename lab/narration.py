@@ -44,7 +44,7 @@ DEFENCE_WORDS = {
     Defence.REPORTS: "admission and reports",
 }
 PLACE_WORDS = {
-    "inbox": "✗ IN THE INBOX",
+    "inbox": "✗ INBOX",
     "request": "~ REQUEST",
     "quarantine": "✓ HELD BACK",
 }
@@ -137,7 +137,8 @@ class Narration:
             case Struck():
                 self._struck(event)
             case Reported():
-                self._print(f"      {event.victim:<8} ⚑ REPORTED      {event.answer}")
+                self._print(f"{INDENT}{event.victim:<8} {self.paint(Ink.WARNING, '⚑ REPORTED')}")
+                self._paragraph(f"The authority: {event.answer}", INDENT * 2)
             case WaveEnds():
                 self._wave_ends(event)
 
@@ -155,7 +156,7 @@ class Narration:
     def _struck(self, event: Struck) -> None:
         badge = PLACE_WORDS.get(event.place, f"? {event.place.upper()}")
         self._print(
-            f"      {event.victim:<8} {self.paint(badge_ink(badge), f'{badge:<15}')} {event.shown or event.why}"
+            f"      {event.victim:<8} {self.paint(badge_ink(badge), f'{badge:<12}')} {event.shown or event.why}"
         )
 
     def _wave_ends(self, event: WaveEnds) -> None:
@@ -177,13 +178,13 @@ class Narration:
         self._begin("6  What came of it")
         for attempt in event.attempts:
             held = attempt.attack.held(attempt.outcome)
-            badge = (attempt.outcome.badge or REFUSED) if held else "✗ NOT AS NAMED"
+            sign = self.paint(Ink.GOOD, "✓") if held else self.paint(Ink.BAD, "✗")
             by = "nothing" if attempt.outcome.by is None else str(attempt.outcome.by)
-            left = f"  {attempt.place:>2}  {attempt.attack.title:<31}"
-            self._print(f"{left}{self.paint(badge_ink(badge), f'{badge:<15}')}{by}")
+            self._print(f"  {sign} {attempt.place:>2}  {attempt.attack.title:<32}{by}")
         for wave in event.waves:
-            words = f"   -  Spam against {DEFENCE_WORDS[wave.defence]}"
-            self._print(f"{words:<50}{wave.tally.saw[-1]} of {wave.tally.attempted} people came across it")
+            sign = self.paint(Ink.GOOD, "✓") if wave.held else self.paint(Ink.BAD, "✗")
+            words = f"Spam, {DEFENCE_WORDS[wave.defence]}"
+            self._print(f"  {sign}     {words:<32}{wave.tally.saw[-1]} of {wave.tally.attempted} people came across it")
         self._print("")
         self._closing(event)
 

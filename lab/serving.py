@@ -34,13 +34,18 @@ async def listening(build: Callable[[str], Starlette]) -> AsyncIterator[str]:
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(START_POLL)
     try:
+        await _settled(server, serving)
         if serving.done():
             await serving
             raise ConnectionError("the service stopped while it was starting")
         yield base_url
     finally:
+        await _settled(server, serving)  # told to stop any sooner, it would leave its sockets open
         server.should_exit = True
         await serving
+
+
+async def _settled(server: LoopbackServer, serving: "asyncio.Task[None]") -> None:
+    while not (server.started or serving.done()):
+        await asyncio.sleep(START_POLL)

@@ -164,7 +164,7 @@ async def _shown(victim: Resident, spammer: Resident, place: Consent | None) -> 
         return (await victim.desk.messages.page(chat.group))[-1].text, ""
     if place is Consent.REQUEST:
         (request,) = [each for each in await victim.desk.people.requests() if each.number == spammer.number.e164]
-        return f"{request.label}, no words", request.why
+        return f"number only, {request.label}", request.why
     held_back = [each for each in await victim.desk.people.held() if each.number == spammer.number.e164]
     return "", held_back[0].why if held_back else ""
 

@@ -18,7 +18,7 @@ GENUINE = "The number is genuine and its certificate is in order: no check can r
 def heading(scene: Scene) -> str:
     """Who it is."""
     if scene.act is Act.WAVE and scene.wave is not None:
-        return f"ATTACKER  a spammer  {scene.wave.spammer}"
+        return f"SPAMMER  {scene.wave.spammer}"
     number = next((f"  {person.number}" for person in scene.people if person.name == MALLORY), "")
     return f"ATTACKER  {MALLORY}{number}"
 

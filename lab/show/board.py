@@ -28,12 +28,10 @@ def _attacks(scene: Scene, width: int) -> Lines:
     services = (
         "" if scene.services is None else f"authority {scene.services.authority}, delivery {scene.services.delivery}"
     )
+    verified = f"{'✓' if scene.verified else '-'} {counted(scene.verified, 'honest message')} verified"
     return [
         Content.assemble(
-            (
-                f"{'✓' if scene.verified else '-'} {counted(scene.verified, 'honest message')} verified",
-                GOOD if scene.verified else QUIET,
-            ),
+            (verified, GOOD if scene.verified else QUIET),
             "   ",
             (refused, GOOD if scene.held else QUIET),
             "   ",

@@ -28,6 +28,11 @@ def fitting(lines: Lines, more: Lines, height: int) -> Lines:
     return [*lines, *more] if len(lines) + len(more) <= height else lines
 
 
+def cut(lines: Lines, most: int) -> Lines:
+    """The first lines, with a sign where more are left out."""
+    return lines if len(lines) <= most else [*lines[: most - 1], lines[most - 1] + " …"]
+
+
 def joined(lines: Lines) -> Content:
     """The lines as one text."""
     return Content("\n").join(lines)

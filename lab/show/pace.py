@@ -18,16 +18,19 @@ class Pace:
         """Rest as long as `usual` seconds come to; while paused, until somebody steps or goes on."""
         self._on.clear()
         if not self.paused and not self._stepping:
-            await self.blink(usual)
+            await self._wait(usual * self._factor if self._fixed is None else self._fixed)
         while self.paused and not self._stepping:
             self._on.clear()
             await self._on.wait()
         self._stepping = False
 
     async def blink(self, usual: float) -> None:
-        """Rest without being held up by a pause that began before."""
+        """Rest for a moment within one event: never longer than usual, and no pause begins here."""
+        await self._wait(usual * self._factor if self._fixed is None else min(usual, self._fixed))
+
+    async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(usual * self._factor if self._fixed is None else self._fixed):
+            async with asyncio.timeout(seconds):
                 await self._on.wait()
 
     def toggle(self) -> None:

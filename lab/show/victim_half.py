@@ -10,13 +10,14 @@ from client.wording import VERDICT_WORDS
 from identity.verdict import Check
 from lab.attacks.outcome import Keeper, Outcome
 from lab.narration import PLACE_WORDS, REFUSED
-from lab.show.lines import BAD, GOOD, QUIET, WARNING, Lines, badge, fitting, paragraph
+from lab.show.lines import BAD, GOOD, QUIET, WARNING, Lines, badge, cut, fitting, paragraph
 from lab.show.scene import Act, Scene
 from lab.stage import Said
 from lab.story import Reported, Struck
 
 SIGNS = {"passed": ("✓", GOOD), "failed": ("✗", BAD), "skipped": ("-", QUIET), "undecided": ("?", WARNING)}
 WORDS = {"passed": "passed", "failed": "FAILED", "skipped": "not reached", "undecided": "undecided"}
+CHECKS_ROOM = 12  # rows for all that stands around a reason, at least
 TALK_ROOM = 4  # rows at least, for what was said before
 APART = {
     Place.QUARANTINE: "- its words are held back",
@@ -95,7 +96,8 @@ def _attack(scene: Scene, width: int, height: int) -> Lines:
     if scene.lit < len(outcome.checks):
         shown: Lines = [Content.styled("- being checked", QUIET), Content(), Content()]
     else:
-        shown = [*_verdict(outcome), *paragraph(outcome.reason, width), *_words(outcome, width), Content()]
+        reason = cut(list(paragraph(outcome.reason, width)), max(height - CHECKS_ROOM, 2))
+        shown = [*_verdict(outcome), *reason, *_words(outcome, width), Content()]
     if not outcome.checks:
         keeper = None if outcome.by is None else outcome.by.keeper
         shown += [] if keeper is None else paragraph(UNCHECKED[keeper], width, QUIET)
@@ -168,5 +170,6 @@ def _wave(scene: Scene, width: int) -> Lines:
 def _victim(struck: Struck, reported: bool, width: int) -> Content:
     words = PLACE_WORDS.get(struck.place, f"? {struck.place.upper()}")
     told = "⚑ reports it" if reported else struck.shown or struck.why
-    row = Content.assemble(f"{struck.victim:<5} ", badge(f"{words:<14}"), f" {told}")
-    return row.truncate(width, ellipsis=True)
+    row = Content.assemble(f"{struck.victim:<5} ", badge(f"{words:<11}"), "  ")
+    room = width - row.cell_length
+    return (row + (told if len(told) <= room else told.partition(",")[0])).truncate(width, ellipsis=True)
