@@ -1,14 +1,12 @@
 """How somebody whom a person does not know gets words to them: key packages, a new group, a Welcome, a message."""
 
-import secrets
 from dataclasses import replace
 
 from client.admission import BEHIND_CHAT
 from client.errors import ServiceError
 from client.framing import wrap
-from client.outbox import new_idempotency_key
 from lab.attacks.outcome import Guard, Keeper, Outcome
-from lab.mallory import Mallory, bundle_of
+from lab.mallory import Mallory
 from lab.people import Person
 from lab.readings import outcome, reading, service_refusal
 
@@ -21,13 +19,7 @@ async def approach(stranger: Mallory, victim: Person, text: str) -> Outcome:
         (package, *_) = await stranger.delivery.claim_key_packages(victim.number)
     except ServiceError as refusal:
         return service_refusal(refusal, "a signed claim for key packages")
-    group_id = secrets.token_bytes(16)
-    group = stranger.engine.create(group_id, stranger.now())
-    await stranger.delivery.create_group(group_id, group.group_info(), new_idempotency_key())
-    pending = group.commit(stranger.now(), add=[package])
-    await stranger.delivery.commit(group_id, bundle_of(pending), new_idempotency_key())
-    group.apply(pending.secrets)
-    stranger.groups[group_id] = group
+    group_id = await stranger.begin([package])
     framed = stranger.framed(group_id, text)
     seq = await stranger.post(group_id, stranger.encrypt(group_id, wrap(stranger.prove(group_id, framed), framed)))
     found = outcome(reading(await victim.session.receive(), group_id, seq))

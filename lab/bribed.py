@@ -1,11 +1,11 @@
 """A delivery service on Mallory's side, which believes every certificate, and Bob, who has an account there."""
 
-import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from client.delivery import DeliveryClient
 from client.events import ChatJoined, WelcomeRefused
-from client.outbox import new_idempotency_key
 from client.session import Session
 from identity.certificates import TrustAnchors, leaf_public_point
 from identity.device import DeviceVerifier
@@ -16,8 +16,10 @@ from identity.verdict import RULES
 from lab.attacks.outcome import Guard, Keeper, Outcome, check
 from lab.credulous import Credulous
 from lab.foreign import Foreign
-from lab.mallory import Credentials, bundle_of, raw_engine
-from lab.world import World
+from lab.forgery import attested
+from lab.mallory import Credentials, Mallory
+from lab.readings import outcome, reading
+from lab.world import HOST, World
 
 BOB = "+12025550142"  # the number of his account there: two devices of one number would look after each other
 RANGE = TNAuthList((TelephoneNumberRange("12025550200", 100),))
@@ -49,14 +51,26 @@ class Bribed:
 
     async def invite(self, device: Credentials, sent: str) -> Outcome:
         """Let Bob be added to a group that this device has made, and say what his client did."""
-        group_id = secrets.token_bytes(16)
+        async with self._connected(device) as mallory:
+            return await self._answer(await self._add(mallory), device, sent)
+
+    async def write(self, device: Credentials, text: str) -> Outcome:
+        """The same with a message, proven by this device's certificate, and what his client made of that."""
+        async with self._connected(device) as mallory:
+            group_id = await self._add(mallory)
+            framed = mallory.framed(group_id, text)
+            data = attested(mallory.prove(group_id, framed), framed)
+            seq = await mallory.post(group_id, mallory.encrypt(group_id, data))
+            return outcome(reading(await self.bob.receive(), group_id, seq))
+
+    @asynccontextmanager
+    async def _connected(self, device: Credentials) -> AsyncIterator[Mallory]:
         async with DeliveryClient(self.url, device.key, device.chain, clock=self.bob.now) as delivery:
-            (package, *_) = await delivery.claim_key_packages(self.bob.account.number)
-            group = raw_engine(device).create(group_id, self.bob.now())
-            await delivery.create_group(group_id, group.group_info(), new_idempotency_key())
-            pending = group.commit(self.bob.now(), add=[package])
-            await delivery.commit(group_id, bundle_of(pending), new_idempotency_key())
-        return await self._answer(group_id, device, sent)
+            yield Mallory(device, delivery, HOST, self.bob.now)
+
+    async def _add(self, mallory: Mallory) -> bytes:
+        (package, *_) = await mallory.delivery.claim_key_packages(self.bob.account.number)
+        return await mallory.begin([package])
 
     async def _answer(self, group_id: bytes, device: Credentials, sent: str) -> Outcome:
         for event in await self.bob.receive():

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from identity.certificate_fields import TN_AUTH_LIST_OID
-from identity.issuing import create_issuer, create_root, issue_device_certificate
+from identity.issuing import DEVICE_LIFETIME, create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber, TNAuthList
 from lab.mallory import Credentials
 
-LIFETIME = 30 * 86_400  # seconds
+LIFETIME = 400 * 86_400  # seconds
 PUBLISHED = "https://mallory.example"
 
 
@@ -37,10 +37,10 @@ class Foreign:
         root_key, root = create_root("Mallory's root", now, LIFETIME)
         return cls(root, *create_issuer(root_key, root, "Mallory's issuer", numbers, now, LIFETIME))
 
-    def device(self, number: TelephoneNumber, now: int) -> Credentials:
+    def device(self, number: TelephoneNumber, now: int, lifetime: int = DEVICE_LIFETIME) -> Credentials:
         """A device of a number, as an honest authority certifies it."""
         key = ec.generate_private_key(ec.SECP256R1())
-        leaf = issue_device_certificate(self.issuer_key, self.issuer, key.public_key(), number, now)
+        leaf = issue_device_certificate(self.issuer_key, self.issuer, key.public_key(), number, now, lifetime)
         return self.credentials(number, key, leaf)
 
     def credentials(

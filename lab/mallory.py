@@ -3,7 +3,8 @@
 Her certificate is real, from the authority that everybody trusts. What an honest client refuses to make, she makes.
 """
 
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import mls_rs
@@ -108,6 +109,17 @@ class Mallory:
             group = self.engine.join(item.welcome, self._secrets, self.now())
             self.groups[item.group_id], self._cursors[item.group_id] = group, item.seq
         await self.delivery.ack_inbox(batch.head)
+
+    async def begin(self, key_packages: Sequence[bytes]) -> bytes:
+        """Make a group and add these devices to it; returns its id."""
+        group_id = secrets.token_bytes(16)
+        group = self.engine.create(group_id, self.now())
+        await self.delivery.create_group(group_id, group.group_info(), new_idempotency_key())
+        pending = group.commit(self.now(), add=key_packages)
+        self._cursors[group_id] = (await self.delivery.commit(group_id, bundle_of(pending), new_idempotency_key())).seq
+        group.apply(pending.secrets)
+        self.groups[group_id] = group
+        return group_id
 
     async def listen(self, group_id: bytes) -> list[Heard]:
         """Read what is new in a group and decrypt it; her own entries are passed over."""

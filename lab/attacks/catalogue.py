@@ -27,6 +27,7 @@ from lab.attacks import (
     header_key,
     huge_dest,
     key_package_exhaustion,
+    long_certificate,
     over_wide_delegate,
     own_report,
     poisoned_commit,
@@ -46,6 +47,7 @@ from lab.attacks import (
     stolen_key,
     stolen_number,
     stripped,
+    swapped_key_package,
     terminal_escape,
     text_iat,
     uninvited,
@@ -53,6 +55,7 @@ from lab.attacks import (
     unknown_root,
     unproven_edit,
     whole_code,
+    withheld_welcome,
     wrong_frank,
     wrong_range,
 )
@@ -111,5 +114,8 @@ ATTACKS = (
     reascribed_report.ATTACK,
     replayed_report.ATTACK,
     own_report.ATTACK,
+    withheld_welcome.ATTACK,
+    swapped_key_package.ATTACK,
+    long_certificate.ATTACK,
     removed_member.ATTACK,
 )

@@ -77,6 +77,10 @@ def _replay(
     return replay_key, (f"{replay_key.hex()}, {OFF}", OFF)
 
 
+def _status(chain: VerifiedChain) -> tuple[object, ...]:
+    return chain.lifetime, OFF
+
+
 def _pass(*_: object) -> None:
     """Raise nothing."""
 
@@ -97,3 +101,4 @@ CONTENT = _of(9, "check_digest", _pass)
 AUDIENCE = _of(10, "check_audience", _audience)
 TIME = _of(11, "check_time", _time)
 REPLAY = _of(12, "check_replay", _replay)
+STATUS = _of(13, "check_status", _status)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import mls_rs
 
-from client import certificate_facts, framing, receiving, roles
+from client import certificate_facts, framing, invitations, receiving, roles
 from client.groups import Groups, Step
 from identity.device import DeviceVerifier
 from lab.attacks.outcome import Guard, Keeper, check
@@ -69,3 +69,4 @@ OUTSIDERS = exchanging(engine("not-from-a-member"), instead(receiving, "_check_a
 FRAME = exchanging(engine("too-large"), instead(framing, "PASSPORT_SIZE_LIMIT", framing.FRAMED_LIMIT))
 CONFIRMATION = exchanging(engine("invalid_confirmation"), Place(roles, "process", _as_signed))
 ROLES = exchanging(engine("not-an-admin"), instead(roles, "EpochRoles", Lax))
+INVITED = exchanging(engine("key-package"), instead(invitations, "check_key_package", _pass))

@@ -3,6 +3,7 @@
 from client import exchange
 from client.lies import Lie, Looked
 from client.lookout import Lookout
+from client.words_about_log import Word
 from delivery_service.wire import EntryBatch
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.seam import Seam, exchanging, instead
@@ -11,6 +12,10 @@ from lab.seams.seam import Seam, exchanging, instead
 def witness(lie: Lie) -> Guard:
     """The guard that is a client's comparison, by the code of what it notices."""
     return Guard(Keeper.WITNESS, lie)
+
+
+def _never_overdue(*_: object) -> bool:
+    return False
 
 
 def _nothing_missing(*_: object) -> tuple[list[object], bool]:
@@ -33,3 +38,4 @@ def words_of_others(lie: Lie) -> Seam:
 NUMBERS = exchanging(witness(Lie.WITHHELD), instead(Lookout, "gap", _nothing_missing))
 ORDER = exchanging(witness(Lie.REORDERED), instead(exchange, "look", _as_handed_out))
 TIMES = exchanging(witness(Lie.HELD_BACK), instead(Lookout, "timed", _no_words))
+UNHEARD = exchanging(Guard(Keeper.WITNESS, "unheard"), instead(Word, "is_overdue", _never_overdue))
