@@ -60,7 +60,7 @@ def _either(words: Iterable[str]) -> str:
 
 
 def move_words(move: MoveView) -> str:
-    """How much would go from where to where: "12 messages: inbox -> quarantine, by the rule “new numbers”"."""
+    """How much would go from where to where: "12 messages: from inbox to quarantine, by “new numbers”"."""
     return f"{counted(move.count, move.subject)}: {_way(move.before, move.after, move.rule)}"
 
 
@@ -79,7 +79,8 @@ def tried_words(trial: TrialView) -> str:
 
 def count_words(count: CountView) -> str:
     """What a rule has hidden so far."""
-    return f"{count.rule}: {count.count} to {PLACE_WORDS[Place(count.place)]}, last {_minute(count.last)}"
+    where = "dropped" if count.place == "drop" else f"to {PLACE_WORDS[Place(count.place)]}"
+    return f"{count.rule}: {count.count} {where}, last {_minute(count.last)}"
 
 
 def listed_words(rule: RuleView) -> str:
@@ -108,8 +109,8 @@ RESET = "The rules that this program comes with decide about what comes from now
 
 
 def _way(before: str, after: str, rule: str) -> str:
-    by = f", by the rule “{rule}”" if rule else ""
-    return f"{PLACE_WORDS[Place(before)]} -> {PLACE_WORDS[Place(after)]}{by}"
+    by = f", by “{rule}”" if rule else ""
+    return f"from {PLACE_WORDS[Place(before)]} to {PLACE_WORDS[Place(after)]}{by}"
 
 
 def _minute(moment: datetime) -> str:

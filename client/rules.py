@@ -73,6 +73,9 @@ def parse_rules(text: str) -> Rules:
     """Read a list of rules from TOML. Raises RulesError."""
     if len(text) > SIZE_LIMIT:
         raise RulesError(f"a list of rules has at most {SIZE_LIMIT} characters")
+    unseen = next((sign for sign in text if not sign.isprintable() and sign not in "\n\r\t"), None)
+    if unseen is not None:
+        raise RulesError(f"the sign {unseen!a} is not shown; write it as an escape, or leave it out")
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also an integer of too many digits

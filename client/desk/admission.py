@@ -1,7 +1,7 @@
 """The calls about admission rules."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from client.admission import Place, Rule, Subject
 from client.desk.api import Admission
@@ -28,10 +28,10 @@ class DeskAdmission(Admission):
 
     async def test(self, toml: str) -> TrialView:
         trial = await self._works.run(self._trial, toml)
-        chats, changed = await self._works.run(trial.chats)
+        chats, changed_chats = await self._works.run(trial.chats)
         messages, row = 0, 0
-        moves = Counter(map(_move, changed))
-        newest = deque(changed, CHANGES_SHOWN)
+        moves = Counter(map(_move, changed_chats))
+        newest: deque[Change] = deque(maxlen=CHANGES_SHOWN)
         while True:
             found, changed = await self._works.run(trial.messages, row, ROWS_AT_ONCE)
             if not found:
@@ -47,7 +47,7 @@ class DeskAdmission(Admission):
                 MoveView(subject=subject.value, before=before.value, after=after.value, rule=rule, count=count)
                 for (subject, before, after, rule), count in moves.most_common()
             ],
-            changes=[_change(each, names) for each in sorted(newest, key=lambda each: each.at, reverse=True)],
+            changes=[_change(each, names) for each in _newest_first([*changed_chats[-CHANGES_SHOWN:], *newest])],
         )
 
     async def use(self, toml: str) -> RulesView:
@@ -80,6 +80,10 @@ class DeskAdmission(Admission):
             CountView(rule=each.rule, place=each.place.value, count=each.count, last=moment(each.last))
             for each in self._admitting.counts()
         ]
+
+
+def _newest_first(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: change.at, reverse=True)
 
 
 def _rule(rule: Rule, counted: CountView | None, *, own: bool) -> RuleView:

@@ -118,6 +118,8 @@ def test_nothing_is_shown_of_a_chat_that_was_not_accepted(facts: Facts, consent:
         ("[rule]", "every rule begins with"),
         ('[[regel]]\nname = "x"', "'regel' is not understood"),
         ("[[rule]]\nname =", "this is no TOML"),
+        ("# \u202e", "the sign '\\u202e' is not shown"),
+        ("# \x9b31m", "the sign '\\x9b' is not shown"),
         ('[[rule]]\nname = "a"', "rule 1, 'a': Object missing required field `place`"),
         ('[[rule]]\nplace = "drop"', "rule 1: Object missing required field `name`"),
         (one('place = "bin"'), "rule 1, 'one': place is not understood; it may be inbox, request, quarantine, drop"),

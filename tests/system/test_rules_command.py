@@ -54,7 +54,7 @@ async def test_rules_are_shown_tried_used_and_taken_back(world: World, tmp_path:
     ]
     assert (change["number"], change["before_rule"], change["rule"]) == (BOB, "stranger asks", "no strangers")
     words = (await alice.run("rules", "test", "rules.toml")).out
-    assert "1 chat: request -> quarantine, by the rule “no strangers”" in words
+    assert "1 chat: from request to quarantine, by “no strangers”" in words
     assert "chat of +1 202-555-0143" in words
 
     *_, refused = await run("rules", "use", "rules.toml")

@@ -26,6 +26,7 @@ from client.desk.remote import DaemonGoneError, open_remote
 from client.desk.schema import schema_document
 from client.desk.views import ChatChanged, MessageArrived, Told
 from client.errors import AccountError, ChatError, ClientError, InviteError
+from client.rules import default_toml
 from identity.number import TelephoneNumber
 from tests.client.conftest import ALICE, BOB, PASSPHRASE, World
 from tests.client.desk.schema_reader import invalid
@@ -130,6 +131,26 @@ async def test_a_conversation_through_the_socket(alice: Running, remote: Api, bo
     assert await remote.messages.inspect(received.row) == await alice.desk.messages.inspect(received.row)
     assert await remote.chats.all() == await alice.desk.chats.all()
     assert await remote.messages.first_unread(chat.group) == await alice.desk.messages.first_unread(chat.group)
+
+
+async def test_rules_are_tried_and_used_through_the_socket(alice: Running, remote: Api, bob: Desk) -> None:
+    chat = await remote.chats.create("dinner", [BOB.e164])
+    await bob.device.sync()
+    await bob.messages.send(chat.group, "hello")
+    await bob.device.sync()
+    await remote.device.sync()
+    toml = (
+        f'[[rule]]\nname = "quiet"\nsubject = "message"\nnumbers = ["{BOB.e164}"]\nplace = "quarantine"\n'
+        + default_toml()
+    )
+    (move,) = (await remote.admission.test(toml)).moves
+    assert (move.before, move.after, move.rule, move.count) == ("inbox", "quarantine", "quiet", 1)
+    assert (await remote.admission.use(toml)).saved is not None
+    assert (await alice.desk.admission.rules()).toml == toml
+    with pytest.raises(ClientError, match="rule 1") as refused:
+        await remote.admission.test("[[rule]]")
+    assert refused.value.code == "rules"
+    assert [rule.own for rule in (await remote.admission.reset()).rules] == [False] * 9
 
 
 async def test_files_travel_through_the_socket(remote: Api, bob: Desk, tmp_path: Path) -> None:

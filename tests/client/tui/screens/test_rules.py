@@ -55,7 +55,7 @@ async def test_a_trial_says_what_would_move_and_changes_nothing(scene: Scene) ->
         await alice.sees("A trial of rules: rules.toml")
         for words in (
             "Tried on 1 chat and 2 messages of others: 3 would have gone elsewhere. Nothing is changed.",
-            "1 chat: request -> quarantine, by the rule “no strangers”",
+            "1 chat: from request to quarantine, by “no strangers”",
             "message of +1 202-555-0144",
         ):
             assert words in alice.text
