@@ -28,6 +28,7 @@ SELECT EXISTS (SELECT 1 FROM first_contacts WHERE (requester = ?1 AND target = ?
     OR EXISTS (SELECT 1 FROM contact_grants
         WHERE blocked = 0 AND ((target = ?1 AND number = ?2) OR (target = ?2 AND number = ?1)))
 """
+_MEMBERS = "SELECT device FROM memberships JOIN groups ON number = group_number WHERE group_id = ? AND until IS NULL"
 _GRANT = "INSERT INTO contact_grants VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET blocked = excluded.blocked"
 _ANSWER = (
     "UPDATE contact_requests SET state = ?, proof = NULL WHERE target = ? AND requester = ? AND state IN (0, 1, 2)"
@@ -71,6 +72,20 @@ def check_consent(db: apsw.Connection, approach: Approach) -> None:
 def no_consent(mode: Mode) -> RefusedError:
     """The refusal that says how the number may be reached."""
     return RefusedError("no-consent", _HOW[mode], mode=mode)
+
+
+def check_reached(db: apsw.Connection, group_id: bytes, committer: bytes, targets: frozenset[str]) -> None:
+    """Refuses a commit that adds a number which nobody in the group has reached, with its consent as it is now.
+
+    Key packages can be kept and passed on: without this, one claim would be good for any number and for ever.
+    """
+    own = _number_of(committer)
+    for target in targets - {own}:
+        if _may_add(db, own, target) or any(_may_add(db, number, target) for number in _members(db, group_id)):
+            continue
+        if (mode := mode_of(db, target)) != "open":
+            raise no_consent(mode)
+        raise RefusedError("invalid-handshake", f"nobody in the group has claimed key packages of {target}")
 
 
 def check_quotas(db: apsw.Connection, approach: Approach, quotas: Quotas) -> None:
@@ -155,6 +170,21 @@ def _is_first(db: apsw.Connection, approach: Approach) -> bool:
     if approach.number == approach.target:
         return False
     return not db.execute(_ACQUAINTED, (approach.number, approach.target)).get
+
+
+def _may_add(db: apsw.Connection, number: str, target: str) -> bool:
+    if number == target or is_granted(db, target, number):
+        return True
+    return mode_of(db, target) == "open" and bool(db.execute(_ACQUAINTED, (number, target)).get)
+
+
+def _members(db: apsw.Connection, group_id: bytes) -> set[str]:
+    rows: list[Any] = db.execute(_MEMBERS, (group_id,)).fetchall()
+    return {_number_of(device) for (device,) in rows}
+
+
+def _number_of(device: bytes) -> str:
+    return device.partition(b"/")[0].decode()
 
 
 def _grant(db: apsw.Connection, target: str, number: str) -> bool:

@@ -6,6 +6,7 @@ import apsw
 
 from delivery_service import rules
 from delivery_service.errors import RefusedError, StoreError
+from delivery_service.sqlite_consent import check_reached
 from delivery_service.store import NewCommit, NewEntry, NewGroup, NewWelcome
 from delivery_service.wire import INBOX_LIMIT, PROPOSALS_PER_EPOCH, Appended, EntryKind
 
@@ -155,21 +156,28 @@ def _move_members(db: apsw.Connection, number: int, seq: int, commit: NewCommit)
 
 
 def _addressees(db: apsw.Connection, commit: NewCommit) -> list[tuple[NewWelcome, list[bytes]]]:
-    """The devices that each Welcome names: exactly those that the commit adds, and each has room for it."""
-    deliveries = [(welcome, [_addressee(db, ref) for ref in welcome.references]) for welcome in commit.welcomes]
+    """The devices that each Welcome names: exactly those that the commit adds, each with room for it and reached."""
+    found = [(welcome, [_addressee(db, ref) for ref in welcome.references]) for welcome in commit.welcomes]
+    deliveries = [(welcome, [device for device, _ in addressees]) for welcome, addressees in found]
     named = [device for _, devices in deliveries for device in devices]
     if len(named) != len(commit.added) or frozenset(named) != commit.added:
         raise RefusedError("invalid-handshake", "the Welcomes must name exactly the devices that the commit adds")
     for device in named:
         _check_room(db, device)
+    numbers = frozenset(number for _, addressees in found for _, number in addressees)
+    check_reached(db, commit.entry.group_id, commit.entry.device, numbers)
     return deliveries
 
 
-def _addressee(db: apsw.Connection, reference: bytes) -> bytes:
-    device = db.execute("SELECT device FROM key_packages WHERE reference = ? AND state IN (1, 3, 4)", (reference,)).get
-    if not isinstance(device, bytes):
+def _addressee(db: apsw.Connection, reference: bytes) -> tuple[bytes, str]:
+    """The device whose key package a Welcome names, and its number."""
+    row: Any = db.execute(
+        "SELECT device, number FROM key_packages WHERE reference = ? AND state IN (1, 3, 4)", (reference,)
+    ).get
+    if row is None:
         raise RefusedError("invalid-handshake", "a Welcome names a key package that was not claimed here")
-    return device
+    device, number = row
+    return device, number
 
 
 def _check_room(db: apsw.Connection, device: bytes) -> None:

@@ -263,3 +263,51 @@ async def test_what_was_asked_is_forgotten_in_time(world):
     for table in ("contact_requests", "first_contacts"):
         kept = await service.store._writer.run(lambda db, name=table: db.execute(f"SELECT count(*) FROM {name}").get)
         assert kept == 0
+
+
+async def passed_on(world):
+    """A last-resort key package of Bob's that Alice has claimed, and a group of Carol's in which to use it."""
+    bob, alice = await world.device(BOB), await world.device(ALICE, packages=1)
+    await bob.publish(0, last_resort=True)
+    (package,) = await alice.claim(BOB)
+    return bob, alice, await world.device(CAROL), package
+
+
+async def adds(device, package: bytes):
+    group = await device.create()
+    return await device.commit(group, group.commit(device.now, add=[package]))
+
+
+async def test_a_key_package_that_was_passed_on_lets_nobody_in(world, problem_word):
+    bob, alice, carol, package = await passed_on(world)
+    assert (await adds(alice, package)).status_code == 201
+    assert problem_word(await adds(carol, package)) == "invalid-handshake"
+    assert len((await bob.inbox()).items) == 1
+    assert await carol.claim(BOB) == [package]
+    assert (await adds(carol, package)).status_code == 201
+
+
+async def test_a_key_package_that_was_kept_is_worth_nothing_without_consent(world, problem_word):
+    bob, alice, _, package = await passed_on(world)
+    assert (await adds(alice, package)).status_code == 201
+    await bob.choose("ask")
+    answer = await adds(alice, package)
+    assert (problem_word(answer), answer.json()["mode"]) == ("no-consent", "ask")
+    await bob.decide(ALICE, "grant")
+    assert (await adds(alice, package)).status_code == 201
+    await bob.decide(ALICE, "block")
+    assert problem_word(await adds(alice, package)) == "no-consent"
+    assert len((await bob.inbox()).items) == 2
+
+
+async def test_a_member_carries_out_what_another_one_has_claimed_and_proposed(world, problem_word):
+    bob, alice, carol, package = await passed_on(world)
+    assert (await carol.publish(1)).status_code == 200
+    group = await alice.create()
+    await alice.add(group, CAROL)
+    joined, _ = await carol.join()
+    proposal = group.propose_add(package, alice.now)
+    assert (await alice.append(group.group_id, proposal)).status_code == 201
+    joined.process(proposal, carol.now)
+    assert (await carol.commit(joined, joined.commit(carol.now))).status_code == 201
+    assert len((await bob.inbox()).items) == 1
