@@ -2,7 +2,7 @@
 
 import click
 
-from client.commands.opened import opened, sync_if_possible
+from client.commands.opened import if_possible, opened
 from client.rendering import tell_alarm
 from client.terminal import Listing, Terminal, account_command
 
@@ -16,9 +16,9 @@ def alarms() -> None:
 @click.option("--all", "everything", is_flag=True, help="Those that were put away, too.")
 @account_command
 async def alarms_list(terminal: Terminal, everything: bool) -> None:
-    """List what was seen, and what to do about it."""
+    """Ask both services now, and list what was seen and what to do about it."""
     async with opened(terminal) as api:
-        await sync_if_possible(terminal, api)
+        await if_possible(terminal, api.device.watch())
         found = await api.device.alarms(everything)
         for alarm in found:
             tell_alarm(terminal, alarm)

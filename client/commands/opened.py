@@ -1,7 +1,7 @@
 """What the commands share: opening the account, and bringing it up to date."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
 from client.desk.api import Api
@@ -33,8 +33,13 @@ async def opened(terminal: Terminal, *, follow: bool = False) -> AsyncIterator[A
 
 async def sync_if_possible(terminal: Terminal, api: Api) -> None:
     """Read and post whatever there is; without network, or asked to wait, go on with what is here."""
+    await if_possible(terminal, api.device.sync())
+
+
+async def if_possible(terminal: Terminal, call: Awaitable[object]) -> None:
+    """Do what the services are asked for; without network, or asked to wait, go on with what is here."""
     try:
-        await api.device.sync()
+        await call
     except ClientError as error:
         if error.exit_code not in _PASSING or error.code == "daemon-gone":
             raise

@@ -298,6 +298,9 @@ class Device(Protocol):
     async def alarms(self, everything: bool = False) -> list[AlarmView]:
         """Signs that the number or this device's key is used elsewhere; with `everything` also those put away."""
 
+    async def watch(self) -> list[AlarmView]:
+        """Ask both services now whether the number or this device's key is used elsewhere; the alarms that wait."""
+
     async def acknowledge(self, alarm: int, mine: bool = False) -> list[AlarmView]:
         """Put an alarm away; with `mine` the certificate that it is about is another device of the same person."""
 

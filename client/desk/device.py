@@ -78,6 +78,12 @@ class DeskDevice(Device):
         alarms = await self._works.run(self._works.steps.alarms.all, acknowledged=everything)
         return [_alarm(each) for each in alarms]
 
+    async def watch(self) -> list[AlarmView]:
+        with self._works.in_flight("asking where the number and the key are used"):
+            await self._works.session.maintain()
+        self._works.tell()
+        return await self.alarms()
+
     async def acknowledge(self, alarm: int, mine: bool = False) -> list[AlarmView]:
         await self._works.run(self._works.steps.watch.acknowledge, alarm, self._works.now(), mine=mine)
         self._works.tell()

@@ -26,6 +26,7 @@ class AlarmsScreen(Sheet[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "put_away", "Put away"),
         Binding("m", "mine", "It is my device"),
+        Binding("r", "look", "Look again"),
     ]
     DEFAULT_CSS = """
     AlarmsScreen #advice {
@@ -58,6 +59,12 @@ class AlarmsScreen(Sheet[None]):
         """Ask for the alarms."""
         with self.doing(words):
             self._show(await self.api.device.alarms())
+
+    @work(exclusive=True, group="load")
+    async def action_look(self) -> None:
+        """Ask both services now."""
+        with self.doing("Asking the authority and the delivery service", "Both were asked."):
+            self._show(await self.api.device.watch())
 
     def _show(self, alarms: list[AlarmView]) -> None:
         self._alarms = {str(alarm.id): alarm for alarm in alarms}
