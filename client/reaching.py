@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from client.asking import Asked, Asking
 from client.delivery import DeliveryClient
-from client.errors import AlreadyAskedError, AskedFirstError, ContactsOnlyError, NoConsentError
-from client.events import Event
+from client.errors import AlreadyAskedError, AskedFirstError, ClientError, ContactsOnlyError, NoConsentError
+from client.events import Event, Trouble
 from client.steps import Steps
+from client.wording import MODE_WORDS
 from client.worker import Worker
 from delivery_service.wire import CONTACT_REQUEST_LIFETIME, Mode
 from identity.number import TelephoneNumber
@@ -91,6 +92,8 @@ class Reaching:
         reachability = await self._delivery.reachability()
         before = await self._run(lambda: self._asking.mode)
         self._tell(await self._run(self._asking.take, news, reachability.mode, self._now()))
+        if before != reachability.mode:
+            self._tell([_changed(reachability.mode)])
         if before == "open" and reachability.mode != "open":  # another device has chosen it: its contacts are its own
             await self._choose(reachability.mode)
 
@@ -113,3 +116,10 @@ class Reaching:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _changed(mode: Mode) -> Trouble:
+    """What is said when the service holds another mode than this device chose: it is what protects the person."""
+    words = f"the delivery service lets others reach you differently now ({mode}: {MODE_WORDS[mode]})"
+    hint = "If no other device of yours has chosen that, choose again: ringtrue reachable"
+    return Trouble(None, ClientError(words, code="mode-changed", hint=hint), "mode-changed", words)

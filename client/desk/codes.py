@@ -58,6 +58,7 @@ _WORDS = {
     "unknown-member": "See who is in the chat: ringtrue members CHAT",
     "unknown-request": "See who asks: ringtrue requests",
     "unknown-mode": "Choose open, ask or contacts.",
+    "mode-changed": "If no other device of yours has chosen that, choose again: ringtrue reachable",
     "no-consent": "Ask them first: ringtrue ask NUMBER",
     "already-asked": "Wait until they agree; this program tells you.",
     "not-held-back": _LIST,

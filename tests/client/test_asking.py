@@ -236,11 +236,12 @@ async def test_another_device_hears_of_the_mode_and_grants_its_own_contacts(worl
     await other.worker.run(other.steps.groups.contacts.accept, CAROL)
     await bob.worker.run(bob.steps.groups.contacts.accept, ALICE)
     await bob.reaching.choose("ask")
-    await other.receive()
+    (told,) = await other.receive()
+    assert "only a number comes, no words" in told.reason
     assert await other.worker.run(lambda: other.steps.asking.mode) == "ask"
     assert (await bob.delivery.reachability()).granted == [ALICE.e164, CAROL.e164]
     await other.reaching.choose("open")
-    await bob.receive()
+    assert [event.code for event in await bob.receive()] == ["mode-changed"]
     assert await bob.worker.run(lambda: bob.steps.asking.mode) == "open"
     assert alice
 
@@ -312,6 +313,18 @@ async def test_a_grant_of_whom_nobody_asked_is_not_believed(world, stack: AsyncE
     (bob,) = await world.people(stack, BOB)
     relay.change = lambda requests: msgspec.structs.replace(requests, granted=[CAROL.e164, "nonsense", ""])
     await bob.reaching.choose("ask")
+    assert await bob.receive() == []
+
+
+async def test_a_service_that_forgets_the_choice_does_not_do_so_unseen(world, stack: AsyncExitStack):
+    (bob,) = await world.people(stack, BOB)
+    await bob.reaching.choose("contacts")
+    assert await bob.receive() == []
+    await replaced(world, stack, Quotas())
+    (told,) = await bob.receive()
+    assert told.code == "mode-changed"
+    assert "Anybody can write to you" in told.reason
+    assert "ringtrue reachable" in told.error.hint
     assert await bob.receive() == []
 
 
