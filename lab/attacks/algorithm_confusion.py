@@ -29,5 +29,7 @@ ATTACK = Attack(
         "algorithm from the token: with HS512 it would use Alice's public key as a secret that Mallory knows as "
         "well, and count the token as Alice's. The recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="everybody's public keys",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.HEADER, checks.SIGNER, checks.NUMBER, checks.SIGNATURE),
 )

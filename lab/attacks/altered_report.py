@@ -28,5 +28,7 @@ ATTACK = Attack(
         "reported ones: one letter makes it a threat. A report is verified as a recipient verifies a message. The "
         "digest is that of other octets: the report is refused and counts for nothing."
     ),
+    has="Alice's message with its proof",
+    sees="nothing; the authority refuses the report",
     without=(reports.MESSAGES,),
 )

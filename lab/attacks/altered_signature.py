@@ -24,5 +24,7 @@ ATTACK = Attack(
         "what a proof says and not at its signature. The recipient sees PROOF FAILED, and the message is held "
         "back."
     ),
+    has="a number and a place in the group",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.SIGNATURE,),
 )

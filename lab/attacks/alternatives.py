@@ -35,5 +35,7 @@ ATTACK = Attack(
         "program shows to whoever judges later. The digest covers all alternatives, and a client that shows one "
         "says, below the text, that other versions were sent with it."
     ),
+    has="a number and a place in the group",
+    sees="the text, and that other versions were sent with it",
     without=(display.ALTERNATIVES,),
 )

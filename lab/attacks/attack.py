@@ -12,7 +12,8 @@ from lab.stage import Stage
 class Attack:
     """`deed` says in one sentence what the attacker does; `guard` is the one that must stop it.
 
-    `story` says in one paragraph what the attacker has and wants, and what a recipient sees when it is stopped.
+    `story` says in one paragraph what the attacker has and wants, and what a recipient sees when it is stopped; `has`
+    and `sees` say the first and the last of it in a few words.
     `without` names what must be off for it to get through: the guard's seam, then those of the guards behind it.
     `spoils`: once it has got through, its group is of no use any more.
     """
@@ -23,6 +24,8 @@ class Attack:
     guard: Guard
     run: Callable[[Stage], Awaitable[Outcome]]
     story: str
+    has: str
+    sees: str
     without: tuple[Seam, ...]
     spoils: bool = False
 

@@ -26,5 +26,7 @@ ATTACK = Attack(
         "said before she was here, as a warning that everybody ignored. The recipient sees PROOF FAILED, and the "
         "message is held back."
     ),
+    has="a certificate older than her membership",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.TIME,),
 )

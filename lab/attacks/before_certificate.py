@@ -28,5 +28,7 @@ ATTACK = Attack(
         "proves nothing about a time in which it did not exist: the recipient sees PROOF FAILED, and the message "
         "is held back."
     ),
+    has="a certificate since today",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.CHAIN, checks.TIME),
 )

@@ -23,5 +23,7 @@ ATTACK = Attack(
         "Mallory has a proof of hers over harmless words. She wants other words to be shown under it. The digest "
         "covers the octets that arrived, so the recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="an honest proof over other words",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.CONTENT,),
 )

@@ -22,5 +22,7 @@ ATTACK = Attack(
         "Mallory has a perfect proof for her own number. She wants the message under it to be read as Alice's: the "
         "content names Alice as its sender. The recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="an honest proof for her own number",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.REPLAY,),
 )

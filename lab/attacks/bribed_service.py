@@ -25,5 +25,7 @@ ATTACK = Attack(
         "She wants Bob to find himself in a group with Alice. Bob's client looks at the chain of every leaf "
         "itself, does not join, and notes that an invitation could not be accepted."
     ),
+    has="a root that nobody trusts, and a delivery service",
+    sees="a line: an invitation could not be accepted",
     without=(checks.CHAIN,),
 )

@@ -33,6 +33,8 @@ ATTACK = Attack(
         "client fetches whole. At the next recipient the chat is held back and shows nothing; a recipient before "
         "that sees a request with a number and no words."
     ),
+    has="genuine numbers",
+    sees="a chat held back; before any report a request without words",
     without=(
         admission.left_out("number reported"),
         admission.left_out("stranger asks"),

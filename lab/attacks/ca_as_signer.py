@@ -25,5 +25,7 @@ ATTACK = Attack(
         "number. She wants to write as that customer. A CA certifies and does not sign messages: Bob's client does "
         "not join, and notes that an invitation could not be accepted."
     ),
+    has="the key of a CA for a customer's number",
+    sees="a line: an invitation could not be accepted",
     without=(checks.CHAIN,),
 )

@@ -28,5 +28,7 @@ ATTACK = Attack(
         "key that could sign such a token, and wants it to count for words that nobody said in a call. The "
         "recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="a key that may sign calls' tokens",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.HEADER, checks.CLAIMS, checks.CONSTRAINTS),
 )

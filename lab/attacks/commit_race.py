@@ -27,6 +27,8 @@ ATTACK = Attack(
         "some members would follow one and some the other, and read each other no more. The delivery service keeps "
         "one order and one commit for each epoch, and refuses the second; no recipient sees anything."
     ),
+    has="a number and a place in the group",
+    sees="nothing: the request is refused",
     without=(
         service.EPOCH,
         service.HANDSHAKES,

@@ -23,5 +23,7 @@ ATTACK = Attack(
         "stand in the other one, where it means something else. A proof names its group: the recipient sees PROOF "
         "FAILED, and the message is held back."
     ),
+    has="an honest proof from another group",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.AUDIENCE, checks.REPLAY),
 )

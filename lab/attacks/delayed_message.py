@@ -40,6 +40,8 @@ ATTACK = Attack(
         "says that the service held the message back. The message itself shows when it was signed, as VERIFIED, "
         "LATE."
     ),
+    has="the delivery service",
+    sees="VERIFIED, LATE, and a line: it was held back",
     without=(
         witness.TIMES,
         checks.TIME,

@@ -33,6 +33,8 @@ ATTACK = Attack(
         "and not to know. Entries are numbered: a line in Vera's chat says how many the service left out, also "
         "when it was asked for them again."
     ),
+    has="the delivery service",
+    sees="a line: how many entries the service left out",
     without=(
         witness.NUMBERS,
         witness.words_of_others(Lie.CLOSED_UP),

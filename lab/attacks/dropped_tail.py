@@ -32,5 +32,7 @@ ATTACK = Attack(
         "read: the next one of a member who has read more puts a line into Vera's chat that names that member and "
         "the number of entries."
     ),
+    has="the delivery service",
+    sees="a line: who has read more, and how much",
     without=(witness.words_of_others(Lie.CLOSED_UP),),
 )

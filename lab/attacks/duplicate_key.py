@@ -28,5 +28,7 @@ ATTACK = Attack(
         "over such a text, and wants one reader to check her number and another one to show Alice's. Proofs have "
         "one form only: the recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="a signature over JSON with a name twice",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.BOUNDS, checks.NUMBER, checks.REPLAY),
 )

@@ -27,5 +27,7 @@ ATTACK = Attack(
         "is another person's by now, and she wants to go on as its holder. Bob's client validates certificates at "
         "the time at which it is asked, does not join, and notes that an invitation could not be accepted."
     ),
+    has="a certificate that has ended, and its key",
+    sees="a line: an invitation could not be accepted",
     without=(checks.CHAIN,),
 )

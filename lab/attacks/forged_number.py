@@ -25,5 +25,7 @@ ATTACK = Attack(
         "Mallory's. The number in a proof must be the one in the certificate: the recipient sees PROOF FAILED, and "
         "the message is held back."
     ),
+    has="a number and a place in the group",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.NUMBER,),
 )

@@ -31,5 +31,7 @@ ATTACK = Attack(
         "words that Mallory wrote. The token must be by the certificate's own key: the report is refused and "
         "counts for nothing."
     ),
+    has="Alice's certificate, which is public",
+    sees="nothing; the authority refuses the report",
     without=(reports.MESSAGES,),
 )

@@ -33,6 +33,8 @@ ATTACK = Attack(
         "for Alice's number, issued by herself. The delivery service refuses the commit; no recipient sees "
         "anything."
     ),
+    has="a leaf in the group",
+    sees="nothing: the request is refused",
     without=(service.CREDENTIALS, engine.CREDENTIALS),
     spoils=True,
 )

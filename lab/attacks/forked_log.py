@@ -35,5 +35,7 @@ ATTACK = Attack(
         "clients see that Vera's is not theirs, and a line in the chat and its heading say that the service shows "
         "different histories."
     ),
+    has="the delivery service",
+    sees="a line and a heading: members are shown different histories",
     without=(witness.words_of_others(Lie.FORKED),),
 )

@@ -33,6 +33,8 @@ ATTACK = Attack(
         "token which it is to verify (`jwk`, `x5c`, `jku`). Only the certificate of the sender's own leaf counts, "
         "and a header holds nothing else: the recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="a key that she made just now",
+    sees="PROOF FAILED; the message is held back",
     without=(
         checks.HEADER,
         checks.NUMBER,

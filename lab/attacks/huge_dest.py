@@ -28,5 +28,7 @@ ATTACK = Attack(
         "list of hundreds of destinations. A token has a size limit, and its destination is one group: each "
         "client notes an entry that could not be read, and shows no message."
     ),
+    has="a number and a place in the group",
+    sees="a line: an entry could not be read",
     without=(engine.FRAME, checks.BOUNDS, checks.AUDIENCE),
 )

@@ -37,5 +37,7 @@ ATTACK = Attack(
         "can reach him any more. Claims are limited for each claimant and each target, and a device publishes one "
         "package of last resort, which is handed out again and again: Carol can add Bob, who sees nothing of it."
     ),
+    has="a genuine number",
+    sees="nothing: the package of last resort is handed out",
     without=(service.LAST_RESORT,),
 )

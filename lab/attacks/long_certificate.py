@@ -34,5 +34,7 @@ ATTACK = Attack(
         "counts on nobody hearing of that. No client asks about single certificates, for that would tell who reads "
         "whom: what lives for more than thirty days is shown as CANNOT CHECK, never as verified."
     ),
+    has="a certificate for a year, perhaps withdrawn",
+    sees="CANNOT CHECK, never a mark",
     without=(checks.STATUS,),
 )

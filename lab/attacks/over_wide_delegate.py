@@ -32,6 +32,8 @@ ATTACK = Attack(
         "with the one above; and a device has one number. Bob's client does not join, and notes that an invitation "
         "could not be accepted."
     ),
+    has="a delegate certificate wider than its issuer's",
+    sees="a line: an invitation could not be accepted",
     without=(
         checks.CHAIN,
         engine.ONE_NUMBER,

@@ -32,5 +32,7 @@ ATTACK = Attack(
         "weight from everybody who reported them. Nobody can be witness against themself and for themself: a "
         "report about the reporter's own number is refused and counts for nothing."
     ),
+    has="a number of his own",
+    sees="nothing; the authority refuses the report",
     without=(reports.ACCUSED,),
 )

@@ -32,5 +32,7 @@ ATTACK = Attack(
         "that it has; a line says that an entry could not be read. The service has moved on, so the group is of no "
         "use any more and is begun anew."
     ),
+    has="a number and a place in the group",
+    sees="a line: an entry could not be read; keys stay as they were",
     without=(engine.CONFIRMATION,),
 )

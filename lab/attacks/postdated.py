@@ -26,5 +26,7 @@ ATTACK = Attack(
         "fresh for longer, and to stay below all others. The recipient sees PROOF FAILED, and the message is held "
         "back."
     ),
+    has="a number and a place in the group",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.TIME,),
 )

@@ -24,5 +24,7 @@ ATTACK = Attack(
         "Alice's proof. A proof must be by the certificate of the leaf that sent it: the recipient sees PROOF "
         "FAILED, and the message is held back."
     ),
+    has="Alice's message with its proof",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.SIGNER, checks.NUMBER, checks.SIGNATURE, checks.REPLAY),
 )

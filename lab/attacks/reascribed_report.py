@@ -27,5 +27,7 @@ ATTACK = Attack(
         "certificate takes the place of Alice's. A proof names its certificate and verifies under that one alone: "
         "the report is refused and counts for nothing."
     ),
+    has="Alice's message with its proof",
+    sees="nothing; the authority refuses the report",
     without=(reports.MESSAGES,),
 )

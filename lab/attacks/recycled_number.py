@@ -32,5 +32,7 @@ ATTACK = Attack(
         "Alice's client has met Bob's key, and this is another one: his chats stay his, and what the new holder "
         "writes is a request of its own that says so."
     ),
+    has="the number that Bob had before",
+    sees="a request of its own: a key that was not met",
     without=(admission.NEW_KEY,),
 )

@@ -32,6 +32,8 @@ ATTACK = Attack(
         "wants to go on writing. The delivery service takes entries of members only, in the group's epoch only; no "
         "recipient sees anything."
     ),
+    has="the keys of the epoch before her removal",
+    sees="nothing: the request is refused",
     without=(service.MEMBERSHIP, service.EPOCH, engine.EPOCHS),
     spoils=True,
 )

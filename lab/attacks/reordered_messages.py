@@ -32,6 +32,8 @@ ATTACK = Attack(
         "to pass over what comes late. Vera's client puts the entries of an answer into the order of their "
         "numbers, and a line in her chat says that it had to."
     ),
+    has="the delivery service",
+    sees="the right order, and a line that it had to be made",
     without=(
         witness.ORDER,
         witness.NUMBERS,

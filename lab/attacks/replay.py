@@ -23,5 +23,7 @@ ATTACK = Attack(
         "octets, encrypted afresh, so that MLS sees a new message. The first one stands; of the second the "
         "recipient sees PROOF FAILED, and it is held back."
     ),
+    has="an honest proof of her own",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.REPLAY, display.SHOWN_ONCE),
 )

@@ -32,6 +32,8 @@ ATTACK = Attack(
         "report carries a name of its own under its signature, each message counts once whoever reports it, and of "
         "several reports by one number or about one conversation one counts: the second is refused."
     ),
+    has="one genuine report",
+    sees="nothing; the report counts once",
     without=(
         reports.DISTINCT,
         reports.KNOWN,

@@ -41,5 +41,7 @@ ATTACK = Attack(
         "for each target in a day. After the last one the delivery service refuses, and the rest of the list is "
         "not disturbed: spam costs numbers."
     ),
+    has="a genuine number, and a list of victims",
+    sees="nothing, after the day's quota",
     without=(service.QUOTAS,),
 )

@@ -23,5 +23,7 @@ ATTACK = Attack(
         "The key that decrypts it was deleted with the first reading: each client notes an entry that could not be "
         "read, and shows no message."
     ),
+    has="the ciphertext of an earlier message",
+    sees="a line: it came again and was not read twice",
     without=(engine.KEYS, checks.REPLAY, display.SHOWN_ONCE),
 )

@@ -24,5 +24,7 @@ ATTACK = Attack(
         "message to escape a comparison of tokens. What is remembered is what was signed: the recipient sees PROOF "
         "FAILED, and the repetition is held back."
     ),
+    has="an honest proof, and ECDSA's second signature for it",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.REPLAY, display.SHOWN_ONCE),
 )

@@ -22,7 +22,7 @@ async def run(stage: Stage) -> Outcome:
 
 ATTACK = Attack(
     "self-service",
-    "Remove others without being asked",
+    "Remove others as a member",
     "Mallory is an ordinary member of a group with admins, and commits the removal of Bob.",
     service.service("not-allowed"),
     run,
@@ -31,6 +31,8 @@ ATTACK = Attack(
         "commit is valid, and she wants Bob out. The list of admins stands in the group's own context. The "
         "delivery service judges each commit by it and refuses; each member's client would do the same."
     ),
+    has="membership in a group with admins",
+    sees="nothing: the request is refused",
     without=(
         service.ROLES,
         engine.ROLES,

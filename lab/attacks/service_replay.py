@@ -35,6 +35,8 @@ ATTACK = Attack(
         "a message is deleted with the first reading: Vera's client reads it once, and a line says that it came "
         "again."
     ),
+    has="the delivery service",
+    sees="the message once, and a line: it came again",
     without=(
         engine.KEYS,
         checks.REPLAY,

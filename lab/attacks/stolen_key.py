@@ -36,5 +36,7 @@ ATTACK = Attack(
         "device which sessions were opened with its key: Bob's client knows its own, raises an alarm about the "
         "other one, and says what to do."
     ),
+    has="a copy of a device's key",
+    sees="an alarm on the owner's device, with what to do",
     without=(alarms.SESSIONS,),
 )

@@ -33,5 +33,7 @@ ATTACK = Attack(
         "holder of a number which certificates it has: Carol's client raises an alarm about the one for another "
         "key, and says what to do. Her contacts see a key that they have not met."
     ),
+    has="the calls and codes of a number",
+    sees="an alarm on the owner's device, with what to do",
     without=(alarms.CERTIFICATES,),
 )

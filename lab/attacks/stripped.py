@@ -23,5 +23,7 @@ ATTACK = Attack(
         "look at the words only. The recipient sees NO PROOF beside the number of the leaf that sent it, which is "
         "Mallory's."
     ),
+    has="a number and a place in the group",
+    sees="NO PROOF, beside the number of the leaf that sent it",
     without=(display.UNSIGNED,),
 )

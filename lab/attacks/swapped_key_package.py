@@ -37,5 +37,7 @@ ATTACK = Attack(
         "for Bob. A key package carries its owner's certificate: Alice's client compares the number in it with the "
         "one that she asked for, and adds nobody."
     ),
+    has="the delivery service, and an accomplice",
+    sees="an error; nobody is added",
     without=(engine.INVITED,),
 )

@@ -38,5 +38,7 @@ ATTACK = Attack(
         "others is made harmless when it is decoded: the sequences lose their first character, which shows as a "
         "sign that something was tried."
     ),
+    has="a number and a place in the group",
+    sees="the text with its control sequences broken and visible",
     without=(display.HARMLESS_TEXT,),
 )

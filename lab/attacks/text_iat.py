@@ -23,5 +23,7 @@ ATTACK = Attack(
         "Mallory has a signature of her own over claims of which one has another type: the time is text. She wants "
         "readers to differ on when it was signed. The recipient sees PROOF FAILED, and the message is held back."
     ),
+    has="a signature over claims of the wrong type",
+    sees="PROOF FAILED; the message is held back",
     without=(checks.CLAIMS,),
 )

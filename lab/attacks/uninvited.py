@@ -33,6 +33,8 @@ ATTACK = Attack(
         "with which he can add himself (an external commit). Nobody but members may add anybody: the delivery "
         "service refuses, and no recipient sees anything."
     ),
+    has="membership, and an accomplice with a number",
+    sees="nothing: the request is refused",
     without=(service.EXTERNAL_COMMITS, service.MEMBERSHIP, engine.OUTSIDERS),
     spoils=True,
 )

@@ -29,6 +29,8 @@ ATTACK = Attack(
         "service hands out none of her key packages. Where it does, her client shows the number and nothing that "
         "the stranger chose, until she accepts."
     ),
+    has="a genuine number, unknown to the victim",
+    sees="nothing: the request is refused",
     without=(
         service.CONSENT,
         admission.left_out("stranger asks"),

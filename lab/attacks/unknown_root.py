@@ -35,5 +35,7 @@ ATTACK = Attack(
         "right in every field. She wants a session of Alice's. The delivery service knows no path from that "
         "certificate to a root that it trusts, and refuses; no recipient sees anything."
     ),
+    has="a root that nobody trusts",
+    sees="nothing: the request is refused",
     without=(service.CREDENTIALS,),
 )

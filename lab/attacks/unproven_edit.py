@@ -35,5 +35,7 @@ ATTACK = Attack(
         "without having signed them. Only an edit with a proof takes effect: the recipient sees the first words "
         "unchanged, and the edit as a message of its own with NO PROOF."
     ),
+    has="a proven message of her own",
+    sees="the first words unchanged; the edit with NO PROOF",
     without=(display.PROVEN_CHANGES,),
 )

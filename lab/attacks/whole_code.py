@@ -28,5 +28,7 @@ ATTACK = Attack(
         "certificate signs calls of any customer, and she wants to be Alice with it. A device's certificate holds "
         "exactly one number: Bob's client does not join, and notes that an invitation could not be accepted."
     ),
+    has="a carrier's certificate for its code",
+    sees="a line: an invitation could not be accepted",
     without=(engine.ONE_NUMBER,),
 )

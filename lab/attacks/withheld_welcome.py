@@ -42,5 +42,7 @@ ATTACK = Attack(
         "keeps the Welcome, so that Vera's client has no chat at all. Whoever was added and has said nothing for "
         "three days is named in the chat's list of members, as somebody who may not know; Alice can add her again."
     ),
+    has="the delivery service",
+    sees="in the list of members: who may not know of the chat",
     without=(witness.UNHEARD,),
 )

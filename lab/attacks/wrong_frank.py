@@ -32,5 +32,7 @@ ATTACK = Attack(
         "recipient's client compares the tag with what it decrypts: this one does not fit, and the message is held "
         "back."
     ),
+    has="a number and a place in the group",
+    sees="the message is held back: the service could not confirm it",
     without=(admission.left_out("frank does not fit"),),
 )

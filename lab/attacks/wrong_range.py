@@ -29,5 +29,7 @@ ATTACK = Attack(
         "Alice's number, which is another carrier's, and invites Bob with it. Each list of numbers must lie within "
         "the one above it: Bob's client does not join, and notes that an invitation could not be accepted."
     ),
+    has="a carrier's issuer for another range",
+    sees="a line: an invitation could not be accepted",
     without=(checks.CHAIN,),
 )

@@ -11,6 +11,7 @@ import pytest_asyncio
 from lab.attacks import removed_member
 from lab.attacks.attack import Attack
 from lab.attacks.catalogue import ATTACKS
+from lab.attacks.table import DOCUMENT, written_into
 from lab.casting import cast
 from lab.seams.seam import without
 from lab.stage import Stage
@@ -63,7 +64,11 @@ async def test_removed_member_is_refused_and_the_others_go_on() -> None:
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_guard_is_the_first_that_is_switched_off(attack: Attack) -> None:
     assert attack.without[0].guard == attack.guard
-    assert attack.story
+
+
+def test_threat_model_lists_the_catalogue_as_it_is() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    assert written_into(document) == document
 
 
 def test_catalogue_names_each_attack_once_and_ends_with_the_removal() -> None:
