@@ -17,6 +17,8 @@ class AlarmKind(StrEnum):
     MESSAGE = "message"  # an own message in a log that this device did not send
 
 
+AHEAD = 86_400  # seconds that a service's clock may be ahead of this device's
+
 _NEW_KEY = (
     "Enrol again in a new folder, so that you get a new key (RINGTRUE_HOME=FOLDER ringtrue enroll NUMBER); your "
     "contacts are told that you have a new key. Have the old device removed from your chats, and report what you did "
@@ -63,7 +65,8 @@ class Alarms:
         self._store = store
 
     def raise_(self, kind: AlarmKind, subject: str, words: str, happened_at: int, now: int) -> bool:
-        """Raise an alarm, once for each subject; returns whether it is new."""
+        """Raise an alarm, once for each subject; returns whether it is new. No service's clock is believed for long."""
+        happened_at = min(max(happened_at, 0), now + AHEAD)
         insert = "INSERT OR IGNORE INTO alarm (kind, subject, words, happened_at, raised_at) VALUES (?, ?, ?, ?, ?)"
         return self._store.execute(insert, kind, subject, words, happened_at, now) > 0
 

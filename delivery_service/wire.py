@@ -32,7 +32,7 @@ Every request but the first two carries `Authorization: Bearer TOKEN`; each POST
 `{blob}` has 32 hexadecimal digits in lower case; whoever knows it may read the blob.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -117,7 +117,7 @@ class Opening(msgspec.Struct, frozen=True):
 
     number: int
     at: int
-    nonce: str
+    nonce: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
 class Openings(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ HOLDINGS_LIMIT = 200  # certificates of one number in an answer, the newest
 
 Code = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9]{{{CODE_DIGITS}}}\Z")]
 ChallengeId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
+Second = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # since the Unix epoch
 Sha256Hex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 CompactJWS = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]+\Z", max_length=PROOF_LIMIT)]
 
@@ -124,9 +125,9 @@ class Holding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     fingerprint: Sha256Hex
     key: Sha256Hex
-    issued_at: int
+    issued_at: Second
     by: Literal["code", "renewal"]
-    not_after: int
+    not_after: Second
 
 
 class Holdings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

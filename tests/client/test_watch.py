@@ -1,12 +1,16 @@
 """A key or a number that is used elsewhere becomes visible to its owner, and nothing else raises an alarm."""
 
+import json
 import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from client.delivery import DeliveryClient
 from client.desk.desk import Desk
@@ -292,3 +296,64 @@ async def test_a_store_of_an_earlier_version_takes_what_is_there_as_its_own(worl
     async with thief_of(alice, world) as thief:
         await thief.open_session()
     assert [each.kind for each in await looked(alice, world)] == ["session"]
+
+
+class Answers(httpx.AsyncBaseTransport):
+    """Answers one path with any octets, and the rest honestly."""
+
+    def __init__(self, honest: httpx.AsyncBaseTransport, path: str) -> None:
+        self._honest = honest
+        self._path = path
+        self.body = b""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path != self._path:
+            return await self._honest.handle_async_request(request)
+        return httpx.Response(200, stream=httpx.ByteStream(self.body))
+
+
+numbers = st.integers(-(2**70), 2**70) | st.sampled_from([0, 1, 2, 1_795_000_000, 2**53, 2**63 - 1])
+digests = st.sampled_from(["00" * 32, "ab" * 32, "ab" * 16, "", "\x1b[31m", "../.."]) | st.text(max_size=40)
+openings = st.fixed_dictionaries({"number": numbers, "at": numbers, "nonce": digests})
+holdings = st.fixed_dictionaries(
+    {
+        "fingerprint": digests,
+        "key": digests,
+        "issued_at": numbers,
+        "by": st.sampled_from(["code", "renewal", "love"]),
+        "not_after": numbers,
+    }
+)
+ANSWERS = [
+    ("delivery.test", "/v1/openings", "openings", openings),
+    ("delivery.test", "/v1/key-packages/references", "references", st.sampled_from(["AAAA", "?", ""])),
+    ("authority.test", "/v1/holdings", "certificates", holdings),
+]
+hostile = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest_asyncio.fixture
+async def alice(world, stack) -> Session:
+    (alice,) = await world.people(stack, ALICE)
+    await alice.maintain()
+    return alice
+
+
+@pytest.mark.parametrize(("host", "path", "name", "items"), ANSWERS)
+@given(data=st.data())
+@hostile
+async def test_whatever_a_service_answers_is_compared_or_refused(world, alice, host, path, name, items, data):
+    honest = world.network.services[host]
+    answers = world.network.services[host] = Answers(honest, path)
+    answers.body = data.draw(st.binary(max_size=60) | st.lists(items, max_size=3).map(lambda some: _json(name, some)))
+    try:
+        alarms = await looked(alice, world)
+    finally:
+        world.network.services[host] = honest
+    for alarm in alarms:
+        assert alarm.words.isprintable()
+        assert 0 <= alarm.at.timestamp() <= world.clock.now + DAY
+
+
+def _json(name: str, items: list[object]) -> bytes:
+    return json.dumps({name: items}).encode()
