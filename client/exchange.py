@@ -243,15 +243,14 @@ class Exchange:
 
     async def _look_for_lost(self, group_id: bytes, *, asked_twice: bool) -> None:
         """At the log's end: send again what was accepted and is not there, ask again for what was left out."""
-        messages = await self._run(self._steps.outbox.unconfirmed, group_id)
-        intents = await self._run(self._steps.committer.unconfirmed, group_id)
+        messages, intents, holes = await self._run(self._steps.unsettled, group_id)
         if (messages or intents) and not asked_twice:
             raise LookAgainError
         for outgoing in messages:
             self._tell(await self._run(self._steps.sender.lost, outgoing, self._now()))
         for intent in intents:
             self._tell(await self._run(self._steps.committer.missing, intent, self._now()))
-        for hole in await self._run(self._steps.lookout.holes, group_id):
+        for hole in holes:
             if self._now() - self._asked.get((group_id, hole.first), 0) >= HOLE_PAUSE:
                 self._asked[group_id, hole.first] = self._now()
                 batch = await self._delivery.entries(group_id, hole.first - 1)

@@ -176,31 +176,31 @@ class Lookout:
         now: int,
     ) -> list[Event]:
         """Hear a member, and hold what their message says about the log beside this device's record."""
-        self.heard(group_id, member, now)
-        if verification.verdict not in _COUNTS:
-            return []
-        events = self._signed(group_id, verification, entry, now)
-        witness = witness_of(content.extensions)
-        return events if witness is None else [*events, *self._compared(group_id, member, witness, now)]
+        counts = verification.verdict in _COUNTS
+        witness = witness_of(content.extensions) if counts else None
+        compared = Comparison.UNKNOWN if witness is None else self.record.compare(group_id, witness)
+        if witness is not None and compared in (Comparison.AGREES, Comparison.DIFFERS):
+            self.words.said(group_id, device_of(member), witness, now, agrees=compared is Comparison.AGREES)
+        else:
+            self.heard(group_id, member, now)
+        events = self._signed(group_id, verification, entry, now) if counts else []
+        if witness is None or compared in (Comparison.AGREES, Comparison.UNKNOWN):
+            return events
+        return [*events, *self._contradicted(group_id, member, witness, compared, now)]
 
-    def _compared(self, group_id: bytes, member: mls_rs.Member, witness: Witness, now: int) -> list[Event]:
-        device, who = device_of(member), str(number_of(member))
-        match self.record.compare(group_id, witness):
-            case Comparison.AGREES:
-                self.words.said(group_id, device, witness, agrees=True)
-            case Comparison.DIFFERS:
-                self.words.said(group_id, device, witness, agrees=False)
-                words = fork_words(who, witness.seq)
-                return self._once(group_id, Lie.FORKED, words, now, about=device, epoch=witness.epoch)
-            case Comparison.BEYOND:
-                # The sender had read another entry in the place that this very message has here.
-                if not self.asked_twice:
-                    raise LookAgainError
-                last = self.record.last(group_id)
-                count = witness.seq - (0 if last is None else last.seq)
-                words, epoch = closed_up_words(who, count), witness.epoch
-                return self._once(group_id, Lie.CLOSED_UP, words, now, about=device, epoch=epoch, last=witness.seq)
-        return []
+    def _contradicted(
+        self, group_id: bytes, member: mls_rs.Member, witness: Witness, compared: Comparison, now: int
+    ) -> list[Event]:
+        device, who, epoch = device_of(member), str(number_of(member)), witness.epoch
+        if compared is Comparison.DIFFERS:
+            words = fork_words(who, witness.seq)
+            return self._once(group_id, Lie.FORKED, words, now, about=device, epoch=epoch)
+        # The sender had read another entry in the place that this very message has here.
+        if not self.asked_twice:
+            raise LookAgainError
+        last = self.record.last(group_id)
+        words = closed_up_words(who, witness.seq - (0 if last is None else last.seq))
+        return self._once(group_id, Lie.CLOSED_UP, words, now, about=device, epoch=epoch, last=witness.seq)
 
     def _signed(self, group_id: bytes, verification: Verification, entry: Entry, now: int) -> list[Event]:
         """Compare the service's time for an entry with that of its signature, where the two can lie apart."""

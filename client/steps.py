@@ -13,10 +13,10 @@ from client.continuity import Continuity
 from client.franking import Franking
 from client.groups import Groups
 from client.history import History
-from client.intents import Intents
+from client.intents import Intent, Intents
 from client.joining import Joiner
 from client.lookout import Lookout
-from client.outbox import Outbox
+from client.outbox import Outbox, Outgoing
 from client.past import Past
 from client.receiving import Receiver
 from client.relations import Relations
@@ -24,6 +24,7 @@ from client.reporting import Reporting
 from client.sending import Sender
 from client.statuses import Statuses
 from client.store import Store
+from client.troubles import Trouble
 from client.watch import Watch
 from identity.binding import DeviceVerifier
 
@@ -95,3 +96,8 @@ class Steps:
             statuses,
             Reporting(store, groups, history, relations, franking),
         )
+
+    def unsettled(self, group_id: bytes) -> tuple[list[Outgoing], list[Intent], list[Trouble]]:
+        """What a log that was read to its end does not hold: own messages and requests, and entries left out."""
+        holes = self.lookout.holes(group_id)
+        return self.outbox.unconfirmed(group_id), self.committer.unconfirmed(group_id), holes

@@ -55,15 +55,18 @@ class WordsAboutLog:
             now,
         )
 
-    def said(self, group_id: bytes, device: str, witness: Witness, *, agrees: bool) -> None:
-        """Note what a device said about the log, after `heard`."""
+    def said(self, group_id: bytes, device: str, witness: Witness, now: int, *, agrees: bool) -> None:
+        """Note what a device said about the log, and that it was heard."""
         self._store.execute(
-            "UPDATE log_word SET epoch = ?, seq = ?, agrees = ? WHERE group_id = ? AND device = ?",
+            "INSERT INTO log_word (group_id, device, heard, epoch, seq, agrees) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET heard = excluded.heard, epoch = excluded.epoch, seq = excluded.seq, "
+            "agrees = excluded.agrees",
+            group_id,
+            device,
+            now,
             witness.epoch,
             witness.seq,
             agrees,
-            group_id,
-            device,
         )
 
     def of(self, group_id: bytes) -> dict[str, Word]:
