@@ -132,6 +132,7 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
         yield _clock("authority", account.authority, await session.authority_clock() - now)
     except ClientError as error:
         yield Finding("authority", False, _trouble(error))
+    yield _statuses(session, now)
     try:
         status = await session.delivery.status()
         yield _clock("delivery", account.delivery, status.now - now)

@@ -96,10 +96,12 @@ class Reporting:
         return verify_report(report, ReportContext(audience, now, hub_keys=self._franking.keys), self._groups.verifier)
 
     def made(self, prepared: Prepared, taken: ReportTaken, now: int) -> None:
-        """Note that these rows were reported."""
+        """Note that these rows were reported; one that has disappeared meanwhile needs no note."""
         with self._store.transaction():
             for row in prepared.chosen:
-                self._store.execute("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", row, now, taken.counted)
+                self._store.execute(
+                    "INSERT OR REPLACE INTO reported SELECT id, ?, ? FROM message WHERE id = ?", now, taken.counted, row
+                )
 
     def reported_at(self, row: int) -> int | None:
         """When a row was reported, if it was."""

@@ -94,6 +94,7 @@ class Showing:
             rule=rule,
             held=chat.consent is Consent.QUARANTINE,
             new_key=new_key,
+            status=self.status(TelephoneNumber.from_digits(chat.inviter.removeprefix("+"))),
         )
 
     def status(self, number: TelephoneNumber) -> str:

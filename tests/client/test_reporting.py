@@ -58,6 +58,40 @@ async def test_a_contact_is_not_held_back_by_a_report(world, stack: AsyncExitSta
     assert (await carol.history(chat.group_id))[-1].place is Place.INBOX
 
 
+async def test_a_member_of_a_group_is_held_back_unless_they_are_a_contact(world, stack: AsyncExitStack) -> None:
+    alice, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
+    chat = await carol.create_chat(
+        "parents", [ALICE, BOB]
+    )  # Carol knows both, and they know neither her nor each other
+    await alice.receive()
+    await bob.receive()
+    await bob.worker.run(bob.steps.chats.set_consent, chat.group_id, Consent.INBOX)
+    await alice.send(chat.group_id, "Buy.")
+    await bob.receive()
+    await bob.report([(await bob.history(chat.group_id))[-1].id], ReportKind.SPAM)
+    for reader in (bob, carol):
+        await reader.refresh_statuses()
+
+    await alice.send(chat.group_id, "Buy more.")
+
+    for reader, place in ((bob, Place.QUARANTINE), (carol, Place.INBOX)):
+        await reader.receive()
+        assert (await reader.history(chat.group_id))[-1].place is place
+
+
+async def test_a_message_that_disappeared_meanwhile_was_reported_all_the_same(world, stack: AsyncExitStack) -> None:
+    spammer, bob = await world.people(stack, ALICE, BOB)
+    spam = await told(world, spammer, bob, "You have won.")
+    prepared = await bob.worker.run(bob.steps.reporting.prepare, [spam.id], ReportKind.SPAM, "")
+    taken = await bob.report([spam.id], ReportKind.SPAM)
+    assert bob.steps.reporting.reported_at(spam.id) == bob.now()
+
+    await bob.worker.run(bob.steps.relations.forget_group, spam.group_id)
+    await bob.worker.run(bob.steps.reporting.made, prepared, taken, bob.now())
+
+    assert bob.steps.reporting.reported_at(spam.id) is None
+
+
 async def test_a_list_is_fetched_by_itself_within_one_interval(world, stack: AsyncExitStack) -> None:
     spammer, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
     spam = await told(world, spammer, bob, "You have won.")
