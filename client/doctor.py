@@ -26,11 +26,13 @@ from client.errors import AccountBusyError, ClientError, FrankingKeyError, NotEn
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
-from client.lies import WHAT_TO_DO
+from client.lies import WHAT_TO_DO, Lie
 from client.session import Session
+from client.spelling import counted
 from client.steps import Steps
 from client.store import Store
 from client.text import safe_name, safe_title
+from client.troubles import Trouble
 from identity.authority.wire import RENEWAL_GRACE
 from identity.certificates import TrustAnchors
 from identity.errors import IdentityError
@@ -150,13 +152,20 @@ def look_at_logs(steps: Steps) -> list[Finding]:
     marks, found = steps.lookout.troubles.marks(), []
     for chat in steps.chats.all():
         troubles = steps.lookout.troubles.of(chat.group_id)
-        if not troubles:
-            continue
-        counts = ", ".join(f"{each} {count}" for each, count in sorted(Counter(each.code for each in troubles).items()))
-        mark = marks.get(chat.group_id, "")
-        words = f"{chat.name}: {mark}. {WHAT_TO_DO}" if mark else f"{chat.name}: nothing is open"
-        found.append(Finding("log", not mark, f"{words} ({counts})"))
+        if troubles:
+            found.append(_log(chat.name, marks.get(chat.group_id, ""), troubles))
     return found or [Finding("log", True, "the service was caught at nothing in any chat")]
+
+
+def _log(chat: str, mark: str, troubles: list[Trouble]) -> Finding:
+    missing = sum(each.last - each.first + 1 for each in troubles if each.code is Lie.WITHHELD and not each.settled)
+    left_out = f"{counted(missing, 'entry', 'entries')} left out and never shown" if missing else ""
+    counts = Counter[str]()
+    for each in troubles:
+        counts[each.code] += each.count
+    met = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
+    words = "; ".join(filter(None, (mark, left_out))) or "nothing is open"
+    return Finding("log", not (mark or missing), f"{chat}: {words} ({met}){f'. {WHAT_TO_DO}' if mark else ''}")
 
 
 def look_at_franking_key(session: Session, shown: bytes) -> Finding:

@@ -145,7 +145,7 @@ class Lookout:
         if (inspected.epoch, inspected.content) == stated:
             return []
         words = mislabelled_words(f"{entry.kind} of epoch {entry.epoch}", f"{inspected.content} of {inspected.epoch}")
-        return self._once(group_id, Lie.MISLABELLED, words, now, first=entry.seq)
+        return self._once(group_id, Lie.MISLABELLED, words, now, epoch=inspected.epoch or 0)
 
     def replayed(self, group_id: bytes, entry: Entry, now: int, *, own: bool) -> list[Event]:
         """Name octets that this device has read before; nothing if it has not."""
