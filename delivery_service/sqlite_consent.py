@@ -1,6 +1,6 @@
 """Consent in SQLite: how each number may be reached, by whom, and what first contacts cost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -62,10 +62,10 @@ def reachability(db: apsw.Connection, number: str) -> Reachability:
     return Reachability(mode_of(db, number), granted, [other for other, blocked in rows if blocked])
 
 
-def check_consent(db: apsw.Connection, approach: Approach) -> None:
+def check_consent(db: apsw.Connection, number: str, target: str) -> None:
     """Refuses no-consent; the devices of one number reach each other."""
-    mode = mode_of(db, approach.target)
-    if mode != "open" and approach.number != approach.target and not is_granted(db, approach.target, approach.number):
+    mode = mode_of(db, target)
+    if mode != "open" and number != target and not is_granted(db, target, number):
         raise no_consent(mode)
 
 
@@ -81,11 +81,17 @@ def check_reached(db: apsw.Connection, group_id: bytes, committer: bytes, target
     """
     own = _number_of(committer)
     for target in targets - {own}:
-        if _may_add(db, own, target) or any(_may_add(db, number, target) for number in _members(db, group_id)):
-            continue
-        if (mode := mode_of(db, target)) != "open":
-            raise no_consent(mode)
-        raise RefusedError("invalid-handshake", f"nobody in the group has claimed key packages of {target}")
+        refusal = RefusedError("invalid-handshake", f"nobody in the group has claimed key packages of {target}")
+        for number in _own_first(db, group_id, own):
+            if number == target or _are_acquainted(db, number, target):
+                try:
+                    check_consent(db, number, target)
+                except RefusedError as error:
+                    refusal = error
+                else:
+                    break
+        else:
+            raise refusal
 
 
 def check_quotas(db: apsw.Connection, approach: Approach, quotas: Quotas) -> None:
@@ -169,18 +175,18 @@ def contact_head(db: apsw.Connection, number: str) -> int:
 def _is_first(db: apsw.Connection, approach: Approach) -> bool:
     if approach.number == approach.target:
         return False
-    return not db.execute(_ACQUAINTED, (approach.number, approach.target)).get
+    return not _are_acquainted(db, approach.number, approach.target)
 
 
-def _may_add(db: apsw.Connection, number: str, target: str) -> bool:
-    if number == target or is_granted(db, target, number):
-        return True
-    return mode_of(db, target) == "open" and bool(db.execute(_ACQUAINTED, (number, target)).get)
+def _are_acquainted(db: apsw.Connection, number: str, target: str) -> bool:
+    return bool(db.execute(_ACQUAINTED, (number, target)).get)
 
 
-def _members(db: apsw.Connection, group_id: bytes) -> set[str]:
+def _own_first(db: apsw.Connection, group_id: bytes, own: str) -> Iterator[str]:
+    """The committer's number, and those of the other members, which are looked up only if that one will not do."""
+    yield own
     rows: list[Any] = db.execute(_MEMBERS, (group_id,)).fetchall()
-    return {_number_of(device) for (device,) in rows}
+    yield from {_number_of(device) for (device,) in rows} - {own}
 
 
 def _number_of(device: bytes) -> str:

@@ -83,7 +83,7 @@ def references(db: apsw.Connection, device: bytes, now: int) -> list[bytes]:
 def claim(db: apsw.Connection, approach: Approach, quotas: Quotas, sparing: bool) -> list[bytes]:
     """Takes one package of each device of a number but the claimant; if `sparing`, the last-resort one."""
     devices = devices_of(db, approach)
-    sqlite_consent.check_consent(db, approach)
+    sqlite_consent.check_consent(db, approach.number, approach.target)
     sqlite_consent.check_quotas(db, approach, quotas)
     best = int(State.LAST_RESORT if sparing else State.ONE_TIME)
     chosen = [row for each in devices if (row := db.execute(_CHOOSE, (each, best, approach.at)).get) is not None]
