@@ -10,11 +10,11 @@ from lab.stage import Stage
 async def run(stage: Stage) -> Outcome:
     """Write to Carol, who wants to be asked first, from a genuine number that she does not know."""
     carol = stage.people[2].session
-    await carol.delivery.set_contact_mode("ask", [stage.alice.number.e164, stage.people[1].number.e164])
+    await carol.reaching.choose("ask")
     try:
         return await approach(await stage.accomplice(), stage.people[2], "Hello dear! Remember me?")
     finally:
-        await carol.delivery.set_contact_mode("open", [])
+        await carol.reaching.choose("open")
 
 
 ATTACK = Attack(

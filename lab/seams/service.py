@@ -98,6 +98,10 @@ EXTERNAL_COMMITS = exchanging(
 )
 HANDSHAKES = Seam(service("invalid-handshake"), _looking_back)
 ROLES = exchanging(service("not-allowed"), instead(observers, "EpochRoles", Lax))
-CONSENT = exchanging(service("no-consent"), instead(sqlite_consent, "check_consent", _pass))
+CONSENT = exchanging(
+    service("no-consent"),
+    instead(sqlite_consent, "check_consent", _pass),
+    instead(sqlite_groups, "check_reached", _pass),
+)
 QUOTAS = exchanging(service("rate-limited"), instead(sqlite_consent, "check_quotas", _pass))
 LAST_RESORT = exchanging(service("last-resort"), Place(sqlite_key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))

@@ -2,6 +2,7 @@
 
 from client import exchange
 from client.lies import Lie, Looked
+from client.log_record import Comparison, LogRecord
 from client.lookout import Lookout
 from client.words_about_log import Word
 from delivery_service.wire import EntryBatch
@@ -26,13 +27,17 @@ def _no_words(*_: object) -> list[object]:
     return []
 
 
+def _unknown(*_: object) -> Comparison:
+    return Comparison.UNKNOWN
+
+
 def _as_handed_out(batch: EntryBatch, after: int) -> Looked:
     return Looked(batch.entries, [])
 
 
 def words_of_others(lie: Lie) -> Seam:
     """Members' words about the log, which tell of a missing end and of another history."""
-    return exchanging(witness(lie), instead(Lookout, "_compared", _no_words))
+    return exchanging(witness(lie), instead(LogRecord, "compare", _unknown))
 
 
 NUMBERS = exchanging(witness(Lie.WITHHELD), instead(Lookout, "gap", _nothing_missing))
