@@ -12,7 +12,6 @@ CREATE TABLE contact_grants (
     blocked INTEGER NOT NULL,           -- 0 granted, 1 may not even ask
     PRIMARY KEY (target, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX contact_grants_by_number ON contact_grants (number, target);
 
 -- One row for each pair, until it may ask again.
 CREATE TABLE contact_requests (

@@ -23,10 +23,10 @@ class State(IntEnum):
 
 # The contact that uses a quota up, if it is still within the quota's time.
 _LAST = "SELECT at FROM first_contacts WHERE {column} = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?"
+# A grant counts only if the one that is to be reached gave it: else whoever grants everybody would know everybody.
 _ACQUAINTED = """
 SELECT EXISTS (SELECT 1 FROM first_contacts WHERE (requester = ?1 AND target = ?2) OR (requester = ?2 AND target = ?1))
-    OR EXISTS (SELECT 1 FROM contact_grants
-        WHERE blocked = 0 AND ((target = ?1 AND number = ?2) OR (target = ?2 AND number = ?1)))
+    OR EXISTS (SELECT 1 FROM contact_grants WHERE target = ?2 AND number = ?1 AND blocked = 0)
 """
 _MEMBERS = "SELECT device FROM memberships JOIN groups ON number = group_number WHERE group_id = ? AND until IS NULL"
 _GRANT = "INSERT INTO contact_grants VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET blocked = excluded.blocked"

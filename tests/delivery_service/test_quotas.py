@@ -95,6 +95,15 @@ async def test_a_request_costs_what_a_claim_costs_and_the_claim_after_it_nothing
         assert len(await alice.claim(BOB)) == 1
 
 
+async def test_whoever_grants_everybody_is_acquainted_with_nobody(run_world, tmp_path):
+    async with run_world(tmp_path, Quotas(1, None, None)) as world:
+        await reachable(world, BOB, CAROL)
+        alice = await world.device(ALICE)
+        assert (await alice.choose("contacts", BOB, CAROL)).status_code == 200
+        await alice.claim(BOB)
+        limited(await alice.claim_answer(CAROL), "FIRST_CONTACTS_PER_DAY", 1)
+
+
 async def test_a_refused_claim_costs_no_quota(run_world, tmp_path, problem_word):
     async with run_world(tmp_path, Quotas(1, 1, 1)) as world:
         (bob,) = await reachable(world, BOB)

@@ -520,13 +520,15 @@ async def test_first_contacts_are_counted_by_number_issuer_and_target_and_no_pai
     assert await store.claim(approach(target="+4", at=NOW + 1), Quotas(1, 1, 1))
 
 
-async def test_a_grant_or_an_answer_is_no_first_contact(store):
+async def test_a_grant_of_the_target_or_an_answer_is_no_first_contact(store):
     for number in ("+2", "+3"):
         await reachable(store, number)
     await store.claim(approach(), NO_QUOTAS)
     assert await store.claim(approach("+2", "+3"), Quotas(0, 0, 0))
     await store.set_mode("+2", "ask", ["+8"])
     assert await store.claim(approach("+8"), Quotas(0, 0, 0))
+    await store.set_mode("+7", "contacts", ["+3"])
+    assert (await refused(store.claim(approach("+7", "+3"), Quotas(0, 0, 0)))).word == "rate-limited"
 
 
 async def test_open_grants_what_waits(store):
