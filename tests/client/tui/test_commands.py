@@ -287,6 +287,7 @@ FOLLOWS: dict[str, Follows] = {
     "name": asks("Ravi", _named),
     "my_number": opens("InviteScreen"),
     "status": opens("StatusScreen"),
+    "alarms": opens("AlarmsScreen"),
     "doctor": opens("StatusScreen"),
     "standing": opens("StandingScreen"),
     "appeal": in_turn(asks("They asked me.", lambda _: _true()), shows("has no status")),
