@@ -34,7 +34,7 @@ CREATE TABLE contact_heads (
 CREATE TABLE first_contacts (
     requester TEXT NOT NULL,
     target TEXT NOT NULL,
-    issuer BLOB NOT NULL,               -- SHA-256 of the certificate that issued the requester's
+    issuer BLOB NOT NULL,               -- names who certified the requester's number, 32 octets
     at INTEGER NOT NULL,
     PRIMARY KEY (requester, target)
 ) STRICT, WITHOUT ROWID;

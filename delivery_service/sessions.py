@@ -12,6 +12,7 @@ from delivery_service.errors import RefusedError
 from delivery_service.wire import SESSION_LIFETIME
 from identity.base64url import decode_base64url, encode_base64url
 from identity.binding import DeviceIdentity
+from identity.certificate_fields import load_certificate
 
 _TAG_SIZE = 32  # HMAC-SHA-256
 _SCHEME = b"Bearer "
@@ -22,7 +23,7 @@ KNOWN_LIMIT = 10_000  # tokens whose MAC is remembered as good
 class Session(msgspec.Struct, frozen=True, array_like=True):
     """A device that proved possession of its certificate's key; `point` is that key.
 
-    `issuer`: SHA-256 of the certificate that issued its own, for the quota on first contacts.
+    `issuer`: see `issuer_of`; for the quota on first contacts.
     """
 
     device: bytes
@@ -37,8 +38,13 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
 
 def issuer_of(chain: Sequence[bytes]) -> bytes:
-    """The SHA-256 of the certificate that issued the leaf; of nothing, if a root did."""
-    return hashlib.sha256(chain[1] if len(chain) > 1 else b"").digest()
+    """Names the issuer that a root vouches for: the last certificate of a verified chain; of nothing, if it is a leaf.
+
+    The last, since an issuer may make as many below itself as it likes; and its signed part, since of one ECDSA
+    signature, and with it of one certificate, anyone can make a second.
+    """
+    issuer = load_certificate(chain[-1]).tbs_certificate_bytes if len(chain) > 1 else b""
+    return hashlib.sha256(issuer).digest()
 
 
 _DECODER = msgspec.msgpack.Decoder(Session)

@@ -89,7 +89,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """A device that wants to reach a number: `issuer` is the SHA-256 of the certificate that issued its own."""
+    """A device that wants to reach a number; `issuer` names who certified its number (delivery_service.sessions)."""
 
     device: bytes
     number: str

@@ -82,7 +82,7 @@ INBOX_LIMIT = 500  # Welcomes that wait for one device
 # Contact before ciphertext. A first contact is a claim or a request between two numbers of which neither has reached or
 # granted the other before; it costs a quota, and everything after it costs none (quotas.py).
 FIRST_CONTACTS_PER_DAY = 50  # by one number
-FIRST_CONTACTS_PER_ISSUER_HOUR = 5_000  # by all numbers that one certificate has issued
+FIRST_CONTACTS_PER_ISSUER_HOUR = 5_000  # by all numbers that one issuer below a root has certified
 FIRST_CONTACTS_PER_TARGET_DAY = 100  # for one number
 CONTACT_REQUEST_LIMIT = 4 * 1024  # octets of a contact request
 SIGNATURE_FIELD_LIMIT = 1024  # characters of each field of the signature that goes with it

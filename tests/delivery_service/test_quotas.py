@@ -3,13 +3,20 @@
 from contextlib import AsyncExitStack
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
 
 from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import DAY, HOUR, QUOTAS, Quotas
+from delivery_service.sessions import issuer_of
 from delivery_service.sqlite import SqliteStore
 from delivery_service.store import Approach, NewKeyPackage
+from identity.issuing import create_issuer, create_root
+from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256's group
 ALICE, BOB, CAROL, DAVE, ERIN = (f"+1202555014{digit}" for digit in range(2, 7))
 NOW = 1_800_000_000
 
@@ -67,6 +74,27 @@ async def test_the_numbers_of_an_issuer_make_so_many_first_contacts_an_hour(run_
         world.clock.now += HOUR
         await erin.open_session()
         assert len(await erin.claim(CAROL)) == 1
+
+
+def second_signature(certificate: Certificate) -> bytes:
+    """As good as the first; anybody can make it."""
+    r, s = decode_dss_signature(certificate.signature)
+    return encode_dss_signature(r, ORDER - s)
+
+
+def test_an_issuer_is_known_by_what_a_root_has_signed():
+    authority = TNAuthList((TelephoneNumberRange("12025550100", 100),))
+    root_key, root = create_root("Root", NOW, 10 * DAY)
+    made = (create_issuer(root_key, root, "Issuer", authority, NOW, 9 * DAY)[1] for _ in range(200))
+    issuer = next(each for each in made if len(second_signature(each)) == len(each.signature))
+    other = next(made)
+    leaf, own, another = (each.public_bytes(Encoding.DER) for each in (root, issuer, other))
+    assert issuer_of([leaf, own]) == issuer_of([b"another leaf", own]) == issuer_of([leaf, b"one below", own])
+    assert issuer_of([leaf, another]) != issuer_of([leaf, own])
+    twin = own.replace(issuer.signature, second_signature(issuer))
+    assert twin != own
+    assert issuer_of([leaf, twin]) == issuer_of([leaf, own])
+    assert issuer_of([leaf]) == issuer_of([own])
 
 
 async def test_a_number_is_reached_by_so_many_new_numbers_a_day_and_by_those_it_knows_for_ever(run_world, tmp_path):
