@@ -3,9 +3,11 @@
 from contextlib import AsyncExitStack
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate, load_der_x509_certificate
 
 from delivery_service import wire
 from delivery_service.errors import RefusedError
@@ -76,22 +78,25 @@ async def test_the_numbers_of_an_issuer_make_so_many_first_contacts_an_hour(run_
         assert len(await erin.claim(CAROL)) == 1
 
 
-def second_signature(certificate: Certificate) -> bytes:
-    """As good as the first; anybody can make it."""
+def twin_of(certificate: Certificate) -> bytes:
+    """The same certificate with a second signature, which anybody can make of the first."""
     r, s = decode_dss_signature(certificate.signature)
-    return encode_dss_signature(r, ORDER - s)
+    signatures = certificate.signature, encode_dss_signature(r, ORDER - s)
+    first, second = (b"\x03%c\x00%b" % (len(each) + 1, each) for each in signatures)
+    inside = certificate.public_bytes(Encoding.DER)[4 : -len(first)] + second
+    return b"\x30\x82" + len(inside).to_bytes(2) + inside
 
 
 def test_an_issuer_is_known_by_what_a_root_has_signed():
     authority = TNAuthList((TelephoneNumberRange("12025550100", 100),))
     root_key, root = create_root("Root", NOW, 10 * DAY)
-    made = (create_issuer(root_key, root, "Issuer", authority, NOW, 9 * DAY)[1] for _ in range(200))
-    issuer = next(each for each in made if len(second_signature(each)) == len(each.signature))
-    other = next(made)
+    _, issuer = create_issuer(root_key, root, "Issuer", authority, NOW, 9 * DAY)
+    _, other = create_issuer(root_key, root, "Issuer", authority, NOW, 9 * DAY)
     leaf, own, another = (each.public_bytes(Encoding.DER) for each in (root, issuer, other))
     assert issuer_of([leaf, own]) == issuer_of([b"another leaf", own]) == issuer_of([leaf, b"one below", own])
     assert issuer_of([leaf, another]) != issuer_of([leaf, own])
-    twin = own.replace(issuer.signature, second_signature(issuer))
+    twin = twin_of(issuer)
+    root.public_key().verify(load_der_x509_certificate(twin).signature, issuer.tbs_certificate_bytes, ECDSA(SHA256()))
     assert twin != own
     assert issuer_of([leaf, twin]) == issuer_of([leaf, own])
     assert issuer_of([leaf]) == issuer_of([own])
