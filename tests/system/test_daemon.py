@@ -209,9 +209,10 @@ async def test_every_json_line_is_as_the_schema_says(world: World, tmp_path: Pat
     assert [row["id"] for row in await run(bob, "search", "hello you")] == [answer["id"]]
     (inspected,) = await run(bob, "inspect", message["id"])
     assert len(inspected["checks"]) == 15
-    assert [line["digits"] for line in await run(alice, "check-number", "club")] == [
-        line["digits"] for line in await run(bob, "check-number", "club")
-    ]
+    (hers, about_bob), (his, about_alice) = [await run(person, "check-number", "club") for person in (alice, bob)]
+    assert hers["digits"] == his["digits"]
+    assert (about_bob["number"], about_alice["number"]) == (BOB, ALICE)
+    assert about_bob["agrees"] is about_alice["agrees"] is True
     assert (await run(alice, "timer", "club", "8h"))[0]["timer"] == 8 * 3600
     assert (await run(alice, "mute", "club", "1d"))[0]["muted_until"] is not None
     assert (await run(alice, "mute", "club", "off"))[0]["muted_until"] is None
@@ -235,7 +236,7 @@ async def test_every_json_line_is_as_the_schema_says(world: World, tmp_path: Pat
     await run(bob, "leave", "rope club")
     await run(bob, "doctor")
     await run(bob, "requests", "accept", ALICE)
-    assert {"error", "contact", "member", "finding", "inspection", "exported", "check-number"} <= {
+    assert {"error", "contact", "member", "finding", "inspection", "exported", "check-number", "agreement"} <= {
         line["type"] for line in said
     }
     for line in said:
