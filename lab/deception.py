@@ -97,4 +97,4 @@ def noticed(events: Sequence[Event], lie: Lie, sent: str, *, won: bool) -> Outco
         return replace(refused, sent=sent)
     found = Outcome(None, "The client has noticed nothing.", won=won) if named is None else outcome(named)
     seen = rows[-1] if rows else found
-    return replace(found, badge=seen.badge, sent=sent, checks=seen.checks, message=seen.message)
+    return replace(found, badge=found.badge or seen.badge, sent=sent, checks=seen.checks, message=seen.message)

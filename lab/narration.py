@@ -123,7 +123,9 @@ class Narration:
             self._print(f"{INDENT}{self.paint(Ink.BAD, 'GOT THROUGH')}  {outcome.badge}  {outcome.reason}")
             return
         self._paragraph(f"sent: {outcome.sent}", INDENT, Ink.FAINT)
-        self._print(f"{INDENT}{self.paint(badge_ink(badge), badge)}  {outcome.reason}")
+        first, *rest = wrap(outcome.reason, self.width - len(INDENT) - len(badge) - 2)
+        self._print(f"{INDENT}{self.paint(badge_ink(badge), badge)}  {first}")
+        self._paragraph(" ".join(rest), INDENT)
         analogue = f" · SIP {outcome.code}" if outcome.code else ""
         by = f"stopped by {STOPPED_BY[outcome.by.keeper]}{outcome.by}"
         self._print(INDENT + by + self.paint(Ink.FAINT, analogue))

@@ -18,7 +18,8 @@ from lab.attacks.outcome import Guard, Keeper, Outcome, check
 
 _ENGINE_REASONS = {"already_read": "This ciphertext was decrypted before; its key is deleted."}
 
-_APART = (Place.REQUEST, Place.QUARANTINE)
+_APART = {Place.REQUEST: "~ REQUEST", Place.QUARANTINE: "⊘ HELD BACK"}
+NOTICED = "⚠ NOTICED"
 
 # What a client notices about the log; octets that were read before are the engine's to refuse.
 _NOTICED = frozenset(Lie) - {Lie.REPLAYED}
@@ -65,8 +66,9 @@ def outcome(found: Reading) -> Outcome:
         case Passed.OVER:
             return Outcome(Guard(Keeper.DISPLAY, "not-shown"), "The client holds this message already.")
         case Gap():
-            keeper = Keeper.WITNESS if found.code in _NOTICED else Keeper.ENGINE
-            return Outcome(Guard(keeper, found.code), _ENGINE_REASONS.get(found.code, found.reason))
+            if found.code in _NOTICED:
+                return Outcome(Guard(Keeper.WITNESS, found.code), found.reason, NOTICED)
+            return Outcome(Guard(Keeper.ENGINE, found.code), _ENGINE_REASONS.get(found.code, found.reason))
     verification = found.verification
     assert verification is not None, "a received message was verified"
     failed = verification.failed_check
@@ -84,7 +86,7 @@ def outcome(found: Reading) -> Outcome:
     if verification.verdict is Verdict.UNSIGNED:
         return replace(seen, by=Guard(Keeper.DISPLAY, Verdict.UNSIGNED))
     if found.place in _APART:
-        return replace(seen, by=Guard(Keeper.ADMISSION, found.rule), reason=found.why)
+        return replace(seen, by=Guard(Keeper.ADMISSION, found.rule), reason=found.why, badge=_APART[found.place])
     return seen
 
 

@@ -21,7 +21,10 @@ async def run(stage: Stage) -> Outcome:
     framed = content.encode(replace(whole, part=both))
     found = await stage.send_proven(mallory.prove(stage.group, framed), framed)
     told = found.message is not None and "other versions" in found.message.text
-    return replace(found, by=display.ALTERNATIVES.guard, won=False) if told and not found.stopped else found
+    if found.stopped or not told:
+        return found
+    reason = "Below the text it says that another version of it was sent along."
+    return replace(found, by=display.ALTERNATIVES.guard, reason=reason, won=False)
 
 
 ATTACK = Attack(

@@ -8,6 +8,8 @@ from lab.attacks.outcome import Outcome
 from lab.seams import admission
 from lab.stage import Stage
 
+NEW = "Alice's client has met another key of this number: a new telephone, or a new holder."
+
 
 async def run(stage: Stage) -> Outcome:
     """Certify Bob's number anew, with a code that reached somebody else, and write to Alice from it."""
@@ -17,7 +19,7 @@ async def run(stage: Stage) -> Outcome:
     if found.message is None or found.won:
         return found
     mark = await alice.session.worker.run(alice.session.steps.continuity.mark, found.message.id)
-    return replace(found, by=admission.NEW_KEY.guard if mark == "new" else found.by)
+    return replace(found, by=admission.NEW_KEY.guard, reason=NEW) if mark == "new" else found
 
 
 ATTACK = Attack(

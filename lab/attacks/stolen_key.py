@@ -20,7 +20,7 @@ async def run(stage: Stage) -> Outcome:
     new = [each for each in await bob.worker.run(bob.steps.alarms.all) if each not in before]
     sent = f"a signed session request of {account.number}, by a copy of the key"
     if new:
-        return Outcome(alarms.alarm(AlarmKind(new[0].kind)), new[0].words, sent=sent)
+        return Outcome(alarms.alarm(AlarmKind(new[0].kind)), new[0].words, "⚠ ALARM", sent=sent)
     return Outcome(None, "Bob's client has noticed nothing.", sent=sent, won=session.number == account.number.e164)
 
 

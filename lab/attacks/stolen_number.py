@@ -17,7 +17,7 @@ async def run(stage: Stage) -> Outcome:
     new = [each for each in await carol.worker.run(carol.steps.alarms.all) if each not in before]
     sent = f"a code that was sent to {carol.account.number}, and a new key"
     if new:
-        return Outcome(alarms.alarm(AlarmKind(new[0].kind)), new[0].words, sent=sent)
+        return Outcome(alarms.alarm(AlarmKind(new[0].kind)), new[0].words, "⚠ ALARM", sent=sent)
     return Outcome(None, "Carol's client has noticed nothing.", sent=sent, won=thief.number == carol.account.number)
 
 

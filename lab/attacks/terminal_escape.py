@@ -23,7 +23,10 @@ async def run(stage: Stage) -> Outcome:
         Paper(nothing.fileno(), drawn).say("" if found.message is None else found.message.text)
     if UP in drawn.getvalue():
         return found
-    return replace(found, by=display.HARMLESS_TEXT.guard if found.won else found.by, won=False)
+    if not found.won:
+        return found
+    reason = "The sequences are broken and visible: no terminal obeys them."
+    return replace(found, by=display.HARMLESS_TEXT.guard, reason=reason, won=False)
 
 
 ATTACK = Attack(

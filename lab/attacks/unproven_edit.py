@@ -21,7 +21,7 @@ async def run(stage: Stage) -> Outcome:
     rows = [row for row in await stage.alice.session.history(group) if row.message_id == original.message_id.hex()]
     if rows[-1].words == SECOND:
         return replace(found, by=None, won=True, message=rows[-1])
-    return replace(found, by=display.PROVEN_CHANGES.guard)
+    return replace(found, by=display.PROVEN_CHANGES.guard, reason="The first words stay; the edit stands beside them.")
 
 
 ATTACK = Attack(

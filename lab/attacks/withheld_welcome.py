@@ -5,8 +5,9 @@ from client.words_about_log import PATIENCE
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.casting import FRIENDS, enrol
-from lab.deception import Deceived
+from lab.deception import VERA, Deceived
 from lab.lying import everything
+from lab.readings import NOTICED
 from lab.seams import witness
 from lab.stage import Stage
 from lab.world import World
@@ -27,8 +28,13 @@ async def run(_: Stage) -> Outcome:
         (view,) = await alice.session.worker.run(agreement, steps, group, now)
     sent = "every answer, but without the Welcome"
     if any(word.is_overdue(now) for word in words):
-        return Outcome(witness.UNHEARD.guard, view.words, sent=sent)
+        return Outcome(witness.UNHEARD.guard, _sentence(view.words), NOTICED, sent=sent)
     return Outcome(None, "Alice's client waits for Vera.", sent=sent, won=unaware)
+
+
+def _sentence(words: str) -> str:
+    """The line of the list of members without its mark."""
+    return f"{VERA}: {words.removeprefix('⚠ ')}."
 
 
 ATTACK = Attack(
