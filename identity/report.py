@@ -6,116 +6,63 @@ what was said is bad: that is for whoever counts reports (docs/binding.md, Repor
 """
 
 import hashlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
-
-import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import Literal, NamedTuple
 
 from identity.base64url import decode_base64url
 from identity.binding import verify_message
-from identity.certificates import VerifiedChain, leaf_number, leaf_public_point
+from identity.certificates import VerifiedChain, leaf_public_point
 from identity.checks import CLOCK_TOLERANCE
 from identity.device import DeviceVerifier
 from identity.errors import IdentityError, PassportError, ReportError
-from identity.franking import FrankedMessage, FrankingContext, HubKey, VerifiedFrank, verify_frank
-from identity.message import MessageContext, ReceivedMessage, number_of_user_uri, user_uri
+from identity.evidence import (
+    ANYONE,
+    EVIDENCE_LIMIT,
+    ITEMS_LIMIT,
+    NOTE_LIMIT,
+    REPORT_TYPE,
+    Evidence,
+    EvidenceItem,
+    Report,
+    ReportClaims,
+    ReportKind,
+    parse_evidence,
+    sign_report,
+)
+from identity.franking import HubKey, VerifiedFrank, verify_frank
+from identity.message import MessageContext, ReceivedMessage, user_uri
 from identity.number import TelephoneNumber
 from identity.passport import parse_passport
-from identity.statement import UnverifiedStatement, parse_statement, sign_statement
+from identity.statement import UnverifiedStatement, parse_statement
 from identity.verdict import Verdict, Verification
 
-REPORT_TYPE = "ringtrue-report+jwt"
-ANYONE = "urn:ringtrue:anyone"  # the audience of a report that is handed to a third party, and counts nowhere
-EVIDENCE_LIMIT = 262_144  # octets of JSON: one message of the longest kind, or twenty of a usual one
-ITEMS_LIMIT = 20
-NOTE_LIMIT = 500  # characters
+__all__ = [
+    "ANYONE",
+    "EVIDENCE_LIMIT",
+    "ITEMS_LIMIT",
+    "MESSAGE_AGE",
+    "NOTE_LIMIT",
+    "REPORT_TYPE",
+    "STATEMENT_AGE",
+    "Evidence",
+    "EvidenceItem",
+    "Report",
+    "ReportCheck",
+    "ReportClaims",
+    "ReportContext",
+    "ReportKind",
+    "ReportVerification",
+    "parse_evidence",
+    "replay_keys",
+    "sign_report",
+    "verify_report",
+]
+
 STATEMENT_AGE = 600  # seconds between the reporter's signature and the authority's clock, either way
 MESSAGE_AGE = 30 * 86_400  # seconds: what was said longer ago is not reported any more
 
 _PROVED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE})  # by the number's own key, not by a carrier
-_ENCODER = msgspec.json.Encoder(order="deterministic")
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-
-
-class ReportKind(StrEnum):
-    """What the reporter says it is."""
-
-    SPAM = "spam"
-    SCAM = "scam"
-    ABUSE = "abuse"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceItem:
-    """One message: octets and token as received, the sender's chain (DER, leaf first), and where in MLS it was.
-
-    `epoch`, `leaf` and `arrived` are the reporter's word, as far as the token does not bind them. A message may come
-    without token and chain, confirmed by the delivery service alone: `frank`, over `sender` (a person's URI), `group`
-    and `accepted_ms`.
-    """
-
-    framed: bytes
-    passport: str
-    chain: tuple[bytes, ...]
-    group: str
-    epoch: Count
-    leaf: Count
-    arrived: Count
-    sender: str = ""
-    accepted_ms: Count = 0
-    frank: bytes = b""
-
-    @property
-    def number(self) -> TelephoneNumber | None:
-        """Whom the item accuses, not yet verified; None if nobody. Raises IdentityError."""
-        if self.frank:
-            return number_of_user_uri(self.sender)
-        return leaf_number(self.chain[0]) if self.chain else None
-
-    def franked(self) -> FrankedMessage:
-        """The item by its frank. Raises ReportError if it shows a token or a chain as well."""
-        if self.passport or self.chain:
-            raise ReportError("both", "a message is shown with its PASSporT or with its frank, not with both", check=8)
-        return FrankedMessage(self.framed, FrankingContext(self.sender, self.group, self.accepted_ms), self.frank)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is disclosed: messages of one number, what the reporter calls them, and perhaps a note."""
-
-    items: Annotated[tuple[EvidenceItem, ...], msgspec.Meta(min_length=1, max_length=ITEMS_LIMIT)]
-    kind: ReportKind
-    note: Annotated[str, msgspec.Meta(max_length=NOTE_LIMIT)] = ""
-    v: Literal[1] = 1
-
-    def encode(self) -> bytes:
-        """The one form in which it is signed, sent and kept: JSON, octets in base64."""
-        return _ENCODER.encode(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Evidence as it was signed, the reporter's statement about it, and the reporter's chain."""
-
-    evidence: bytes
-    statement: str
-    chain: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportClaims:
-    """What a reporter signs: for which authority, the SHA-256 of the evidence in hex, when, and a name of its own."""
-
-    aud: str
-    evidence: str
-    iat: Count
-    jti: Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,32 +112,6 @@ class ReportVerification:
     def accepted(self) -> bool:
         """Whether every check has passed."""
         return all(check.outcome == "passed" for check in self.checks)
-
-
-def sign_report(
-    key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes], evidence: bytes, audience: str, now: int
-) -> Report:
-    """Stand by the evidence, towards one authority, with the reporter's device key."""
-    claims = {
-        "aud": audience,
-        "evidence": hashlib.sha256(evidence).hexdigest(),
-        "iat": now,
-        "jti": secrets.token_urlsafe(16),
-    }
-    return Report(evidence, sign_statement(key, REPORT_TYPE, claims), tuple(chain))
-
-
-def parse_evidence(octets: bytes) -> Evidence:
-    """Read evidence in its one form. Raises ReportError."""
-    if len(octets) > EVIDENCE_LIMIT:
-        raise ReportError("too-large", f"evidence has at most {EVIDENCE_LIMIT} octets", check=1)
-    try:
-        evidence = msgspec.json.decode(octets, type=Evidence)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ReportError("evidence", f"this is no evidence: {str(error)!a}", check=1) from error
-    if evidence.encode() != octets:
-        raise ReportError("canonical", "the evidence is not written in its one form", check=1)
-    return evidence
 
 
 def verify_report(report: Report, context: ReportContext, devices: DeviceVerifier) -> ReportVerification:
