@@ -154,6 +154,10 @@ async def _timed(room: Room) -> bool:
     return (await room.chat()).timer == 86400
 
 
+async def _wants_proof(room: Room) -> bool:
+    return (await room.chat()).wants_proof
+
+
 async def _grouped(room: Room) -> bool:
     return any(chat.chat == "Sunday" for chat in await room.app.api.chats.all())
 
@@ -257,6 +261,7 @@ FOLLOWS: dict[str, Follows] = {
     "pin": changes(_pinned),
     "archive": changes(_archived),
     "timer": asks("1d", _timed),
+    "want_proof": changes(_wants_proof),
     "export": opens("ExportScreen"),
     "check_number": opens("CheckNumberScreen"),
     "begin_again": confirms(_begun_again),
@@ -276,6 +281,7 @@ FOLLOWS: dict[str, Follows] = {
     "report": opens("ReportScreen"),
     "requests": opens("RequestsScreen"),
     "quarantine": opens("RequestsScreen"),
+    "rules": opens("RulesScreen"),
     "accept": opens("RequestsScreen"),
     "decline": opens("RequestsScreen"),
     "block": in_turn(asks(BOB.e164, lambda _: _true()), confirms(_blocked)),
