@@ -271,6 +271,19 @@ async def test_a_store_of_an_earlier_version_meets_everybody_in_its_chats(world,
         assert (key.met, key.named) == (True, True)
 
 
+async def test_who_has_ones_own_number_on_another_key_is_a_request_too(world, stack):
+    (alice,) = await world.people(stack, ALICE)
+    thief = await stack.enter_async_context(world.holder(ALICE, "who got her code"))
+    chat = await thief.create_chat("note to self", [ALICE], new_keys=True)
+    await thief.send(chat.group_id, "open this")
+    await alice.receive()
+
+    (request,) = await desk_of(alice, world).people.requests()
+
+    assert request.new_key
+    assert request.why.startswith(f"The number of yourself, {ALICE}, on a key that you have not met")
+
+
 async def test_a_stranger_with_several_keys_is_a_stranger(world, stack):
     """Only who was met can be missed: two devices of a number that nobody knows are no new keys."""
     alice = (await world.people(stack, ALICE))[0]
