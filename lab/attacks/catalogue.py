@@ -39,8 +39,10 @@ from lab.attacks import (
     reordered_messages,
     replay,
     replayed_report,
+    replayed_request,
     request_flood,
     resent_ciphertext,
+    rolled_back_list,
     second_signature,
     self_service,
     service_replay,
@@ -117,5 +119,7 @@ ATTACKS = (
     withheld_welcome.ATTACK,
     swapped_key_package.ATTACK,
     long_certificate.ATTACK,
+    replayed_request.ATTACK,
+    rolled_back_list.ATTACK,
     removed_member.ATTACK,
 )

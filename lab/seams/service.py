@@ -79,6 +79,15 @@ def _looking_back(world: World) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _forgetting_nonces(world: World) -> Iterator[None]:
+    async def spent(*_: object) -> None:
+        """Remember nothing."""
+
+    with instead(world.service.store, "spend_nonce", spent).exchanged():
+        yield
+
+
 CREDENTIALS = Seam(service("credential-refused"), _believing)
 MEMBERSHIP = exchanging(
     service("not-a-member"),
@@ -105,3 +114,4 @@ CONSENT = exchanging(
 )
 QUOTAS = exchanging(service("rate-limited"), instead(sqlite_consent, "check_quotas", _pass))
 LAST_RESORT = exchanging(service("last-resort"), Place(sqlite_key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))
+NONCES = Seam(service("invalid-signature"), _forgetting_nonces)

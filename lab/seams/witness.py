@@ -1,13 +1,16 @@
 """What a client compares to catch a delivery service at a lie: what it is handed, and what other members say."""
 
+from collections.abc import Callable
+
 from client import exchange
 from client.lies import Lie, Looked
 from client.log_record import Comparison, LogRecord
 from client.lookout import Lookout
+from client.statuses import KnownList, Statuses
 from client.words_about_log import Word
 from delivery_service.wire import EntryBatch
 from lab.attacks.outcome import Guard, Keeper
-from lab.seams.seam import Seam, exchanging, instead
+from lab.seams.seam import Place, Seam, exchanging, instead
 
 
 def witness(lie: Lie) -> Guard:
@@ -31,6 +34,16 @@ def _unknown(*_: object) -> Comparison:
     return Comparison.UNKNOWN
 
 
+def _knowing_no_list(adopt: Callable[[Statuses, bytes, int], KnownList]) -> Callable[[Statuses, bytes, int], KnownList]:
+    """Take every list as the first one."""
+
+    def adopted(statuses: Statuses, octets: bytes, now: int) -> KnownList:
+        statuses._list = None
+        return adopt(statuses, octets, now)
+
+    return adopted
+
+
 def _as_handed_out(batch: EntryBatch, after: int) -> Looked:
     return Looked(batch.entries, [])
 
@@ -44,3 +57,4 @@ NUMBERS = exchanging(witness(Lie.WITHHELD), instead(Lookout, "gap", _nothing_mis
 ORDER = exchanging(witness(Lie.REORDERED), instead(exchange, "look", _as_handed_out))
 TIMES = exchanging(witness(Lie.HELD_BACK), instead(Lookout, "timed", _no_words))
 UNHEARD = exchanging(Guard(Keeper.WITNESS, "unheard"), instead(Word, "is_overdue", _never_overdue))
+STATUS_SERIAL = exchanging(Guard(Keeper.WITNESS, "rollback"), Place(Statuses, "adopt", _knowing_no_list))
