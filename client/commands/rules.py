@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from client.commands.opened import opened
-from client.desk.views import TrialView
+from client.desk.rule_views import TrialView
 from client.errors import RulesError
 from client.lines import RulesText
 from client.rendering import show

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from client.admission import Place, Rule, Subject
 from client.desk.api import Admission
+from client.desk.rule_views import ChangeView, CountView, MoveView, RulesView, RuleView, TrialView
 from client.desk.showing import moment
-from client.desk.views import ChangeView, CountView, MoveView, RulesView, RuleView, TrialView
 from client.desk.works import Works
 from client.rule_words import rule_words
 from client.rules import default_rules

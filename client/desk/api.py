@@ -7,6 +7,7 @@ signatures make the in-process desk (client.desk.Desk), the daemon's protocol an
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from client.desk.rule_views import CountView, RulesView, TrialView
 from client.desk.views import (
     AccountView,
     AgreementView,
@@ -15,7 +16,6 @@ from client.desk.views import (
     ChatView,
     CheckNumberView,
     ContactView,
-    CountView,
     FindingView,
     FrankingKeyView,
     InspectionView,
@@ -26,13 +26,11 @@ from client.desk.views import (
     Rendering,
     ReportView,
     RequestView,
-    RulesView,
     StandingView,
     StatusListView,
     StatusOfView,
     StatusView,
     Told,
-    TrialView,
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from client import lines
-from client.desk import protocol, views
+from client.desk import protocol, rule_views, views
 from client.desk.codes import advice
 from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
@@ -26,11 +26,11 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "request": views.RequestView,
     "contact": views.ContactView,
     "rules": lines.RulesText,
-    "rule": views.RuleView,
-    "rule-count": views.CountView,
-    "rule-moves": views.MoveView,
-    "rule-change": views.ChangeView,
-    "rules-saved": views.RulesView,
+    "rule": rule_views.RuleView,
+    "rule-count": rule_views.CountView,
+    "rule-moves": rule_views.MoveView,
+    "rule-change": rule_views.ChangeView,
+    "rules-saved": rule_views.RulesView,
     "check-number": views.CheckNumberView,
     "agreement": views.AgreementView,
     "franking-key": views.FrankingKeyView,

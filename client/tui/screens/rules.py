@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.desk.views import CountView, RulesView, RuleView, TrialView
+from client.desk.rule_views import CountView, RulesView, RuleView, TrialView
 from client.rule_words import (
     RESET,
     SAVED,
