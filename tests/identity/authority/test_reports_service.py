@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from identity.authority.cli import authority as command
 from identity.authority.report_policy import DAY, Consequence, ReportPolicy, independent
 from identity.authority.wire import (
+    REPORT_BODY_LIMIT,
     ReportRequest,
     ReportTaken,
     Standing,
@@ -205,6 +206,27 @@ async def test_a_reporter_has_a_budget_per_day(town: Town, spammer, refusal_of) 
     assert refusal_of(response) == "rate-limited"
     town.authority.clock.now += DAY
     assert (await town.post(town.report(bob, town.message(spammer, "tomorrow")))).status_code == 201
+
+
+async def test_a_report_is_larger_than_other_bodies_and_still_bounded(town: Town, spammer, refusal_of) -> None:
+    bob = await town.person(number(1))
+    big = [town.message(spammer, "chat", text=str(place) + "x" * 6_000) for place in range(20)]
+    report = town.report(bob, *big)
+    assert len(report.evidence) > 3 * 32 * 1024
+    assert (await town.post(report)).status_code == 201
+    endless = b'{"evidence": "' + b" " * (REPORT_BODY_LIMIT + 1)
+    response = await town.authority.http.post(
+        "/v1/reports", content=endless, headers={"content-type": "application/json"}
+    )
+    assert (refusal_of(response), response.json()["limit"]) == ("too-large", REPORT_BODY_LIMIT)
+
+
+async def test_a_number_of_another_authority_is_not_judged_here(town: Town, spammer, open_at, refusal_of) -> None:
+    bob, genuine = await town.person(number(1)), town.message(spammer, "chat")
+    town.authority.close()
+    town.authority = await open_at(allow=("+44",))
+    response = await town.post(town.report(bob, genuine))
+    assert (refusal_of(response), response.json()["check"]) == ("report-refused", 7)
 
 
 async def test_the_list_is_the_same_for_everybody_and_not_sent_twice(town: Town, spammer) -> None:
