@@ -25,21 +25,26 @@ class LoopbackServer(uvicorn.Server):
 async def listening(build: Callable[[str], Starlette]) -> AsyncIterator[str]:
     """Serve `build(base_url)` on a free loopback port, and yield that base URL."""
     # With the protocol named, asyncio sets TCP_NODELAY; without, each answer in two parts waits 40 ms for an ACK.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = LoopbackServer(
-        uvicorn.Config(
-            build(base_url), log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT, lifespan="on"
-        )
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with _serving(build(base_url), listener):
+            yield base_url
+
+
+@asynccontextmanager
+async def _serving(app: Starlette, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT, lifespan="on"
     )
+    server = LoopbackServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await _settled(server, serving)
         if serving.done():
             await serving
             raise ConnectionError("the service stopped while it was starting")
-        yield base_url
+        yield
     finally:
         await _settled(server, serving)  # told to stop any sooner, it would leave its sockets open
         server.should_exit = True

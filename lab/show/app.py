@@ -78,7 +78,9 @@ class ShowApp(App[bool]):
     def on_mount(self) -> None:
         """Draw first, then begin."""
         self.set_interval(FRAME, self.draw_if_changed)
-        self.call_after_refresh(self._begin)
+        # No worker: Textual would cancel it once more while it takes the world down.
+        self.telling = asyncio.create_task(self._tell())
+        self.telling.add_done_callback(lambda _: self.exit(self.as_it_must))
 
     def on_resize(self) -> None:
         """Lay the lines out anew."""
@@ -96,10 +98,9 @@ class ShowApp(App[bool]):
 
     # --- the story
 
-    def _begin(self) -> None:
-        # No worker: Textual would cancel it once more while it takes the world down.
-        self.telling = asyncio.create_task(self._teller.tell(lambda: self._touched))
-        self.telling.add_done_callback(lambda _: self.exit(self.as_it_must))
+    async def _tell(self) -> None:
+        await asyncio.sleep(FRAME)  # draw first
+        await self._teller.tell(lambda: self._touched)
 
     @property
     def as_it_must(self) -> bool:
