@@ -12,7 +12,7 @@ KINDS = {
     "abuse": "abuse: threats, hatred, harassment",
     "other": "something else",
 }
-DISCLOSED = "This is sent, and nothing else of your chats:"
+DISCLOSED = "It holds this, and nothing else of your chats:"
 PROOF = "Whoever gets it can show others that this number said exactly this."
 PROOF_BY_FRANK = (
     "Whoever gets it can show it to those who believe the delivery service; to all others the number can deny it."

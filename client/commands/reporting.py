@@ -14,6 +14,8 @@ from client.report_words import KINDS, report_lines, standing_lines
 from client.spelling import shown_number
 from client.terminal import Terminal, account_command
 
+NOTHING_SENT = "Nothing was sent to the authority."
+
 
 @click.command()
 @click.argument("message_ids", metavar="MESSAGE...", nargs=-1, required=True)
@@ -44,7 +46,7 @@ async def report(
         rows = [row for message_id in message_ids for row in await _meant(api, message_id)]
         shown = await api.messages.report_preview(rows, kind, note, by_frank)
         if dry_run or out is not None:
-            show(terminal, "report", "\n".join(report_lines(shown)), shown)
+            show(terminal, "report", "\n".join((*report_lines(shown), NOTHING_SENT)), shown)
             if out is not None:
                 put_out(terminal, await api.messages.report_file(rows, kind, note, by_frank), out)
             return

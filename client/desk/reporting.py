@@ -13,6 +13,7 @@ from client.errors import ChatError
 from client.message import Message
 from client.reading import Attached, read
 from client.reporting import outcome
+from client.spelling import counted
 from client.text import safe_text
 from client.wording import PROVEN, STATUS_SENTENCES, STATUS_WORDS, describe
 from identity.authority.wire import ReportRequest, Standing
@@ -23,6 +24,7 @@ from identity.report import ANYONE, ITEMS_LIMIT, ReportKind
 REDACTED = "Nobody else's number is sent: of who is in a chat, nothing."
 SIGNS = "{} signs the report. "
 NAMED = "{} signs the report, and the proof was made out to it, so it cannot be left out. "
+ENDED = "ended: nothing is held against anybody until the next"
 NONE_YET = "none was fetched yet"
 WITH_FILE = "with the file's address and key: whoever gets the report can open the file"
 
@@ -88,7 +90,7 @@ def list_view(works: Works) -> StatusListView:
             serial=None, count=0, fetched=None, expires=None, fresh=False, words="none was fetched yet"
         )
     fresh = now < known.expires_at
-    words = f"{known.count} numbers with a status" if fresh else "ended: nothing is held against anybody until the next"
+    words = f"{counted(known.count, 'number')} with a status" if fresh else ENDED
     return StatusListView(
         serial=known.serial,
         count=known.count,

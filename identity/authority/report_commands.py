@@ -68,9 +68,8 @@ def clear_reports(data_dir: Path, number: str) -> None:
         if records.status(wanted)[0] is NumberStatus.CLEAR:
             raise click.ClickException(f"{wanted} has no status; see: ringtrue authority reports list")
         struck = records.clear(wanted, now)
-    click.echo(
-        f"{wanted} is clear. The reports of {struck} numbers do not count for {ReportPolicy().struck_for // DAY} days."
-    )
+    whose, days = "1 number" if struck == 1 else f"{struck} numbers", ReportPolicy().struck_for // DAY
+    click.echo(f"{wanted} is clear. What {whose} reported of it, and what they report for {days} days, does not count.")
 
 
 def words(framed: bytes) -> list[str]:
