@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 from lab.spam.records import Summary, summary, write_attempts, write_summaries
-from lab.spam.scenario import Defence, Scenario, name_of, named
+from lab.spam.scenario import ALL, NONE, Defence, Scenario, name_of, named
 from lab.spam.series import Point, read_series, series, write_series
 
-COMPARED = ("none", "admission", "reports", "quotas", "consent", "all")
+COMPARED = ("none", "all", "admission", "reports", "quotas", "consent")
 
 
 @click.group()
@@ -45,14 +45,18 @@ def spam(
 ) -> None:
     """Let spammers with genuine numbers loose on people, with each defence on and off.
 
+    All and none are measured with every seed, what lies between with the first.
+
     DEFENCES are `all`, `none`, `all-NAME` or names joined by `+`: admission, quotas, consent, reports.
 
     Everything but the words and the people's habits is real. Writes attempts-*.jsonl, summary.csv, series.csv and
     figures into the folder, and prints the summary as JSON Lines.
     """
-    chosen = [_defences(text) for text in defences]
+    runs = product(map(_defences, defences), dict.fromkeys(seeds))
     scenarios = [
-        Scenario(seed, users, spammers, days, defences=each) for each, seed in product(chosen, dict.fromkeys(seeds))
+        Scenario(seed, users, spammers, days, defences=each)
+        for each, seed in runs
+        if seed == seeds[0] or each in (ALL, NONE)
     ]
     _measure(scenarios, out, jobs)
     if figures:
