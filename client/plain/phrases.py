@@ -185,6 +185,8 @@ def status(view: StatusView) -> Iterator[str]:
         f"{counted(view.unread, 'unread message')}, {counted(view.waiting, 'message')} waiting to be sent, "
         f"{counted(view.requests, 'request')}, {view.quarantined} held back."
     )
+    if view.held:
+        yield f"{counted(view.held, 'chat')} held back by a rule. See: /requests"
 
 
 def inspection(view: InspectionView) -> Iterator[str]:

@@ -79,6 +79,7 @@ def _state(status: StatusView) -> Content:
         Content(
             f"{counted(status.waiting, 'message')} waiting to be sent, {status.unread} unread, "
             f"{counted(status.requests, 'request')}, {status.quarantined} in quarantine"
+            + (f", {counted(status.held, 'chat')} held back by a rule" if status.held else "")
         )
     )
     return Content("\n").join(lines)
