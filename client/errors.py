@@ -11,6 +11,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   ├── NotFoundError        5    no such group, number, challenge …
 │   │   └── CodeEndedError   5    the one-time code can no longer be used
 │   ├── ReportRefusedError   1    a report was verified, and proves nothing
+│   ├── NumberWithdrawnError 8    so many reports count that the number gets no certificate for a while
 │   ├── WrongCodeError       1    that is not the one-time code                .attempts_left
 │   ├── NoKeyPackageError    1    a device of the number has no key package left
 │   ├── NoConsentError       1    a number has not agreed to be reached    .mode
@@ -166,6 +167,13 @@ class ReportRefusedError(ServiceError):
     """The authority verified a report, and it proves nothing; the message names the check that it failed."""
 
     hint = "Nothing was counted. Report only messages whose number is verified, and not long after they came."
+
+
+class NumberWithdrawnError(ServiceError):
+    """So many verified reports count against this number that it gets no certificate until the time given."""
+
+    hint = "It ends by itself. To tell the operator, once, why it is wrong: ringtrue standing --appeal TEXT"
+    exit_code = 8
 
 
 class NoKeyPackageError(ServiceError):

@@ -91,7 +91,7 @@ _WORDS = {
     "note-too-long": "Write a shorter note.",
     "own-message": "Choose a message of somebody else.",
     "several-senders": "Report each number by itself.",
-    "number-withdrawn": "It ends by itself. To tell the operator why it is wrong: ringtrue standing --appeal TEXT",
+    "number-withdrawn": errors.NumberWithdrawnError.hint,
     "nothing-to-appeal": "Nothing is to be done.",
     "appealed": "Wait for the operator; the status ends by itself in any case.",
     # Attachments

@@ -38,12 +38,12 @@ class ReportRecords:
         """End what has ended: statuses with their appeals and evidence, and reports that count no more."""
         if self._store.execute("DELETE FROM statuses WHERE ends_at <= ?", now):
             self._changed()
-        listed = "(SELECT number FROM statuses)"
-        self._store.execute(f"DELETE FROM appeals WHERE number NOT IN {listed}")  # noqa: S608 - a constant
+            self._store.execute("DELETE FROM appeals WHERE number NOT IN (SELECT number FROM statuses)")
+            self._store.execute(
+                "UPDATE reports SET evidence = NULL WHERE evidence IS NOT NULL "
+                "AND accused NOT IN (SELECT number FROM statuses)"
+            )
         self._store.execute("DELETE FROM reports WHERE at <= ?", now - self._policy.window)
-        self._store.execute(
-            f"UPDATE reports SET evidence = NULL WHERE evidence IS NOT NULL AND accused NOT IN {listed}"  # noqa: S608
-        )
         self._store.execute("DELETE FROM struck_reporters WHERE until <= ?", now)
 
     def reporter(self, number: TelephoneNumber) -> bytes:
@@ -130,6 +130,10 @@ class ReportRecords:
         """Keep an appeal; say whether it is the first against this status."""
         return self._store.execute("INSERT OR IGNORE INTO appeals VALUES (?, ?, ?)", number.digits, text, now) == 1
 
+    def forget_evidence(self, number: TelephoneNumber) -> None:
+        """Keep of the reports of a number no more than that they were made."""
+        self._store.execute("UPDATE reports SET evidence = NULL WHERE accused = ?", number.digits)
+
     def clear(self, number: TelephoneNumber, now: int) -> int:
         """End a number's status, drop the reports that led to it and strike whoever made them; says how many did."""
         until = now + self._policy.struck_for
@@ -139,7 +143,7 @@ class ReportRecords:
             number.digits,
         )
         # Their messages stay known, so that nobody else can count them again.
-        self._store.execute("UPDATE reports SET evidence = NULL WHERE accused = ?", number.digits)
+        self.forget_evidence(number)
         self._store.execute("DELETE FROM statuses WHERE number = ?", number.digits)
         self._store.execute("DELETE FROM appeals WHERE number = ?", number.digits)
         self._changed()

@@ -107,6 +107,8 @@ class ReportDesk:
         after = self._records.count(accused)
         consequence = self._policy.consequence(after)
         if after == before < COUNT_LIMIT or consequence is None:
+            if self._records.status(accused)[0] is NumberStatus.CLEAR:
+                self._records.forget_evidence(accused)  # there is nothing that could be appealed against
             return REPEATED
         self._records.apply(accused, consequence, now)
         return ""

@@ -18,6 +18,7 @@ CREATE TABLE reports (
     evidence BLOB                    -- as it was signed, for an appeal; null once the accused number has no status
 ) STRICT;
 CREATE INDEX reports_by_accused ON reports (accused, at);
+CREATE INDEX reports_by_time ON reports (at);
 
 -- The messages in them: each counts once, whoever reports it.
 CREATE TABLE reported_messages (

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from client.admission import Consent, Place
-from client.errors import ChatError, ReportRefusedError, StatusListRefusedError
+from client.errors import ChatError, NumberWithdrawnError, ReportRefusedError, StatusListRefusedError
+from client.events import Event, Trouble
 from client.session import Session
 from client.status_refresh import INTERVAL
 from identity.authority.wire import ReportRequest
@@ -256,6 +257,26 @@ async def test_without_a_fresh_list_nobody_is_held_back_and_the_account_still_wo
     assert carol.steps.statuses.known == known
 
 
+async def test_a_withdrawn_number_is_told_why_it_gets_no_certificate(world, stack: AsyncExitStack) -> None:
+    (spammer,) = await world.people(stack, ALICE)
+    for index in range(10):
+        (victim,) = await world.people(stack, TelephoneNumber.from_digits(f"120255502{index:02}"))
+        spam = await told(world, spammer, victim, f"offer {index}")
+        taken = await victim.report([spam.id], ReportKind.SPAM)
+    assert taken.status is NumberStatus.WITHDRAWN
+
+    world.clock.now += 5 * 86_400
+    with spammer.listening() as events:
+        await spammer.maintain()
+        (trouble,) = [each for each in _drained(events) if isinstance(each, Trouble)]
+    assert (trouble.code, "--appeal" in trouble.error.hint) == ("number-withdrawn", True)
+
+    world.clock.now += 5 * 86_400  # the certificate has ended, and the appeal is heard all the same
+    with pytest.raises(NumberWithdrawnError):
+        await spammer.maintain()
+    assert (await spammer.standing("It was stolen.")).appeal == "It was stolen."
+
+
 async def test_a_list_outlives_the_process(world, stack: AsyncExitStack) -> None:
     spammer, bob = await world.people(stack, ALICE, BOB)
     spam = await told(world, spammer, bob, "You have won.")
@@ -270,6 +291,10 @@ async def test_a_list_outlives_the_process(world, stack: AsyncExitStack) -> None
 
 def _payload(token: str) -> bytes:
     return decode_base64url(token.split(".")[1].encode())
+
+
+def _drained(events) -> list[Event]:
+    return [events.get_nowait() for _ in range(events.qsize())]
 
 
 def _posted(report: Report) -> httpx.Request:
