@@ -6,12 +6,14 @@ from enum import Enum
 from typing import TypeAlias
 
 from client.admission import Place
+from client.content import decode
 from client.errors import ServiceError
 from client.events import Event, Gap, MembersChanged, MessageReceived, WelcomeRefused
 from client.lies import Lie
 from client.message import Message
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict
+from identity.message import is_user_uri
 from identity.number import TelephoneNumber
 from identity.verdict import RULES
 from lab.attacks.outcome import Guard, Keeper, Outcome, check
@@ -88,6 +90,12 @@ def outcome(found: Reading) -> Outcome:
     if found.place in _APART:
         return replace(seen, by=Guard(Keeper.ADMISSION, found.rule), reason=found.why, badge=_APART[found.place])
     return seen
+
+
+def in_the_name_of(number: TelephoneNumber, found: Outcome) -> Outcome:
+    """It has won only if what is shown also says that it comes from this number."""
+    said = None if found.message is None else decode(found.message.framed).sender_uri
+    return replace(found, won=found.won and said is not None and is_user_uri(said, number.digits))
 
 
 def service_refusal(refusal: ServiceError, sent: str) -> Outcome:

@@ -4,6 +4,7 @@ from identity.binding import x5u_for
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header, with_public_key_as_secret
+from lab.readings import in_the_name_of
 from lab.seams import checks
 from lab.stage import Stage
 
@@ -15,7 +16,9 @@ async def run(stage: Stage) -> Outcome:
     header = msg_header(x5u_for(account.authority, account.chain[0])) | {"alg": "HS512"}
     claims = stage.mallory.claims(stage.group, framed) | {"orig": {"tn": stage.alice.number.digits}}
     public_key = account.key.public_key()
-    return await stage.send_proven(with_public_key_as_secret(public_key, header, claims), framed)
+    return in_the_name_of(
+        stage.alice.number, await stage.send_proven(with_public_key_as_secret(public_key, header, claims), framed)
+    )
 
 
 ATTACK = Attack(

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.readings import in_the_name_of
 from lab.seams import checks
 from lab.stage import Stage
 
@@ -9,7 +10,7 @@ from lab.stage import Stage
 async def run(stage: Stage) -> Outcome:
     """Sign properly, for the own number, a content whose sender is Alice."""
     framed = stage.mallory.framed(stage.group, "Signed, Alice.", sender=stage.alice.number)
-    return await stage.send_proven(stage.mallory.prove(stage.group, framed), framed)
+    return in_the_name_of(stage.alice.number, await stage.send_proven(stage.mallory.prove(stage.group, framed), framed))
 
 
 ATTACK = Attack(

@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
+from lab.readings import in_the_name_of
 from lab.seams import checks
 from lab.stage import Stage
 
@@ -10,7 +11,7 @@ async def run(stage: Stage) -> Outcome:
     """Claim Alice's number in `orig` and in the content."""
     framed = stage.mallory.framed(stage.group, "I lost my phone. Can you lend me 500?", sender=stage.alice.number)
     claims = stage.mallory.claims(stage.group, framed) | {"orig": {"tn": stage.alice.number.digits}}
-    return await stage.send_proven(stage.mallory.sign(claims), framed)
+    return in_the_name_of(stage.alice.number, await stage.send_proven(stage.mallory.sign(claims), framed))
 
 
 ATTACK = Attack(

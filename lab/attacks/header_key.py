@@ -7,6 +7,7 @@ from identity.certificates import public_point
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.forgery import msg_header, sign_values
+from lab.readings import in_the_name_of
 from lab.seams import checks
 from lab.stage import Stage
 
@@ -19,7 +20,7 @@ async def run(stage: Stage) -> Outcome:
     x, y = (encode_base64url(half).decode() for half in (point[1:33], point[33:]))
     header = msg_header(mallory.x5u) | {"jwk": {"crv": "P-256", "kty": "EC", "x": x, "y": y}}
     claims = mallory.claims(stage.group, framed) | {"orig": {"tn": stage.alice.number.digits}}
-    return await stage.send_proven(sign_values(key, header, claims), framed)
+    return in_the_name_of(stage.alice.number, await stage.send_proven(sign_values(key, header, claims), framed))
 
 
 ATTACK = Attack(

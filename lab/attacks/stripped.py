@@ -2,6 +2,7 @@
 
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
+from lab.readings import in_the_name_of
 from lab.seams import display
 from lab.stage import Stage
 
@@ -9,7 +10,7 @@ from lab.stage import Stage
 async def run(stage: Stage) -> Outcome:
     """Leave the PASSporT out: bare content, in Alice's name."""
     framed = stage.mallory.framed(stage.group, "It is me, Alice. Trust me.", sender=stage.alice.number)
-    return await stage.send(framed)
+    return in_the_name_of(stage.alice.number, await stage.send(framed))
 
 
 ATTACK = Attack(

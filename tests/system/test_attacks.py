@@ -53,6 +53,18 @@ async def test_attack_meets_the_next_guard_and_then_none(attack: Attack, off: in
     assert outcome.won is (following is None), outcome.reason
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_guard_stands_again_where_it_was_switched_off(stage: Stage) -> None:
+    seams = dict.fromkeys(seam for attack in ATTACKS for seam in attack.without)
+    with without(stage.world, [*seams]):
+        outcome = await ATTACKS[0].run(stage)
+        assert outcome.won
+    stage.world.clock.advance(BETWEEN)
+    for attack in REPEATABLE[:20]:
+        assert (await attack.run(stage)).by == attack.guard
+    assert (await stage.say(stage.alice, "Everything is as before.")).verified
+
+
 async def test_removed_member_is_refused_and_the_others_go_on() -> None:
     async with World() as world:
         stage = await cast(world)
