@@ -8,14 +8,12 @@ from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.seams import engine, service
 from lab.stage import Stage
 
-GUEST = "+12025550198"
-
 
 async def run(stage: Stage) -> Outcome:
     """Hand the GroupInfo to a guest with an honest certificate, who joins by external commit (RFC 9420 §12.4.3.2)."""
     await stage.mallory.listen(stage.group)
     group_info = stage.mallory.groups[stage.group].group_info()
-    guest = await stage.world.mallory(GUEST)
+    guest = await stage.accomplice()
     _, commit, next_group_info = guest.engine.external_join(group_info, stage.now())
     bundle = CommitBundle(commit, [], next_group_info)
     outcome = await stage.commit(guest, bundle, "an external commit by a certified device that nobody added")
