@@ -66,7 +66,7 @@ def outcome(found: Reading) -> Outcome:
         case None:
             return Outcome(None, "A client did not say what became of it.")
         case Passed.OVER:
-            return Outcome(Guard(Keeper.DISPLAY, "not-shown"), "The client holds this message already.")
+            return Outcome(Guard(Keeper.DISPLAY, "shown-once"), "The client holds this message already.")
         case Gap():
             if found.code in _NOTICED:
                 return Outcome(Guard(Keeper.WITNESS, found.code), found.reason, NOTICED)

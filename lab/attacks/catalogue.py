@@ -57,6 +57,7 @@ from lab.attacks import (
     unknown_root,
     unproven_edit,
     whole_code,
+    withdrawn_number,
     withheld_welcome,
     wrong_frank,
     wrong_range,
@@ -121,5 +122,6 @@ ATTACKS = (
     long_certificate.ATTACK,
     replayed_request.ATTACK,
     rolled_back_list.ATTACK,
+    withdrawn_number.ATTACK,
     removed_member.ATTACK,
 )

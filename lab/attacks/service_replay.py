@@ -21,7 +21,7 @@ async def run(stage: Stage) -> Outcome:
     events = await scene.read()
     texts = await scene.shown()
     found = noticed(events, Lie.REPLAYED, "the same octets under two numbers", won=texts == [ORDER, ORDER])
-    return replace(found, by=display.display("not-shown")) if not found.stopped and texts == [ORDER] else found
+    return replace(found, by=display.display("shown-once")) if not found.stopped and texts == [ORDER] else found
 
 
 ATTACK = Attack(

@@ -23,7 +23,7 @@ def _as_if_proven(trail: list[tuple[object, ...]], context: MessageContext, chai
 
 
 UNSIGNED = exchanging(display("unsigned"), instead(binding, "_unsigned", _as_if_proven))
-SHOWN_ONCE = exchanging(display("not-shown"), instead(History, "holds", lambda *_: False))
+SHOWN_ONCE = exchanging(display("shown-once"), instead(History, "holds", lambda *_: False))
 HARMLESS_TEXT = exchanging(display("harmless-text"), instead(reading, "safe_text", Safe))
 ALTERNATIVES = exchanging(display("alternatives"), instead(wording, "_left_out", lambda _: ""))
 PROVEN_CHANGES = exchanging(display("proven-changes"), instead(Receiver, "_may_change", lambda *_: True))
