@@ -208,8 +208,8 @@ class Exchange:
             except GoneError as error:
                 self._tell(await self._run(self._steps.receiver.lose, group_id, str(error), started))
                 return True
-            chat = await self._run(self._steps.chats.get, group_id)
-            if not more:
+            before, chat = chat, await self._run(self._steps.chats.get, group_id)
+            if not more or (chat is not None and chat.cursor == before.cursor):  # behind what is withheld: not for ever
                 self._looked_at.add(group_id)
                 break
         return first is None or chat is None or (first.epoch, first.standing) != (chat.epoch, chat.standing)

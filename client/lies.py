@@ -150,9 +150,12 @@ def clock_back_words(seconds: int) -> str:
     return f"the service's clock ran back by {duration(_rounded(seconds))} between two entries"
 
 
-def before_signed_words(seconds: int) -> str:
+def before_signed_words(seconds: int, who: str) -> str:
     """An entry is said to be older than its signature."""
-    return f"the service says that it had this {duration(_rounded(seconds))} before the sender signed it"
+    return (
+        f"the service says that it had this {duration(_rounded(seconds))} before {who} signed it: "
+        f"the service's clock is wrong, or that of {who}'s device"
+    )
 
 
 def replayed_words(own: bool) -> str:

@@ -183,7 +183,7 @@ class Lookout:
             self.words.said(group_id, device_of(member), witness, now, agrees=compared is Comparison.AGREES)
         else:
             self.heard(group_id, member, now)
-        events = self._signed(group_id, verification, entry, now) if counts else []
+        events = self._signed(group_id, member, verification, entry, now) if counts else []
         if witness is None or compared in (Comparison.AGREES, Comparison.UNKNOWN):
             return events
         return [*events, *self._contradicted(group_id, member, witness, compared, now)]
@@ -202,7 +202,9 @@ class Lookout:
         words = closed_up_words(who, witness.seq - (0 if last is None else last.seq))
         return self._once(group_id, Lie.CLOSED_UP, words, now, about=device, epoch=epoch, last=witness.seq)
 
-    def _signed(self, group_id: bytes, verification: Verification, entry: Entry, now: int) -> list[Event]:
+    def _signed(
+        self, group_id: bytes, member: mls_rs.Member, verification: Verification, entry: Entry, now: int
+    ) -> list[Event]:
         """Compare the service's time for an entry with that of its signature, where the two can lie apart."""
         at = entry.at_ms // 1000
         if verification.evidence is None or now - at <= CLOCK_LIMIT // 2:  # no signature is from the future
@@ -211,9 +213,13 @@ class Lookout:
             early = parse_passport(verification.evidence.passport).iat - at
         except IdentityError:
             return []
-        if early <= CLOCK_LIMIT:
+        told = (each.first for each in self.troubles.of(group_id) if each.code is Lie.CLOCK_BACK and not each.about)
+        if early <= CLOCK_LIMIT or entry.seq in told:
             return []
-        return self._once(group_id, Lie.CLOCK_BACK, before_signed_words(early), now, first=entry.seq)
+        # The time in a signature is the member's word: it is told once of each in an epoch, and with their name.
+        last, words = self.record.last(group_id), before_signed_words(early, str(number_of(member)))
+        epoch = 0 if last is None else last.epoch
+        return self._once(group_id, Lie.CLOCK_BACK, words, now, about=device_of(member), epoch=epoch)
 
     def answered(self, group_id: bytes, lie: Lie, after: int, now: int) -> list[Event]:
         """Name what was wrong with an answer as a whole."""

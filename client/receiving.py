@@ -102,7 +102,7 @@ class Receiver:
     def late(self, group_id: bytes, hole: Trouble, entries: Sequence[Entry], now: int) -> list[Event]:
         """Deal with what the service had left out and shows after all; nothing of it if a part cannot be read."""
         late = [entry for entry in entries if hole.first <= entry.seq <= hole.last and entry.kind != "commit"]
-        if len(late) <= hole.last - hole.first:
+        if len(late) <= hole.last - hole.first or any(entry.seq != seq for seq, entry in enumerate(late, hole.first)):
             return []
         try:
             with self._groups.step(group_id) as step:

@@ -416,7 +416,7 @@ async def test_a_time_before_the_signature_is_named(world, scene: Scene) -> None
     await scene.alice.send(scene.group, "signed just now")
     world.clock.now += 10
     assert gaps(await scene.bob.receive()) == [Lie.CLOCK_BACK]
-    assert any("before the sender signed it" in line for line in await lines(scene.bob, scene.group))
+    assert any(f"before {ALICE} signed it" in line for line in await lines(scene.bob, scene.group))
 
 
 @pytest.mark.parametrize("seconds", [-CLOCK_LIMIT + 60, CLOCK_LIMIT - 60])

@@ -1,0 +1,118 @@
+"""Whatever one member or one answer of the service says, a client ends, tells it once, and names who spoke."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from client.events import Event, Gap, MessageReceived
+from client.lies import Lie
+from client.session import Session
+from delivery_service.wire import EntryBatch
+from identity.number import TelephoneNumber
+from lab.lying import LyingTransport
+from tests.client.conftest import PASSPHRASE, Clock
+
+ALICE, BOB, MALLORY = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
+READINGS = 50  # far more than any client needs for a few entries
+
+
+@dataclass
+class Table:
+    """Alice, Bob, to whom the service can lie, and Mallory, whose clock is their own, in one chat."""
+
+    alice: Session
+    bob: Session
+    mallory: Session
+    mallorys: Clock
+    liar: LyingTransport
+    group: bytes
+
+    async def place(self, session: Session) -> int:
+        return (await session.find_chat(self.group.hex())).cursor
+
+
+@pytest.fixture
+async def table(world, stack: AsyncExitStack) -> AsyncIterator[Table]:
+    (alice,) = await world.people(stack, ALICE)
+    liar, mallorys = LyingTransport(world.network), Clock(world.clock.now)
+    sessions = []
+    for number, transport, clock in ((BOB, liar, world.clock), (MALLORY, world.network, mallorys)):
+        await world.enrol(number)
+        opening = Session.open(world.home(number), PASSPHRASE, clock=clock, transport=transport, jitter=0)
+        sessions.append(await stack.enter_async_context(opening))
+        await sessions[-1].receive()
+    chat = await alice.create_chat("calm", [BOB, MALLORY])
+    table = Table(alice, *sessions, mallorys, liar, chat.group_id)
+    for session in (alice, *sessions) * 2:
+        await session.receive()
+    return table
+
+
+def gaps(events: list[Event]) -> list[str]:
+    return [event.code for event in events if isinstance(event, Gap)]
+
+
+def texts(events: list[Event]) -> list[str]:
+    return [event.message.text for event in events if isinstance(event, MessageReceived)]
+
+
+async def lines(session: Session, group: bytes) -> list[str]:
+    return [row.text for row in await session.history(group) if row.kind == "gap"]
+
+
+async def test_a_withheld_change_before_more_than_one_answer_ends_the_reading(table: Table) -> None:
+    commit = await table.place(table.alice) + 1
+    table.liar.drop = lambda entry: entry.seq == commit
+    await table.alice.refresh(table.group)
+    await table.alice.send(table.group, "in the next epoch")
+    readings: list[EntryBatch] = []
+
+    def unfinished(batch: EntryBatch) -> EntryBatch:
+        readings.append(batch)
+        assert len(readings) < READINGS, "the client asks for ever"
+        return msgspec.structs.replace(batch, more=bool(batch.entries))
+
+    table.liar.answer = unfinished
+    assert gaps(await table.bob.receive()) == [Lie.WITHHELD_COMMIT]
+    table.liar.give_back()
+    table.liar.answer = lambda batch: batch
+    assert texts(await table.bob.receive()) == ["in the next epoch"]
+
+
+async def test_missing_entries_that_come_under_one_number_are_not_taken(world, table: Table) -> None:
+    first = await table.place(table.alice) + 1
+    table.liar.drop = lambda entry: first <= entry.seq <= first + 1
+    for text in ("one", "two", "three"):
+        await table.alice.send(table.group, text)
+    assert texts(await table.bob.receive()) == ["three"]
+
+    def one_place(batch: EntryBatch) -> EntryBatch:
+        late = [entry for entry in batch.entries if entry.seq <= first + 1]
+        rest = [entry for entry in batch.entries if entry.seq > first + 1]
+        moved = [msgspec.structs.replace(entry, seq=first) for entry in late]
+        return msgspec.structs.replace(batch, entries=[*moved, *rest])
+
+    table.liar.give_back()
+    table.liar.answer = one_place
+    world.clock.now += 61
+    await table.alice.send(table.group, "four")
+    assert texts(await table.bob.receive()) == ["four"]
+    table.liar.answer = lambda batch: batch
+    world.clock.now += 61
+    await table.alice.send(table.group, "five")
+    assert sorted(texts(await table.bob.receive())) == ["five", "one", "two"]
+
+
+async def test_a_member_who_signs_for_the_future_is_named_once_beside_the_service(world, table: Table) -> None:
+    table.mallorys.now += 540
+    for number in range(5):
+        await table.mallory.send(table.group, f"from the future {number}")
+    world.clock.now += 7_200
+    events = await table.bob.receive()
+    assert len(texts(events)) == 5
+    (line,) = await lines(table.bob, table.group)
+    assert str(MALLORY) in line
+    assert "device" in line
