@@ -30,7 +30,7 @@ from identity.evidence import (
     parse_evidence,
     sign_report,
 )
-from identity.franking import HubKey, VerifiedFrank, verify_frank
+from identity.franking import URI_LIMIT, HubKey, VerifiedFrank, verify_frank
 from identity.message import MessageContext, ReceivedMessage, user_uri
 from identity.number import TelephoneNumber
 from identity.passport import parse_passport
@@ -322,6 +322,9 @@ def _listed(passport: bytes) -> tuple[str, ...]:
 
 
 def _group_id(uri: str) -> bytes:
+    # The accused has signed it, and operators read it: what checks below say of it is shown as it is.
+    if len(uri) > URI_LIMIT or not uri.isascii() or not uri.isprintable():
+        raise ReportError("group", "a group is named by a URI", check=8)
     try:
         return decode_base64url(uri.rpartition("/g/")[2].encode("ascii"))
     except (ValueError, UnicodeEncodeError) as error:

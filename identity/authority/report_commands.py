@@ -56,7 +56,7 @@ def show_reports(data_dir: Path, number: str) -> None:
         evidence = parse_evidence(octets)
         click.echo(f"{_at(at)}  {evidence.kind}{f'  note: {_printable(evidence.note)}' if evidence.note else ''}")
         for item in evidence.items:
-            click.echo(f"  to {item.group}: {' | '.join(words(item.framed)) or 'no words'}")
+            click.echo(f"  to {_printable(item.group)}: {' | '.join(words(item.framed)) or 'no words'}")
     if record.appeal is not None:
         click.echo(f"Appeal: {_printable(record.appeal)}")
 

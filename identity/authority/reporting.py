@@ -30,6 +30,7 @@ from identity.status import NumberStatus
 STRUCK = "An appeal has shown reports of this number to be wrong; they do not count for a while."
 KNOWN = "These messages were reported before."
 REPEATED = "This number, or this conversation, counts already."
+TIME_CHECK = 5  # of verify_report: what passes it was signed by the reporter, for this authority, just now
 
 
 class ReportDesk:
@@ -49,18 +50,15 @@ class ReportDesk:
         with self._step(now):
             rates.admit(self._store, ((rates.REPORTS_PER_ADDRESS, address),), now)
         verified = self._verified(request, now)
-        with self._step(now):
-            # What cannot be ascribed costs its address; from the statement on, the reporter's number pays.
-            if verified.reporter is not None and verified.statement_digest:
-                rates.admit(self._store, ((self._per_reporter, verified.reporter.digits),), now)
         failed = verified.failed_check
-        if failed is not None:
-            detail = f"check {failed.number} ({failed.name}): {failed.compared}"
-            raise RefusedError("report-refused", detail, check=failed.number)
         with self._step(now):
-            if not self._store.spend_proof(verified.statement_digest, now + 2 * STATEMENT_AGE + 1):
-                raise RefusedError("report-refused", "check 10 (distinct): this very report was made before", check=10)
-            return self._counted(verified, request, now)
+            new = self._charged(verified, now)
+            if failed is None and new:
+                return self._counted(verified, request, now)
+        if failed is None:
+            raise RefusedError("report-refused", "check 10 (distinct): this very report was made before", check=10)
+        detail = f"check {failed.number} ({failed.name}): {failed.compared}"
+        raise RefusedError("report-refused", detail, check=failed.number)
 
     def standing(self, request: StandingRequest, address: str, now: int) -> Standing:
         """Tell the holder of a number what counts against it, and take their appeal, once for each status."""
@@ -84,6 +82,21 @@ class ReportDesk:
     def _verified(self, request: ReportRequest, now: int) -> ReportVerification:
         context = ReportContext(self._base_url, now, self._issuer.certifies, hub_keys=self._policy.hub_keys)
         return verify_report(request.report(), context, self._devices)
+
+    def _charged(self, verified: ReportVerification, now: int) -> bool:
+        """Let the reporter's number pay for a statement, once; says whether it is new.
+
+        Whoever holds a statement can hand it in: one for others, of another time or seen before is not the reporter's
+        doing, and costs its address like one that cannot be ascribed.
+        """
+        failed = verified.failed_check
+        if failed is not None and failed.number <= TIME_CHECK:
+            return False
+        assert verified.reporter is not None, "checked by verify_report"
+        if not self._store.spend_proof(verified.statement_digest, now + 2 * STATEMENT_AGE + 1):
+            return False
+        rates.admit(self._store, ((self._per_reporter, verified.reporter.digits),), now)
+        return True
 
     def _counted(self, verified: ReportVerification, request: ReportRequest, now: int) -> ReportTaken:
         assert verified.accused is not None, "checked by verify_report"
