@@ -6,20 +6,15 @@ from datetime import UTC, datetime
 import msgspec
 
 from client.admission import Frank
+from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
 from client.desk.views import (
     AgreementView,
-    AlarmView,
-    AskView,
     ChatView,
     CheckNumberView,
-    ContactView,
     InspectionView,
-    KeyView,
     MemberView,
     MessageView,
-    ModeView,
     ProofView,
-    RequestView,
 )
 from client.lines import FailedCheckLine, VerifiedReport
 from client.new_keys import KEY_WORDS

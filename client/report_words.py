@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from client.desk.views import ReportItemView, ReportView, StandingView
+from client.desk.report_views import ReportItemView, ReportView, StandingView
 from client.spelling import counted, shown_number
 
 KINDS = {

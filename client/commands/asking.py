@@ -4,7 +4,7 @@ import click
 
 from client.commands.opened import opened, sync_if_possible
 from client.desk.api import Api
-from client.desk.views import RequestView
+from client.desk.people_views import RequestView
 from client.invite import parse_invite
 from client.lines import Answered
 from client.rendering import show, tell_ask, tell_contact, tell_mode

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from client.desk.api import Api
 from client.desk.opening import open_api
-from client.desk.views import StatusChanged, TroubleTold
+from client.desk.told import StatusChanged, TroubleTold
 from client.errors import ClientError
 from client.terminal import Terminal
 

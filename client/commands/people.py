@@ -5,7 +5,7 @@ import click
 from client.commands.asking import grant, refuse
 from client.commands.opened import opened, sync_if_possible
 from client.desk.api import Api
-from client.desk.views import RequestView
+from client.desk.people_views import RequestView
 from client.errors import ChatError, InviteError
 from client.invite import parse_invite
 from client.lines import Group

@@ -10,7 +10,7 @@ from client.commands.chats import CHAT, put_out
 from client.commands.messages import MESSAGE
 from client.commands.opened import EXIT_TIMED_OUT, opened
 from client.desk.api import Api
-from client.desk.views import RequestArrived
+from client.desk.told import RequestArrived
 from client.rendering import tell_inspection, tell_message, tell_request
 from client.terminal import Listing, Terminal, account_command
 

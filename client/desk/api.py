@@ -7,30 +7,22 @@ signatures make the in-process desk (client.desk.Desk), the daemon's protocol an
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
+from client.desk.report_views import ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.rule_views import CountView, RulesView, TrialView
+from client.desk.told import Told
 from client.desk.views import (
     AccountView,
     AgreementView,
-    AlarmView,
-    AskView,
     ChatView,
     CheckNumberView,
-    ContactView,
     FindingView,
     FrankingKeyView,
     InspectionView,
-    KeyView,
     MemberView,
     MessageView,
-    ModeView,
     Rendering,
-    ReportView,
-    RequestView,
-    StandingView,
-    StatusListView,
-    StatusOfView,
     StatusView,
-    Told,
 )
 
 

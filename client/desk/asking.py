@@ -2,8 +2,8 @@
 
 from client.admission import STRANGER, Consent
 from client.asking import Asked, Asks
+from client.desk.people_views import AskState, AskView, ModeView, RequestView
 from client.desk.showing import Showing, moment
-from client.desk.views import AskState, AskView, ModeView, RequestView
 from client.errors import ClientError
 from client.steps import Steps
 from client.wording import ASK_WORDS, MODE_WORDS, VERDICT_WORDS

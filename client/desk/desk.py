@@ -15,7 +15,8 @@ from client.desk.device import DeskDevice
 from client.desk.messages import DeskMessages
 from client.desk.people import DeskPeople
 from client.desk.telling import Telling
-from client.desk.views import MessageView, Told
+from client.desk.told import Told
+from client.desk.views import MessageView
 from client.desk.works import Works
 from client.errors import ClientError, UnreachableError
 from client.events import Event, Trouble

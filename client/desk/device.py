@@ -4,16 +4,10 @@ from client.admission import Consent, Place
 from client.alarms import Alarm
 from client.desk import reporting
 from client.desk.api import Device
+from client.desk.people_views import AlarmView
+from client.desk.report_views import StandingView, StatusListView
 from client.desk.showing import moment
-from client.desk.views import (
-    AccountView,
-    AlarmView,
-    FindingView,
-    FrankingKeyView,
-    StandingView,
-    StatusListView,
-    StatusView,
-)
+from client.desk.views import AccountView, FindingView, FrankingKeyView, StatusView
 from client.desk.works import Works
 from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError

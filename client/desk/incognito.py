@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
 from client.desk.api import Admission, Api, Chats, Device, Messages, People
-from client.desk.views import Rendering, Told
+from client.desk.told import Told
+from client.desk.views import Rendering
 from client.errors import ClientError
 
 

@@ -9,7 +9,8 @@ from client.desk import reporting
 from client.desk.agreement import require_one_history
 from client.desk.api import Messages
 from client.desk.inspecting import inspection
-from client.desk.views import InspectionView, MessageView, ReportView
+from client.desk.report_views import ReportView
+from client.desk.views import InspectionView, MessageView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.message import Kind, Message

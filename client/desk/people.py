@@ -6,8 +6,10 @@ from client.content import decode
 from client.desk import reporting
 from client.desk.api import People
 from client.desk.asking import ask_view, asking_views, mode_of, mode_view
+from client.desk.people_views import AskView, ContactView, KeyView, ModeView, RequestView
+from client.desk.report_views import StatusOfView
 from client.desk.roster import key_view
-from client.desk.views import AskView, ChatView, ContactView, KeyView, ModeView, RequestView, StatusOfView
+from client.desk.views import ChatView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
 from client.invite import parse_invite

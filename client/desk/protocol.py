@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 
 from client.desk.api import Api
-from client.desk.views import Told
+from client.desk.told import Told
 from client.errors import ClientError
 from client.failures import Failure
 

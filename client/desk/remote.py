@@ -13,7 +13,7 @@ import msgspec
 from client.desk.api import Admission, Api, Chats, Device, Messages, People
 from client.desk.endpoint import connect
 from client.desk.protocol import CALLS, NOTHING, Answer, Call, request_line
-from client.desk.views import Told
+from client.desk.told import Told
 from client.errors import ClientError
 from client.failures import Failure
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 import msgspec
 
 from client.content import decode
+from client.desk.report_views import ReportItemView, ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.showing import moment
-from client.desk.views import ReportItemView, ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.works import Works
 from client.errors import ChatError
 from client.message import Message

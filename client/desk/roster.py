@@ -6,8 +6,9 @@ import mls_rs
 from cryptography import x509
 
 from client.continuity import DeviceKey, How, key_part
+from client.desk.people_views import KeyView
 from client.desk.showing import moment
-from client.desk.views import KeyView, MemberView
+from client.desk.views import MemberView
 from client.device import number_of
 from client.groups import fingerprint
 from identity.binding import DeviceVerifier

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from client import lines
-from client.desk import protocol, rule_views, views
+from client.desk import people_views, protocol, report_views, rule_views, views
 from client.desk.codes import advice
 from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
+from client.desk.told import Told
 from client.failures import Failure
 from client.terminal import SCHEMA_VERSION
 
@@ -23,8 +24,8 @@ LINES: dict[str, type[msgspec.Struct]] = {
     **dict.fromkeys(ROWS, views.MessageView),
     "chat": views.ChatView,
     "member": views.MemberView,
-    "request": views.RequestView,
-    "contact": views.ContactView,
+    "request": people_views.RequestView,
+    "contact": people_views.ContactView,
     "rules": lines.RulesText,
     "rule": rule_views.RuleView,
     "rule-count": rule_views.CountView,
@@ -35,20 +36,20 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "agreement": views.AgreementView,
     "franking-key": views.FrankingKeyView,
     "inspection": views.InspectionView,
-    "report": views.ReportView,
-    "standing": views.StandingView,
-    "number-status": views.StatusOfView,
-    "status-list": views.StatusListView,
+    "report": report_views.ReportView,
+    "standing": report_views.StandingView,
+    "number-status": report_views.StatusOfView,
+    "status-list": report_views.StatusListView,
     "finding": lines.Found,
     "enrolled": lines.Enrolled,
     "added": lines.Membership,
     "removed": lines.Membership,
     "declined": lines.Group,
     "refused": lines.Answered,
-    "reachable": views.ModeView,
-    "ask": views.AskView,
-    "alarm": views.AlarmView,
-    "key": views.KeyView,
+    "reachable": people_views.ModeView,
+    "ask": people_views.AskView,
+    "alarm": people_views.AlarmView,
+    "key": people_views.KeyView,
     "exported": lines.Written,
     "saved": lines.Written,
     "verification": lines.Verified,
@@ -62,7 +63,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
 def schema_document() -> dict[str, object]:
     """The whole schema. `calls`, `event`, `lines` and `error` hold schemas that refer to `$defs`."""
     calls = list(CALLS.values())
-    shapes = [*(call.arguments for call in calls), *(call.result for call in calls), views.Told, Failure]
+    shapes = [*(call.arguments for call in calls), *(call.result for call in calls), Told, Failure]
     found, definitions = msgspec.json.schema_components([*shapes, *LINES.values()], ref_template=_REFERENCE)
     takes, rest = found[: len(calls)], found[len(calls) :]
     gives, (event, error, *shown) = rest[: len(calls)], rest[len(calls) :]

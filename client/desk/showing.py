@@ -8,17 +8,8 @@ from client.browsing import Overview
 from client.chats import Chat
 from client.contacts import Contact
 from client.content import decode
-from client.desk.views import (
-    AttachmentView,
-    ChatView,
-    ContactView,
-    FailedCheck,
-    MessageView,
-    ProofView,
-    QuoteView,
-    ReactionView,
-    RequestView,
-)
+from client.desk.people_views import ContactView, RequestView
+from client.desk.views import AttachmentView, ChatView, FailedCheck, MessageView, ProofView, QuoteView, ReactionView
 from client.filenames import safe_filename
 from client.message import Kind, Message
 from client.reading import Attached, read

@@ -7,19 +7,18 @@ from client.admission import Consent, Place
 from client.desk.asking import ask_view, asking_views
 from client.desk.connection import is_offline
 from client.desk.device import DeskDevice
-from client.desk.views import (
+from client.desk.told import (
     AskAnswered,
     ChatChanged,
     MessageArrived,
     MessageChanged,
-    MessageView,
     Quarantined,
     RequestArrived,
     StatusChanged,
-    StatusView,
     Told,
     TroubleTold,
 )
+from client.desk.views import MessageView, StatusView
 from client.desk.works import Changes, Works
 from client.errors import ClientError
 from client.events import (

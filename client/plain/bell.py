@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from client.desk.views import MessageArrived, Quarantined, RequestArrived, Told
+from client.desk.told import MessageArrived, Quarantined, RequestArrived, Told
 from client.notifications import INTERVAL, is_due
 from client.plain.paper import Paper
 

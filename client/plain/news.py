@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 from client.desk.api import Api
-from client.desk.views import (
+from client.desk.told import (
     AskAnswered,
     ChatChanged,
     MessageArrived,
@@ -13,10 +13,10 @@ from client.desk.views import (
     Quarantined,
     RequestArrived,
     StatusChanged,
-    StatusView,
     Told,
     TroubleTold,
 )
+from client.desk.views import StatusView
 from client.errors import ClientError
 from client.failures import hint_inside
 from client.plain import phrases

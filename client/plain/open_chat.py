@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from client.desk.api import Api
-from client.desk.views import ChatView, MessageChanged, MessageView
+from client.desk.told import MessageChanged
+from client.desk.views import ChatView, MessageView
 from client.errors import ClientError
 from client.plain import phrases
 from client.plain.paper import Paper

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from client.desk.views import RequestView
+from client.desk.people_views import RequestView
 from client.errors import ChatError
 from client.invite import parse_invite
 from client.plain import phrases

@@ -5,22 +5,17 @@ from datetime import datetime
 from types import MappingProxyType
 
 from client.admission import Frank
+from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
 from client.desk.views import (
     AgreementView,
-    AlarmView,
-    AskView,
     AttachmentView,
     ChatView,
     CheckView,
-    ContactView,
     InspectionView,
-    KeyView,
     MemberView,
     MessageView,
-    ModeView,
     ProofView,
     QuoteView,
-    RequestView,
     StatusView,
 )
 from client.new_keys import KEY_WORDS

@@ -1,7 +1,7 @@
 """What a person who looks elsewhere is told of: messages, requests and held-back messages, gathered between notices."""
 
 from client.config import Preview
-from client.desk.views import MessageArrived, Quarantined, RequestArrived, Told
+from client.desk.told import MessageArrived, Quarantined, RequestArrived, Told
 from client.notifications import Arrival, Notice, notice
 from identity.number import TelephoneNumber
 

@@ -16,7 +16,8 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from client.config import Config
 from client.desk.api import Api
 from client.desk.incognito import IncognitoApi
-from client.desk.views import AskAnswered, ChatView, MessageView, Told, TroubleTold
+from client.desk.told import AskAnswered, Told, TroubleTold
+from client.desk.views import ChatView, MessageView
 from client.errors import ClientError, NotEnrolledError, PassphraseNeededError, WrongPassphraseError
 from client.tui.command import Command
 from client.tui.commands import BY_ID

@@ -15,7 +15,8 @@ from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from client.desk.api import Api
-from client.desk.views import ChatChanged, ChatView, MessageArrived, MessageChanged, StatusChanged, Told, TroubleTold
+from client.desk.told import ChatChanged, MessageArrived, MessageChanged, StatusChanged, Told, TroubleTold
+from client.desk.views import ChatView
 from client.tui.chat_heading import closed_words, facts
 from client.tui.composer import Choices, Composer, Person
 from client.tui.heard import Heard

@@ -2,7 +2,7 @@
 
 from textual.message import Message
 
-from client.desk.views import Told
+from client.desk.told import Told
 
 
 class Heard(Message, bubble=False):

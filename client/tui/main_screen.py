@@ -9,7 +9,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from client.desk.views import ChatChanged, ChatView, StatusChanged, StatusView
+from client.desk.told import ChatChanged, StatusChanged
+from client.desk.views import ChatView, StatusView
 from client.tui.chat_list import ChatList
 from client.tui.commands import BY_ID, typed
 from client.tui.composer import SlashCommand

@@ -11,7 +11,7 @@ from textual.reactive import var
 
 from client.config import Config
 from client.desk.incognito import refuse
-from client.desk.views import Told
+from client.desk.told import Told
 from client.text import safe_title
 from client.tui.locking import Lockable
 

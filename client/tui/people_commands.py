@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from client.desk.views import RequestView
+from client.desk.people_views import RequestView
 from client.errors import ChatError
 from client.tui.command import Command, agreed, answer
 

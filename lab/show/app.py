@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.filter import LineFilter
 from textual.widgets import Static
 
+from client.abilities import look_at_terminal
 from client.config import Config
 from client.tui.line_filter import LAST_LINE, survive_odd_mouse_reports
 from client.tui.screens.key_line import KeyLine
@@ -54,7 +55,7 @@ class ShowApp(App[bool]):
 
     def __init__(self, programme: Programme, config: Config, pace: Pace) -> None:
         survive_odd_mouse_reports()
-        super().__init__()
+        super().__init__(ansi_color=True if look_at_terminal().no_color else None)  # else Textual draws black on black
         self.scene = Scene(tuple(programme.attacks))
         self.pace = pace
         self._programme = programme

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from client.desk.views import MessageArrived, Quarantined, RequestArrived
+from client.desk.told import MessageArrived, Quarantined, RequestArrived
 from client.errors import ChatError, RulesError
 from client.framing import wrap
 from client.rules import default_toml

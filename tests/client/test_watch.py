@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from client.delivery import DeliveryClient
 from client.desk.desk import Desk
-from client.desk.views import AlarmView
+from client.desk.people_views import AlarmView
 from client.device import make_engine
 from client.enrolment import EnrolmentClient
 from client.errors import ChatError, UnreachableError

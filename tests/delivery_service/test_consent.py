@@ -300,14 +300,27 @@ async def test_a_key_package_that_was_kept_is_worth_nothing_without_consent(worl
     assert len((await bob.inbox()).items) == 2
 
 
-async def test_a_member_carries_out_what_another_one_has_claimed_and_proposed(world, problem_word):
+async def test_a_friend_in_the_group_lends_nobody_their_consent(world, problem_word):
+    """Whoever is added need not have agreed to anything, nor know what is done in the group."""
+    bob, alice, carol, package = await passed_on(world)
+    assert (await carol.publish(1)).status_code == 200
+    await bob.choose("contacts", CAROL)
+    group = await alice.create()
+    await alice.add(group, CAROL)
+    answer = await alice.commit(group, group.commit(alice.now, add=[package]))
+    assert (problem_word(answer), answer.json()["mode"]) == ("no-consent", "contacts")
+    joined, _ = await carol.join()
+    assert (await carol.commit(joined, joined.commit(carol.now, add=[package]))).status_code == 201
+    assert len((await bob.inbox()).items) == 1
+
+
+async def test_who_adds_somebody_commits_it_too(world, problem_word):
+    """A proposal must be covered by the next commit, whose committer may have no consent: nobody could commit again."""
     bob, alice, carol, package = await passed_on(world)
     assert (await carol.publish(1)).status_code == 200
     group = await alice.create()
     await alice.add(group, CAROL)
     joined, _ = await carol.join()
-    proposal = group.propose_add(package, alice.now)
-    assert (await alice.append(group.group_id, proposal)).status_code == 201
-    joined.process(proposal, carol.now)
-    assert (await carol.commit(joined, joined.commit(carol.now))).status_code == 201
-    assert len((await bob.inbox()).items) == 1
+    assert problem_word(await carol.append(group.group_id, joined.propose_add(package, carol.now))) == "not-allowed"
+    assert (await alice.commit(group, group.commit(alice.now, path=True))).status_code == 201
+    assert (await bob.inbox()).items == []

@@ -14,8 +14,24 @@ from lab.demo import CLOSING_LINES, LINES
 from lab.json_lines import JsonNarration
 from lab.narration import Narration
 from lab.paint import Paint
+from lab.sparks import sparks
 from lab.stage import Said
-from lab.story import AttacksBegin, Attempted, Enrolled, Event, Finished, GroupMade, Opened, Spoke
+from lab.story import (
+    AttacksBegin,
+    Attempted,
+    Defence,
+    Enrolled,
+    Event,
+    Finished,
+    GroupMade,
+    Opened,
+    Reported,
+    Spoke,
+    Struck,
+    Tally,
+    WaveBegins,
+    WaveEnds,
+)
 
 NUMBER = TelephoneNumber.from_digits("12025550199")
 ATTACK = ATTACKS[0]
@@ -117,3 +133,35 @@ def test_json_names_guard_and_check() -> None:
     line = json.loads(screen.getvalue())
     assert (line["guard"], line["by"]) == ("check 6 (number)", "check 9 (content)")
     assert (line["check"], line["held"]) == (9, False)
+
+
+def waves() -> tuple[WaveEnds, ...]:
+    seen = {Defence.NONE: (1, 2, 3), Defence.ADMISSION: (1, 2, 3), Defence.REPORTS: (1, 1, 1)}
+    return tuple(WaveEnds(defence, Tally(3, saw=saw), held=True) for defence, saw in seen.items())
+
+
+def test_wave_is_told_in_eighty_columns_with_a_sign_for_each_place() -> None:
+    story: list[Event] = [
+        WaveBegins(Defence.NONE, NUMBER, 3),
+        Struck(Defence.NONE, "Ada", "inbox", "You have won.", "", Tally(1, 1, saw=(1,))),
+        Struck(Defence.ADMISSION, "Ben", "request", "number only, ✓ NUMBER VERIFIED", "", Tally(1, 0, 1, saw=(1,))),
+        Reported(Defence.REPORTS, "Ben", "The report was verified and counts. " * 3, Tally(1, reports=1)),
+        Struck(Defence.REPORTS, "Cleo", "quarantine", "", "This number was reported.", Tally(2, saw=(1, 1))),
+        *waves(),
+    ]
+    text = told(*story)
+    assert max(map(len, text.splitlines())) <= 80
+    for words in ("Ada      ✗ INBOX", "Ben      ~ REQUEST", "Ben      ⚑ REPORTED", "Cleo     ✓ HELD BACK", "▁▁"):
+        assert words in text
+
+
+def test_a_wave_that_went_elsewhere_makes_the_demo_fail() -> None:
+    ending = replace(finished(STOPPED), waves=(*waves()[:2], replace(waves()[2], held=False)))
+    assert not ending.succeeded
+    assert replace(ending, waves=waves()).succeeded
+    assert "the spam went elsewhere than it should" in told(ending).splitlines()[-1]
+    assert "NOT AS IT SHOULD BE" in told(ending.waves[2])
+
+
+def test_chart_grows_with_its_values() -> None:
+    assert sparks((0, 1, 5, 10), 10) == "▁▁▄█"

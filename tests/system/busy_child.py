@@ -27,7 +27,8 @@ import httpx
 import msgspec
 
 from client.desk.desk import Desk, open_desk
-from client.desk.views import MessageArrived, MessageView
+from client.desk.told import MessageArrived
+from client.desk.views import MessageView
 from client.outbox import OPEN
 from tests.system.busy_script import CANARY, Journal, Life, Script
 

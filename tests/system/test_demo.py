@@ -15,13 +15,16 @@ from identity.binding import Verdict
 from identity.errors import BindingError
 from lab.attacks import body_swap, forged_number, re_attribution
 from lab.attacks.attack import Attack
+from lab.attacks.catalogue import ATTACKS
 from lab.demo import Programme, run_demo
 from lab.story import Event, Finished
+from tests.system.tmux import PROMPT, TMUX, Terminal, server, squeezed
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from lab.cli import demo; demo()"]
 CLOSING = re.compile(r"(\d+) honest messages verified · (\d+) attacks refused · 0 got through")
-TIME_LIMIT = 60  # seconds
+COLOUR = re.compile(r"\x1b\[[0-9;]*[34]8;[25];")  # of 256 or all, not of 16
+TIME_LIMIT = 90  # seconds
 
 
 def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -56,9 +59,31 @@ def test_demo_as_json_lines() -> None:
     attacks = [event for event in events if event["event"] == "attack"]
     assert all(attack["held"] and attack["by"] == attack["guard"] for attack in attacks)
     assert {attack["check"] for attack in attacks} >= {1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12}
-    assert events[-1]["event"] == "finished"
-    assert events[-1]["refused"] == len(attacks)
-    assert events[-1]["succeeded"] is True
+    score = events[-1]
+    assert score["event"] == "finished"
+    assert score["refused"] == len(attacks) >= 24
+    assert (score["unverified"], score["misattributed"], score["through"], score["succeeded"]) == (0, 0, 0, True)
+    assert {wave["defence"]: _score(wave["tally"]) for wave in score["waves"]} == {
+        "none": (10, 10, 0, 0, 0, 0),
+        "admission": (10, 0, 10, 0, 0, 0),
+        "reports": (10, 0, 3, 7, 1, 7),
+    }
+
+
+def _score(tally: dict[str, int]) -> tuple[int, ...]:
+    return tuple(tally[each] for each in ("attempted", "inbox", "requests", "quarantined", "reports", "refreshed"))
+
+
+def test_attacks_are_named_and_played_by_name() -> None:
+    listed = run("--list").stdout.splitlines()
+    assert len(listed) == len(ATTACKS) + 1
+    done = run("--json", "--attack", "forged-number", "--attack", "spam-wave")
+    assert done.returncode == 0
+    score = json.loads(done.stdout.splitlines()[-1])
+    assert (score["refused"], len(score["waves"])) == (1, 3)
+    unknown = run("--attack", "\x1b[2Jnothing")
+    assert (unknown.returncode, "\x1b" in unknown.stderr) == (2, False)
+    assert "--list" in unknown.stderr
 
 
 def test_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -78,6 +103,44 @@ def test_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=TIME_LIMIT)
     assert (process.returncode, errors) == (130, "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(TMUX is None, reason="there is no tmux")
+@pytest.mark.parametrize(
+    ("term", "environment"),
+    [("xterm", ""), ("xterm-256color", "COLORTERM=truecolor"), ("xterm-256color", "NO_COLOR=1")],
+)
+async def test_unattended_in_a_terminal_it_runs_to_the_end(tmp_path: Path, term: str, environment: str) -> None:
+    (tmp_path / "home").mkdir()
+    async with server():
+        terminal = await Terminal("demo", tmp_path / "home", 80, 24).open()
+        asked = f"env TERM={term} {environment} ringtrue demo --pause 0.01 --attack forged-number --attack spam-wave"
+        await terminal.types(f"{asked}; echo code $?", "Enter")
+        await terminal.shows("DEMO AUTHORITY, not a carrier", "ATTACKER", "VICTIMS", "q Quit")
+        await terminal.shows("1 attacks refused · 0 got through", "code 0")
+        seen = "\n".join(squeezed(screen) for screen in terminal.screens)
+        assert "SPAMMER" in seen
+        colours = set(COLOUR.findall(terminal.drawn))
+        assert bool(colours) is (term == "xterm-256color" and "NO_COLOR" not in environment)
+
+
+@pytest.mark.skipif(TMUX is None, reason="there is no tmux")
+async def test_in_a_terminal_it_is_left_at_any_time(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    async with server():
+        terminal = await Terminal("demo", tmp_path / "home", 80, 24).open()
+        for keys in (["q"], ["C-c"], ["m", "q"]):
+            await terminal.types("clear; ringtrue demo --pause 30; echo code $?", "Enter")
+            await terminal.shows("DEMO AUTHORITY, not a carrier", "authority http://")
+            for key in keys:
+                await terminal.presses(key)
+            await terminal.shows("code 0", PROMPT)
+            assert "Traceback" not in terminal.drawn
+
+
+def test_what_cannot_be_drawn_on_gets_the_plain_story() -> None:
+    done = run("--attack", "forged-number", TERM="dumb")
+    assert done.stdout.startswith("Ringtrue  every message proves")
 
 
 class Listener:

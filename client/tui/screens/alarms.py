@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
-from client.desk.views import AlarmView, StatusChanged
+from client.desk.people_views import AlarmView
+from client.desk.told import StatusChanged
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm
 from client.tui.screens.phrases import minute

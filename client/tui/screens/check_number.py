@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from client.desk.views import AgreementView, ChatChanged, CheckNumberView
+from client.desk.told import ChatChanged
+from client.desk.views import AgreementView, CheckNumberView
 from client.tui.heard import Heard
 from client.tui.qr import qr_text
 from client.tui.screens.phrases import person

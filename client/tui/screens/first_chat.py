@@ -8,7 +8,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
-from client.desk.views import ChatView, RequestArrived
+from client.desk.told import RequestArrived
+from client.desk.views import ChatView
 from client.invite import parse_invite
 from client.tui.heard import Heard
 from client.tui.screens.invite import InviteScreen, asks

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.desk.views import AccountView, RequestArrived
+from client.desk.told import RequestArrived
+from client.desk.views import AccountView
 from client.home import write_private
 from client.spelling import shown_number
 from client.tui.heard import Heard

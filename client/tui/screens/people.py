@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
-from client.desk.views import ContactView
+from client.desk.people_views import ContactView
 from client.invite import parse_invite
 from client.new_keys import with_new_keys
 from client.spelling import counted, shown_number

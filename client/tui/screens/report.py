@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, RadioSet, Static
 
-from client.desk.views import ReportView
+from client.desk.report_views import ReportView
 from client.report_words import KINDS, report_lines
 from client.spelling import counted, shown_number
 from client.tui.screens.sheet import Sheet

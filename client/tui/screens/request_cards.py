@@ -5,7 +5,8 @@ from itertools import groupby
 
 from textual.content import Content
 
-from client.desk.views import MessageView, RequestView
+from client.desk.people_views import RequestView
+from client.desk.views import MessageView
 from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.tui.screens.phrases import minute

@@ -9,7 +9,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static, TabbedContent, TabPane
 
-from client.desk.views import MessageView, Quarantined, RequestArrived, RequestView, StatusChanged
+from client.desk.people_views import RequestView
+from client.desk.told import Quarantined, RequestArrived, StatusChanged
+from client.desk.views import MessageView
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm

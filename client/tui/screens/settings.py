@@ -26,7 +26,7 @@ from client.config import (
     load_config,
     save_config,
 )
-from client.desk.views import ModeView
+from client.desk.people_views import ModeView
 from client.errors import ConfigError
 from client.tui.keymap import ACTIONS, keymap, shown_keys
 from client.tui.screens.press_key import PressKeyScreen

@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.desk.views import AccountView, FindingView, StatusChanged, StatusView
+from client.desk.told import StatusChanged
+from client.desk.views import AccountView, FindingView, StatusView
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.phrases import day_and_time

@@ -24,7 +24,7 @@ from client.desk.endpoint import NoDaemonError, daemon_is_running, socket_path
 from client.desk.protocol import CALLS, REQUEST_LIMIT
 from client.desk.remote import DaemonGoneError, open_remote
 from client.desk.schema import schema_document
-from client.desk.views import ChatChanged, MessageArrived, Told
+from client.desk.told import ChatChanged, MessageArrived, Told
 from client.errors import AccountError, ChatError, ClientError, InviteError
 from client.rules import default_toml
 from identity.number import TelephoneNumber

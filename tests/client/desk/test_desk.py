@@ -10,7 +10,8 @@ import pytest
 
 from client.content import decode, edit, encode
 from client.desk.desk import Desk, open_desk
-from client.desk.views import AskAnswered, ChatView, MessageArrived, MessageChanged, MessageView, RequestArrived, Told
+from client.desk.told import AskAnswered, MessageArrived, MessageChanged, RequestArrived, Told
+from client.desk.views import ChatView, MessageView
 from client.errors import AskedFirstError, ChatError, ClientError
 from client.outbox import new_idempotency_key
 from identity.number import TelephoneNumber

@@ -10,7 +10,8 @@ import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.desk.views import RequestArrived, RequestView, TroubleTold
+from client.desk.people_views import RequestView
+from client.desk.told import RequestArrived, TroubleTold
 from client.notifications import INTERVAL
 from client.plain.account_items import QUIET_ZONE, qr_rows
 from client.plain.bell import Bell

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from client.desk.views import MessageArrived, Told
+from client.desk.told import MessageArrived, Told
 from client.plain.locking import MINUTE
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, PASSPHRASE, Person, befriend, people

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from textual.screen import Screen
 
-from client.desk.views import MessageArrived, MessageChanged, StatusChanged
+from client.desk.told import MessageArrived, MessageChanged, StatusChanged
 from client.tui.message_window import WINDOW
 from client.tui.screens.inspector import InspectorScreen
 from client.tui.screens.react import COMMON, ReactScreen

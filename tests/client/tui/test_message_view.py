@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.style import Style
 
-from client.desk.views import (
-    AttachmentView,
-    FailedCheck,
-    MessageView,
-    ProofView,
-    QuoteView,
-    ReactionView,
-)
+from client.desk.views import AttachmentView, FailedCheck, MessageView, ProofView, QuoteView, ReactionView
 from client.text import safe_text
 from client.tui.message_body import CHARACTERS_LIMIT, LINES_LIMIT, Looker, body, shortened
 from client.tui.message_view import OURS, THEIRS, draw, length_words, size_words, tone

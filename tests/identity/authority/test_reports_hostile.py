@@ -6,11 +6,14 @@ import pytest
 from click.testing import CliRunner
 
 from identity.authority.cli import authority as command
-from identity.authority.report_policy import ReportPolicy
+from identity.authority.report_policy import DAY, ReportPolicy
 from identity.binding import attest
-from identity.message import group_uri
+from identity.franking import FrankingContext, FrankingKey, franking_tag
+from identity.message import group_uri, user_uri
+from identity.number import TelephoneNumber
 from identity.report import ANYONE, Evidence, EvidenceItem, ReportKind, sign_report
-from tests.identity.authority.test_reports_service import ACCUSED, BASE_URL, Town, number
+from identity.status import NumberStatus
+from tests.identity.authority.test_reports_service import ACCUSED, BASE_URL, HOST, Town, number
 
 
 @pytest.fixture
@@ -53,3 +56,72 @@ async def test_nobody_spends_anothers_budget_with_what_that_number_has_signed(to
         assert word(await town.post(report)) == "report-refused"
 
     assert (await town.take(bob, item)).counted
+
+
+async def test_a_status_of_a_number_that_is_certified_no_more_spoils_no_list(town: Town, spammer, open_at) -> None:
+    await town.spam(spammer, 1)
+    british = TelephoneNumber.from_digits("447700900123")
+    await town.take(await town.person(number(5)), town.message(await town.person(british), "chat"))
+    town.authority.close()
+    town.authority = await open_at(allow=("+44",))
+
+    listed = await town.list()
+
+    assert (listed.count, listed.of(british), listed.of(ACCUSED)) == (1, NumberStatus.REPORTED, NumberStatus.CLEAR)
+
+
+async def test_a_clock_that_was_set_back_leaves_no_list_of_the_future(town: Town, spammer) -> None:
+    await town.spam(spammer, 1)
+    ahead = await town.list()
+    town.authority.clock.now -= DAY
+    assert (await town.list()).serial > ahead.serial
+
+
+async def test_few_reports_do_not_prolong_a_withdrawal(town: Town, spammer) -> None:
+    start = town.authority.clock.now
+    await town.spam(spammer, 9)
+    town.authority.clock.now += 25 * DAY
+    spammer = await town.person(ACCUSED)
+    kept = [town.message(spammer, f"chat {index}") for index in (20, 21)]  # to be reported when it suits
+    assert (await town.spam(spammer, 1, start=9)).status is NumberStatus.WITHDRAWN
+
+    town.authority.clock.now = start + 54 * DAY
+    for index, item in enumerate(kept, 20):
+        taken = await town.take(await town.person(number(index)), item)
+
+    assert (taken.counted, taken.status, taken.ends_at) == (True, NumberStatus.WITHDRAWN, start + 55 * DAY)
+    town.authority.clock.now = start + 55 * DAY
+    assert (await town.list()).of(ACCUSED) is NumberStatus.REPORTED  # three reports do what three reports do
+    town.authority.clock.now = start + 61 * DAY
+    assert (await town.list()).of(ACCUSED) is NumberStatus.CLEAR
+
+
+@pytest.mark.parametrize("ahead", [0, 60], ids=["clocks agree", "the sender's clock is ahead"])
+async def test_a_message_is_too_old_before_it_is_forgotten(town: Town, spammer, ahead: int) -> None:
+    bob, first = await town.person(number(1)), town.authority.clock.now
+    town.authority.clock.now = first + ahead
+    message = dataclasses.replace(town.message(spammer, "chat"), arrived=first)
+    town.authority.clock.now = first
+    assert (await town.take(bob, message)).counted
+
+    for later in (0, ahead, ahead + 1):
+        town.authority.clock.now = first + 30 * DAY + later
+        bob = await town.person(number(1))
+        response = await town.post(town.report(bob, message))
+        assert response.status_code == 422 or not response.json()["counted"]
+
+
+async def test_a_frank_of_the_future_is_refused_as_long_as_it_is_one(open_at, make_device, word) -> None:
+    hub = FrankingKey.generate()
+    town = Town(await open_at(policy=ReportPolicy(hub_keys={hub.public.key_id: hub.public})), make_device)
+    bob, now = await town.person(number(1)), town.authority.clock.now
+    framed, room = b"\x18application/mimi-content\x00\x16\x87\x50" + bytes(16) + b"spam", group_uri(HOST, b"room")
+    context = FrankingContext(user_uri(HOST, ACCUSED), room, (now + 365 * DAY) * 1000)  # its service's clock is wrong
+    frank = hub.frank(franking_tag(framed), context)
+    item = EvidenceItem(
+        framed, "", (), room, 0, 0, now, sender=context.sender_uri, accepted_ms=context.accepted_ms, frank=frank
+    )
+
+    response = await town.post(town.report(bob, item))
+
+    assert (word(response), response.json()["check"]) == ("report-refused", 9)

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from client.desk.api import Api
-from client.desk.views import Told, View
+from client.desk.told import Told
+from client.desk.views import View
 from lab.client_picture import ShowcaseOpening
 from lab.still_world import Line
 
