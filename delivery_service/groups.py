@@ -106,6 +106,8 @@ class Groups:
             event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
             assert isinstance(event, Proposal)
             _check_sender(event.sender, entry.device)
+            if event.type == "add":  # whoever had to commit it might not be let through to that number, and then nobody
+                raise RefusedError("not-allowed", "who adds somebody commits it: this service carries no Add proposals")
             answer = await self._store.append(replace(entry, observer=snapshot))
             self._observers.keep(entry.group_id, observer)
             return answer

@@ -1,6 +1,6 @@
 """Consent in SQLite: how each number may be reached, by whom, and what first contacts cost."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -28,7 +28,6 @@ _ACQUAINTED = """
 SELECT EXISTS (SELECT 1 FROM first_contacts WHERE (requester = ?1 AND target = ?2) OR (requester = ?2 AND target = ?1))
     OR EXISTS (SELECT 1 FROM contact_grants WHERE target = ?2 AND number = ?1 AND blocked = 0)
 """
-_MEMBERS = "SELECT device FROM memberships JOIN groups ON number = group_number WHERE group_id = ? AND until IS NULL"
 _GRANT = "INSERT INTO contact_grants VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET blocked = excluded.blocked"
 _ANSWER = (
     "UPDATE contact_requests SET state = ?, proof = NULL WHERE target = ? AND requester = ? AND state IN (0, 1, 2)"
@@ -74,24 +73,17 @@ def no_consent(mode: Mode) -> RefusedError:
     return RefusedError("no-consent", _HOW[mode], mode=mode)
 
 
-def check_reached(db: apsw.Connection, group_id: bytes, committer: bytes, targets: frozenset[str]) -> None:
-    """Refuses a commit that adds a number which nobody in the group has reached, with its consent as it is now.
+def check_reached(db: apsw.Connection, committer: bytes, targets: frozenset[str]) -> None:
+    """Refuses a commit that adds a number which its committer has not reached, with its consent as it is now.
 
-    Key packages can be kept and passed on: without this, one claim would be good for any number and for ever.
+    Key packages can be kept and passed on: without this, one claim would be good for any number and for ever. The other
+    members do not count: they need not have agreed to be in the group.
     """
-    own = _number_of(committer)
+    own, _, _ = committer.decode().partition("/")
     for target in targets - {own}:
-        refusal = RefusedError("invalid-handshake", f"nobody in the group has claimed key packages of {target}")
-        for number in _own_first(db, group_id, own):
-            if number == target or _are_acquainted(db, number, target):
-                try:
-                    check_consent(db, number, target)
-                except RefusedError as error:
-                    refusal = error
-                else:
-                    break
-        else:
-            raise refusal
+        if not _are_acquainted(db, own, target):
+            raise RefusedError("invalid-handshake", f"{own} has not claimed key packages of {target}")
+        check_consent(db, own, target)
 
 
 def check_quotas(db: apsw.Connection, approach: Approach, quotas: Quotas) -> None:
@@ -180,17 +172,6 @@ def _is_first(db: apsw.Connection, approach: Approach) -> bool:
 
 def _are_acquainted(db: apsw.Connection, number: str, target: str) -> bool:
     return bool(db.execute(_ACQUAINTED, (number, target)).get)
-
-
-def _own_first(db: apsw.Connection, group_id: bytes, own: str) -> Iterator[str]:
-    """The committer's number, and those of the other members, which are looked up only if that one will not do."""
-    yield own
-    rows: list[Any] = db.execute(_MEMBERS, (group_id,)).fetchall()
-    yield from {_number_of(device) for (device,) in rows} - {own}
-
-
-def _number_of(device: bytes) -> str:
-    return device.partition(b"/")[0].decode()
 
 
 def _grant(db: apsw.Connection, target: str, number: str) -> bool:

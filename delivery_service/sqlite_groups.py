@@ -165,7 +165,7 @@ def _addressees(db: apsw.Connection, commit: NewCommit) -> list[tuple[NewWelcome
     for device in named:
         _check_room(db, device)
     numbers = frozenset(number for _, addressees in found for _, number in addressees)
-    check_reached(db, commit.entry.group_id, commit.entry.device, numbers)
+    check_reached(db, commit.entry.device, numbers)
     return deliveries
 
 
