@@ -246,7 +246,7 @@ def _check_recent(found: _Found) -> str:
     now, signed = found.context.now, found.claims.iat  # arrival and signature are by the reporter's clock alike
     for place, item in enumerate(found.evidence.items, 1):
         iat = item.accepted_ms // 1000 if item.frank else parse_passport(item.passport).iat
-        if iat < now - MESSAGE_AGE or item.arrived > signed + CLOCK_TOLERANCE:
+        if not now - MESSAGE_AGE <= iat <= signed + 2 * CLOCK_TOLERANCE or item.arrived > signed + CLOCK_TOLERANCE:
             raise ReportError("old", f"message {place} was signed at {iat}, which is not within 30 days", check=9)
     return f"none signed more than {MESSAGE_AGE} s before {now}"
 

@@ -11,10 +11,14 @@ from identity.status_list import encode_entries
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A list as it is served. It is replaced when the serial in the store differs, or at `renew_at`."""
+    """A list as it is served. It is replaced when the serial in the store differs, or at `renew_at`.
+
+    Before `signed_at`, after the clock was set back, too: nobody takes a list of the future.
+    """
 
     octets: bytes
     serial: int
+    signed_at: int
     renew_at: int
 
     @property
@@ -38,13 +42,16 @@ class StatusPublisher:
         """The list of this moment, with at least half of its life before it."""
         with self._store.transaction():
             last = self._last
-            if last is None or now >= last.renew_at or last.serial != self._records.serial():
+            if last is None or not last.signed_at <= now < last.renew_at or last.serial != self._records.serial():
                 last = self._last = self._signed(now)
         return last
 
     def _signed(self, now: int) -> Published:
         self._records.end(now)
-        body, serial = encode_entries(self._records.statuses()), self._records.next_serial()
+        # What the issuer's certificate covers no more would spoil the whole list, and is not for this authority to say.
+        statuses = self._records.statuses().items()
+        listed = {number: status for number, status in statuses if self._issuer.certifies(number)}
+        body, serial = encode_entries(listed), self._records.next_serial()
         signed = self._issuer.sign_list(self._base_url, body, serial, now, self._lifetime)
         half, next_end = now + self._lifetime // 2, self._records.next_end()
-        return Published(signed.encode(), serial, half if next_end is None else min(half, next_end))
+        return Published(signed.encode(), serial, now, half if next_end is None else min(half, next_end))

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from identity.authority.report_policy import Consequence, ReportPolicy, independent
 from identity.authority.store import AuthorityStore
 from identity.number import TelephoneNumber
+from identity.report import STATEMENT_AGE
 from identity.status import NumberStatus
 
+# Beyond the window: as far ahead of this clock as the reporter's and the sender's may be when they sign, and more. What
+# was forgotten has to be too old to be reported, or it counted again.
+_MARGIN = 2 * STATEMENT_AGE
 _COUNTS = "r.reporter NOT IN (SELECT reporter FROM struck_reporters)"
 _PAIRS = (
     "SELECT DISTINCT r.reporter, m.conversation FROM reports r JOIN reported_messages m ON m.report = r.id "  # noqa: S608
@@ -43,7 +47,7 @@ class ReportRecords:
                 "UPDATE reports SET evidence = NULL WHERE evidence IS NOT NULL "
                 "AND accused NOT IN (SELECT number FROM statuses)"
             )
-        self._store.execute("DELETE FROM reports WHERE at <= ?", now - self._policy.window)
+        self._store.execute("DELETE FROM reports WHERE at <= ?", now - self._policy.window - _MARGIN)
         self._store.execute("DELETE FROM struck_reporters WHERE until <= ?", now)
 
     def reporter(self, number: TelephoneNumber) -> bytes:
@@ -89,21 +93,29 @@ class ReportRecords:
         return bool(self._store.rows("SELECT 1 FROM struck_reporters WHERE reporter = ?", reporter))
 
     def apply(self, accused: TelephoneNumber, consequence: Consequence, now: int) -> None:
-        """Give a number a status, or prolong it; a report never shortens one."""
-        status, ends_at = self.status(accused)
-        ends_at = max(ends_at or 0, now + consequence.lasts)
-        worse = NumberStatus.WITHDRAWN if status is NumberStatus.WITHDRAWN else consequence.status
-        self._store.execute("INSERT OR REPLACE INTO statuses VALUES (?, ?, ?)", accused.digits, worse, ends_at)
+        """Give a number a status, or prolong that one and no other; a report never shortens one."""
+        status, ends_at = consequence.status, now + consequence.lasts
+        self._store.execute(
+            "INSERT OR REPLACE INTO statuses VALUES (?1, ?2, "
+            "max(?3, ifnull((SELECT ends_at FROM statuses WHERE number = ?1 AND status = ?2), 0)))",
+            accused.digits,
+            status,
+            ends_at,
+        )
         self._changed()
 
     def status(self, number: TelephoneNumber) -> tuple[NumberStatus, int | None]:
-        """The status of a number and its end; clear has none."""
-        rows = self._store.rows("SELECT status, ends_at FROM statuses WHERE number = ?", number.digits)
+        """The worst status of a number and its end; clear has none."""
+        rows = self._store.rows(
+            "SELECT status, ends_at FROM statuses WHERE number = ? ORDER BY status = ? DESC",
+            number.digits,
+            NumberStatus.WITHDRAWN,
+        )
         return (NumberStatus(rows[0][0]), rows[0][1]) if rows else (NumberStatus.CLEAR, None)
 
     def statuses(self) -> dict[TelephoneNumber, NumberStatus]:
-        """Every number with a status."""
-        rows = self._store.rows("SELECT number, status FROM statuses")
+        """Every number with a status, the worst one that it has."""
+        rows = self._store.rows("SELECT number, status FROM statuses ORDER BY status = ?", NumberStatus.WITHDRAWN)
         return {TelephoneNumber.from_digits(digits): NumberStatus(status) for digits, status in rows}
 
     def next_end(self) -> int | None:

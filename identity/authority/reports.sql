@@ -1,9 +1,10 @@
 -- Verified reports and what follows from them.
 
 CREATE TABLE statuses (
-    number  TEXT PRIMARY KEY,        -- E.164 digits
-    status  TEXT NOT NULL,           -- identity.status.NumberStatus
-    ends_at INTEGER NOT NULL
+    number  TEXT NOT NULL,           -- E.164 digits
+    status  TEXT NOT NULL,           -- identity.status.NumberStatus: each ends by itself, the worst one counts
+    ends_at INTEGER NOT NULL,
+    PRIMARY KEY (number, status)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX statuses_by_end ON statuses (ends_at);
 
