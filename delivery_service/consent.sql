@@ -35,13 +35,14 @@ CREATE TABLE first_contacts (
     requester TEXT NOT NULL,
     target TEXT NOT NULL,
     issuer BLOB NOT NULL,               -- names who certified the requester's number, 32 octets
-    at INTEGER NOT NULL,
+    at INTEGER NOT NULL,                -- when it was the first; the quotas count this
+    last INTEGER NOT NULL,              -- when either claimed or asked the other last; it is kept for so long
     PRIMARY KEY (requester, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX first_contacts_by_requester ON first_contacts (requester, at);
 CREATE INDEX first_contacts_by_target ON first_contacts (target, at);
 CREATE INDEX first_contacts_by_issuer ON first_contacts (issuer, at);
-CREATE INDEX first_contacts_by_time ON first_contacts (at);
+CREATE INDEX first_contacts_by_time ON first_contacts (last);
 
 -- The last sessions that were opened with each device's key, so that its owner can see one that is not theirs.
 CREATE TABLE openings (

@@ -23,6 +23,9 @@ class State(IntEnum):
 
 # The contact that uses a quota up, if it is still within the quota's time.
 _LAST = "SELECT at FROM first_contacts WHERE {column} = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?"
+_STILL = """
+UPDATE first_contacts SET last = ?3 WHERE (requester = ?1 AND target = ?2) OR (requester = ?2 AND target = ?1)
+"""
 # A grant counts only if the one that is to be reached gave it: else whoever grants everybody would know everybody.
 _ACQUAINTED = """
 SELECT EXISTS (SELECT 1 FROM first_contacts WHERE (requester = ?1 AND target = ?2) OR (requester = ?2 AND target = ?1))
@@ -110,12 +113,14 @@ def check_quotas(db: apsw.Connection, approach: Approach, quotas: Quotas) -> Non
 
 
 def note_contact(db: apsw.Connection, approach: Approach) -> None:
-    """Remembers a first contact."""
+    """Remembers a first contact, and of later ones that the two are still acquainted."""
     if _is_first(db, approach):
         db.execute(
-            "INSERT INTO first_contacts VALUES (?, ?, ?, ?)",
-            (approach.number, approach.target, approach.issuer, approach.at),
+            "INSERT INTO first_contacts VALUES (?, ?, ?, ?, ?)",
+            (approach.number, approach.target, approach.issuer, approach.at, approach.at),
         )
+    else:
+        db.execute(_STILL, (approach.number, approach.target, approach.at))
 
 
 def set_mode(db: apsw.Connection, number: str, mode: Mode, granted: Sequence[str]) -> frozenset[str]:

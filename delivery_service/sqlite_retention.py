@@ -40,7 +40,7 @@ def expire_rest(db: apsw.Connection, cutoff_ms: int, now: int) -> None:
     db.execute("DELETE FROM key_packages WHERE not_after < ?", (now,))
     db.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
     db.execute("DELETE FROM contact_requests WHERE at <= ?", (now - CONTACT_REQUEST_PAUSE,))
-    db.execute("DELETE FROM first_contacts WHERE at < ?", (cutoff_ms // 1000,))
+    db.execute("DELETE FROM first_contacts WHERE last < ?", (cutoff_ms // 1000,))
 
 
 def spend_nonce(db: apsw.Connection, device: bytes, nonce: str, expires_at: int) -> None:

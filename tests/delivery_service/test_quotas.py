@@ -57,6 +57,24 @@ async def test_a_number_makes_so_many_first_contacts_a_day(run_world, tmp_path):
         assert len(await alice.claim(DAVE)) == 1
 
 
+async def test_who_goes_on_claiming_stays_acquainted_whoever_else_uses_up_the_target_s_quota(run_world, tmp_path):
+    async with run_world(tmp_path, Quotas(None, None, 1)) as world:
+        alice, carol, _ = await reachable(world, ALICE, CAROL, BOB)
+        await alice.claim(BOB)
+        for _ in range(2):
+            world.clock.now += wire.RETENTION - DAY
+            service = world.app.state.service
+            await service.store.expire_before(service.now() - wire.RETENTION, service.now())
+            await alice.open_session()
+            await alice.claim(BOB)
+        await carol.open_session()
+        await carol.claim(BOB)  # which is the only first contact of that day
+        world.clock.now += HOUR
+        await alice.open_session()
+        assert len(await alice.claim(BOB)) == 1
+        limited(await (await world.device(DAVE)).claim_answer(BOB), "FIRST_CONTACTS_PER_TARGET_DAY", 1)
+
+
 async def test_two_numbers_have_two_quotas_and_two_devices_of_one_number_have_one(run_world, tmp_path):
     async with run_world(tmp_path, Quotas(1, None, None)) as world:
         await reachable(world, BOB, CAROL)
