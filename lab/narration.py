@@ -171,7 +171,7 @@ class Narration:
             (tally.reports, "reported"),
             (tally.refreshed, "refreshed"),
         )
-        self._print(f"{INDENT}{', '.join(f'{count} {words}' for count, words in counts)}")
+        self._paragraph(", ".join(f"{count} {words}" for count, words in counts), INDENT)
         self._print(f"{INDENT}people who came across it  {sparks(tally.saw, tally.attempted)}  {tally.saw[-1]}")
         if not event.held:
             self._print(INDENT + self.paint(Ink.BAD, "NOT AS IT SHOULD BE"))
