@@ -16,7 +16,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.answers import from_json
-from client.errors import EnrolmentError
+from client.errors import EnrolmentError, UnexpectedAnswerError
 from client.service import Call, Service
 from identity.authority.wire import (
     JSON_TYPE,
@@ -157,7 +157,12 @@ class EnrolmentClient:
         """The signed list of statuses, unverified; None if it is still the one with this serial."""
         headers = {} if serial is None else {"if-none-match": f'"{serial}"'}
         call = Call("GET", "/v1/status-list", headers=headers, answer_limit=LIST_LIMIT)
-        return await self._service.send(call) or None
+        octets = await self._service.send(call)
+        if serial is None and not octets:
+            raise UnexpectedAnswerError(
+                "the authority's list of statuses is empty of everything, its signature included"
+            )
+        return octets or None
 
     async def _post(self, path: str, request: msgspec.Struct, repeatable: bool) -> bytes:
         headers = {"content-type": JSON_TYPE}

@@ -11,13 +11,13 @@ from client.history import History
 from client.message import Message
 from client.relations import Relations
 from client.store import Store
+from client.text import safe_text
 from client.wording import PROVEN
 from identity.authority.wire import ReportTaken
 from identity.number import TelephoneNumber
 from identity.report import (
     EVIDENCE_LIMIT,
     ITEMS_LIMIT,
-    MESSAGE_AGE,
     NOTE_LIMIT,
     Evidence,
     EvidenceItem,
@@ -31,7 +31,7 @@ from identity.report import (
 from identity.status import NumberStatus
 
 NOT_PROVED = "Only what its number has signed can be reported: without a proof, anybody could have made it up."
-_DAYS = MESSAGE_AGE // 86_400
+WHY_LIMIT = 200  # characters of what an authority says
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ class Reporting:
 
         `by_frank`: show what the delivery service confirms in the place of the PASSporTs (docs/binding.md §6.1).
         """
-        if len(note) > NOTE_LIMIT:
-            raise ChatError(f"a note has at most {NOTE_LIMIT} characters", code="note-too-long", hint="Shorten it.")
+        check_words(note, NOTE_LIMIT)
         chosen = [self._history.get(row) for row in dict.fromkeys(rows)]
         messages = [each for message in chosen for each in self._versions(message)]
         if not 1 <= len(messages) <= ITEMS_LIMIT:
@@ -150,8 +149,20 @@ class Reporting:
         )
 
 
+def check_words(words: str, limit: int) -> None:
+    """Check words to the authority's operator, a note or an appeal. Raises ChatError."""
+    if len(words) > limit:
+        raise ChatError(f"a note or an appeal has at most {limit} characters", code="note-too-long", hint="Shorten it.")
+    try:
+        words.encode()
+    except UnicodeEncodeError as error:
+        hint = "Write it again; what a terminal passes on is to be UTF-8."
+        raise ChatError("text with a lone surrogate cannot be sent", code="not-text", hint=hint) from error
+
+
 def outcome(taken: ReportTaken, accused: TelephoneNumber) -> str:
     """What the authority made of a report, in words."""
     said = f"{accused} counts as {taken.status} now." if taken.status is not NumberStatus.CLEAR else ""
-    heard = "The report was verified and counts." if taken.counted else f"The report was verified. {taken.why}"
+    why = " ".join(safe_text(taken.why[:WHY_LIMIT]).text.split())
+    heard = "The report was verified and counts." if taken.counted else f"The report was verified. {why}"
     return f"{heard} {said}".strip()

@@ -35,13 +35,14 @@ from client.invitations import claim
 from client.keys import open_key
 from client.message import Message
 from client.reaching import Reaching
+from client.reporting import check_words
 from client.status_refresh import StatusRefresh
 from client.statuses import KnownList
 from client.steps import Steps
 from client.store import Store
 from client.upkeep import Upkeep
 from client.worker import Worker
-from identity.authority.wire import ReportTaken, Standing
+from identity.authority.wire import APPEAL_LIMIT, ReportTaken, Standing
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
@@ -304,7 +305,8 @@ class Session:
         return taken
 
     async def standing(self, appeal: str = "") -> Standing:
-        """What counts against one's own number at its authority; with a text, an appeal. Raises ServiceError."""
+        """What counts against one's own number at its authority; a text is an appeal. Raises ServiceError, ChatError."""
+        check_words(appeal, APPEAL_LIMIT)
         async with self._authority() as authority:
             return await authority.standing(self.account.key, self.account.chain, appeal)
 
