@@ -56,8 +56,9 @@ class ProvenRequest:
 
 
 def request_digest(asked: AskedContact) -> bytes:
-    """Names a request: of what was signed, since of one ECDSA signature anyone can make a second."""
-    fields = "\n".join((asked.authority, asked.signature_input)).encode("utf-8", "backslashreplace")
+    """Names a request by what was signed: of one ECDSA signature, its label and the host's case there is a second."""
+    _, _, covered = asked.signature_input.partition("=")
+    fields = f"{asked.authority.lower()}\n{covered}".encode("utf-8", "backslashreplace")
     return hashlib.sha256(fields + b"\n" + asked.body).digest()
 
 

@@ -75,6 +75,19 @@ def test_a_genuine_request_proves_its_number():
     assert proven.identity.startswith(ALICE.e164.encode())
 
 
+def test_a_service_makes_no_second_request_of_one_by_what_is_not_signed():
+    asked = GENUINE.asked()
+    label, covered = asked.signature_input.split("=", 1)
+    signature = asked.signature.removeprefix(label)
+    for changes in (
+        {"authority": asked.authority.upper()},
+        {"signature_input": f"other={covered}", "signature": f"other{signature}"},
+    ):
+        again = msgspec.structs.replace(asked, **changes)
+        assert prove(again, GENUINE.verifier, BOB, NOW).number == ALICE
+        assert request_digest(again) == request_digest(asked)
+
+
 def test_the_service_s_time_is_not_believed():
     assert prove(GENUINE.asked(at=0), GENUINE.verifier, BOB, NOW).at == NOW
 
