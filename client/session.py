@@ -305,7 +305,7 @@ class Session:
         return taken
 
     async def standing(self, appeal: str = "") -> Standing:
-        """What counts against one's own number at its authority; a text is an appeal. Raises ServiceError, ChatError."""
+        """What counts against one's own number at its authority; a text appeals. Raises ServiceError, ChatError."""
         check_words(appeal, APPEAL_LIMIT)
         async with self._authority() as authority:
             return await authority.standing(self.account.key, self.account.chain, appeal)

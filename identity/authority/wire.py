@@ -22,7 +22,6 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from identity.certificates import LATEST_TIME
 from identity.number import INPUT_LENGTH_LIMIT
 from identity.report import EVIDENCE_LIMIT, Report
 from identity.status import NumberStatus
@@ -50,7 +49,7 @@ HOLDINGS_LIMIT = 200  # certificates of one number in an answer, the newest
 
 Code = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9]{{{CODE_DIGITS}}}\Z")]
 ChallengeId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
-Second = Annotated[int, msgspec.Meta(ge=0, le=LATEST_TIME)]  # since the Unix epoch
+Second = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]  # since the Unix epoch, to the end of 9999
 Sha256Hex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 CompactJWS = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]+\Z", max_length=PROOF_LIMIT)]
 
