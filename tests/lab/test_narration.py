@@ -151,7 +151,7 @@ def test_wave_is_told_in_eighty_columns_with_a_sign_for_each_place() -> None:
     ]
     text = told(*story)
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("Ada      ✗ INBOX", "Ben      ~ REQUEST", "Ben      ⚑ REPORTED", "Cleo     ✓ HELD BACK", "▁▁"):
+    for words in ("Ada      ✗ INBOX", "Ben      ~ REQUEST", "Ben      ⚑ REPORTED", "Cleo     ✓ HELD BACK", "▃▃▃  1"):
         assert words in text
 
 
