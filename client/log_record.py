@@ -118,6 +118,17 @@ class LogRecord:
         query = "SELECT 1 FROM log_entry WHERE group_id = ? AND body = ?"
         return self._store.row(query, group_id, hashlib.sha256(body).digest()) is not None
 
+    def is_whole(self, group_id: bytes) -> bool:
+        """Whether everything that was dealt with in the present epoch is still here."""
+        last = self.last(group_id)
+        row = self._store.row(
+            "SELECT 1 FROM log_entry WHERE group_id = ? AND epoch = ? AND kind = ?",
+            group_id,
+            -1 if last is None else last.epoch,
+            START,
+        )
+        return row is not None
+
     def fill(self, group_id: bytes, entries: list[Entry]) -> None:
         """Put entries that came late into their places, and compute anew what follows them."""
         last = self.last(group_id)

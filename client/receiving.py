@@ -140,7 +140,8 @@ class Receiver:
                     if own:
                         # This device sent what its store does not know: the store is an old copy, its keys were used.
                         self._intents.add_once(group_id, RefreshKeys())
-                        self._watch.own_message(group_id, entry.seq, entry.at_ms, now)
+                        if self._lookout.record.is_whole(group_id):  # or a member may have posted it again
+                            self._watch.own_message(group_id, entry.seq, entry.at_ms, now)
                 self._lookout.record.append(group_id, entry)
                 return [*missing, *events]
 

@@ -1,5 +1,6 @@
 """Whatever one member or one answer of the service says, a client ends, tells it once, and names who spoke."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -116,3 +117,18 @@ async def test_a_member_who_signs_for_the_future_is_named_once_beside_the_servic
     (line,) = await lines(table.bob, table.group)
     assert str(MALLORY) in line
     assert "device" in line
+
+
+async def test_a_message_that_another_member_posts_again_is_no_sign_of_a_stolen_key(table: Table) -> None:
+    """The record of a log is bounded, and a store of an earlier version has none: neither makes an alarm."""
+    await table.alice.send(table.group, "once")
+    run, steps = table.alice.worker.run, table.alice.steps
+    (entry,) = [
+        each
+        for each in (await table.mallory.delivery.entries(table.group, 0)).entries
+        if each.seq == await table.place(table.alice)
+    ]
+    await run(steps.store.execute, "DELETE FROM log_entry")
+    await table.mallory.delivery.append(table.group, entry.body, secrets.token_hex(16))
+    await table.alice.receive()
+    assert await run(steps.alarms.waiting) == 0
