@@ -40,8 +40,8 @@ class Lie(StrEnum):
 
 
 MARKS = {
-    Lie.FORKED: "the service shows members different histories",
-    Lie.CLOSED_UP: "the service shows members different histories",
+    Lie.FORKED: "a member says that the service shows different histories",
+    Lie.CLOSED_UP: "a member says that the service shows different histories",
     Lie.HEAD_BACK: "the service has lost or hides a part of this chat",
     Lie.CONTRADICTED: "the service shows different histories of this chat",
     Lie.WITHHELD_COMMIT: "the service withholds a change of this chat",

@@ -6,6 +6,14 @@ from client.lies import FORKS, MARKS, Lie
 from client.store import Store
 
 _FORKS = ", ".join(f"'{lie}'" for lie in FORKS)
+_NUMBER = (
+    "substr({0}.about, 1, instr({0}.about, '/'))"  # of the device that said it; empty if the service was seen at it
+)
+_FORKED = f"""
+SELECT 1 FROM log_trouble t WHERE group_id = ? AND settled = 0 AND code IN ({_FORKS})
+AND NOT EXISTS (SELECT 1 FROM log_trouble s WHERE s.group_id = t.group_id AND s.settled = 1 AND s.code IN ({_FORKS})
+    AND t.about <> '' AND {_NUMBER.format("s")} = {_NUMBER.format("t")})
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +98,11 @@ class Troubles:
         return {group_id: next(MARKS[lie] for lie in MARKS if lie in lies) for group_id, lies in found.items()}
 
     def is_forked(self, group_id: bytes) -> bool:
-        """Whether members have proof of different histories, and nobody has decided to go on in spite of it."""
-        query = f"SELECT 1 FROM log_trouble WHERE group_id = ? AND settled = 0 AND code IN ({_FORKS})"  # noqa: S608 - constant
-        return self._store.row(query, group_id) is not None
+        """Whether there is a sign of different histories in spite of which nobody has decided to go on.
+
+        Whoever went on in spite of what a number said is not stopped by its word again.
+        """
+        return self._store.row(_FORKED, group_id) is not None
 
     def go_on(self, group_id: bytes) -> None:
         """Note that a person goes on in a forked chat; its mark stays."""

@@ -39,7 +39,7 @@ def require_one_history(steps: Steps, group_id: bytes) -> None:
         return
     with steps.store.transaction():
         steps.lookout.troubles.go_on(group_id)
-    raise ChatError("the service shows members different histories of this chat", code="forked", hint=FORKED_HINT)
+    raise ChatError(steps.lookout.troubles.marks()[group_id], code="forked", hint=FORKED_HINT)
 
 
 def member_words(word: Word | None, now: int) -> str:

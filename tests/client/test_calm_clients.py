@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
+from client.desk.agreement import require_one_history
+from client.errors import ChatError
 from client.events import Event, Gap, MessageReceived
 from client.lies import Lie
 from client.session import Session
@@ -132,3 +134,25 @@ async def test_a_message_that_another_member_posts_again_is_no_sign_of_a_stolen_
     await table.mallory.delivery.append(table.group, entry.body, secrets.token_hex(16))
     await table.alice.receive()
     assert await run(steps.alarms.waiting) == 0
+
+
+async def says_wrong_things(table: Table, text: str) -> None:
+    """Mallory begins an epoch and reports another history of it than everybody was shown."""
+    await table.mallory.refresh(table.group)
+    wrong = "UPDATE log_entry SET digest = randomblob(16)"
+    await table.mallory.worker.run(table.mallory.steps.store.execute, wrong)
+    await table.mallory.send(table.group, text)
+
+
+async def test_one_member_s_word_stops_nobody_more_than_once(table: Table) -> None:
+    run, steps = table.bob.worker.run, table.bob.steps
+    await says_wrong_things(table, "one")
+    assert gaps(await table.bob.receive()) == [Lie.FORKED]
+    assert "a member says" in (await run(steps.lookout.troubles.marks))[table.group]
+    with pytest.raises(ChatError, match="a member says"):
+        await run(require_one_history, steps, table.group)
+    for text in ("two", "three"):
+        await says_wrong_things(table, text)
+        assert gaps(await table.bob.receive()) == [Lie.FORKED]
+        await run(require_one_history, steps, table.group)
+    assert all(str(MALLORY) in line for line in await lines(table.bob, table.group))
