@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from identity.certificates import leaf_number
+from identity.certificates import LATEST_TIME, leaf_number
 from identity.errors import ReportError
 from identity.franking import FrankedMessage, FrankingContext
 from identity.message import number_of_user_uri
@@ -100,7 +100,7 @@ class ReportClaims:
 
     aud: str
     evidence: str
-    iat: Count
+    iat: Annotated[int, msgspec.Meta(ge=0, le=LATEST_TIME)]
     jti: Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
 
 
