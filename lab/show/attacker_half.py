@@ -2,6 +2,7 @@
 
 from textual.content import Content
 
+from client.spelling import counted
 from lab.narration import DEFENCE_WORDS, STOPPED_BY
 from lab.show.lines import BAD, GOOD, QUIET, STRONG, WARNING, Lines, fitting, paragraph
 from lab.show.scene import Act, Scene
@@ -102,19 +103,15 @@ def _wave(scene: Scene, width: int, height: int) -> Lines:
 def _end(scene: Scene, width: int) -> Lines:
     finished = scene.finished
     assert finished is not None
+    refused, through, elsewhere = finished.refused, finished.through, finished.misattributed
+    spam = (f"{DEFENCE_WORDS[each.defence]}: {each.tally.saw[-1]} of {each.tally.attempted}" for each in finished.waves)
     return [
-        Content.styled(f"✓ {finished.refused} attacks stopped as they should be", GOOD if finished.refused else QUIET),
-        Content.styled(
-            f"{'✗' if finished.through else '-'} {finished.through} got through", BAD if finished.through else QUIET
+        *paragraph(
+            f"{'✓' if refused else '-'} {counted(refused, 'attack')} refused", width, GOOD if refused else QUIET
         ),
-        *(
-            [Content.styled(f"✗ {finished.misattributed} stopped by another guard", BAD)]
-            if finished.misattributed
-            else []
-        ),
+        *paragraph(f"{'✗' if through else '-'} {through} got through", width, BAD if through else QUIET),
+        *paragraph(f"✗ {elsewhere} stopped by another guard" if elsewhere else "", width, BAD),
         Content(),
-        *(
-            Content(f"spam, {DEFENCE_WORDS[each.defence]}: {each.tally.saw[-1]} of {each.tally.attempted}")
-            for each in finished.waves
-        ),
+        *paragraph("people who came across the spam:" if finished.waves else "", width, QUIET),
+        *(line for words in spam for line in paragraph(words, width)),
     ]

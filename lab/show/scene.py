@@ -45,7 +45,10 @@ class Act(StrEnum):
 
 @dataclass(slots=True)
 class Scene:
-    """The story so far. `lit`: how many of the outcome's checks can be seen by now; `planned`: the story's attacks."""
+    """The story so far. `planned`: the story's attacks; `lit`: how many of the outcome's checks can be seen by now.
+
+    `attempted` was played and is not counted yet.
+    """
 
     planned: tuple[Attack, ...] = ()
     act: Act = Act.OPENING
@@ -58,6 +61,7 @@ class Scene:
     attack: Attack | None = None
     outcome: Outcome | None = None
     lit: int = 0
+    attempted: Attempted | None = None
     attacks: int = 0
     attempts: dict[str, Attempted] = field(default_factory=dict)
     wave: WaveBegins | None = None
@@ -111,8 +115,13 @@ class Scene:
 
     def end_alone(self, attack: Attack, outcome: Outcome) -> None:
         """This came of it."""
-        self.attempts[attack.name] = Attempted(0, attack, outcome)
-        self.outcome = outcome
+        self.attempted, self.outcome = Attempted(0, attack, outcome), outcome
+
+    def settle(self) -> None:
+        """Count the attack on the stage, now that what came of it was seen."""
+        if self.attempted is not None:
+            self.attempts[self.attempted.attack.name] = self.attempted
+            self.attempted = None
 
     def _turn(self, act: Act, step: str, title: str) -> None:
         self.act, self.step, self.title = act, step, title
@@ -127,7 +136,7 @@ class Scene:
             self.attacks = event.of
             self.outcome, self.lit = None, 0
         else:
-            self.outcome, self.attempts[event.attack.name] = event.outcome, event
+            self.attempted, self.outcome = event, event.outcome
         self.attack = event.attack
         self._turn(Act.ATTACK, f"Attack {event.place} of {self.attacks}", event.attack.title)
 

@@ -85,6 +85,8 @@ class Teller:
             self._scene.lit += 1
             self._changed()
             await self._pace.blink(BLINK)
+        self._scene.settle()
+        self._changed()
 
     async def _play_chosen(self) -> None:
         while self._chosen:

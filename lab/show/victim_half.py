@@ -169,7 +169,7 @@ def _wave(scene: Scene, width: int) -> Lines:
 
 def _victim(struck: Struck, reported: bool, width: int) -> Content:
     words = PLACE_WORDS.get(struck.place, f"? {struck.place.upper()}")
-    told = "⚑ reports it" if reported else struck.shown or struck.why
+    told = "⚑ reports it" if reported else struck.shown or struck.why.removeprefix("This number ")
     row = Content.assemble(f"{struck.victim:<5} ", badge(f"{words:<11}"), "  ")
     room = width - row.cell_length
     return (row + (told if len(told) <= room else told.partition(",")[0])).truncate(width, ellipsis=True)

@@ -128,7 +128,7 @@ async def test_the_wave_can_be_chosen() -> None:
             r"\+ reports +10 +0 +3 +7 +1 +7 +[▁▂▃▄▅▆▇█]{10} 3",
             r"admission +10 +0 +10 +0 +0 +0 +[▁▂▃▄▅▆▇█]{10} 10",
             r"no defence +10 +10 +0 +0 +0 +0 +[▁▂▃▄▅▆▇█]{10} 10",
-            r"Jun +✓ HELD BACK +This number",
+            r"Jun +✓ HELD BACK +was reported",
             r"Cleo +~ REQUEST +⚑ reports it",
             r"Ada +~ REQUEST +number only",
         ):
@@ -157,6 +157,7 @@ def test_an_attack_that_got_through_makes_it_fail() -> None:
     app = ShowApp(Programme(), Config(), Pace())
     assert app.as_it_must
     app.scene.end_alone(forged_number.ATTACK, Outcome(None, "shown as verified", "✓ NUMBER VERIFIED"))
+    app.scene.settle()
     assert not app.as_it_must
 
 
