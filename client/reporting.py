@@ -1,5 +1,6 @@
 """Reporting: evidence from the history, exactly as it will be signed and sent, and what became of it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,15 @@ class Prepared:
     chosen: tuple[int, ...]
     messages: tuple[Message, ...]
     octets: bytes
+
+    def check_shown(self, digest: str) -> None:
+        """Check that this is what was shown: its SHA-256 in hex, empty for anything. Raises ChatError."""
+        if digest and digest != hashlib.sha256(self.octets).hexdigest():
+            raise ChatError(
+                "a message was edited since the report was shown: nothing was sent",
+                code="report-changed",
+                hint="Look at what would be sent now, and report it again.",
+            )
 
 
 class Reporting:

@@ -293,11 +293,15 @@ class Session:
         return await self._statuses.now()
 
     async def report(
-        self, rows: Sequence[int], kind: ReportKind, note: str = "", *, by_frank: bool = False
+        self, rows: Sequence[int], kind: ReportKind, note: str = "", *, by_frank: bool = False, shown: str = ""
     ) -> ReportTaken:
-        """Report messages to the authority that certified this number. Raises ChatError, ReportRefusedError."""
+        """Report messages to the authority that certified this number. Raises ChatError, ReportRefusedError.
+
+        `shown`: the SHA-256 of the evidence that the person has seen, in hex; other evidence is not sent.
+        """
         reporting, account = self.steps.reporting, self.account
         prepared = await self.worker.run(reporting.prepare, rows, kind, note, by_frank=by_frank)
+        prepared.check_shown(shown)
         report = await self.worker.run(reporting.sign, prepared, account.authority, self._now())
         async with self._authority() as authority:
             taken = await authority.report(report)

@@ -50,7 +50,7 @@ async def report(
             if out is not None:
                 put_out(terminal, await api.messages.report_file(rows, kind, note, by_frank), out)
             return
-        sent = await api.messages.report(rows, kind, note, by_frank)
+        sent = await api.messages.report(rows, kind, note, by_frank, shown.sha256)
         show(terminal, "report", "\n".join((*report_lines(sent), sent.words)), sent)
         if also_block:
             tell_contact(terminal, await api.people.block(sent.accused))

@@ -177,8 +177,13 @@ class Messages(Protocol):
         `by_frank`: with what the delivery service confirms in the place of the proofs.
         """
 
-    async def report(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> ReportView:
-        """Report messages of one number to the authority; `kind`: spam, scam, abuse or other."""
+    async def report(
+        self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False, shown: str = ""
+    ) -> ReportView:
+        """Report messages of one number to the authority; `kind`: spam, scam, abuse or other.
+
+        `shown`: the preview's `sha256`; what has changed since then, by an edit, is refused and not sent.
+        """
 
     async def report_file(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> str:
         """The same evidence for a third party, as JSON for `ringtrue verify`; nothing is sent."""

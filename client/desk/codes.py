@@ -87,6 +87,7 @@ _WORDS = {
     # Reports
     "report-refused": errors.ReportRefusedError.hint,
     "report-size": "Choose fewer messages: one is enough.",
+    "report-changed": "Look at what would be sent now, and report it again.",
     "report-kind": "Choose spam, scam, abuse or other.",
     "note-too-long": "Write a shorter note.",
     "own-message": "Choose a message of somebody else.",

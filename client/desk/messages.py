@@ -107,8 +107,10 @@ class DeskMessages(Messages):
     ) -> ReportView:
         return await reporting.preview(self._works, rows, kind, note, by_frank)
 
-    async def report(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> ReportView:
-        return await reporting.report(self._works, rows, kind, note, by_frank)
+    async def report(
+        self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False, shown: str = ""
+    ) -> ReportView:
+        return await reporting.report(self._works, rows, kind, note, by_frank, shown)
 
     async def report_file(self, rows: list[int], kind: str = "spam", note: str = "", by_frank: bool = False) -> str:
         return await reporting.report_file(self._works, rows, kind, note, by_frank)

@@ -43,15 +43,15 @@ async def preview(works: Works, rows: Sequence[int], kind: str, note: str, by_fr
     return await works.run(_preview, works, rows, kind_of(kind), note, by_frank)
 
 
-async def report(works: Works, rows: Sequence[int], kind: str, note: str, by_frank: bool) -> ReportView:
-    """Send what `preview` shows."""
-    shown = await works.run(_preview, works, rows, kind_of(kind), note, by_frank)
-    with works.in_flight(f"reporting {shown.accused}"):
-        taken = await works.session.report(rows, kind_of(kind), note, by_frank=by_frank)
-    for row in shown.rows:
+async def report(works: Works, rows: Sequence[int], kind: str, note: str, by_frank: bool, shown: str) -> ReportView:
+    """Send what `preview` shows; `shown`: the SHA-256 of what it has shown."""
+    sent = await works.run(_preview, works, rows, kind_of(kind), note, by_frank)
+    with works.in_flight(f"reporting {sent.accused}"):
+        taken = await works.session.report(rows, kind_of(kind), note, by_frank=by_frank, shown=shown or sent.sha256)
+    for row in sent.rows:
         works.tell(row=row)
-    words = outcome(taken, TelephoneNumber.from_digits(shown.accused[1:]))
-    return msgspec.structs.replace(shown, sent=True, counted=taken.counted, words=words)
+    words = outcome(taken, TelephoneNumber.from_digits(sent.accused[1:]))
+    return msgspec.structs.replace(sent, sent=True, counted=taken.counted, words=words)
 
 
 async def report_file(works: Works, rows: Sequence[int], kind: str, note: str, by_frank: bool) -> str:

@@ -22,7 +22,7 @@ async def report(talk: Talk, rows: Sequence[int], *, veiled: bool = False) -> bo
         talk.paper.say(words)
     if not shown.proves or not await talk.paper.agreed("Send the report?"):
         return False
-    talk.paper.say((await talk.api.messages.report(shown.rows, kind, note)).words)
+    talk.paper.say((await talk.api.messages.report(shown.rows, kind, note, shown=shown.sha256)).words)
     return True
 
 

@@ -162,7 +162,7 @@ class ReportScreen(Sheet[ReportView | None]):
         if shown is None or not shown.proves:
             return
         with self.doing(f"Reporting {counted(len(shown.items), 'message')}"):
-            sent = await self.api.messages.report(shown.rows, shown.kind, shown.note)
+            sent = await self.api.messages.report(shown.rows, shown.kind, shown.note, shown=shown.sha256)
             if self.query_one("#block", Switch).value:
                 await self.api.people.block(shown.accused)
             self.dismiss(sent)

@@ -153,3 +153,27 @@ async def test_what_a_request_can_be_reported_by_is_known_without_reading_it(des
     assert rows[0] == row.row
     assert len(rows) == 2
     assert rows == sorted(rows)
+
+
+async def test_what_was_edited_after_it_was_shown_is_not_sent_unseen(desks: list[Desk]) -> None:
+    spammer, bob, carol = desks
+    group = (await bob.chats.direct(ALICE.e164)).group
+    await bob.device.sync()
+    await spammer.device.sync()
+    sent = await spammer.messages.send(group, "You have won.")
+    await spammer.device.sync()
+    await bob.device.sync()
+    (row,) = await bob.people.reportable(group)
+    shown = await bob.messages.report_preview([row])
+    await spammer.messages.edit(sent.row, "You have won, Bob of Elm Street 4.")
+    await spammer.device.sync()
+    await bob.device.sync()
+
+    with pytest.raises(ChatError) as caught:
+        await bob.messages.report([row], shown=shown.sha256)
+    assert caught.value.code == "report-changed"
+    assert (await carol.device.statuses(refresh=True)).count == 0
+
+    again = await bob.messages.report_preview([row])
+    assert len(again.items) == 2
+    assert (await bob.messages.report([row], shown=again.sha256)).counted
