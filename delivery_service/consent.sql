@@ -54,5 +54,7 @@ CREATE TABLE openings (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX openings_by_time ON openings (at);
 
+ALTER TABLE inbox ADD COLUMN inviter TEXT NOT NULL DEFAULT '';  -- +E164 of whose commit the Welcome came with
+
 -- The service's confirmation of a message that carries a franking tag: key id, MAC and signature (franking.py).
 ALTER TABLE log ADD COLUMN frank BLOB;

@@ -82,11 +82,16 @@ def check_reached(db: apsw.Connection, committer: bytes, targets: frozenset[str]
     Key packages can be kept and passed on: without this, one claim would be good for any number and for ever. The other
     members do not count: they need not have agreed to be in the group.
     """
-    own, _, _ = committer.decode().partition("/")
+    own = number_of(committer)
     for target in targets - {own}:
         if not _are_acquainted(db, own, target):
             raise RefusedError("invalid-handshake", f"{own} has not claimed key packages of {target}")
         check_consent(db, own, target)
+
+
+def number_of(device: bytes) -> str:
+    """The number in a device's name."""
+    return device.partition(b"/")[0].decode()
 
 
 def check_quotas(db: apsw.Connection, approach: Approach, quotas: Quotas) -> None:

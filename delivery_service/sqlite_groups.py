@@ -6,9 +6,9 @@ import apsw
 
 from delivery_service import rules
 from delivery_service.errors import RefusedError, StoreError
-from delivery_service.sqlite_consent import check_reached
+from delivery_service.sqlite_consent import check_reached, number_of
 from delivery_service.store import NewCommit, NewEntry, NewGroup, NewWelcome
-from delivery_service.wire import INBOX_LIMIT, PROPOSALS_PER_EPOCH, Appended, EntryKind
+from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended, EntryKind
 
 KINDS: tuple[EntryKind, ...] = ("application", "proposal", "commit")  # the numbers of log.kind
 
@@ -162,8 +162,9 @@ def _addressees(db: apsw.Connection, commit: NewCommit) -> list[tuple[NewWelcome
     named = [device for _, devices in deliveries for device in devices]
     if len(named) != len(commit.added) or frozenset(named) != commit.added:
         raise RefusedError("invalid-handshake", "the Welcomes must name exactly the devices that the commit adds")
+    own = number_of(commit.entry.device)
     for device in named:
-        _check_room(db, device)
+        _check_room(db, device, own)
     numbers = frozenset(number for _, addressees in found for _, number in addressees)
     check_reached(db, commit.entry.device, numbers)
     return deliveries
@@ -180,25 +181,29 @@ def _addressee(db: apsw.Connection, reference: bytes) -> tuple[bytes, str]:
     return device, number
 
 
-def _check_room(db: apsw.Connection, device: bytes) -> None:
-    waiting: Any = db.execute("SELECT count(*) FROM inbox WHERE device = ?", (device,)).get
-    if waiting >= INBOX_LIMIT:
-        raise RefusedError(
-            "not-allowed",
-            f"{waiting} Welcomes wait for {device.decode()} (INBOX_LIMIT)",
-            limit=INBOX_LIMIT,
-            limit_name="INBOX_LIMIT",
-        )
+def _check_room(db: apsw.Connection, device: bytes, inviter: str) -> None:
+    """Refuses not-allowed when too many wait, of all or of one number: or else one could keep all others away."""
+    query = "SELECT count(*), count(*) FILTER (WHERE inviter = ?) FROM inbox WHERE device = ?"
+    rows: Any = db.execute(query, (inviter, device)).get
+    waiting, of_one = rows
+    if number_of(device) == inviter:
+        of_one = 0
+    for count, limit, name in ((waiting, INBOX_LIMIT, "INBOX_LIMIT"), (of_one, INBOX_PER_NUMBER, "INBOX_PER_NUMBER")):
+        if count >= limit:
+            words = f"{count} Welcomes wait for {device.decode()} ({name})"
+            raise RefusedError("not-allowed", words, limit=limit, limit_name=name)
 
 
 def _deliver(db: apsw.Connection, entry: NewEntry, seq: int, welcome: NewWelcome, devices: list[bytes]) -> None:
+    inviter = number_of(entry.device)
     stored = db.execute("INSERT INTO welcomes (body) VALUES (?) RETURNING number", (welcome.body,)).get
     for device in devices:
         position = db.execute(
             "INSERT INTO inbox_heads VALUES (?, 1) ON CONFLICT DO UPDATE SET head = head + 1 RETURNING head", (device,)
         ).get
         db.execute(
-            "INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?)", (device, position, entry.group_id, seq, entry.at_ms, stored)
+            "INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (device, position, entry.group_id, seq, entry.at_ms, stored, inviter),
         )
     for reference in welcome.references:
         db.execute("UPDATE key_packages SET state = 2 WHERE reference = ? AND state = 1", (reference,))

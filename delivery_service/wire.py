@@ -78,6 +78,7 @@ OCTETS_PER_HOUR = 512 * 1024 * 1024  # octets of entries, bundles and blobs per 
 BLOBS_PER_HOUR = 240  # blobs per number
 PROPOSALS_PER_EPOCH = 256  # proposals per group until the next commit
 INBOX_LIMIT = 500  # Welcomes that wait for one device
+INBOX_PER_NUMBER = 50  # of these, Welcomes by one other number
 
 # Contact before ciphertext. A first contact is a claim or a request between two numbers of which neither has reached or
 # granted the other before; it costs a quota, and everything after it costs none (quotas.py).

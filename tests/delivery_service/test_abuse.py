@@ -123,6 +123,31 @@ async def test_an_inbox_holds_so_many_welcomes(world, problem_word, monkeypatch)
     assert (await alice.commit(group, group.commit(alice.now, add=[package]))).status_code == 201
 
 
+async def test_one_number_fills_nobody_s_inbox(world, problem_word, monkeypatch):
+    """Neither with new groups nor by adding and removing the same device, and its own devices are no strangers."""
+    monkeypatch.setattr("delivery_service.sqlite_groups.INBOX_PER_NUMBER", 2)
+    mallory, bob = await world.device(ALICE), await world.device(BOB)
+    await bob.publish(0, last_resort=True)
+    (package,) = await mallory.claim(BOB)
+    group = await mallory.create()
+    for expected in (201, 201, 403):
+        pending = group.commit(mallory.now, add=[package])
+        answer = await mallory.commit(group, pending)
+        assert answer.status_code == expected, answer.text
+        if expected == 201:
+            group.apply(pending.secrets)
+            removing = group.commit(mallory.now, remove=[1])
+            assert (await mallory.commit(group, removing)).status_code == 201
+            group.apply(removing.secrets)
+    assert (problem_word(answer), answer.json()["limit_name"]) == ("not-allowed", "INBOX_PER_NUMBER")
+    for friend in (await world.device(CAROL), await world.device(BOB)):
+        for _ in range(2 if friend.number == CAROL else 3):
+            (package,) = await friend.claim(BOB)
+            group = await friend.create()
+            assert (await friend.commit(group, group.commit(friend.now, add=[package]))).status_code == 201
+    assert len((await bob.inbox()).items) == 7
+
+
 async def test_lapsed_packages_do_not_pile_up(tmp_path, make_world):
     store = SqliteStore(tmp_path, lambda change: None)
     store.start()
