@@ -181,6 +181,8 @@ def _check_reporter(found: _Found) -> str:
 def _check_statement(found: _Found) -> str:
     assert found.reporter is not None, "check 2 has passed"
     statement = parse_statement(found.report.statement, REPORT_TYPE)
+    if statement.x5c:
+        raise ReportError("header", "the reporter's chain comes beside the statement, not in it", check=3)
     statement.verify(found.reporter.public_key)
     found.claims = statement.claims(ReportClaims)
     found.statement = statement

@@ -76,7 +76,8 @@ def parse_statement(text: str | bytes, typ: str) -> UnverifiedStatement:
     except (PassportError, ValueError) as error:
         raise StatementError("form", "a part of the statement is not base64url of canonical JSON") from error
     chain = _chain(header.get("x5c", []))
-    if header.keys() - {"x5c"} != {"alg", "typ"} or (header["alg"], header["typ"]) != ("ES256", typ):
+    names = {"alg", "typ", "x5c"} if chain else {"alg", "typ"}
+    if header.keys() != names or (header["alg"], header["typ"]) != ("ES256", typ):
         raise StatementError("header", f"the statement is not one of the kind {typ}")
     return UnverifiedStatement(claims, chain, token[: -len(signature) - 1], decoded)
 

@@ -7,11 +7,13 @@ from click.testing import CliRunner
 
 from identity.authority.cli import authority as command
 from identity.authority.report_policy import DAY, ReportPolicy
+from identity.base64url import encode_base64url
 from identity.binding import attest
 from identity.franking import FrankingContext, FrankingKey, franking_tag
 from identity.message import group_uri, user_uri
 from identity.number import TelephoneNumber
-from identity.report import ANYONE, Evidence, EvidenceItem, ReportKind, sign_report
+from identity.passport import ES256, canonical_json
+from identity.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
 from identity.status import NumberStatus
 from tests.identity.authority.test_reports_service import ACCUSED, BASE_URL, HOST, Town, number
 
@@ -125,3 +127,16 @@ async def test_a_frank_of_the_future_is_refused_as_long_as_it_is_one(open_at, ma
     response = await town.post(town.report(bob, item))
 
     assert (word(response), response.json()["check"]) == ("report-refused", 9)
+
+
+@pytest.mark.parametrize("more", [{"x5c": []}, {"x5c": ["AAAA"]}, {"kid": "1"}])
+async def test_a_statement_with_more_in_its_header_is_none(town: Town, spammer, word, more: dict[str, object]) -> None:
+    bob, item = await town.person(number(1)), town.message(spammer, "chat")
+    report = town.report(bob, item)
+    header, claims = {"alg": "ES256", "typ": REPORT_TYPE, **more}, report.statement.split(".")[1].encode()
+    signing_input = encode_base64url(canonical_json(header)) + b"." + claims
+    statement = signing_input + b"." + encode_base64url(ES256.sign(signing_input, bob.key))
+
+    response = await town.post(dataclasses.replace(report, statement=statement.decode()))
+
+    assert (word(response), response.json()["check"]) == ("report-refused", 3)
