@@ -64,11 +64,13 @@ def independent(reports: Iterable[tuple[bytes, bytes]], limit: int = COUNT_LIMIT
     for reporter, conversation in reports:
         conversations.setdefault(reporter, set()).add(conversation)
     taken: dict[bytes, bytes] = {}
-    found = 0
+    found, seen = 0, set[bytes]()
     for reporter in conversations:
         if found == limit:
             break
-        found += _paired(reporter, conversations, taken, set())
+        # What a search without success has seen leads nowhere for the next one either.
+        if _paired(reporter, conversations, taken, seen):
+            found, seen = found + 1, set()
     return found
 
 
@@ -76,7 +78,9 @@ def _paired(
     reporter: bytes, conversations: dict[bytes, set[bytes]], taken: dict[bytes, bytes], seen: set[bytes]
 ) -> bool:
     """Find a conversation for a reporter, moving others to another one of theirs; at most COUNT_LIMIT deep."""
-    for conversation in conversations[reporter] - seen:
+    for conversation in conversations[reporter]:
+        if conversation in seen:
+            continue
         seen.add(conversation)
         if conversation not in taken or _paired(taken[conversation], conversations, taken, seen):
             taken[conversation] = reporter

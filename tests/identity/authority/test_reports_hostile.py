@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from identity.authority.cli import authority as command
-from identity.authority.report_policy import DAY, ReportPolicy
+from identity.authority.report_policy import DAY, ReportPolicy, independent
 from identity.base64url import encode_base64url
 from identity.binding import attest
 from identity.franking import FrankingContext, FrankingKey, franking_tag
@@ -140,3 +140,19 @@ async def test_a_statement_with_more_in_its_header_is_none(town: Town, spammer, 
     response = await town.post(dataclasses.replace(report, statement=statement.decode()))
 
     assert (word(response), response.json()["check"]) == ("report-refused", 3)
+
+
+def test_many_reporters_of_the_same_conversations_are_paired_off_without_looking_twice() -> None:
+    looked = 0
+
+    class Conversation(bytes):
+        def __hash__(self) -> int:
+            nonlocal looked
+            looked += 1
+            return super().__hash__()
+
+    conversations = [Conversation(bytes([index])) for index in range(50)]
+    reports = [(bytes([reporter]), each) for reporter in range(100) for each in conversations]
+
+    assert independent(reports) == 50
+    assert looked < 10 * len(reports)  # 5,000
