@@ -1,6 +1,7 @@
 """What was said and what happened, in the store: messages with their proof and verdict, gaps and notices."""
 
 import hashlib
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,11 @@ _TABLES = (
 )
 _SELECT = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608 - constants
 _UNSHOWN = "m.shown = 0 AND m.group_id NOT IN (SELECT group_id FROM chat WHERE consent <> 'inbox')"
+_GAPS_AT_END = (
+    "SELECT id, text FROM message WHERE group_id = ? AND place = 'inbox' AND kind = 'gap' AND id > coalesce("
+    "(SELECT max(id) FROM message WHERE group_id = ? AND place = 'inbox' AND kind <> 'gap'), 0) ORDER BY id DESC"
+)
+_TIMES = re.compile(r" \((\d+) times\)\Z")
 
 
 class StoredContext(msgspec.Struct, frozen=True):
@@ -135,6 +141,18 @@ class History:
             now,
             at_ms,
         )
+
+    def note_gap(self, group_id: bytes, seq: int | None, text: str, now: int, at_ms: int | None = None) -> None:
+        """Add a gap, or count it where the same is said since the last other line: no member may fill a chat so."""
+        rows = self._store.rows(_GAPS_AT_END, group_id, group_id)
+        said = {row: _TIMES.sub("", before) for row, before in rows}
+        same = next((row for row, before in said.items() if before == text), None)
+        if same is None:
+            self.note(Kind.GAP, group_id, seq, text, now, at_ms)
+            return
+        found = _TIMES.search(dict(rows)[same])
+        times = 2 if found is None else int(found[1]) + 1
+        self._store.execute("UPDATE message SET text = ? WHERE id = ?", f"{text} ({times} times)", same)
 
     def attested(self, message: int, passport: bytes, context: MessageContext) -> None:
         """Keep the proof that an own message was last encrypted with, and when that was."""

@@ -30,7 +30,6 @@ from client.lies import (
     withheld_words,
 )
 from client.log_record import Comparison, LogRecord
-from client.message import Kind
 from client.store import Store
 from client.troubles import Trouble, Troubles
 from client.witness import Witness, witness_of
@@ -256,7 +255,7 @@ class Lookout:
 
     def _line(self, group_id: bytes, lie: Lie, words: str, now: int) -> Gap:
         text = words[0].upper() + words[1:]
-        self._history.note(Kind.GAP, group_id, None, text if text.endswith(".") else f"{text}.", now)
+        self._history.note_gap(group_id, None, text if text.endswith(".") else f"{text}.", now)
         chat = self._chats.known(group_id)
         return Gap(group_id, chat.name, chat.cursor, lie, words, "")
 

@@ -175,7 +175,7 @@ class Receiver:
 
     def _gap(self, group_id: bytes, entry: Entry, code: str, reason: str, cause: str, now: int) -> list[Event]:
         words = f"An entry of this chat could not be read: {reason}" + (f" ({cause})" if cause else "")
-        self._history.note(Kind.GAP, group_id, entry.seq, words, now, entry.at_ms)
+        self._history.note_gap(group_id, entry.seq, words, now, entry.at_ms)
         self._chats.advance(group_id, entry.seq)
         return [Gap(group_id, self._chats.known(group_id).name, entry.seq, code, reason, cause)]
 

@@ -156,3 +156,20 @@ async def test_one_member_s_word_stops_nobody_more_than_once(table: Table) -> No
         assert gaps(await table.bob.receive()) == [Lie.FORKED]
         await run(require_one_history, steps, table.group)
     assert all(str(MALLORY) in line for line in await lines(table.bob, table.group))
+
+
+async def test_what_nobody_can_read_or_has_read_before_leaves_one_line_however_often_it_is_posted(table: Table) -> None:
+    await table.alice.send(table.group, "once")
+    log = (await table.mallory.delivery.entries(table.group, 0)).entries
+    body = log[-1].body
+    garbage = [body[:-1] + bytes([body[-1] ^ bit]) for bit in (1, 2, 4)]
+    for octets in (body, garbage[0], body, garbage[1], body, garbage[2]):
+        await table.mallory.delivery.append(table.group, octets, secrets.token_hex(16))
+    assert texts(await table.bob.receive()) == ["once"]
+    replayed, unreadable = await lines(table.bob, table.group)
+    assert "replay" in replayed
+    assert all(line.endswith("(3 times)") for line in (replayed, unreadable))
+    await table.alice.receive()
+    assert len(await lines(table.alice, table.group)) == 2
+    await table.alice.send(table.group, "and on")
+    assert texts(await table.bob.receive()) == ["and on"]
