@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from lab.spam.records import Summary, summary, write_attempts, write_summaries
+from lab.spam.records import read_run, summary, write_rows, write_run
 from lab.spam.scenario import ALL, NONE, Defence, Scenario, name_of, named
-from lab.spam.series import Point, read_series, series, write_series
+from lab.spam.series import Point, series
 
 COMPARED = ("none", "all", "admission", "reports", "quotas", "consent")
 
@@ -49,8 +49,8 @@ def spam(
 
     DEFENCES are `all`, `none`, `all-NAME` or names joined by `+`: admission, quotas, consent, reports.
 
-    Everything but the words and the people's habits is real. Writes attempts-*.jsonl, summary.csv, series.csv and
-    figures into the folder, and prints the summary as JSON Lines.
+    Everything but the words and the people's habits is real. Writes run-SEED-DEFENCES.jsonl into the folder, and counts
+    and draws whatever runs it holds, as `ringtrue lab figures` does.
     """
     runs = product(map(_defences, defences), dict.fromkeys(seeds))
     scenarios = [
@@ -58,16 +58,19 @@ def spam(
         for each, seed in runs
         if seed == seeds[0] or each in (ALL, NONE)
     ]
-    _measure(scenarios, out, jobs)
-    if figures:
-        _draw(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(min(jobs, len(scenarios)), get_context("spawn")) as pool:
+        for _ in pool.map(_run, scenarios, [out] * len(scenarios)):
+            pass
+    _count(out, figures)
 
 
 @lab.command("figures")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def figures_(folder: Path) -> None:
-    """Draw the figures anew from the series.csv in FOLDER."""
-    _draw(folder)
+@click.option("--figures/--no-figures", default=True, help="Draw them, too (needs matplotlib).")
+def figures_(folder: Path, figures: bool) -> None:
+    """Count the runs in FOLDER: summary.csv, series.csv and the figures; prints the summary as JSON Lines."""
+    _count(folder, figures)
 
 
 def _defences(text: str) -> frozenset[Defence]:
@@ -77,32 +80,41 @@ def _defences(text: str) -> frozenset[Defence]:
         raise click.BadParameter(f"{text!a}: say all, none, all-NAME, or names joined by +") from error
 
 
-def _measure(scenarios: Sequence[Scenario], out: Path, jobs: int) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(min(jobs, len(scenarios)), get_context("spawn")) as pool:
-        summaries, points = [], []
-        for counted, over_time in pool.map(_run, scenarios, [out] * len(scenarios)):
-            click.echo(json.dumps(dataclasses.asdict(counted)))
-            summaries.append(counted)
-            points += over_time
-    write_summaries(out / "summary.csv", summaries)
-    write_series(out / "series.csv", points)
-
-
-def _run(scenario: Scenario, out: Path) -> tuple[Summary, list[Point]]:
+def _run(scenario: Scenario, out: Path) -> None:
     from lab.spam.run import run
 
-    attempts = asyncio.run(run(scenario))
-    write_attempts(out / f"attempts-{scenario.seed}-{name_of(scenario.defences)}.jsonl", attempts)
-    return summary(scenario, attempts), series(scenario, attempts)
+    write_run(out / f"run-{scenario.seed}-{name_of(scenario.defences)}.jsonl", scenario, asyncio.run(run(scenario)))
 
 
-def _draw(folder: Path) -> None:
+def _count(folder: Path, figures: bool) -> None:
+    try:
+        runs = [read_run(path) for path in folder.glob("run-*.jsonl")]
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    runs.sort(
+        key=lambda run: (COMPARED.index(name) if (name := name_of(run[0].defences)) in COMPARED else 99, run[0].seed)
+    )
+    summaries = [summary(*run) for run in runs]
+    points = [point for run in runs for point in series(*run)]
+    for each in summaries:
+        click.echo(json.dumps(dataclasses.asdict(each)))
+    write_rows(folder / "summary.csv", summaries)
+    write_rows(folder / "series.csv", points)
+    if figures:
+        _draw(points, folder)
+
+
+def _order(scenario: Scenario) -> tuple[int, str, int]:
+    """As they are compared, others after them."""
+    name = name_of(scenario.defences)
+    return (COMPARED.index(name) if name in COMPARED else len(COMPARED)), name, scenario.seed
+
+
+def _draw(points: Sequence[Point], folder: Path) -> None:
     try:
         from lab.spam.figures import draw
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"figures need matplotlib ({error}); `uv sync` installs it, or --no-figures"
         ) from error
-    for path in draw(read_series(folder / "series.csv"), folder):
-        click.echo(str(path))
+    draw(points, folder)

@@ -1,12 +1,17 @@
 """What came of each first contact, as rows that anybody can count again."""
 
 import csv
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from lab.spam.scenario import Scenario, name_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(slots=True)
@@ -99,14 +104,24 @@ def summary(scenario: Scenario, attempts: Sequence[Attempt]) -> Summary:
     )
 
 
-def write_attempts(path: Path, attempts: Iterable[Attempt]) -> None:
-    """JSON Lines, one attempt each."""
-    path.write_text("".join(json.dumps(asdict(attempt)) + "\n" for attempt in attempts), "utf-8")
+def write_run(path: Path, scenario: Scenario, attempts: Iterable[Attempt]) -> None:
+    """JSON Lines: the scenario, then each attempt."""
+    lines = [msgspec.json.encode(scenario), *map(msgspec.json.encode, attempts)]
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
-def write_summaries(path: Path, summaries: Iterable[Summary]) -> None:
-    """CSV with a heading."""
+def read_run(path: Path) -> tuple[Scenario, list[Attempt]]:
+    """What `write_run` wrote. Raises ValueError."""
+    try:
+        first, *rest = path.read_bytes().splitlines()
+        return msgspec.json.decode(first, type=Scenario), [msgspec.json.decode(line, type=Attempt) for line in rest]
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ValueError(f"{path} is not a run of this laboratory: {error}") from error
+
+
+def write_rows(path: Path, rows: Sequence["DataclassInstance"]) -> None:
+    """CSV with a heading, of dataclasses of one kind."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Summary)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(each) for each in summaries)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(rows[0])] if rows else [])
+        writer.writerows(astuple(row) for row in rows)

@@ -1,11 +1,7 @@
 """Runs over time: what people had seen by the end of each day, for the figures and for anybody's own."""
 
-import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-
-import msgspec
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lab.spam.records import Attempt
 from lab.spam.scenario import Scenario, name_of
@@ -52,17 +48,3 @@ def _point(scenario: Scenario, attempts: Sequence[Attempt], step: int) -> Point:
         honest=len(honest),
         honest_hidden=sum(each.hidden for each in honest),
     )
-
-
-def write_series(path: Path, points: Iterable[Point]) -> None:
-    """CSV with a heading."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Point)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(point) for point in points)
-
-
-def read_series(path: Path) -> list[Point]:
-    """What `write_series` wrote."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [msgspec.convert(row, Point, strict=False) for row in csv.DictReader(file)]

@@ -6,16 +6,16 @@ import pytest
 from click.testing import CliRunner
 
 from lab.spam.cli import lab
-from lab.spam.records import Attempt, summary
+from lab.spam.records import Attempt, read_run, summary, write_run
 from lab.spam.run import run
 from lab.spam.scenario import ALL, NONE, Defence, Scenario, Strategy, name_of, named
-from lab.spam.series import read_series, series, write_series
+from lab.spam.series import series
 
 BUSY = {Strategy.VOLUME: 24, Strategy.ROTATION: 12, Strategy.SLOW_DRIP: 12, Strategy.GROUP_INVITE: 48}
 
 
 def _scenario(defences: frozenset[Defence]) -> Scenario:
-    return Scenario(seed=3, users=16, spammers=4, days=1, step=4 * 3600, defences=defences, per_day=BUSY)
+    return Scenario(seed=3, users=12, spammers=4, days=1, step=4 * 3600, defences=defences, per_day=BUSY)
 
 
 async def test_without_a_defence_people_see_the_spam_and_with_all_of_them_hardly_any() -> None:
@@ -53,7 +53,7 @@ def test_an_unknown_defence_is_refused_in_words() -> None:
     assert "all-NAME" in result.output
 
 
-def test_figures_are_drawn_from_the_series_and_come_out_the_same(tmp_path) -> None:
+def test_runs_are_counted_and_drawn_the_same_each_time(tmp_path) -> None:
     scenario = _scenario(NONE)
     attempts = [
         Attempt(0, 0, True, True, "volume", "spammer 0", "+1", "+2", "aa", place="inbox", seen=1),
@@ -62,14 +62,21 @@ def test_figures_are_drawn_from_the_series_and_come_out_the_same(tmp_path) -> No
     points = series(scenario, attempts)
     assert [point.seen for point in points] == [0, 1, 1, 1, 1, 1]
     assert points[-1].honest_hidden == 1
-    write_series(tmp_path / "series.csv", points)
-    assert read_series(tmp_path / "series.csv") == points
+    write_run(tmp_path / "run-3-none.jsonl", scenario, attempts)
     first = CliRunner().invoke(lab, ["figures", str(tmp_path)])
-    drawn = {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
-    CliRunner().invoke(lab, ["figures", str(tmp_path)])
     assert first.exit_code == 0, first.output
-    assert len(drawn) == 4
-    assert drawn == {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
+    assert json.loads(first.output)["spam_seen"] == 1
+    drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"summary.csv", "series.csv", "spam-per-user.svg", "false-positives.svg"} <= drawn.keys()
+    CliRunner().invoke(lab, ["figures", str(tmp_path)])
+    assert drawn == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_a_file_that_is_no_run_is_refused_in_words(tmp_path) -> None:
+    (tmp_path / "run-1-all.jsonl").write_text("{}\n")
+    result = CliRunner().invoke(lab, ["figures", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "not a run" in result.output
 
 
 def test_a_run_of_the_command_writes_every_attempt_and_a_summary(tmp_path) -> None:
@@ -77,6 +84,6 @@ def test_a_run_of_the_command_writes_every_attempt_and_a_summary(tmp_path) -> No
     result = CliRunner().invoke(lab, [*arguments, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     counted = json.loads(result.output)
-    lines = (tmp_path / "attempts-1-admission.jsonl").read_text().splitlines()
-    assert sum(json.loads(line)["spam"] for line in lines) == counted["spam"] > 0
+    _, attempts = read_run(tmp_path / "run-1-admission.jsonl")
+    assert sum(each.spam for each in attempts) == counted["spam"] > 0
     assert "spam_seen" in (tmp_path / "summary.csv").read_text().splitlines()[0]
