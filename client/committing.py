@@ -114,6 +114,7 @@ class Committer:
             self._groups.chats.set_standing(group_id, Standing.LEFT if alone else Standing.LEAVING)
             if alone:
                 self._intents.forget_group(group_id)
+                self._lookout.left(group_id)
                 return None
             return self._intents.add(group_id, Leave())
 

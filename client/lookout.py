@@ -70,6 +70,12 @@ class Lookout:
         if cursor == item.seq:
             self.began(group, cursor, item.at_ms)
 
+    def left(self, group_id: bytes) -> None:
+        """Forget the log of a group that this device is not in any more; what the service was caught at stays told."""
+        self.record.forget(group_id)
+        self.words.forget(group_id)
+        self._store.execute("DELETE FROM log_seen WHERE group_id = ?", group_id)
+
     def dealt_with(self, group: mls_rs.Group, epoch: int, entry: Entry) -> None:
         """Add an entry, which was dealt with in `epoch`, to the record."""
         if group.epoch == epoch:
@@ -78,11 +84,13 @@ class Lookout:
             self.began(group, entry.seq, entry.at_ms)
 
     def caught_up(self, group_id: bytes, at: int) -> None:
-        """Note that the service, asked at this second, had nothing more."""
+        """Note that the service, asked at this second, had nothing more of a group that this device is in."""
         self._store.execute(
-            "INSERT INTO log_seen VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at WHERE excluded.at - at >= ?",
-            group_id,
+            "INSERT INTO log_seen SELECT group_id, ? FROM chat WHERE group_id = ? "
+            "AND standing IN ('active', 'leaving') "
+            "ON CONFLICT DO UPDATE SET at = excluded.at WHERE excluded.at - log_seen.at >= ?",
             at,
+            group_id,
             SEEN_STEP,
         )
 

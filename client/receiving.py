@@ -118,6 +118,7 @@ class Receiver:
         with self._groups.step(group_id) as step:
             self._history.note(Kind.GAP, group_id, None, words, now)
             step.standing = Standing.LOST
+            self._lookout.left(group_id)
             ended = self._sender.refuse_all(group_id, words)
         return [Gap(group_id, chat.name, chat.cursor, "gone", reason, ""), *ended]
 
@@ -359,6 +360,7 @@ class Receiver:
         group_id = step.group.group_id
         left = step.standing is Standing.LEAVING
         step.standing = Standing.LEFT if left else Standing.REMOVED
+        self._lookout.left(group_id)
         why = "this device has left the chat" if left else "this device was removed from the chat"
         events: list[Event] = [
             IntentSettled(group_id, intent.id, "done" if left else "moot", why)

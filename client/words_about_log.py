@@ -45,6 +45,10 @@ class WordsAboutLog:
         """Forget a device that was removed."""
         self._store.execute("DELETE FROM log_word WHERE group_id = ? AND device = ?", group_id, device)
 
+    def forget(self, group_id: bytes) -> None:
+        """Forget everybody of a group that this device is not in any more."""
+        self._store.execute("DELETE FROM log_word WHERE group_id = ?", group_id)
+
     def heard(self, group_id: bytes, device: str, now: int) -> None:
         """Note an authenticated entry of a device."""
         self._store.execute(

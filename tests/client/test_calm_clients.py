@@ -173,3 +173,22 @@ async def test_what_nobody_can_read_or_has_read_before_leaves_one_line_however_o
     assert len(await lines(table.alice, table.group)) == 2
     await table.alice.send(table.group, "and on")
     assert texts(await table.bob.receive()) == ["and on"]
+
+
+async def test_of_a_chat_that_one_is_no_longer_in_no_record_is_kept(table: Table) -> None:
+    async def kept(session: Session) -> list[int]:
+        counts = [f"SELECT count(*) FROM {name}" for name in ("log_entry", "log_word", "log_seen")]
+        return [(await session.worker.run(session.steps.store.row, count))[0] for count in counts]
+
+    await table.alice.send(table.group, "a word")
+    await table.bob.receive()
+    assert all(await kept(table.bob))
+    await table.alice.remove(table.group, [BOB])
+    await table.bob.receive()
+    assert await kept(table.bob) == [0, 0, 0]
+    await table.mallory.leave(table.group)
+    await table.alice.receive()
+    await table.mallory.receive()
+    assert await kept(table.mallory) == [0, 0, 0]
+    await table.alice.leave(table.group)
+    assert await kept(table.alice) == [0, 0, 0]
