@@ -12,7 +12,7 @@ from identity.status import NumberStatus
 # Beyond the window: as far ahead of this clock as the reporter's and the sender's may be when they sign, and more. What
 # was forgotten has to be too old to be reported, or it counted again.
 _MARGIN = 2 * STATEMENT_AGE
-_COUNTS = "r.reporter NOT IN (SELECT reporter FROM struck_reporters)"
+_COUNTS = "r.reporter <> x'' AND r.reporter NOT IN (SELECT reporter FROM struck_reporters)"
 _PAIRS = (
     "SELECT DISTINCT r.reporter, m.conversation FROM reports r JOIN reported_messages m ON m.report = r.id "  # noqa: S608
     f"WHERE r.accused = ? AND {_COUNTS} ORDER BY 1, 2"
@@ -67,8 +67,11 @@ class ReportRecords:
         messages: dict[bytes, bytes],
         now: int,
     ) -> bool:
-        """Keep a report with those of its messages (replay key -> conversation) that are new; say whether any is."""
-        new = {key: where for key, where in messages.items() if not self._known(key)}
+        """Keep a report with those of its messages (replay key -> conversation) that are new; say whether any is.
+
+        What others have reported is new from this reporter: who reports first must not silence who was told the same.
+        """
+        new = {key: where for key, where in messages.items() if not self._known(key, reporter)}
         if not new:
             return False
         (row,) = self._store.rows(
@@ -150,12 +153,14 @@ class ReportRecords:
         """End a number's status, drop the reports that led to it and strike whoever made them; says how many did."""
         until = now + self._policy.struck_for
         struck = self._store.execute(
-            "INSERT OR REPLACE INTO struck_reporters SELECT DISTINCT reporter, ? FROM reports WHERE accused = ?",
+            "INSERT OR REPLACE INTO struck_reporters SELECT DISTINCT reporter, ? FROM reports "
+            "WHERE accused = ? AND reporter <> x''",
             until,
             number.digits,
         )
-        # Their messages stay known, so that nobody else can count them again.
         self.forget_evidence(number)
+        # Their messages stay known, so that nobody else can count them again.
+        self._store.execute("UPDATE reports SET reporter = x'' WHERE accused = ?", number.digits)
         self._store.execute("DELETE FROM statuses WHERE number = ?", number.digits)
         self._store.execute("DELETE FROM appeals WHERE number = ?", number.digits)
         self._changed()
@@ -174,5 +179,12 @@ class ReportRecords:
     def _changed(self) -> None:
         self._store.execute("UPDATE status_serial SET serial = serial + 1")
 
-    def _known(self, replay_key: bytes) -> bool:
-        return bool(self._store.rows("SELECT 1 FROM reported_messages WHERE replay_key = ?", replay_key))
+    def _known(self, replay_key: bytes, reporter: bytes) -> bool:
+        """Whether a message was reported by this reporter, or was among those that the operator has cleared."""
+        found = self._store.rows(
+            "SELECT 1 FROM reported_messages m JOIN reports r ON r.id = m.report "
+            "WHERE m.replay_key = ? AND r.reporter IN (?, x'')",
+            replay_key,
+            reporter,
+        )
+        return bool(found)

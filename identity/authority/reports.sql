@@ -13,7 +13,7 @@ CREATE INDEX statuses_by_end ON statuses (ends_at);
 CREATE TABLE reports (
     id       INTEGER PRIMARY KEY,
     accused  TEXT NOT NULL,          -- E.164 digits
-    reporter BLOB NOT NULL,          -- HMAC-SHA256 of the number
+    reporter BLOB NOT NULL,          -- HMAC-SHA256 of the number; empty once the operator cleared the accused one
     kind     TEXT NOT NULL,          -- identity.report.ReportKind
     at       INTEGER NOT NULL,
     evidence BLOB                    -- as it was signed, for an appeal; null once the accused number has no status
@@ -21,11 +21,12 @@ CREATE TABLE reports (
 CREATE INDEX reports_by_accused ON reports (accused, at);
 CREATE INDEX reports_by_time ON reports (at);
 
--- The messages in them: each counts once, whoever reports it.
+-- The messages in them: each counts once, whoever reports it, since its conversation does.
 CREATE TABLE reported_messages (
-    replay_key   BLOB PRIMARY KEY,   -- SHA-256 of the PASSporT's signing input
+    replay_key   BLOB NOT NULL,      -- SHA-256 of the PASSporT's signing input
     report       INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
-    conversation BLOB NOT NULL       -- HMAC-SHA256 of the group's URI
+    conversation BLOB NOT NULL,      -- HMAC-SHA256 of the group's URI
+    PRIMARY KEY (replay_key, report)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reported_messages_by_report ON reported_messages (report);
 

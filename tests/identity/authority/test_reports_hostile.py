@@ -15,7 +15,7 @@ from identity.number import TelephoneNumber
 from identity.passport import ES256, canonical_json
 from identity.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
 from identity.status import NumberStatus
-from tests.identity.authority.test_reports_service import ACCUSED, BASE_URL, HOST, Town, number
+from tests.identity.authority.test_reports_service import ACCUSED, BASE_URL, HOST, Town, count, number
 
 
 @pytest.fixture
@@ -156,3 +156,41 @@ def test_many_reporters_of_the_same_conversations_are_paired_off_without_looking
 
     assert independent(reports) == 50
     assert looked < 10 * len(reports)  # 5,000
+
+
+async def test_an_accomplice_who_reports_first_takes_no_voice_from_the_victims(town: Town, spammer) -> None:
+    accomplice = await town.person(number(90))
+    spam = [town.message(spammer, f"group {index}") for index in range(3)]  # the accomplice is in each group
+    assert (await town.take(accomplice, *spam)).counted
+
+    for index, message in enumerate(spam):
+        taken = await town.take(await town.person(number(index)), message)
+
+    assert taken.ends_at == town.authority.clock.now + 7 * DAY
+    assert await count(town, spammer) == 3
+
+
+async def test_what_the_operator_has_cleared_counts_by_nobody_elses_report(
+    town: Town, spammer, folder, monkeypatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: float(town.authority.clock.now))
+    shared, other = town.message(spammer, "group"), town.message(spammer, "group", text="another")
+    await town.take(await town.person(number(1)), shared)
+    CliRunner().invoke(command, ["reports", "clear", ACCUSED.e164, "--data-dir", str(folder)])
+
+    carol = await town.person(number(2))
+    assert not (await town.take(carol, shared)).counted
+    assert (await town.take(carol, other)).counted
+
+
+async def test_who_is_struck_for_one_number_silences_nobody_about_another(
+    town: Town, spammer, folder, monkeypatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: float(town.authority.clock.now))
+    accomplice, wronged = await town.person(number(90)), await town.person(number(91))
+    spam = town.message(spammer, "group")
+    await town.take(accomplice, spam)
+    await town.take(accomplice, town.message(wronged, "chat"))
+    CliRunner().invoke(command, ["reports", "clear", wronged.number.e164, "--data-dir", str(folder)])
+
+    assert (await town.take(await town.person(number(1)), spam)).counted
