@@ -162,8 +162,9 @@ async def choose_contact_mode(request: Request) -> Response:
     service, headers = _service(request), headers_of(request.scope)
     number = _session(service, headers).number
     body = await read_body(request.receive, headers, wire.JSON_TYPE, wire.CONTACT_MODE_LIMIT, "CONTACT_MODE_LIMIT")
-    service.decisions.spend(number, service.now())
-    return _json(await service.consent.set_mode(number, decode(body, _CONTACT_MODE)))
+    choice = decode(body, _CONTACT_MODE)
+    service.decisions.spend(number, service.now(), 1 + len(choice.granted) // wire.GRANTS_PER_DECISION)
+    return _json(await service.consent.set_mode(number, choice))
 
 
 async def contact_mode(request: Request) -> Response:

@@ -93,6 +93,7 @@ CONTACT_REQUESTS_WAITING = 500  # requests that wait for one number
 CONTACT_GRANTS_LIMIT = 10_000  # numbers that one number has granted or blocked
 CONTACT_MODE_LIMIT = 256 * 1024  # octets of a ContactMode with all its grants
 CONTACT_DECISIONS_PER_HOUR = 1200  # modes and grants by one number
+GRANTS_PER_DECISION = 100  # grants in one mode that count as one decision more
 
 
 class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

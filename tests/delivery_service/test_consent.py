@@ -254,6 +254,15 @@ async def test_decisions_are_limited_for_each_number(world, problem_word):
     assert (await alice.choose("ask")).status_code == 200
 
 
+async def test_a_mode_costs_its_number_more_the_more_it_grants(world, problem_word):
+    bob, _ = await scene(world, "open")
+    many = [f"+1202555{digits:04}" for digits in range(1000, 2000)]
+    world.app.state.service.decisions.spend(BOB, bob.now, wire.CONTACT_DECISIONS_PER_HOUR - 9)
+    answer = await bob.choose("ask", *many)
+    assert (problem_word(answer), answer.json()["limit_name"]) == ("rate-limited", "CONTACT_DECISIONS_PER_HOUR")
+    assert len((await bob.choose("ask", *many[:500])).json()["granted"]) == 500
+
+
 async def test_what_was_asked_is_forgotten_in_time(world):
     _, alice = await scene(world, "ask")
     await alice.ask(BOB)
