@@ -141,7 +141,8 @@ class TNAuthList:
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """The numbers that the list holds by themselves, as disjoint pairs of first and last."""
         # A range that starts with zeros reaches into shorter lengths, where it means other numbers.
-        return tuple((max(first, 10 ** (length - 1)), last) for length, first, last in self._intervals)
+        proper = ((max(first, 10 ** (length - 1)), last) for length, first, last in self._intervals)
+        return tuple((first, last) for first, last in proper if first <= last)
 
     def _includes(self, length: int, first: int, last: int) -> bool:
         # The intervals are disjoint and sorted, so only the last that starts at `first` or before can hold it.

@@ -21,7 +21,7 @@ from identity.status_list import (
     sign_status_list,
     verify_status_list,
 )
-from identity.tn_auth_list import ServiceProviderCode, TelephoneNumberRange, TNAuthList
+from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from tests.identity.conftest import ALICE, BOB, NOW, RANGE, YEAR, Authority, private_key
 
 BASE_URL = "https://authority.example"
@@ -179,3 +179,12 @@ def test_any_change_of_a_list_is_refused(data: st.DataObject) -> None:
     octets[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(StatusListError):
         verified(authority, SignedStatusList.decode(bytes(octets)))
+
+
+def test_what_no_telephone_number_begins_like_takes_nothing_from_what_an_issuer_covers(authority: Authority) -> None:
+    covered = TNAuthList((*RANGE.entries, TelephoneNumberRange("0000", 2), OneNumber("0119")))
+    low = {TelephoneNumber.from_digits(digits): NumberStatus.REPORTED for digits in ("5", "119", "500")}
+    assert verified(authority, signed(authority, STATUSES, numbers=covered)).count == 2
+    refused(authority, signed(authority, STATUSES | low, numbers=covered), "not-covered")
+    wide = TNAuthList((*covered.entries, TelephoneNumberRange("1", 9), TelephoneNumberRange("100", 900)))
+    assert verified(authority, signed(authority, STATUSES | low, numbers=wide)).count == 5
