@@ -186,6 +186,12 @@ class Session:
         await self._know(absent)
         self._tell(Trouble(group_id, error, error.code, str(error)) for error in unheard)
 
+    async def add_again(self, group_id: bytes, number: TelephoneNumber) -> None:
+        """Remove a member and add them anew; nothing is changed if they could not be added. Raises as `add` does."""
+        key_packages, _ = await self._claimed([number], False)
+        await self.remove(group_id, [number])
+        await self._change(group_id, _batches(key_packages))
+
     async def remove(self, group_id: bytes, numbers: Sequence[TelephoneNumber]) -> None:
         """Remove every device of these numbers. Raises ChatError if none is a member."""
         if not set(numbers) & set(await self.members(group_id)):

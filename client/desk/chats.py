@@ -124,8 +124,10 @@ class DeskChats(Chats):
         return await self._changed(group_of(new.group))
 
     async def add_again(self, group: str, number: str) -> ChatView:
-        await self.remove(group, number)
-        return await self.invite(group, [number])
+        person = parse_invite(number)
+        with self._works.in_flight(f"adding {person} again"):
+            await self._works.session.add_again(group_of(group), person)
+        return await self._changed(group_of(group))
 
     async def invite(self, group: str, numbers: list[str], new_keys: bool = False) -> ChatView:
         people = [parse_invite(number) for number in numbers]

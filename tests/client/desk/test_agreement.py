@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from client.desk.desk import Desk, open_desk
-from client.errors import ChatError
+from client.errors import ChatError, ClientError
 from client.lies import MARKS, Lie
 from client.words_about_log import PATIENCE
 from identity.number import TelephoneNumber
@@ -138,6 +138,16 @@ async def test_a_withheld_invitation_shows_and_is_mended_by_adding_again(world, 
     await table.bob.messages.send(table.group, "in at last")
     await table.sync()
     assert not any(member.awaited for member in await table.alice.chats.members(table.group))
+
+
+async def test_who_cannot_be_added_again_is_not_removed(table: Table) -> None:
+    await gather(table)
+    await table.bob.people.block(ALICE.e164)
+    await table.bob.people.mode("contacts")
+    with pytest.raises(ClientError) as refused:
+        await table.alice.chats.add_again(table.group, BOB.e164)
+    assert refused.value.code == "contacts-only"
+    assert BOB.e164 in {member.number for member in await table.alice.chats.members(table.group)}
 
 
 async def test_an_honest_service_leaves_no_finding(table: Table) -> None:
