@@ -184,3 +184,12 @@ def test_every_default_rule_stands_in_the_readme_in_words() -> None:
     readme = Path(client.__file__).with_name("README.md").read_text("utf-8")
     table = readme.partition("| rule | what it does |\n|---|---|\n")[2].partition("\n\n")[0]
     assert table.splitlines() == [f"| {rule.name} | {rule_words(rule)} |" for rule in default_rules()]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNSIGNED, Verdict.UNDECIDED, Verdict.FAILED])
+@pytest.mark.parametrize("relation", [Relation.CONTACT, Relation.SHARES_GROUP, Relation.STRANGER, Relation.NEW_KEY])
+def test_a_chat_that_wants_proof_shows_nothing_that_is_not_proved(verdict: Verdict, relation: Relation) -> None:
+    number = TelephoneNumber.from_digits("12025550142")
+    facts = Facts(Subject.MESSAGE, relation, number, verdict, needs_proof=True)
+    admitted = admit_message(default_rules(), facts, Consent.INBOX, aside=False)
+    assert admitted.place is Place.QUARANTINE
