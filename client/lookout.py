@@ -235,7 +235,9 @@ class Lookout:
     def lost(self, group_id: bytes, octets: bytes, what: int, now: int) -> int:
         """Note that octets were accepted and are not in the log; returns how often that has happened to `what`."""
         self.troubles.note(group_id, Lie.LOST, now, about=hashlib.sha256(octets).hexdigest(), first=what)
-        return sum(each.first == what for each in self.troubles.of(group_id) if each.code is Lie.LOST)
+        # A commit that is made again can have the same octets.
+        lost = (each for each in self.troubles.of(group_id) if each.code is Lie.LOST and each.first == what)
+        return sum(each.count for each in lost)
 
     def came_late(self, group_id: bytes, octets: bytes, now: int) -> list[Event]:
         """Say so if these are own octets that were accepted and were missing in the log."""

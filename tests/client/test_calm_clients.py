@@ -5,20 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import httpx
 import msgspec
 import pytest
 
 from client.desk.agreement import require_one_history
-from client.errors import ChatError
+from client.errors import ChatError, UnexpectedAnswerError
 from client.events import Event, Gap, MessageReceived
-from client.lies import Lie
+from client.lies import LOST_LIMIT, Lie
 from client.session import Session
 from delivery_service.wire import EntryBatch
 from identity.number import TelephoneNumber
 from lab.lying import LyingTransport
 from tests.client.conftest import PASSPHRASE, Clock
 
-ALICE, BOB, MALLORY = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
+ALICE, BOB, MALLORY, DAVE = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4, 5))
 READINGS = 50  # far more than any client needs for a few entries
 
 
@@ -192,3 +193,23 @@ async def test_of_a_chat_that_one_is_no_longer_in_no_record_is_kept(table: Table
     assert await kept(table.mallory) == [0, 0, 0]
     await table.alice.leave(table.group)
     assert await kept(table.alice) == [0, 0, 0]
+
+
+async def test_a_change_that_is_never_shown_is_given_up_although_its_octets_are_the_same(
+    world, stack: AsyncExitStack, table: Table
+) -> None:
+    await world.people(stack, DAVE)
+    posts: list[httpx.Request] = []
+
+    def commits(request: httpx.Request) -> bool:
+        commit = request.url.path.endswith("/commits")
+        posts.extend([request] if commit else [])
+        return commit
+
+    table.liar.swallow = commits
+    with pytest.raises(UnexpectedAnswerError):
+        await table.bob.add(table.group, [DAVE])
+    for _ in range(4):
+        await table.bob.receive()
+    assert len(posts) == LOST_LIMIT + 1
+    assert "not sent again by itself" in (await lines(table.bob, table.group))[-1]
