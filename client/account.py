@@ -90,7 +90,7 @@ def save_chain(store: Store, chain: Sequence[bytes]) -> None:
 
 
 def _keep_certificate(store: Store, chain: Sequence[bytes]) -> None:
-    # What the authority lists for this number beside these was asked for by somebody else (client.watch).
+    # What the authority lists for this number beside these was asked for by somebody else (client.defence.watch).
     store.execute("INSERT OR IGNORE INTO own_certificate VALUES (?)", hashlib.sha256(chain[0]).digest())
 
 

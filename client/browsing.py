@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from client.admission import Consent, Place
 from client.chats import Chat, Chats
+from client.defence.admission import Consent, Place
 from client.history import History
 from client.message import Message
 from client.outbox import OPEN

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
-from client.admission import Consent
+from client.defence.admission import Consent
 from client.errors import ChatError
 from client.store import Row, Store
 from client.text import safe_name

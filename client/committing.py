@@ -8,6 +8,8 @@ import msgspec
 
 from client import roles
 from client.chats import Standing
+from client.defence.lies import LOST_LIMIT, Lie, lost_words
+from client.defence.lookout import Lookout
 from client.device import number_of
 from client.errors import ChatError, ClientError, GroupRefusedError
 from client.events import Event, IntentSettled, Outcome
@@ -27,8 +29,6 @@ from client.intents import (
     RotateCredential,
     SetAdmins,
 )
-from client.lies import LOST_LIMIT, Lie, lost_words
-from client.lookout import Lookout
 from delivery_service.wire import CommitBundle
 from identity.errors import CertificateError
 from identity.number import TelephoneNumber

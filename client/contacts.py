@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from client.admission import Relation
+from client.defence.admission import Relation
 from client.store import Row, Store
 from client.text import safe_name
 from identity.number import TelephoneNumber

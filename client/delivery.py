@@ -204,7 +204,7 @@ class DeliveryClient:
     async def entries(self, group_id: bytes, after: int, wait: int = 0) -> EntryBatch:
         """The entries after a cursor, waiting up to `wait` seconds for one. Raises GoneError below the retention.
 
-        Their order is the service's: client.lies.look puts them in order and says what was wrong.
+        Their order is the service's: client.defence.lies.look puts them in order and says what was wrong.
         """
         call = Call("GET", f"{_group(group_id)}/entries", params={"after": after, "wait": wait}, wait=wait)
         batch = from_msgpack(await self._session.send(call), EntryBatch)

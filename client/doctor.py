@@ -17,6 +17,8 @@ import httpx
 
 from client.abilities import ask_graphics, findings, look_at_terminal
 from client.config import config_path, load_config
+from client.defence.lies import WHAT_TO_DO, Lie
+from client.defence.troubles import Trouble
 from client.delivery import look_at_delivery
 from client.desk.endpoint import NoDaemonError
 from client.desk.remote import open_remote
@@ -26,13 +28,11 @@ from client.errors import AccountBusyError, ClientError, FrankingKeyError, NotEn
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
-from client.lies import WHAT_TO_DO, Lie
 from client.session import Session
 from client.spelling import counted
 from client.steps import Steps
 from client.store import Store
 from client.text import safe_name, safe_title
-from client.troubles import Trouble
 from identity.authority.wire import RENEWAL_GRACE
 from identity.certificates import TrustAnchors
 from identity.errors import IdentityError

@@ -154,7 +154,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Alarmed:
-    """There is a sign that the number or this device's key is used elsewhere (client.alarms)."""
+    """There is a sign that the number or this device's key is used elsewhere (client.defence.alarms)."""
 
     waiting: int
 

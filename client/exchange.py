@@ -12,6 +12,8 @@ import mls_rs
 import msgspec
 
 from client.account import inbox_cursor
+from client.defence.lies import look
+from client.defence.lookout import LookAgainError
 from client.delivery import DeliveryClient
 from client.errors import (
     ClientError,
@@ -25,8 +27,6 @@ from client.errors import (
 )
 from client.events import Event, Trouble
 from client.intents import CreateGroup, Intent, Leave
-from client.lies import look
-from client.lookout import LookAgainError
 from client.outbox import Outgoing
 from client.steps import Steps
 from client.worker import Worker

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from client.admission import Admitted, Frank, Place
+from client.defence.admission import Admitted, Frank, Place
 from client.errors import ChatError
 from client.message import FINDABLE, Kind, Message, NewMessage
 from client.search import Search

@@ -5,17 +5,17 @@ import msgspec
 
 from client import roles
 from client.account import advance_inbox
-from client.admission import Consent
-from client.admitting import Admitting
 from client.chats import Standing
-from client.continuity import Continuity
+from client.defence.admission import Consent
+from client.defence.admitting import Admitting
+from client.defence.continuity import Continuity
+from client.defence.lookout import Lookout
 from client.device import number_of
 from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
 from client.history import History
 from client.intents import Intents, Leave, RotateCredential
-from client.lookout import Lookout
 from client.message import Kind
 from delivery_service.wire import KeyPackageUpload, WelcomeItem
 from identity.number import TelephoneNumber

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from client.admission import Frank, Place
+from client.defence.admission import Frank, Place
 from identity.binding import MessageContext, Verification
 from identity.number import TelephoneNumber
 

@@ -6,11 +6,15 @@ from dataclasses import replace
 import mls_rs
 
 from client import roles
-from client.admission import Consent, Frank, Place
-from client.admitting import Admitting
 from client.chats import Standing
 from client.content import decode
-from client.continuity import Continuity
+from client.defence.admission import Consent, Frank, Place
+from client.defence.admitting import Admitting
+from client.defence.continuity import Continuity
+from client.defence.franking import Franking
+from client.defence.lookout import Lookout
+from client.defence.troubles import Trouble
+from client.defence.watch import Watch
 from client.device import number_of
 from client.errors import ContentError, GroupRefusedError
 from client.events import (
@@ -24,19 +28,15 @@ from client.events import (
     ProposalReceived,
 )
 from client.framing import unwrap
-from client.franking import Franking
 from client.groups import Groups, Step
 from client.history import History
 from client.intents import CommitProposals, Intents, RefreshKeys
-from client.lookout import Lookout
 from client.message import Kind, Message, NewMessage
 from client.outbox import Outbox
 from client.reading import Reading, Timed, Titled, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
 from client.sending import Sender
-from client.troubles import Trouble
-from client.watch import Watch
 from client.wording import describe, notice
 from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, Verification, verify_message

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from client.admission import Frank
+from client.defence.admission import Frank
+from client.defence.new_keys import KEY_WORDS
+from client.defence.report_file import ReadReport
+from client.defence.rule_words import hidden_by
 from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
 from client.desk.views import (
     AgreementView,
@@ -17,9 +20,6 @@ from client.desk.views import (
     ProofView,
 )
 from client.lines import FailedCheckLine, VerifiedReport
-from client.new_keys import KEY_WORDS
-from client.report_file import ReadReport
-from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.terminal import Terminal
 from client.text import folded

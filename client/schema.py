@@ -12,7 +12,7 @@ CREATE TABLE chat (
     epoch    INTEGER NOT NULL,
     cursor   INTEGER NOT NULL,              -- the last sequence number that was dealt with
     read_at  INTEGER NOT NULL,              -- when the log was last known to be read to its end
-    consent  TEXT NOT NULL DEFAULT 'inbox', -- client.admission.Consent
+    consent  TEXT NOT NULL DEFAULT 'inbox', -- client.defence.admission.Consent
     inviter  TEXT NOT NULL DEFAULT '',      -- +E164 of who added this device
     members  INTEGER NOT NULL DEFAULT 1,    -- numbers in the group's epoch, so that a list needs no group
     direct   TEXT NOT NULL DEFAULT '',      -- +E164 of the other, in a chat of two numbers without roles
@@ -74,7 +74,7 @@ CREATE TABLE message (
     at_ms        INTEGER,                   -- the service's clock: its claim
     shown        INTEGER NOT NULL DEFAULT 0,
     verdict      TEXT NOT NULL DEFAULT '',  -- identity.binding.Verdict, for lists
-    place        TEXT NOT NULL DEFAULT 'inbox', -- client.admission.Place
+    place        TEXT NOT NULL DEFAULT 'inbox', -- client.defence.admission.Place
     why          TEXT NOT NULL DEFAULT '',  -- the rule that put it there
     in_reply_to  TEXT NOT NULL DEFAULT '',  -- the message id that it answers or reacts to
     replaces     TEXT NOT NULL DEFAULT '',  -- the message id that it edits or takes back
@@ -87,7 +87,7 @@ CREATE TABLE message (
     lives_for    INTEGER NOT NULL DEFAULT 0, -- seconds from being seen until it disappears
     ends_at      INTEGER,                   -- when it disappears
     rule         TEXT NOT NULL DEFAULT '',  -- the name of the admission rule that put it there
-    frank        TEXT NOT NULL DEFAULT 'absent' -- client.admission.Frank
+    frank        TEXT NOT NULL DEFAULT 'absent' -- client.defence.admission.Frank
 ) STRICT;
 
 CREATE TABLE proof (                        -- what a message came with, apart from what lists read
@@ -172,7 +172,7 @@ CREATE TABLE admission_rules (              -- the person's own; without a row, 
 
 CREATE TABLE admission_count (              -- what each rule has hidden or dropped
     rule  TEXT NOT NULL,
-    place TEXT NOT NULL,                    -- client.admission.Place
+    place TEXT NOT NULL,                    -- client.defence.admission.Place
     count INTEGER NOT NULL,
     last  INTEGER NOT NULL,
     PRIMARY KEY (rule, place)
@@ -210,7 +210,7 @@ CREATE TABLE device_key (                   -- devices of numbers, by their keys
     number     TEXT NOT NULL,               -- +E164
     first_seen INTEGER NOT NULL,
     met_at     INTEGER,                     -- null: seen in a chat, and no more
-    how        TEXT NOT NULL DEFAULT ''     -- client.continuity.How
+    how        TEXT NOT NULL DEFAULT ''     -- client.defence.continuity.How
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX device_key_number ON device_key (number, met_at);
@@ -250,7 +250,7 @@ CREATE TABLE own_key_package (              -- every one that this device has ma
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE watch_look (                   -- when each service was last asked what it knows of this number and key
-    service TEXT PRIMARY KEY,               -- client.watch.Watched
+    service TEXT PRIMARY KEY,               -- client.defence.watch.Watched
     at      INTEGER,                        -- null: it has never answered
     counted INTEGER NOT NULL DEFAULT 0,     -- the last opening that was compared
     opened  INTEGER NOT NULL DEFAULT 0,     -- the last own one then
@@ -259,7 +259,7 @@ CREATE TABLE watch_look (                   -- when each service was last asked 
 
 CREATE TABLE alarm (                        -- signs that the number or the key is used elsewhere
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind            TEXT NOT NULL,          -- client.alarms.AlarmKind
+    kind            TEXT NOT NULL,          -- client.defence.alarms.AlarmKind
     subject         TEXT NOT NULL,          -- what it is about: raised once
     words           TEXT NOT NULL,
     happened_at     INTEGER NOT NULL,
@@ -292,10 +292,10 @@ CREATE TABLE asked (                        -- whom this account has asked
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE contact_request (              -- who asks to reach this account
-    digest  BLOB PRIMARY KEY,               -- client.contact_proof.request_digest
+    digest  BLOB PRIMARY KEY,               -- client.defence.contact_proof.request_digest
     number  TEXT NOT NULL,                  -- +E164 that it proves; empty if it proves none
     at      INTEGER NOT NULL,               -- when it was signed, or came if it proves nothing
-    consent TEXT NOT NULL                   -- client.admission.Consent
+    consent TEXT NOT NULL                   -- client.defence.admission.Consent
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE status_list (                  -- the last one of each authority that was verified
@@ -311,14 +311,14 @@ CREATE TABLE reported (                     -- messages that this account has re
     counted INTEGER NOT NULL                -- whether the report raised the count against the number
 ) STRICT;
 
-CREATE TABLE log_entry (                    -- client.log_record: what was dealt with of a log, in two epochs
+CREATE TABLE log_entry (                    -- client.defence.log_record: what was dealt with of a log, in two epochs
     group_id BLOB NOT NULL,
     epoch    INTEGER NOT NULL,
     seq      INTEGER NOT NULL,
     kind     TEXT NOT NULL,                 -- of the entry; or 'start' of an epoch, or 'missing'
     body     BLOB NOT NULL,                 -- SHA-256 of the entry's octets
     at_ms    INTEGER NOT NULL,              -- the service's clock: its claim
-    digest   BLOB NOT NULL,                 -- client.witness: of the epoch's log up to here; empty: unknown
+    digest   BLOB NOT NULL,                 -- client.defence.witness: of the epoch's log up to here; empty: unknown
     PRIMARY KEY (group_id, epoch, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -340,7 +340,7 @@ CREATE TABLE log_word (                     -- what each member device last said
 
 CREATE TABLE log_trouble (                  -- what the service was caught at
     group_id BLOB NOT NULL,
-    code     TEXT NOT NULL,                 -- client.lies.Lie
+    code     TEXT NOT NULL,                 -- client.defence.lies.Lie
     about    TEXT NOT NULL DEFAULT '',      -- the member device that showed it, or the octets' SHA-256
     epoch    INTEGER NOT NULL DEFAULT 0,
     seq      INTEGER NOT NULL DEFAULT 0,    -- the first entry that it concerns

@@ -8,20 +8,20 @@ from client import framing
 from client.cbor import Plain
 from client.chats import Chat, Standing
 from client.content import Content, Expiration
+from client.defence.franking import tagged
+from client.defence.lies import LOST_LIMIT, Lie, lost_words
+from client.defence.lookout import Lookout
+from client.defence.witness import EXTENSION, to_plain
 from client.errors import ChatError
 from client.events import Event, MessageAccepted, MessageFailed
-from client.franking import tagged
 from client.groups import Groups, Step
 from client.history import History
-from client.lies import LOST_LIMIT, Lie, lost_words
-from client.lookout import Lookout
 from client.message import FINDABLE, Kind, Message, NewMessage
 from client.outbox import Outbox, OutboxState, Outgoing
 from client.parts import ExternalPart
 from client.reading import Attached, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
-from client.witness import EXTENSION, to_plain
 from identity.binding import attest, group_uri, user_uri
 
 

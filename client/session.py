@@ -12,6 +12,10 @@ import httpx
 
 from client.account import Account, load_account
 from client.chats import Chat
+from client.defence.reaching import Reaching
+from client.defence.reporting import check_words
+from client.defence.status_refresh import StatusRefresh
+from client.defence.statuses import KnownList
 from client.delivery import DeliveryClient
 from client.device import number_of
 from client.enrolment import EnrolmentClient
@@ -34,10 +38,6 @@ from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMe
 from client.invitations import claim
 from client.keys import open_key
 from client.message import Message
-from client.reaching import Reaching
-from client.reporting import check_words
-from client.status_refresh import StatusRefresh
-from client.statuses import KnownList
 from client.steps import Steps
 from client.store import Store
 from client.upkeep import Upkeep

@@ -3,29 +3,29 @@
 from dataclasses import dataclass
 
 from client.account import Account
-from client.admitting import Admitting
-from client.alarms import Alarms
-from client.asking import Asking
 from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
-from client.continuity import Continuity
-from client.franking import Franking
+from client.defence.admitting import Admitting
+from client.defence.alarms import Alarms
+from client.defence.asking import Asking
+from client.defence.continuity import Continuity
+from client.defence.franking import Franking
+from client.defence.lookout import Lookout
+from client.defence.past import Past
+from client.defence.reporting import Reporting
+from client.defence.statuses import Statuses
+from client.defence.troubles import Trouble
+from client.defence.watch import Watch
 from client.groups import Groups
 from client.history import History
 from client.intents import Intent, Intents
 from client.joining import Joiner
-from client.lookout import Lookout
 from client.outbox import Outbox, Outgoing
-from client.past import Past
 from client.receiving import Receiver
 from client.relations import Relations
-from client.reporting import Reporting
 from client.sending import Sender
-from client.statuses import Statuses
 from client.store import Store
-from client.troubles import Trouble
-from client.watch import Watch
 from identity.binding import DeviceVerifier
 
 

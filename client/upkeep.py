@@ -7,6 +7,7 @@ import httpx
 
 from client.account import Account, save_chain
 from client.chats import Chats
+from client.defence.watch import Watched
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
 from client.errors import ClientError, FrankingKeyError, UnreachableError
@@ -15,7 +16,6 @@ from client.intents import Intents, RotateCredential
 from client.joining import KEY_PACKAGES_READY
 from client.steps import Steps
 from client.store import Store
-from client.watch import Watched
 from client.worker import Worker
 from identity.certificates import TrustAnchors
 

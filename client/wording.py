@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from client.admission import Frank
+from client.defence.admission import Frank
 from client.events import MembersChanged
 from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Unreadable, Withdrawn
 from identity.binding import Verdict

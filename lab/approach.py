@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from client.admission import BEHIND_CHAT
+from client.defence.admission import BEHIND_CHAT
 from client.errors import ServiceError
 from client.framing import wrap
 from lab.attacks.outcome import Guard, Keeper, Outcome

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import httpx
 
+from client.defence.lies import Lie
 from client.events import Event, Gap, MessageReceived
-from client.lies import Lie
 from client.session import Session
 from lab.attacks.outcome import Outcome
 from lab.lying import LyingTransport, honest, nothing

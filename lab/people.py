@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from client.admission import Consent
+from client.defence.admission import Consent
 from client.session import Session
 from identity.number import TelephoneNumber
 

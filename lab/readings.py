@@ -5,11 +5,11 @@ from dataclasses import replace
 from enum import Enum
 from typing import TypeAlias
 
-from client.admission import Place
 from client.content import decode
+from client.defence.admission import Place
+from client.defence.lies import Lie
 from client.errors import ServiceError
 from client.events import Event, Gap, MembersChanged, MessageReceived, WelcomeRefused
-from client.lies import Lie
 from client.message import Message
 from client.wording import VERDICT_WORDS
 from identity.binding import Verdict

@@ -10,10 +10,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from client.admission import Consent
+from client.defence.admission import Consent
+from client.defence.rules import default_toml
+from client.defence.status_refresh import INTERVAL
 from client.desk.desk import Desk
-from client.rules import default_toml
-from client.status_refresh import INTERVAL
 from identity.number import TelephoneNumber
 from identity.status import NumberStatus
 from lab.clock import SettableClock

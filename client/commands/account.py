@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from client.defence.report_file import read_report
 from client.doctor import Doctor
 from client.enrolling import enrol
 from client.errors import AccountError
 from client.home import AUTHORITY, DELIVERY, Home
 from client.proof import ProofError, verify
 from client.rendering import tell_exported, tell_read_report
-from client.report_file import read_report
 from client.session import Session
 from client.terminal import Terminal, account_command
 from identity.authority.wire import ChallengeOpened

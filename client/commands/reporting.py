@@ -6,11 +6,11 @@ import click
 
 from client.commands.chats import put_out
 from client.commands.opened import opened, sync_if_possible
+from client.defence.report_words import KINDS, report_lines, standing_lines
 from client.desk.api import Api
 from client.errors import ChatError
 from client.invite import parse_invite
 from client.rendering import show, tell_contact
-from client.report_words import KINDS, report_lines, standing_lines
 from client.spelling import shown_number
 from client.terminal import Terminal, account_command
 

@@ -6,11 +6,7 @@ from pathlib import Path
 import click
 
 from client.commands.opened import opened
-from client.desk.rule_views import TrialView
-from client.errors import RulesError
-from client.lines import RulesText
-from client.rendering import show
-from client.rule_words import (
+from client.defence.rule_words import (
     RESET,
     SAVED,
     change_words,
@@ -20,7 +16,11 @@ from client.rule_words import (
     move_words,
     tried_words,
 )
-from client.rules import default_toml, read_toml
+from client.defence.rules import default_toml, read_toml
+from client.desk.rule_views import TrialView
+from client.errors import RulesError
+from client.lines import RulesText
+from client.rendering import show
 from client.terminal import Listing, Terminal, account_command
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -3,14 +3,14 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
-from client.admission import Place, Rule, Subject
+from client.defence.admission import Place, Rule, Subject
+from client.defence.rule_words import rule_words
+from client.defence.rules import default_rules
+from client.defence.trial import Change, Trial
 from client.desk.api import Admission
 from client.desk.rule_views import ChangeView, CountView, MoveView, RulesView, RuleView, TrialView
 from client.desk.showing import moment
 from client.desk.works import Works
-from client.rule_words import rule_words
-from client.rules import default_rules
-from client.trial import Change, Trial
 
 ROWS_AT_ONCE = 1000  # messages of a trial between other steps
 CHANGES_SHOWN = 500

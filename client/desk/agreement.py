@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import mls_rs
 import msgspec
 
+from client.defence.lies import FORKED_HINT
+from client.defence.lookout import device_of
+from client.defence.words_about_log import Word
 from client.desk.views import AgreementView, MemberView
 from client.device import number_of
 from client.errors import ChatError
-from client.lies import FORKED_HINT
-from client.lookout import device_of
 from client.steps import Steps
-from client.words_about_log import Word
 
 NOTHING_SAID = "has said nothing about this chat's log yet"
 

@@ -1,7 +1,7 @@
 """Contact requests in both directions as views: proven numbers and this program's words, nothing that others wrote."""
 
-from client.admission import STRANGER, Consent
-from client.asking import Asked, Asks
+from client.defence.admission import STRANGER, Consent
+from client.defence.asking import Asked, Asks
 from client.desk.people_views import AskState, AskView, ModeView, RequestView
 from client.desk.showing import Showing, moment
 from client.errors import ClientError

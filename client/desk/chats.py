@@ -3,9 +3,10 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from client.admission import Consent
 from client.chats import FOREVER, Chat
-from client.continuity import identity_of_key
+from client.defence.admission import Consent
+from client.defence.continuity import identity_of_key
+from client.defence.lies import FOLLOWS_WORDS
 from client.desk.agreement import agreement, with_words
 from client.desk.api import Chats
 from client.desk.exporting import exported
@@ -16,7 +17,6 @@ from client.desk.works import Works, group_of
 from client.device import number_of
 from client.errors import ChatError, InviteError
 from client.invite import parse_invite
-from client.lies import FOLLOWS_WORDS
 from client.message import Kind
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber

@@ -7,9 +7,9 @@ happened) and from the MLS engine, whose errors leave the account as it was.
 import inspect
 
 from client import errors
+from client.defence.lies import FORKED_HINT
 from client.errors import ClientError, ServiceError
 from client.failures import SYSTEM_HINT
-from client.lies import FORKED_HINT
 from delivery_service.wire import PROBLEMS as DELIVERY_PROBLEMS
 from identity.authority.wire import PROBLEMS as AUTHORITY_PROBLEMS
 

@@ -1,7 +1,7 @@
 """The calls about this device."""
 
-from client.admission import Consent, Place
-from client.alarms import Alarm
+from client.defence.admission import Consent, Place
+from client.defence.alarms import Alarm
 from client.desk import reporting
 from client.desk.api import Device
 from client.desk.people_views import AlarmView

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from client import attachments
-from client.admission import Place
 from client.content import decode
+from client.defence.admission import Place
 from client.desk import reporting
 from client.desk.agreement import require_one_history
 from client.desk.api import Messages

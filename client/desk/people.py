@@ -1,8 +1,8 @@
 """The calls about people."""
 
-from client.admission import WAITING, Consent
 from client.contacts import Contact
 from client.content import decode
+from client.defence.admission import WAITING, Consent
 from client.desk import reporting
 from client.desk.api import People
 from client.desk.asking import ask_view, asking_views, mode_of, mode_view

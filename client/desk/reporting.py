@@ -6,13 +6,13 @@ from hashlib import sha256
 import msgspec
 
 from client.content import decode
+from client.defence.reporting import outcome
 from client.desk.report_views import ReportItemView, ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.showing import moment
 from client.desk.works import Works
 from client.errors import ChatError
 from client.message import Message
 from client.reading import Attached, read
-from client.reporting import outcome
 from client.spelling import counted
 from client.text import safe_text
 from client.wording import PROVEN, STATUS_SENTENCES, STATUS_WORDS, describe

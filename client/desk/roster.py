@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import mls_rs
 from cryptography import x509
 
-from client.continuity import DeviceKey, How, key_part
+from client.defence.continuity import DeviceKey, How, key_part
 from client.desk.people_views import KeyView
 from client.desk.showing import moment
 from client.desk.views import MemberView

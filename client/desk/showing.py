@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from client.admission import STRANGER, Consent, Place
 from client.browsing import Overview
 from client.chats import Chat
 from client.contacts import Contact
 from client.content import decode
+from client.defence.admission import STRANGER, Consent, Place
 from client.desk.people_views import ContactView, RequestView
 from client.desk.views import AttachmentView, ChatView, FailedCheck, MessageView, ProofView, QuoteView, ReactionView
 from client.filenames import safe_filename

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from client.admission import Consent, Place
+from client.defence.admission import Consent, Place
 from client.desk.asking import ask_view, asking_views
 from client.desk.connection import is_offline
 from client.desk.device import DeskDevice

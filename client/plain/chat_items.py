@@ -3,11 +3,11 @@
 from typing import get_args
 
 from client import attachments
+from client.defence.new_keys import with_new_keys
 from client.desk.incognito import refuse
 from client.desk.views import MemberView, Rendering
 from client.duration import DurationError, seconds_of
 from client.invite import parse_invite
-from client.new_keys import with_new_keys
 from client.plain import phrases
 from client.plain.file_items import asked_path
 from client.plain.item import Item

@@ -1,7 +1,7 @@
 """The main menu, as far as it is about chats: the list, opening one, making one, finding in all."""
 
+from client.defence.new_keys import with_new_keys
 from client.errors import ChatError
-from client.new_keys import with_new_keys
 from client.plain import phrases
 from client.plain.chat_items import numbers_in
 from client.plain.item import Item

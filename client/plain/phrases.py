@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from client.admission import Frank
+from client.defence.admission import Frank
+from client.defence.new_keys import KEY_WORDS
+from client.defence.rule_words import hidden_by
 from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
 from client.desk.views import (
     AgreementView,
@@ -18,8 +20,6 @@ from client.desk.views import (
     QuoteView,
     StatusView,
 )
-from client.new_keys import KEY_WORDS
-from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, STATUS_WORDS, duration
 from identity.status import NumberStatus

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from client.defence.report_words import KINDS, report_lines, standing_lines
 from client.plain.item import Item
 from client.plain.talk import Talk
-from client.report_words import KINDS, report_lines, standing_lines
 from client.spelling import shown_number
 
 

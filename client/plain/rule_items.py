@@ -2,10 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from client.plain.file_items import typed_path
-from client.plain.item import Item
-from client.plain.talk import Talk
-from client.rule_words import (
+from client.defence.rule_words import (
     RESET,
     SAVED,
     change_words,
@@ -15,7 +12,10 @@ from client.rule_words import (
     move_words,
     tried_words,
 )
-from client.rules import read_toml
+from client.defence.rules import read_toml
+from client.plain.file_items import typed_path
+from client.plain.item import Item
+from client.plain.talk import Talk
 
 READ_OUT = 10  # changes of a trial, the newest ones
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from client.report_words import standing_lines
+from client.defence.report_words import standing_lines
 from client.spelling import shown_number
 from client.tui.command import Command, answer
 

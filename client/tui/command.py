@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from client.defence.new_keys import TITLE, YES, with_new_keys
 from client.desk.views import ChatView, MessageView
 from client.errors import ClientError
-from client.new_keys import TITLE, YES, with_new_keys
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp

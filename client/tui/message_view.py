@@ -11,8 +11,8 @@ from datetime import datetime
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from client.defence.new_keys import KEY_WORDS
 from client.desk.views import AttachmentView, MessageView, ProofView, QuoteView, ReactionView
-from client.new_keys import KEY_WORDS
 from client.tui.chat_lines import spelled
 from client.tui.message_body import Looker, Piece, body, right_to_left, shortened
 

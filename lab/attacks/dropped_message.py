@@ -1,6 +1,6 @@
 """A delivery service that leaves a message out."""
 
-from client.lies import Lie
+from client.defence.lies import Lie
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.deception import noticed

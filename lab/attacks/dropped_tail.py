@@ -1,6 +1,6 @@
 """A delivery service that holds back the end of a log."""
 
-from client.lies import Lie
+from client.defence.lies import Lie
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.deception import noticed

@@ -1,7 +1,7 @@
 """A delivery service that shows different histories to different members."""
 
+from client.defence.lies import Lie
 from client.events import MessageReceived
-from client.lies import Lie
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.deception import group_of, noticed

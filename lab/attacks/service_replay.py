@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from client.lies import Lie
+from client.defence.lies import Lie
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.deception import noticed

@@ -1,6 +1,6 @@
 """A copy of a device's key, used elsewhere."""
 
-from client.alarms import AlarmKind
+from client.defence.alarms import AlarmKind
 from client.delivery import DeliveryClient
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome

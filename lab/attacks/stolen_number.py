@@ -1,6 +1,6 @@
 """A certificate for a number, got by its one-time code."""
 
-from client.alarms import AlarmKind
+from client.defence.alarms import AlarmKind
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.seams import alarms

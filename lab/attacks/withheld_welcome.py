@@ -1,7 +1,7 @@
 """A delivery service that keeps a Welcome to itself."""
 
+from client.defence.words_about_log import PATIENCE
 from client.desk.agreement import agreement
-from client.words_about_log import PATIENCE
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.casting import FRIENDS, enrol

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from client.admission import Admitted, Place
-from client.admitting import Admitting
-from client.rules import RULES_LIMIT, default_toml
+from client.defence.admission import Admitted, Place
+from client.defence.admitting import Admitting
+from client.defence.rules import RULES_LIMIT, default_toml
 from client.session import Session
 from client.store import Store
 from identity.number import TelephoneNumber

@@ -12,7 +12,7 @@ import click
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-import client.franking
+import client.defence.franking
 import delivery_service.franking
 from client import sending
 from lab.bench.end_to_end import WARM_UP, send_and_receive, timed
@@ -28,7 +28,7 @@ Call = Callable[[], object]
 
 TAGGED = (sending, "tagged")
 FRANK = (delivery_service.franking.Franking, "frank")
-CHECK = (client.franking.Franking, "check")
+CHECK = (client.defence.franking.Franking, "check")
 
 
 def run(quick: bool = False) -> list[Row]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from client import admission, admitting
-from client.admission import NO_RULE, Admitted, Facts, Place, Rules
-from client.continuity import Continuity
+from client.defence import admission, admitting
+from client.defence.admission import NO_RULE, Admitted, Facts, Place, Rules
+from client.defence.continuity import Continuity
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams import seam
 from lab.seams.seam import Seam, exchanging, instead

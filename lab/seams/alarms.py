@@ -1,7 +1,7 @@
 """What a client watches to see that its owner's number or key is used elsewhere."""
 
-from client.alarms import AlarmKind
-from client.watch import Watch
+from client.defence.alarms import AlarmKind
+from client.defence.watch import Watch
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.seam import exchanging, instead
 

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 import mls_rs
 
-from client import certificate_facts, framing, invitations, receiving, roles
+from client import framing, invitations, receiving, roles
+from client.defence import certificate_facts
 from client.groups import Groups, Step
 from identity.device import DeviceVerifier
 from lab.attacks.outcome import Guard, Keeper, check

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from client import exchange
-from client.lies import Lie, Looked
-from client.log_record import Comparison, LogRecord
-from client.lookout import Lookout
-from client.statuses import KnownList, Statuses
-from client.words_about_log import Word
+from client.defence.lies import Lie, Looked
+from client.defence.log_record import Comparison, LogRecord
+from client.defence.lookout import Lookout
+from client.defence.statuses import KnownList, Statuses
+from client.defence.words_about_log import Word
 from delivery_service.wire import EntryBatch
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.seam import Place, Seam, exchanging, instead

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
-from client.admission import Place
+from client.defence.admission import Place
 from client.wording import VERDICT_WORDS
 from identity.verdict import Check
 from lab.attacks.outcome import Keeper, Outcome

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from client.admission import Consent
+from client.defence.admission import Consent
 from client.desk.people_views import RequestView
 from client.message import Kind, Message
 from lab.spam.population import Person

@@ -4,10 +4,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from client.defence.rules import default_toml
 from client.desk.told import MessageArrived, Quarantined, RequestArrived
 from client.errors import ChatError, RulesError
 from client.framing import wrap
-from client.rules import default_toml
 from identity.authority.report_policy import DAY, Consequence, ReportPolicy
 from identity.status import NumberStatus
 from tests.client.admission_scene import BAIT, MALLORY, Person, at_home, mallory_in, send_octets, sends

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.admission import Consent
-from client.asking import KEPT
+from client.defence.admission import Consent
+from client.defence.asking import KEPT
 from client.delivery import DeliveryClient
 from client.errors import AskedFirstError, ContactsOnlyError, UnreachableError
 from client.events import ChatJoined, ContactAsked, ContactGranted, Trouble

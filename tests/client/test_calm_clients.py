@@ -9,10 +9,10 @@ import httpx
 import msgspec
 import pytest
 
+from client.defence.lies import LOST_LIMIT, Lie
 from client.desk.agreement import require_one_history
 from client.errors import ChatError, UnexpectedAnswerError
 from client.events import Event, Gap, MessageReceived
-from client.lies import LOST_LIMIT, Lie
 from client.session import Session
 from delivery_service.wire import EntryBatch
 from identity.number import TelephoneNumber

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.contact_proof import CLOCK_TOLERANCE, prove, request_digest
+from client.defence.contact_proof import CLOCK_TOLERANCE, prove, request_digest
 from client.delivery import CONTACT_REQUESTS
 from client.errors import ContactProofError
 from client.signing import RequestSigner

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from client import content, framing
-from client.admission import Frank, Place
+from client.defence.admission import Frank, Place
+from client.defence.franking import franked_item, tagged
+from client.defence.report_words import report_lines
 from client.desk.desk import open_desk
 from client.errors import ChatError, FrankingKeyError, ReportRefusedError
 from client.events import Event, MessageReceived, Trouble
-from client.franking import franked_item, tagged
 from client.message import Message
 from client.outbox import new_idempotency_key
-from client.report_words import report_lines
 from client.session import Session
 from delivery_service.wire import Entry, EntryBatch, Status
 from identity.authority.report_policy import ReportPolicy

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from client.defence.lies import Lie
 from client.errors import ChatError
 from client.events import Gap
-from client.lies import Lie
 from client.session import Session
 from identity.number import TelephoneNumber
 

@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
-from client.admission import Consent, Place
+from client.defence.admission import Consent, Place
+from client.defence.status_refresh import INTERVAL
 from client.errors import ChatError, NumberWithdrawnError, ReportRefusedError, StatusListRefusedError
 from client.events import Event, Trouble
 from client.session import Session
-from client.status_refresh import INTERVAL
 from identity.authority.wire import ReportRequest
 from identity.base64url import decode_base64url
 from identity.number import TelephoneNumber

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import client
-from client.admission import (
+from client.defence.admission import (
     NO_RULE,
     Consent,
     Facts,
@@ -21,9 +21,8 @@ from client.admission import (
     admit_message,
     decide,
 )
-from client.errors import RulesError
-from client.rule_words import rule_words
-from client.rules import (
+from client.defence.rule_words import rule_words
+from client.defence.rules import (
     RULES_LIMIT,
     SIZE_LIMIT,
     check_own_devices,
@@ -31,6 +30,7 @@ from client.rules import (
     default_toml,
     parse_rules,
 )
+from client.errors import RulesError
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
 from identity.status import NumberStatus

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from client.defence.lies import Lie
 from client.framing import unwrap
-from client.lies import Lie
 from identity.passport import split_token
 from identity.verdict import RULES, Verdict
 from tests.vectors.make_content_vectors import VECTORS

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from client.defence.watch import INTERVAL, RETRY
 from client.delivery import DeliveryClient
 from client.desk.desk import Desk
 from client.desk.people_views import AlarmView
@@ -21,7 +22,6 @@ from client.errors import ChatError, UnreachableError
 from client.events import Alarmed, Trouble
 from client.home import Home
 from client.session import Session
-from client.watch import INTERVAL, RETRY
 from delivery_service.wire import OPENINGS_KEPT, KeyPackageUpload
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors

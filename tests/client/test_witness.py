@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from client import cbor
 from client.content import decode
+from client.defence.lies import CLOCK_LIMIT, HELD_BACK_LIMIT, Lie, look
+from client.defence.witness import EXTENSION, Witness, advance, from_plain, start, to_plain, witness_of
 from client.errors import ContentError
 from client.events import Event, Gap, MessageReceived
-from client.lies import CLOCK_LIMIT, HELD_BACK_LIMIT, Lie, look
 from client.session import Session
-from client.witness import EXTENSION, Witness, advance, from_plain, start, to_plain, witness_of
 from delivery_service.wire import Entry, EntryBatch
 from identity.number import TelephoneNumber
 from lab.lying import LyingTransport, duplicated, everything, nothing, reordered

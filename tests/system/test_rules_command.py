@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from client.rules import default_toml
+from client.defence.rules import default_toml
 from lab.world import World
 from tests.client.desk.schema_reader import invalid
 from tests.system.shell import Shell

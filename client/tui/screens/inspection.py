@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.admission import Frank
+from client.defence.admission import Frank
 from client.desk.views import CertificateView, CheckView, InspectionView
 from client.tui.screens.phrases import day, day_and_time, person
 from client.tui.screens.reader import Fact, heading

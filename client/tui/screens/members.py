@@ -9,10 +9,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
+from client.defence.new_keys import KEY_WORDS, with_new_keys
 from client.desk.told import ChatChanged
 from client.desk.views import ChatView, MemberView
 from client.invite import parse_invite
-from client.new_keys import KEY_WORDS, with_new_keys
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt

@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
+from client.defence.new_keys import with_new_keys
 from client.desk.views import ChatView
 from client.errors import InviteError
 from client.invite import parse_invite
-from client.new_keys import with_new_keys
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Switch
 from identity.number import TelephoneNumber

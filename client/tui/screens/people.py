@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
+from client.defence.new_keys import with_new_keys
 from client.desk.people_views import ContactView
 from client.invite import parse_invite
-from client.new_keys import with_new_keys
 from client.spelling import counted, shown_number
 from client.tui.screens.ask import Confirm, Prompt
 from client.tui.screens.phrases import person, shortened_name

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, RadioSet, Static
 
+from client.defence.report_words import KINDS, report_lines
 from client.desk.report_views import ReportView
-from client.report_words import KINDS, report_lines
 from client.spelling import counted, shown_number
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Choice, Switch

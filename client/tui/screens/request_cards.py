@@ -5,9 +5,9 @@ from itertools import groupby
 
 from textual.content import Content
 
+from client.defence.rule_words import hidden_by
 from client.desk.people_views import RequestView
 from client.desk.views import MessageView
-from client.rule_words import hidden_by
 from client.spelling import counted, shown_number
 from client.tui.screens.phrases import minute
 from client.wording import PROVEN, STATUS_WORDS

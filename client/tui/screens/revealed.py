@@ -6,8 +6,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from client.defence.rule_words import hidden_by
 from client.desk.views import MessageView
-from client.rule_words import hidden_by
 from client.tui.screens.phrases import person
 from client.tui.screens.reader import Reader
 from client.tui.screens.request_cards import claim, label_style

@@ -11,8 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.desk.rule_views import CountView, RulesView, RuleView, TrialView
-from client.rule_words import (
+from client.defence.rule_words import (
     RESET,
     SAVED,
     change_words,
@@ -21,7 +20,8 @@ from client.rule_words import (
     move_words,
     tried_words,
 )
-from client.rules import read_toml
+from client.defence.rules import read_toml
+from client.desk.rule_views import CountView, RulesView, RuleView, TrialView
 from client.tui.screens.ask import Confirm, Prompt
 from client.tui.screens.reader import Reader, heading
 from client.tui.screens.rows import Rows

@@ -159,7 +159,7 @@ class Sheet(ModalScreen[Answer]):
 
     async def asks_about_keys(self, words: str) -> bool:
         """Whether the person wants to talk to a known number on a key that they have not met."""
-        from client.new_keys import TITLE, YES
+        from client.defence.new_keys import TITLE, YES
         from client.tui.screens.ask import Confirm
 
         return await self.app.push_screen_wait(Confirm(TITLE, words, YES))

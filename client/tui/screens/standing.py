@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.report_words import standing_lines
+from client.defence.report_words import standing_lines
 from client.tui.screens.ask import Prompt
 from client.tui.screens.reader import Reader
 from client.tui.screens.sheet import Sheet

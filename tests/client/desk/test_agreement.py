@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from client.defence.lies import MARKS, Lie
+from client.defence.words_about_log import PATIENCE
 from client.desk.desk import Desk, open_desk
 from client.errors import ChatError, ClientError
-from client.lies import MARKS, Lie
-from client.words_about_log import PATIENCE
 from identity.number import TelephoneNumber
 from lab.lying import LyingTransport, everything, nothing
 from tests.client.conftest import PASSPHRASE

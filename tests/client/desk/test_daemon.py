@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from client.defence.rules import default_toml
 from client.desk import daemon as daemon_module
 from client.desk.api import Api
 from client.desk.daemon import Daemon
@@ -26,7 +27,6 @@ from client.desk.remote import DaemonGoneError, open_remote
 from client.desk.schema import schema_document
 from client.desk.told import ChatChanged, MessageArrived, Told
 from client.errors import AccountError, ChatError, ClientError, InviteError
-from client.rules import default_toml
 from identity.number import TelephoneNumber
 from tests.client.conftest import ALICE, BOB, PASSPHRASE, World
 from tests.client.desk.schema_reader import invalid

@@ -7,9 +7,9 @@ import httpx
 import msgspec
 import pytest
 
+from client.defence.report_words import standing_lines
 from client.desk.desk import Desk, open_desk
 from client.errors import ClientError, UnexpectedAnswerError
-from client.report_words import standing_lines
 from identity.authority.wire import ReportTaken, Standing
 from identity.number import TelephoneNumber
 from identity.status import NumberStatus

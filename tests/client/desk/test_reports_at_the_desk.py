@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from client.defence.report_words import VEILED, report_lines, standing_lines
 from client.desk.desk import Desk, open_desk
 from client.desk.views import MessageView
 from client.errors import ChatError, ServiceError
-from client.report_words import VEILED, report_lines, standing_lines
 from identity.number import TelephoneNumber
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))

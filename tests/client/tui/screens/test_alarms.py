@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.defence.watch import INTERVAL
 from client.enrolment import EnrolmentClient
 from client.tui.screens.alarms import AlarmsScreen
 from client.tui.screens.members import MembersScreen
 from client.tui.screens.new_chat import NewChatScreen
 from client.tui.status_line import StatusLine
-from client.watch import INTERVAL
 from tests.client.conftest import ALICE, AUTHORITY, BOB, CAROL
 from tests.client.tui.screens.sheet_scene import SIZES, Seat, seated
 from tests.client.tui.shell_scene import Scene

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from client.rules import default_toml
+from client.defence.rules import default_toml
 from client.tui.screens.requests import RequestsScreen
 from client.tui.screens.rules import RulesScreen
 from identity.number import TelephoneNumber

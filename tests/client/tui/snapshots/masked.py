@@ -19,7 +19,7 @@ from client.desk.views import View
 from lab.client_picture import ShowcaseOpening
 from lab.still_world import Line
 
-KEPT = {"group"}  # what a screen gives back; it is shown nowhere
+KEPT = {"group", "toml"}  # what a screen gives back; it is shown nowhere
 _RANDOM = re.compile(
     r"(?P<dump>(?:[0-9a-f]{2} ){15,}[0-9a-f]{2})|(?P<hex>\b[0-9a-f]{12,}\b)"
     r"|(?P<digest>sha256-[\w+/]{43})|(?<=/g/)[\w-]{22}|[\w-]{40,}"  # ..., a group id, a part of a token
@@ -77,6 +77,7 @@ class MaskedApi:
         self._api = api
         self.chats, self.messages = MaskedPart(api.chats), MaskedPart(api.messages)
         self.people, self.device = MaskedPart(api.people), MaskedPart(api.device)
+        self.admission = MaskedPart(api.admission)
 
     async def events(self) -> AsyncGenerator[Told]:
         async with aclosing(self._api.events()) as events:

@@ -14,6 +14,7 @@ from client.tui.app import RingtrueApp
 from client.tui.attach import AttachScreen
 from client.tui.commands import BY_ID
 from client.tui.main_screen import MainScreen
+from client.tui.screens.alarms import AlarmsScreen
 from client.tui.screens.ask import Confirm, Prompt
 from client.tui.screens.check_number import CheckNumberScreen
 from client.tui.screens.export import ExportScreen
@@ -28,8 +29,10 @@ from client.tui.screens.people import PeopleScreen
 from client.tui.screens.picture import PictureScreen
 from client.tui.screens.press_key import PressKeyScreen
 from client.tui.screens.react import ReactScreen
+from client.tui.screens.report import ReportScreen
 from client.tui.screens.requests import RequestsScreen
 from client.tui.screens.revealed import RevealedScreen
+from client.tui.screens.rules import RulesScreen
 from client.tui.screens.search import SearchScreen
 from client.tui.screens.settings import SettingsScreen
 from client.tui.screens.status import StatusScreen
@@ -188,9 +191,17 @@ async def proofs(walk: Walk) -> None:
     copied = next(each for each in held if "copied" in each.why)
     await walk.sheet("inspector-failed", InspectorScreen(copied.row), "PROOF FAILED", "Not shown")
     await walk.sheet("requests", RequestsScreen(), "Requests 2", "+1 202-555-0176")
-    await walk.sheet("quarantine", RequestsScreen("held"), "Quarantine 6", "202-555")
+    await walk.sheet("quarantine", RequestsScreen("held"), "Quarantine 4", "202-555")
     shown = await walk.app.api.messages.reveal(copied.row)
     await walk.sheet("revealed", RevealedScreen(shown), "under the mat")
+
+
+async def defence(walk: Walk) -> None:
+    """Rules, a report and alarms."""
+    await walk.sheet("rules", RulesScreen(), "Rules", "blocked number")
+    reported = await walk.row("Climbing", "The rope is in")
+    await walk.sheet("report", ReportScreen([reported], [reported]), "Report", "+1 202-555")
+    await walk.sheet("alarms", AlarmsScreen(), "Alarms")
 
 
 async def people(walk: Walk) -> None:
@@ -291,6 +302,7 @@ SCENES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     chats,
     writing,
     proofs,
+    defence,
     people,
     sheets,
     settings,

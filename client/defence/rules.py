@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from client.admission import (
+from client.defence.admission import (
     BEHIND_CHAT,
     DECLINED_CHAT,
     NO_RULE,
@@ -112,7 +112,7 @@ def read_toml(path: Path) -> str:
 
 def default_toml() -> str:
     """The rules that this program comes with."""
-    return files("client").joinpath("default_rules.toml").read_text("utf-8")
+    return files("client.defence").joinpath("default_rules.toml").read_text("utf-8")
 
 
 @lru_cache(maxsize=1)

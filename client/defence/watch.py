@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from client.alarms import AlarmKind, Alarms
-from client.continuity import Continuity, identity_of_key
+from client.defence.alarms import AlarmKind, Alarms
+from client.defence.continuity import Continuity, identity_of_key
 from client.errors import ChatError
 from client.groups import Groups
 from client.service import ATTEMPTS

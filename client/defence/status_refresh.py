@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 
 import httpx
 
+from client.defence.statuses import KnownList
 from client.enrolment import EnrolmentClient
 from client.errors import ClientError, StatusListRefusedError
 from client.events import Event, Trouble
-from client.statuses import KnownList
 from client.steps import Steps
 from client.worker import Worker
 from identity.errors import StatusListError

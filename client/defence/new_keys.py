@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from client.errors import ClientError, NewKeyError
 
-# What stands beside the number (client.continuity): of a key that was not met, of one accepted beside earlier ones.
+# What stands beside the number (client.defence.continuity): a key not met, or accepted beside earlier ones.
 KEY_WORDS = {"new": "⚠ KEY NOT MET", "other": "! ANOTHER KEY"}
 TITLE = "A new key"
 YES = "Go on with the new key"

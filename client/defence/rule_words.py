@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from client.admission import Frank, Place, Relation, Rule, Subject
+from client.defence.admission import Frank, Place, Relation, Rule, Subject
 from client.desk.rule_views import ChangeView, CountView, MoveView, RulesView, RuleView, TrialView
 from client.spelling import counted, shown_number
 from client.wording import duration

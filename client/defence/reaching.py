@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from client.asking import Asked, Asking
+from client.defence.asking import Asked, Asking
 from client.delivery import DeliveryClient
 from client.errors import AlreadyAskedError, AskedFirstError, ClientError, ContactsOnlyError, NoConsentError
 from client.events import Event, Trouble

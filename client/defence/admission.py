@@ -1,6 +1,6 @@
 """Admission: where a chat and a message are shown, by who sent them, what was proved and what is known of the number.
 
-The decision is the first rule that applies, of an ordered list that a person may change (client.rules). Three things
+The decision is the first rule that applies, of a list that a person may change (client.defence.rules). Three things
 are settled by the chat and not by a rule: what is said in a chat that was not accepted stays behind that chat, what is
 said in one that was declined is dropped, and what only changes another row shows in that row alone.
 """

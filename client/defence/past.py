@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from client.admission import Consent, Facts, Frank, Place, Subject, admit_message, decide
-from client.admitting import Admitting
-from client.certificate_facts import CertificateFacts, facts_of_chain
 from client.chats import Chat, Chats
+from client.defence.admission import Consent, Facts, Frank, Place, Subject, admit_message, decide
+from client.defence.admitting import Admitting
+from client.defence.certificate_facts import CertificateFacts, facts_of_chain
 from client.history import History
 from client.message import Kind
 from client.store import Row, Store

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from client.defence.witness import Witness
 from client.store import Row, Store
-from client.witness import Witness
 
 PATIENCE = 3 * 86400  # seconds without a word from somebody who was added, until it is said that they may not know
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from client.account import Account
+from client.defence.franking import Franking, franked_item
 from client.errors import ChatError
-from client.franking import Franking, franked_item
 from client.groups import Groups
 from client.history import History
 from client.message import Message

@@ -10,10 +10,7 @@ import mls_rs
 
 from client.chats import Chat, Chats
 from client.content import Content
-from client.device import number_of
-from client.events import Event, Gap
-from client.history import History
-from client.lies import (
+from client.defence.lies import (
     CLOCK_LIMIT,
     HELD_BACK_LIMIT,
     Lie,
@@ -29,11 +26,14 @@ from client.lies import (
     withheld_commit_words,
     withheld_words,
 )
-from client.log_record import Comparison, LogRecord
+from client.defence.log_record import Comparison, LogRecord
+from client.defence.troubles import Trouble, Troubles
+from client.defence.witness import Witness, witness_of
+from client.defence.words_about_log import WordsAboutLog
+from client.device import number_of
+from client.events import Event, Gap
+from client.history import History
 from client.store import Store
-from client.troubles import Trouble, Troubles
-from client.witness import Witness, witness_of
-from client.words_about_log import WordsAboutLog
 from delivery_service.wire import Entry, WelcomeItem
 from identity.binding import Verdict, Verification
 from identity.errors import IdentityError

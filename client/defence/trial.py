@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from client.admission import WAITING, Admitted, Consent, Rules, Subject, admit_message, consent_of, decide
-from client.past import Past, PastChat, PastMessage
+from client.defence.admission import WAITING, Admitted, Consent, Rules, Subject, admit_message, consent_of, decide
+from client.defence.past import Past, PastChat, PastMessage
 from identity.number import TelephoneNumber
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from client.lies import FORKS, MARKS, Lie
+from client.defence.lies import FORKS, MARKS, Lie
 from client.store import Store
 
 _FORKS = ", ".join(f"'{lie}'" for lie in FORKS)

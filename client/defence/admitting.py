@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from client.admission import (
+from client.defence.admission import (
     Admitted,
     Consent,
     Facts,
@@ -15,12 +15,12 @@ from client.admission import (
     consent_of,
     decide,
 )
-from client.certificate_facts import CertificateFacts, facts_of_chain
-from client.continuity import Continuity
+from client.defence.certificate_facts import CertificateFacts, facts_of_chain
+from client.defence.continuity import Continuity
+from client.defence.rules import check_own_devices, default_rules, default_toml, parse_rules
+from client.defence.statuses import Statuses
 from client.errors import RulesError
 from client.groups import Groups
-from client.rules import check_own_devices, default_rules, default_toml, parse_rules
-from client.statuses import Statuses
 from client.store import Store
 from identity.binding import Verdict, Verification
 from identity.number import TelephoneNumber

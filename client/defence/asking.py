@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from client.admission import Consent
-from client.admitting import Admitting
-from client.contact_proof import ProvenRequest, prove, request_digest
-from client.continuity import Continuity
+from client.defence.admission import Consent
+from client.defence.admitting import Admitting
+from client.defence.contact_proof import ProvenRequest, prove, request_digest
+from client.defence.continuity import Continuity
 from client.errors import ChatError, ContactProofError
 from client.events import ContactAsked, ContactGranted, Event, Trouble
 from client.groups import Groups

@@ -21,7 +21,7 @@ from typing import Literal
 
 import mls_rs
 
-from client.certificate_facts import facts_of_chain
+from client.defence.certificate_facts import facts_of_chain
 from client.device import number_of
 from client.errors import ChatError, NewKeyError
 from client.groups import Groups

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import mls_rs
 
 from client.account import Account
-from client.admission import Frank
+from client.defence.admission import Frank
 from client.device import number_of
 from client.errors import ChatError, FrankingKeyError
 from client.message import Message
