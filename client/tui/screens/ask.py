@@ -1,7 +1,7 @@
 """The two small questions: yes or no, and one line of text. The first Enter gives the harmless answer."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
+from client.defence.new_keys import TITLE, YES
 from client.tui.screens.sheet import Sheet
 
 _CSS = """
@@ -101,3 +102,9 @@ class Prompt(Sheet[str | None]):
     @on(Button.Pressed)
     def _answered(self, event: Button.Pressed) -> None:
         self.dismiss(self.query_one(Input).value.strip() if event.button.id == "yes" else None)
+
+
+async def about_new_key(sheet: Sheet[Any], words: str) -> bool:
+    """Whether the person wants to talk to a known number on a key that they have not met."""
+    agreed: bool = await sheet.app.push_screen_wait(Confirm(TITLE, words, YES))
+    return agreed

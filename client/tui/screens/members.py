@@ -1,6 +1,7 @@
 """Who is in a chat: each device, what its certificate shows, and what may be done about it."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -15,7 +16,7 @@ from client.desk.views import ChatView, MemberView
 from client.invite import parse_invite
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
-from client.tui.screens.ask import Confirm, Prompt
+from client.tui.screens.ask import Confirm, Prompt, about_new_key
 from client.tui.screens.check_number import CheckNumberScreen
 from client.tui.screens.phrases import day, person
 from client.tui.screens.request_cards import status
@@ -214,7 +215,9 @@ class MembersScreen(Sheet[None]):
             with self.doing("Inviting", "Invited. They see the chat once they accept."):
                 number = parse_invite(typed)
                 invite = self.api.chats.invite
-                await with_new_keys(lambda new_keys: invite(self._group, [number.e164], new_keys), self.asks_about_keys)
+                await with_new_keys(
+                    lambda new_keys: invite(self._group, [number.e164], new_keys), partial(about_new_key, self)
+                )
                 await self._show()
 
     @work(exclusive=True)
@@ -241,7 +244,9 @@ class MembersScreen(Sheet[None]):
         if member is not None:
             with self.doing("Opening the chat"):
                 direct = self.api.chats.direct
-                self.go_to(await with_new_keys(lambda new_keys: direct(member.number, new_keys), self.asks_about_keys))
+                self.go_to(
+                    await with_new_keys(lambda new_keys: direct(member.number, new_keys), partial(about_new_key, self))
+                )
 
 
 def _row(member: MemberView, equal: bool) -> Content:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from client.defence.new_keys import with_new_keys
 from client.desk.views import ChatView
 from client.errors import InviteError
 from client.invite import parse_invite
+from client.tui.screens.ask import about_new_key
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Switch
 from identity.number import TelephoneNumber
@@ -122,13 +124,13 @@ class NewChatScreen(Sheet[ChatView | None]):
             numbers = [number.e164 for number in self._read()]
             if len(numbers) == 1:
                 chat = await with_new_keys(
-                    lambda new_keys: self.api.chats.direct(numbers[0], new_keys), self.asks_about_keys
+                    lambda new_keys: self.api.chats.direct(numbers[0], new_keys), partial(about_new_key, self)
                 )
             else:
                 name = self.query_one("#name", Input).value.strip()
                 roles = self.query_one("#roles", Switch).value
                 chat = await with_new_keys(
-                    lambda new_keys: self.api.chats.create(name, numbers, roles, new_keys), self.asks_about_keys
+                    lambda new_keys: self.api.chats.create(name, numbers, roles, new_keys), partial(about_new_key, self)
                 )
             self.dismiss(chat)
 

@@ -1,6 +1,7 @@
 """The people this account knows: contacts and blocked numbers, each with its whole number."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -13,7 +14,7 @@ from client.defence.new_keys import with_new_keys
 from client.desk.people_views import ContactView
 from client.invite import parse_invite
 from client.spelling import counted, shown_number
-from client.tui.screens.ask import Confirm, Prompt
+from client.tui.screens.ask import Confirm, Prompt, about_new_key
 from client.tui.screens.phrases import person, shortened_name
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
@@ -98,7 +99,7 @@ class PeopleScreen(Sheet[None]):
             with self.doing("Opening the chat"):
                 self.go_to(
                     await with_new_keys(
-                        lambda new_keys: self.api.chats.direct(contact.number, new_keys), self.asks_about_keys
+                        lambda new_keys: self.api.chats.direct(contact.number, new_keys), partial(about_new_key, self)
                     )
                 )
 

@@ -157,13 +157,6 @@ class Sheet(ModalScreen[Answer]):
                 self.account.refuse_in_incognito("Copying")
                 self.say((await clipboard.copy(text, driver.write, way=self.account.config.clipboard)).words)
 
-    async def asks_about_keys(self, words: str) -> bool:
-        """Whether the person wants to talk to a known number on a key that they have not met."""
-        from client.defence.new_keys import TITLE, YES
-        from client.tui.screens.ask import Confirm
-
-        return await self.app.push_screen_wait(Confirm(TITLE, words, YES))
-
     def go_to(self, chat: ChatView) -> None:
         """Close, and open a chat."""
         self.app.call_later(self.account.open_chat, chat)
