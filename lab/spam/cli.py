@@ -91,6 +91,8 @@ def _count(folder: Path, figures: bool) -> None:
         runs = [read_run(path) for path in folder.glob("run-*.jsonl")]
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    if not runs:
+        raise click.ClickException(f"{folder} holds no runs; `ringtrue lab spam --out {folder}` makes them")
     runs.sort(
         key=lambda run: (COMPARED.index(name) if (name := name_of(run[0].defences)) in COMPARED else 99, run[0].seed)
     )

@@ -79,6 +79,14 @@ def test_a_file_that_is_no_run_is_refused_in_words(tmp_path) -> None:
     assert "not a run" in result.output
 
 
+def test_a_folder_without_runs_keeps_what_it_has(tmp_path) -> None:
+    (tmp_path / "summary.csv").write_text("kept")
+    result = CliRunner().invoke(lab, ["figures", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "holds no runs" in result.output
+    assert (tmp_path / "summary.csv").read_text() == "kept"
+
+
 def test_a_run_of_the_command_writes_every_attempt_and_a_summary(tmp_path) -> None:
     arguments = ["spam", "--users", "8", "--spammers", "1", "--days", "1", "--defences", "admission", "--no-figures"]
     result = CliRunner().invoke(lab, [*arguments, "--out", str(tmp_path)])
