@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from lab.spam.records import read_run, summary, write_rows, write_run
-from lab.spam.scenario import ALL, NONE, Defence, Scenario, name_of, named
+from lab.spam.scenario import ALL, NONE, Defence, Habits, Scenario, name_of, named
 from lab.spam.series import Point, series
 
 COMPARED = ("none", "all", "admission", "reports", "quotas", "consent")
@@ -30,6 +30,8 @@ def lab() -> None:
 @click.option("--spammers", type=click.IntRange(1, 500), default=20, show_default=True)
 @click.option("--days", type=click.IntRange(1, 60), default=3, show_default=True, help="Simulated.")
 @click.option("--defences", multiple=True, default=COMPARED, show_default=True, help="What is on, once for each run.")
+@click.option("--misreports", type=click.FloatRange(0, 1), default=Habits().misreports, show_default=True,
+              help="Share of honest strangers' requests that are reported.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default=Path("spam-lab"), show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 64), default=os.cpu_count() or 1, show_default="one a core")
 @click.option("--figures/--no-figures", default=True, help="Draw them from what was measured (needs matplotlib).")
@@ -39,6 +41,7 @@ def spam(
     spammers: int,
     days: int,
     defences: Sequence[str],
+    misreports: float,
     out: Path,
     jobs: int,
     figures: bool,
@@ -54,7 +57,7 @@ def spam(
     """
     runs = product(map(_defences, defences), dict.fromkeys(seeds))
     scenarios = [
-        Scenario(seed, users, spammers, days, defences=each)
+        Scenario(seed, users, spammers, days, defences=each, habits=Habits(misreports=misreports))
         for each, seed in runs
         if seed == seeds[0] or each in (ALL, NONE)
     ]

@@ -40,6 +40,7 @@ def _lines(points: Sequence[Point], path: Path, value: Callable[[Point], float],
             days, values = [point.day for point in line], [value(point) for point in line]
             axes.plot(days, values, color=COLOURS[place % len(COLOURS)], label=label, linewidth=1.4)
     axes.set_xlabel("days")
+    axes.set_yscale("symlog", linthresh=0.01)  # from nothing to everything, on one axis
     return _saved(figure, axes, path, title)
 
 
