@@ -212,7 +212,7 @@ async def _gone_for_carol(stage: Stage, group: str) -> None:
 
 
 FILE = str(Path(__file__))
-RULES = str(Path(client.__file__).with_name("default_rules.toml"))
+RULES = str(Path(client.__file__).parent / "defence" / "default_rules.toml")
 OF_ALICE = f"NUMBER VERIFIED {ALICE}: first words of"
 
 SCENES: dict[str, Scene] = {
