@@ -22,7 +22,7 @@ from identity.roles import ROLES_EXTENSION
 from lab.forgery import msg_header, sign_octets, sign_values
 
 SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256
-LIFETIME = 86_400  # seconds of her key packages
+LIFETIME = 6 * 86_400  # seconds of her key packages: within her certificate's week
 FOREVER = 2**40  # seconds
 
 
