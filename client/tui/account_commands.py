@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from client.defence.report_words import standing_lines
-from client.spelling import shown_number
 from client.tui.command import Command, answer
 
 if TYPE_CHECKING:
@@ -34,11 +32,14 @@ async def _standing(app: "RingtrueApp", argument: str) -> None:
     if not argument:
         await app.push_screen(StandingScreen())
         return
+    from client.spelling import shown_number  # loads cryptography, which the first frame does without
+
     found = await app.api.people.status(argument)
     app.notify(f"{found.label} {shown_number(found.number)}: {found.words}".strip(), markup=False)
 
 
 async def _appeal(app: "RingtrueApp", argument: str) -> None:
+    from client.defence.report_words import standing_lines
     from client.tui.screens.standing import APPEAL
 
     text = await answer(app, argument, "Appeal", APPEAL)
