@@ -491,7 +491,7 @@ async def test_the_first_run_ends_in_the_first_chat(scene: Scene) -> None:
         await world.enrol(ALICE)
         app.screen.dismiss(PASSPHRASE)
         await until(pilot, lambda: type(app.screen).__name__ == "FirstChatScreen", "the first chat")
-        assert app.is_open
+        await until(pilot, lambda: app.is_open and isinstance(app.focused, Input), "its field, before the open account")
 
 
 async def test_requests_and_held_back_messages_alert_as_counts_and_once(

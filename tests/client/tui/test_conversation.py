@@ -10,6 +10,8 @@ import pytest
 from textual.screen import Screen
 
 from client.desk.told import MessageArrived, MessageChanged, StatusChanged
+from client.desk.views import ChatView
+from client.tui import conversation_view
 from client.tui.message_window import WINDOW
 from client.tui.screens.inspector import InspectorScreen
 from client.tui.screens.react import COMMON, ReactScreen
@@ -307,22 +309,44 @@ async def test_a_chat_that_is_over_says_why_nothing_can_be_written(world: World,
         await talk.shows("You left this chat. Nothing more can be sent to it.")
 
 
-async def test_a_draft_is_kept_comes_back_and_no_event_touches_what_is_typed(world: World) -> None:
+@pytest.mark.parametrize("seconds", [0.01, 3600], ids=["kept while it is typed", "kept on leaving"])
+async def test_a_draft_is_kept_comes_back_and_no_event_touches_what_is_typed(
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(conversation_view, "DRAFT_SECONDS", seconds)
     async with talking(world, ALICE, BOB) as talk:
         other = await talk.me.chats.create("elsewhere", [])
         await talk.pilot.press(*"half")
+        if seconds < 1:
+            await _drafted(talk, "half")
         await talk.friend_says("hello")
         await talk.sees("hello")
         await talk.me.chats.draft(talk.chat.group, "of another window")
-        await talk.pilot.pause()
+        await talk.until(lambda: talk.pane.chat.draft == "of another window", "the other window's draft")
         assert talk.pane.composer.text == "half"
         await talk.pane.show(other)
         assert talk.pane.composer.text == ""
-        async with asyncio.timeout(PATIENCE):
-            while (chat := await talk.me.chats.get(talk.chat.group)).draft != "half":
-                await talk.pilot.pause()
-        await talk.pane.show(chat)
+        await talk.pane.show(await _drafted(talk, "half"))
         assert talk.pane.composer.text == "half"
+
+
+async def _drafted(talk: Talk, text: str) -> ChatView:
+    """The chat, as soon as this is its draft."""
+    async with asyncio.timeout(PATIENCE):
+        while (chat := await talk.me.chats.get(talk.chat.group)).draft != text:
+            await talk.pilot.pause()
+    return chat
+
+
+async def test_a_draft_of_another_window_stays_where_nothing_was_typed(world: World) -> None:
+    async with talking(world, ALICE, BOB) as talk:
+        other = await talk.me.chats.create("elsewhere", [])
+        await talk.me.chats.draft(talk.chat.group, "of another window")
+        await talk.until(lambda: talk.pane.chat.draft == "of another window", "the other window's draft")
+        await talk.pane.show(other)
+        await talk.pane.workers.wait_for_complete([each for each in talk.pane.workers if each.group == "draft"])
+        await talk.pane.show(await talk.me.chats.get(talk.chat.group))
+        assert talk.pane.composer.text == "of another window"
 
 
 async def test_a_double_click_and_i_inspect(world: World) -> None:
