@@ -47,7 +47,9 @@ class Stage:
                 await person.desk.device.sync()
 
     async def asked(self) -> None:
-        """Carol asks Bob for a chat."""
+        """Carol asks Bob for a chat, as a stranger: whom Bob has asked is one of his contacts, and needs no request."""
+        await self.bob.desk.people.block(CAROL.e164)
+        await self.bob.desk.people.unblock(CAROL.e164)
         view = await self.carol.desk.chats.create("Cheap pills", [BOB.e164], roles=False)
         await self.carol.desk.messages.send(view.group, "buy now")
         await self.settle()
