@@ -1,6 +1,7 @@
-"""Options of the whole suite, and an environment in which a terminal has its own size."""
+"""Options of the whole suite, and an environment where a terminal has its own size and programs can be interrupted."""
 
 import os
+import signal
 
 import pytest
 
@@ -12,3 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     for name in ("COLUMNS", "LINES"):  # workers of a parallel run have them, and programs believe them
         os.environ.pop(name, None)
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's background job hands this on to all that it starts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
