@@ -122,6 +122,34 @@ async def test_an_entry_handed_out_twice_is_read_once(world, liar: Liar, stack: 
     assert [event.code for event in events if isinstance(event, Gap)] == ["already_read"]
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_whatever_is_repeated_and_however_it_is_mixed_the_history_is_that_of_the_log(
+    world, liar: Liar, stack: AsyncExitStack, seed: int
+) -> None:
+    alice, bob, group_id = await chatting(world, stack)
+    mixing, said = random.Random(seed), ["one", "two", "three", "four"]
+    shown: list[Entry] = []
+
+    def mix(entries: list[Entry]) -> list[Entry]:
+        shown.extend(entries)
+        return mixing.sample(shown * 2, k=2 * len(shown))
+
+    liar.lie = mix
+    events: list[object] = []
+    for words in (said[:2], said[2:]):
+        for text in words:
+            await alice.send(group_id, text)
+        await alice.refresh(group_id)
+        events += await bob.receive()
+    assert texts(events) == said
+    named = {event.code for event in events if isinstance(event, Gap)}
+    assert {"duplicated", "served-again"} <= named <= {"reordered", "duplicated", "served-again"}
+    rows = [row for row in await bob.history(group_id) if row.kind == "received"]
+    assert [row.text for row in rows] == said
+    assert [row.seq for row in rows] == [row.seq for row in await alice.history(group_id) if row.text in said]
+    assert await _authenticator(alice, group_id) == await _authenticator(bob, group_id)
+
+
 async def test_an_own_key_on_a_strangers_commit_applies_nothing_own(world, liar: Liar, stack: AsyncExitStack) -> None:
     """The service knows every idempotency key; only the octets say whose commit it is."""
     alice, bob, group_id = await chatting(world, stack)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from client import service
 from client.answers import from_json, from_msgpack
+from client.defence.lies import Lie, look
 from client.delivery import DeliveryClient
 from client.errors import (
     ClientError,
@@ -37,6 +38,7 @@ from delivery_service.wire import (
     SessionGranted,
     Status,
     WelcomeBatch,
+    WelcomeItem,
 )
 from identity.number import TelephoneNumber
 
@@ -252,12 +254,48 @@ def _delivery(*answers: Answer) -> tuple[DeliveryClient, Scripted]:
     return DeliveryClient(BASE, key, [b"leaf"], clock=lambda: NOW, transport=transport), transport
 
 
-@pytest.mark.parametrize("numbers", [[5, 5], [6, 5], [3, 4], [4], [5, 9]])
-async def test_entries_out_of_order_or_before_the_cursor_are_refused(numbers: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "usable", "lies"),
+    [
+        ([5, 5], [5], [Lie.DUPLICATED]),
+        ([6, 5], [5, 6], [Lie.REORDERED]),
+        ([3, 4], [], [Lie.SERVED_AGAIN]),
+        ([4], [], [Lie.SERVED_AGAIN]),
+        ([5, 9], [5, 9], [Lie.BEYOND_HEAD]),
+        ([6, 4, 6], [6], [Lie.SERVED_AGAIN, Lie.REORDERED, Lie.DUPLICATED]),
+        ([5, 8], [5, 8], []),
+    ],
+)
+async def test_entries_out_of_order_or_before_the_cursor_are_put_in_order_and_named(
+    numbers: list[int], usable: list[int], lies: list[Lie]
+) -> None:
     entries = [Entry(number, 0, "application", "", 0, b"") for number in numbers]
+    delivery, _ = _delivery(_says(200, msgspec.msgpack.encode(EntryBatch(entries, 8, False))))
+    looked = look(await delivery.entries(b"group", 4), 4)
+    assert [entry.seq for entry in looked.entries] == usable
+    assert looked.lies == lies
+
+
+@pytest.mark.parametrize(("number", "at_ms"), [(-1, 0), (2**63, 0), (5, -1), (5, 2**63)])
+async def test_entries_at_a_place_or_a_time_that_cannot_be_are_refused(number: int, at_ms: int) -> None:
+    entries = [Entry(number, 0, "application", "", at_ms, b"")]
     delivery, _ = _delivery(_says(200, msgspec.msgpack.encode(EntryBatch(entries, 8, False))))
     with pytest.raises(UnexpectedAnswerError):
         await delivery.entries(b"group", 4)
+
+
+async def test_more_entries_than_none_are_not_asked_for_for_ever() -> None:
+    delivery, _ = _delivery(_says(200, msgspec.msgpack.encode(EntryBatch([], 8, True))))
+    with pytest.raises(UnexpectedAnswerError):
+        await delivery.entries(b"group", 4)
+
+
+@pytest.mark.parametrize("positions", [[5, 5], [6, 5], [3, 4], [4], [5, 9]])
+async def test_welcomes_out_of_order_or_before_the_cursor_are_refused(positions: list[int]) -> None:
+    items = [WelcomeItem(position, b"group", 1, 0, b"") for position in positions]
+    delivery, _ = _delivery(_says(200, msgspec.msgpack.encode(WelcomeBatch(items, 8))))
+    with pytest.raises(UnexpectedAnswerError):
+        await delivery.inbox(4)
 
 
 async def test_a_session_that_never_holds_is_not_opened_for_ever() -> None:
