@@ -59,7 +59,7 @@ class ConversationView(Widget):
         self.chat: ChatView | None = None
         self.writing_anew = False  # an older message is in the composer, which is no draft
         self.looker = Looker(own="", now=datetime.now(UTC))
-        self._kept_draft = ""
+        self._kept_draft = self._typed_draft = ""
         self._draft_due = self._read_due = False
         self._read_to = 0
 
@@ -105,7 +105,7 @@ class ConversationView(Widget):
         if self.chat is None or self.chat.group != chat.group:
             self._keep_draft()
             self.leave_chat()
-            self.chat, self._kept_draft = chat, chat.draft
+            self.chat, self._kept_draft, self._typed_draft = chat, chat.draft, ""
             self.composer.begin(chat.draft)
         self.chat = chat
         self._read_to = 0
@@ -126,6 +126,10 @@ class ConversationView(Widget):
                 self.messages.changed(message, gone)
             case ChatChanged(chat=chat) if chat.group == group:
                 self.chat = chat
+                if (
+                    self._typed_draft
+                ):  # another window's draft may have taken its place; what is in the composer is last
+                    self._kept_draft = chat.draft
                 self.show_chat()
             case TroubleTold(words=words, hint=hint, group=about) if about is not None and about == group:
                 self.say(f"{words} {hint}".strip(), failed=True)
@@ -235,7 +239,7 @@ class ConversationView(Widget):
         self._draft_due = False
         text = self.composer.text
         if self.chat is not None and not self.writing_anew and text != self._kept_draft:
-            self._kept_draft = text
+            self._kept_draft = self._typed_draft = text
             self._write_draft(self.chat.group, text)
 
     @work(group="draft")

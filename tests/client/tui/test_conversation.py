@@ -344,7 +344,7 @@ async def test_a_draft_of_another_window_stays_where_nothing_was_typed(world: Wo
         await talk.me.chats.draft(talk.chat.group, "of another window")
         await talk.until(lambda: talk.pane.chat.draft == "of another window", "the other window's draft")
         await talk.pane.show(other)
-        await talk.pane.workers.wait_for_complete([each for each in talk.pane.workers if each.group == "draft"])
+        await talk.until(lambda: all(each.group != "draft" for each in talk.pane.workers), "the end of what is kept")
         await talk.pane.show(await talk.me.chats.get(talk.chat.group))
         assert talk.pane.composer.text == "of another window"
 
