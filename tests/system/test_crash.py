@@ -24,6 +24,7 @@ from lab.world import COST, PASSPHRASE, World
 
 VICTIM, PEER = TelephoneNumber.from_digits("12025550142"), TelephoneNumber.from_digits("12025550143")
 CANARY = "canary-in-the-text"
+REPORT_LIMIT = 1 << 24  # octets of what the victim holds, which grows with every round
 ROUND = 120  # seconds by which all clocks go on in a round: the services' hourly limits are not what is tested here
 
 Round = Callable[[int], Awaitable[None]]
@@ -188,6 +189,7 @@ async def _children(home: Path, log: Path) -> AsyncIterator[Process]:
         *(str(home), PASSPHRASE, str(log)),
         stdin=PIPE,
         stdout=PIPE,
+        limit=REPORT_LIMIT,
         cwd=root,
         env={"PYTHONPATH": str(root)},
     )
