@@ -299,9 +299,9 @@ def _type(media_type: str) -> Mapping[str, str]:
 
 
 def _check_order(numbers: Sequence[int], head: int) -> None:
-    # The service orders, but it is not trusted: a Welcome handed out twice or backwards must not be joined by.
+    # The service orders, but it is not trusted: what comes twice or backwards must not be read twice.
     if any(later <= earlier for earlier, later in pairwise(numbers)) or (len(numbers) > 1 and numbers[-1] > head):
-        raise UnexpectedAnswerError("the service handed out invitations that are not in order after the cursor")
+        raise UnexpectedAnswerError("the service handed out a list that is not in order after the cursor")
 
 
 def _check_range(numbers: Sequence[int]) -> None:
