@@ -134,6 +134,7 @@ class CheckNumberScreen(Sheet[None]):
             if before is not None and before.epoch != number.epoch:
                 self._advise("", "")
                 self.say(f"The group changed from epoch {before.epoch} to {number.epoch}: these digits are new.")
+        self.call_after_refresh(self._resized)  # what was said while it was computed has left room for the code
 
     def _draw(self, number: CheckNumberView) -> None:
         self.query_one("#whose", Static).update(Content(f"{number.chat}, epoch {number.epoch}"))

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from client.desk.api import Api
+from client.desk.report_views import ReportView
 from client.desk.told import Told
 from client.desk.views import View
 from lab.client_picture import ShowcaseOpening
@@ -33,6 +34,8 @@ def masked(value: Any) -> Any:
         changes = {name: masked(getattr(value, name)) for name in value.__struct_fields__ if name not in KEPT}
         if "digits" in changes:
             changes["digits"] = re.sub(r"\d", partial(_next, iter(range(10**6))), changes["digits"])
+        if isinstance(value, ReportView):
+            changes["size"] = 4230  # certificates in it have signatures of several lengths
         return msgspec.structs.replace(value, **changes)
     if isinstance(value, list):
         return [masked(each) for each in value]
