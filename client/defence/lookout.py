@@ -5,6 +5,7 @@ same entries are asked for once more, and only what is still wrong then is told.
 """
 
 import hashlib
+import json
 
 import mls_rs
 
@@ -85,20 +86,18 @@ class Lookout:
 
     def caught_up(self, group_id: bytes, at: int) -> None:
         """Note that the service, asked at this second, had nothing more of a group that this device is in."""
-        self._store.execute(
-            "INSERT INTO log_seen SELECT group_id, ? FROM chat WHERE group_id = ? "
-            "AND standing IN ('active', 'leaving') "
-            "ON CONFLICT DO UPDATE SET at = excluded.at WHERE excluded.at - log_seen.at >= ?",
-            at,
-            group_id,
-            SEEN_STEP,
-        )
+        self.all_quiet([group_id], at)
 
     def all_quiet(self, group_ids: list[bytes], at: int) -> None:
-        """The same for many groups."""
-        with self._store.transaction():
-            for group_id in group_ids:
-                self.caught_up(group_id, at)
+        """The same for many groups, in one statement however many they are."""
+        self._store.execute(
+            "INSERT INTO log_seen SELECT group_id, ? FROM chat "
+            "WHERE group_id IN (SELECT unhex(value) FROM json_each(?)) AND standing IN ('active', 'leaving') "
+            "ON CONFLICT DO UPDATE SET at = excluded.at WHERE excluded.at - log_seen.at >= ?",
+            at,
+            json.dumps([group_id.hex() for group_id in group_ids]),
+            SEEN_STEP,
+        )
 
     def asked_again(self, group_id: bytes, now: int) -> None:
         """Count a second reading; what it does not repair is told apart from that."""
