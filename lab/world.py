@@ -120,18 +120,28 @@ class World:
             yield session
 
     @asynccontextmanager
-    async def desk(self, name: str, number: str) -> AsyncIterator[Desk]:
-        """Enrol a person; inside the context their account is open as every screen sees it, and reads when told to."""
+    async def desk(
+        self, name: str, number: str, transport: httpx.AsyncBaseTransport | None = None
+    ) -> AsyncIterator[Desk]:
+        """Enrol a person; inside the context their account is open as every screen sees it, and reads when told to.
+
+        `transport` carries all their calls, from the first one.
+        """
         async with (
-            self._enrolled(name, number, self.delivery_url) as home,
-            open_desk(home, PASSPHRASE, clock=self.clock, jitter=0, follow=False) as desk,
+            self._enrolled(name, number, self.delivery_url, transport=transport) as home,
+            open_desk(home, PASSPHRASE, clock=self.clock, transport=transport, jitter=0, follow=False) as desk,
         ):
             await desk.session.maintain()
             yield desk
 
     @asynccontextmanager
     async def _enrolled(
-        self, name: str, number: str, delivery_url: str, anchors: TrustAnchors | None = None
+        self,
+        name: str,
+        number: str,
+        delivery_url: str,
+        anchors: TrustAnchors | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[Path]:
         telephone = TelephoneNumber.parse(number)
 
@@ -149,19 +159,20 @@ class World:
                 anchors=anchors,
                 cost=COST,
                 clock=self.clock,
+                transport=transport,
             )
             yield Path(folder)
 
-    async def mallory(self, number: str) -> Mallory:
-        """Enrol Mallory as anybody would be, with a connection of her own."""
-        device = await self._certified(TelephoneNumber.parse(number))
+    async def mallory(self, number: str, transport: httpx.AsyncBaseTransport | None = None) -> Mallory:
+        """Enrol Mallory as anybody would be, with a connection of her own; `transport` carries the enrolment."""
+        device = await self._certified(TelephoneNumber.parse(number), transport)
         delivery = DeliveryClient(self.delivery_url, device.key, device.chain, clock=self.clock)
         await self._running.enter_async_context(delivery)
         return Mallory(device, delivery, HOST, self.clock)
 
-    async def _certified(self, number: TelephoneNumber) -> Credentials:
+    async def _certified(self, number: TelephoneNumber, transport: httpx.AsyncBaseTransport | None) -> Credentials:
         key = ec.generate_private_key(ec.SECP256R1())
-        async with EnrolmentClient(self.authority_url, clock=self.clock) as authority:
+        async with EnrolmentClient(self.authority_url, clock=self.clock, transport=transport) as authority:
             anchors = await authority.anchors()
             opened = await authority.challenge(number)
             enrolled = await authority.certify(opened.challenge, self.codes.codes[number], key, number, anchors)

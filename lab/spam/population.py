@@ -6,18 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from random import Random
 
 import httpx
 
 from client.desk.desk import Desk
-from client.enrolling import enrol
-from client.home import Home
-from client.session import Session
-from identity.authority.wire import ChallengeOpened
 from identity.number import TelephoneNumber
-from lab.world import COST, PASSPHRASE, World
+from lab.world import World
 
 FIRST_NUMBER = 12_025_550_000  # of the people; spammers take numbers from the other end
 TOGETHER = 8  # enrolments and turns at once
@@ -62,9 +57,10 @@ async def population(world: World, count: int, seed: int) -> AsyncIterator[list[
         turns = asyncio.Semaphore(TOGETHER)
 
         async def person(place: int) -> Person:
+            name, number = f"person {place}", number_of(place)
             async with turns:
-                desk = await stack.enter_async_context(_desk(world, place))
-            return Person(f"person {place}", number_of(place), desk, Random(f"{seed}/person/{place}"))  # noqa: S311
+                desk = await stack.enter_async_context(world.desk(name, number.e164, transport_of(place)))
+            return Person(name, number, desk, Random(f"{seed}/person/{place}"))  # noqa: S311
 
         people = await asyncio.gather(*map(person, range(count)))
         await _acquaint(people, Random(f"{seed}/friends"))  # noqa: S311 - a story, not a secret
@@ -78,28 +74,3 @@ async def _acquaint(people: Sequence[Person], random: Random) -> None:
             if other is not person:
                 await other.desk.people.know(person.number.e164)
                 person.friends.append(other.number)
-
-
-@asynccontextmanager
-async def _desk(world: World, place: int) -> AsyncIterator[Desk]:
-    number, folder = number_of(place), world.folder / f"person-{place}"
-
-    async def read_code(_: ChallengeOpened) -> str:
-        return world.codes.codes[number]
-
-    await enrol(
-        folder,
-        PASSPHRASE,
-        number,
-        authority=world.authority_url,
-        delivery=world.delivery_url,
-        ask_code=read_code,
-        cost=COST,
-        clock=world.clock,
-        transport=transport_of(place),
-    )
-    transport = transport_of(place)
-    async with Session.open(Path(folder), PASSPHRASE, clock=world.clock, transport=transport, jitter=0) as session:
-        await session.maintain()
-        # Without Desk.working: nothing is followed or told, people look when it is their turn.
-        yield Desk(session, Home(Path(folder)), world.clock)

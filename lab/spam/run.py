@@ -177,7 +177,7 @@ async def run(scenario: Scenario, progress: Progress = lambda _: None) -> list[A
         people = await stack.enter_async_context(population(world, scenario.users, scenario.seed))
         for person in people:
             await _prepare(person, scenario)
-        spammers = _spammers(scenario, world, people, stack)
+        spammers = _spammers(scenario, world, people)
         lab = Laboratory(scenario, world, {each.number: each for each in people}, spammers)
         for step in range(scenario.steps):
             await lab.take_step()
@@ -193,7 +193,7 @@ async def _prepare(person: Person, scenario: Scenario) -> None:
         await person.desk.admission.use((_HIDE_REPORTED if scenario.has(Defence.REPORTS) else "") + _SHOW_ALL)
 
 
-def _spammers(scenario: Scenario, world: World, people: Sequence[Person], stack: AsyncExitStack) -> list[Spammer]:
+def _spammers(scenario: Scenario, world: World, people: Sequence[Person]) -> list[Spammer]:
     """As many as the scenario has, of each strategy in turn; each with a list of everybody in an order of its own."""
     numbers, strategies = Numbers(), list(Strategy)
     made = []
@@ -202,5 +202,5 @@ def _spammers(scenario: Scenario, world: World, people: Sequence[Person], stack:
         targets = [person.number for person in people]
         random.shuffle(targets)
         strategy = strategies[place % len(strategies)]
-        made.append(Spammer(f"spammer {place}", place, strategy, random, targets, numbers, stack, world))
+        made.append(Spammer(f"spammer {place}", strategy, random, targets, numbers, world))
     return made

@@ -1,27 +1,23 @@
 """Spammers: certified like anybody, with the real engine and the real services, and no patience."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from client.delivery import DeliveryClient
-from client.enrolment import EnrolmentClient
 from client.errors import ServiceError
 from client.framing import wrap
 from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
 from identity.binding import attest
 from identity.number import TelephoneNumber
-from lab.mallory import Credentials, Mallory
+from lab.mallory import Mallory
 from lab.spam.population import transport_of
 from lab.spam.scenario import Strategy
-from lab.world import HOST, World
+from lab.world import World
 
 LAST_NUMBER = 12_025_559_999  # numbers are taken from here downwards
 PITCHES = ("You have won a voucher", "Your parcel waits", "A loan without questions", "Cheap watches", "Call me back")
+ADDRESSES = 40_000  # where the addresses of spammers begin, beyond those of people
 GROUP_SIZE = 4  # people in one group of Strategy.GROUP_INVITE
 
 
@@ -51,12 +47,10 @@ class Spammer:
     """One spammer; `due` carries the part of an attempt that a step's share leaves over."""
 
     name: str
-    place: int
     strategy: Strategy
     random: Random
     targets: list[TelephoneNumber]
     numbers: Numbers
-    stack: AsyncExitStack
     world: World
     due: float = 0.0
     reached: int = 0
@@ -66,7 +60,8 @@ class Spammer:
         """The number in use; Strategy.ROTATION takes another one after so many people."""
         worn = self.strategy is Strategy.ROTATION and self.reached >= rotate_after
         if self.device is None or worn:
-            self.device = await self._certified(self.numbers.next())
+            number = self.numbers.next()
+            self.device = await self.world.mallory(number.e164, transport_of(ADDRESSES + self.numbers.taken))
             self.reached = 0
         return self.device
 
@@ -91,21 +86,6 @@ class Spammer:
             await _write(mallory, group_id, list(packages), self.random.choice(PITCHES))
             self.reached += len(packages)
         return Pitched(group_id.hex(), packages.keys(), refused)
-
-    async def _certified(self, number: TelephoneNumber) -> Mallory:
-        key = ec.generate_private_key(ec.SECP256R1())
-        place = 40_000 + self.numbers.taken
-        authority = EnrolmentClient(self.world.authority_url, clock=self.world.clock, transport=transport_of(place))
-        async with authority:
-            anchors = await authority.anchors()
-            opened = await authority.challenge(number)
-            code = self.world.codes.codes[number]
-            enrolled = await authority.certify(opened.challenge, code, key, number, anchors)
-        device = Credentials(number, key, enrolled.chain, self.world.authority_url)
-        clock: Callable[[], float] = self.world.clock
-        delivery = DeliveryClient(self.world.delivery_url, key, enrolled.chain, clock=clock)
-        await self.stack.enter_async_context(delivery)
-        return Mallory(device, delivery, HOST, clock)
 
 
 async def _found(mallory: Mallory, group_id: bytes, packages: Sequence[bytes]) -> None:
