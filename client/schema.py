@@ -1,8 +1,9 @@
 """The store's tables. Times are seconds since the Unix epoch by the device's own clock unless a name ends in `_ms`."""
 
+from client.credentials.tables import CREDENTIALS
 from client.defence.tables import DEFENCE
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # Large values come last: a list of all chats must not read through them.
 CHAT = """
@@ -170,7 +171,7 @@ ALTER TABLE message ADD COLUMN frank TEXT NOT NULL DEFAULT 'absent';
 ALTER TABLE proof ADD COLUMN franked BLOB;
 """
 
-SCHEMA = CHAT + TABLES + INDEXES + DEFENCE
+SCHEMA = CHAT + TABLES + INDEXES + DEFENCE + CREDENTIALS
 
 # From each earlier version to the next (UPGRADES); a test compares the result with SCHEMA.
 _CHAT_OF_2 = f"""
@@ -215,4 +216,4 @@ _FILLED_IN_2 = """
 INSERT INTO found (rowid, text) SELECT id, text FROM message WHERE kind IN ('received', 'sent') AND text <> '';
 """
 
-UPGRADES = {1: _CHAT_OF_2 + _MESSAGE_OF_2 + INDEXES + _FILLED_IN_2, 2: _MESSAGE_OF_3 + DEFENCE}
+UPGRADES = {1: _CHAT_OF_2 + _MESSAGE_OF_2 + INDEXES + _FILLED_IN_2, 2: _MESSAGE_OF_3 + DEFENCE, 3: CREDENTIALS}

@@ -18,11 +18,12 @@ from identity.authority.errors import DataFolderError
 from identity.authority.wire import Holding
 from identity.number import TelephoneNumber
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT = 5_000  # milliseconds
 CHALLENGE_RETENTION = 3_600  # seconds after its end in which a challenge is still known, to say that it expired
 CERTIFICATE_RETENTION = 90 * 86_400  # seconds after its end in which a path stays published (RFC 8224 §7.4)
 
+_SCRIPTS = ("schema.sql", "reports.sql", "identity.sql")  # from each version to the next
 _CHALLENGE_COLUMNS = "id, number, code_mac, expires_at, state, attempts_left, bound_key, certificate"
 
 
@@ -189,11 +190,10 @@ def _prepare(connection: apsw.Connection) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     version = connection.pragma("user_version")
-    if version in (0, 1):
-        later = (files(__package__) / "reports.sql").read_text("utf-8")
-        script = later if version else (files(__package__) / "schema.sql").read_text("utf-8") + later
+    if version in range(SCHEMA_VERSION):
         with connection:
-            connection.execute(script)
+            for script in _SCRIPTS[version:]:
+                connection.execute((files(__package__) / script).read_text("utf-8"))
             connection.pragma("user_version", SCHEMA_VERSION)
     elif version != SCHEMA_VERSION:
         raise DataFolderError(f"the database has version {version}; this program knows version {SCHEMA_VERSION}")

@@ -1,0 +1,4 @@
+"""The tables of credentials in the store; times as in client.schema."""
+
+CREDENTIALS = """
+"""

@@ -1,0 +1,1 @@
+-- Certificates as the industry issues them: authority tokens, orders, revocations and the log's leaves.

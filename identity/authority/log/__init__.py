@@ -1,0 +1,1 @@
+"""The log of issued certificates (RFC 6962): a Merkle tree with inclusion and consistency proofs."""
