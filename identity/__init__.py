@@ -30,6 +30,7 @@ from identity.errors import (
 from identity.number import TelephoneNumber
 from identity.passport import UnverifiedPassport, parse_passport, sign_passport, verify_signature
 from identity.tn_auth_list import Coverage, OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
+from identity.trust import CodeParents, TrustPolicy
 
 __all__ = [
     "BindingError",
@@ -38,6 +39,7 @@ __all__ = [
     "Check",
     "ClaimConstraints",
     "ClaimConstraintsError",
+    "CodeParents",
     "Coverage",
     "DeviceIdentity",
     "DeviceVerifier",
@@ -55,6 +57,7 @@ __all__ = [
     "TelephoneNumber",
     "TelephoneNumberRange",
     "TrustAnchors",
+    "TrustPolicy",
     "UnverifiedPassport",
     "Verdict",
     "Verification",

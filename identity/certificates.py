@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,38 +32,16 @@ from identity.claim_constraints import ClaimConstraints
 from identity.errors import CertificateError, TNAuthListError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompassing
+from identity.trust import TRUST_LIST_SIZE_LIMIT as TRUST_LIST_SIZE_LIMIT
+from identity.trust import TrustAnchors as TrustAnchors
 
 CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
 ISSUER_MEMO_LIMIT = 256  # paths of issuers that it remembers
 VERIFIER_MEMO_LIMIT = 8  # pairs of anchors and moment: a join asks about all its leaves at one moment
-TRUST_LIST_SIZE_LIMIT = 1_048_576  # octets of PEM
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class TrustAnchors:
-    """The roots that one trusts; issuers that do not sign with ECDSA are a switch (RFC 8226 §4), off by default."""
-
-    roots: tuple[x509.Certificate, ...]
-    allow_non_ecdsa_issuers: bool = False
-
-    @classmethod
-    def from_pem(cls, pem: bytes, *, allow_non_ecdsa_issuers: bool = False) -> Self:
-        """Read one or more certificates. Raises CertificateError."""
-        if len(pem) > TRUST_LIST_SIZE_LIMIT:
-            raise CertificateError("too-large", f"a trust list has at most {TRUST_LIST_SIZE_LIMIT} octets")
-        try:
-            return cls(tuple(x509.load_pem_x509_certificates(pem)), allow_non_ecdsa_issuers)
-        except ValueError as error:
-            raise CertificateError("malformed", "the trust list is not a sequence of PEM certificates") from error
-
-    @property
-    def fingerprint(self) -> bytes:
-        """SHA-256 over the roots' DER in sorted order: names the set, whatever its order."""
-        return hashlib.sha256(b"".join(sorted(_der(root) for root in self.roots))).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +152,7 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
     path = _validate(certificates, anchors.roots, now)
     if path[:-1] != certificates:
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
-    check_signature_algorithms(certificates, anchors.allow_non_ecdsa_issuers)
+    check_signature_algorithms(certificates, anchors.policy.non_ecdsa_issuers)
     root = next(root for root in anchors.roots if root == path[-1])
     issuers = _issuer_path((*certificates[1:], root))
     return _verified(chain, certificates[0], issuers), issuers
@@ -185,7 +163,7 @@ def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustA
     leaf = load_certificate(chain[0])
     _check_validity(leaf, now)
     _validate([leaf], issuers.certificates[:1], now)
-    check_signature_algorithms([leaf], anchors.allow_non_ecdsa_issuers)
+    check_signature_algorithms([leaf], anchors.policy.non_ecdsa_issuers)
     return _verified(chain, leaf, issuers)
 
 
@@ -209,7 +187,7 @@ def verify_issuer(der: bytes, anchors: TrustAnchors, now: int) -> tuple[ec.Ellip
     path = _validate([issuer], anchors.roots, now) if anchors.roots else []
     if len(path) != 2:
         raise CertificateError("untrusted", "the issuer is not directly below a trusted root")
-    check_signature_algorithms(path, anchors.allow_non_ecdsa_issuers)
+    check_signature_algorithms(path, anchors.policy.non_ecdsa_issuers)
     check_key_identifiers(path)
     check_list_signer(issuer)
     numbers = certificate_tn_auth_list(issuer)
@@ -304,7 +282,3 @@ def _single_number(entries: TNAuthList | None) -> TelephoneNumber | None:
 def _common_name(name: x509.Name) -> str:
     names = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(names[0].value) if names else name.rfc4514_string()
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.DER)

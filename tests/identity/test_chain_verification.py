@@ -25,6 +25,7 @@ from identity.claim_constraints import ClaimConstraints
 from identity.errors import CertificateError, IdentityError
 from identity.issuing import DEVICE_LIFETIME, MESSAGING_ONLY
 from identity.tn_auth_list import Coverage, OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
+from identity.trust import TrustPolicy
 from tests.identity.conftest import (
     ALICE,
     BOB,
@@ -260,7 +261,7 @@ def test_an_rsa_issuer_is_a_switch_of_the_trust_list() -> None:
     fields = (*LEAF_FIELDS, tn_extension(one(ALICE)))
     chain = [der(any_certificate(key, name, private_key(1).public_key(), fields))]
     assert refusal(chain, TrustAnchors((root,))) == "issuer-algorithm"
-    assert verify_chain(chain, TrustAnchors((root,), allow_non_ecdsa_issuers=True), NOW).number == ALICE
+    assert verify_chain(chain, TrustAnchors((root,), TrustPolicy(non_ecdsa_issuers=True)), NOW).number == ALICE
 
 
 def test_constraints_that_exclude_a_base_claim_count_as_absent() -> None:
