@@ -46,6 +46,15 @@ class Call:
     answer_limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status says."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
 class Service:
     """Requests to one base address."""
 
@@ -76,20 +85,30 @@ class Service:
             await asyncio.sleep(pause)
         return await self._exchange(call)
 
+    async def answer(self, call: Call) -> Answer:
+        """What comes back to one attempt, a refusal too: for a protocol whose headers say how to go on."""
+        async with self._answered(call, TRANSFER_TIMEOUT + call.wait) as response:
+            return Answer(response.status_code, response.headers, await self._read(response, call.answer_limit))
+
     @asynccontextmanager
     async def open(self, call: Call, silence: float) -> AsyncIterator[httpx.Response]:
         """A successful answer whose body has not been read; no octet for `silence` seconds ends it.
 
         To a call with If-None-Match an answer without a body is one: nothing has changed (RFC 9110 §13.1.2).
         """
+        async with self._answered(call, silence) as response:
+            if not response.is_success and not _unchanged(call, response):
+                raise refusal(response.status_code, await self._read(response))
+            yield response
+
+    @asynccontextmanager
+    async def _answered(self, call: Call, silence: float) -> AsyncIterator[httpx.Response]:
         request = self._request(call, silence)
         try:
             response = await self._http.send(request, stream=True)
         except httpx.TransportError as error:
             raise _unreachable(error, self.base_url, call) from error
         try:
-            if not response.is_success and not _unchanged(call, response):
-                raise refusal(response.status_code, await self._read(response))
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise UnexpectedAnswerError("the service compressed its answer, which was not asked for")
             yield response
