@@ -27,6 +27,7 @@ from identity.authority.exchange import (
 from identity.authority.folder import open_folder
 from identity.authority.holdings import HoldingsDesk
 from identity.authority.issuer import Issuer
+from identity.authority.links import endpoints as links
 from identity.authority.publishing import StatusPublisher
 from identity.authority.registration import RegistrationAuthority
 from identity.authority.report_policy import ReportPolicy
@@ -81,6 +82,7 @@ def create_app(
             Route("/v1/status", service.status),
             Route("/v1/anchors.pem", service.anchors),
             Route("/certificates/{name}.pem", service.published),
+            *links.routes(store, clock),
         ],
         exception_handlers={
             RefusedError: refused,

@@ -23,17 +23,22 @@ async def read_json(
     request: Request, shape: type[Body], limit: int = BODY_LIMIT, limit_name: str = "BODY_LIMIT"
 ) -> Body:
     """Read a JSON body of the shape within the limits. Raises RefusedError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
-        raise RefusedError("unsupported-type", f"send {JSON_TYPE}")
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            body = await _read_limited(request, limit, limit_name)
-    except TimeoutError as error:
-        raise RefusedError("too-slow", f"a body must arrive within {BODY_TIMEOUT} seconds") from error
+    body = await read_octets(request, JSON_TYPE, limit, limit_name)
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError("malformed", str(error)) from error
+
+
+async def read_octets(request: Request, media_type: str, limit: int, limit_name: str) -> bytes:
+    """Read a body of a type within the limits. Raises RefusedError."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
+        raise RefusedError("unsupported-type", f"send {media_type}")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            return await _read_limited(request, limit, limit_name)
+    except TimeoutError as error:
+        raise RefusedError("too-slow", f"a body must arrive within {BODY_TIMEOUT} seconds") from error
 
 
 async def _read_limited(request: Request, limit: int, limit_name: str) -> bytes:

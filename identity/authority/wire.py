@@ -240,6 +240,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "challenge-used": (409, "The code was used for another key"),
     "proof-replayed": (409, "The proof was used before"),
     "nothing-to-appeal": (409, "The number has no status to appeal against"),
+    "link-slot-taken": (409, "Another device has used this code"),
+    "link-closed": (410, "This code is used up, or was cancelled"),
     "appealed": (409, "An appeal was made already"),
     "challenge-expired": (410, "The code has expired"),
     "challenge-dead": (410, "Too many wrong codes"),
