@@ -10,6 +10,9 @@ IdentityError                   .code: a short stable word, for programs
 ├── RolesError                  a group's list of admins is malformed, or a change breaks the rules for roles
 ├── FrankingError               a franking tag or a frank is malformed, or confirms something else
 ├── StatementError              a signed statement is malformed, or not by the key that it must be by
+├── RevocationError             a CRL or an OCSP response does not count             .check: its number among the checks
+├── JWSError                    a signed request of ACME cannot be read, or is not by its key
+├── AuthorityTokenError         an authority token does not show the right to a number  .check: its number (RFC 9448 §6)
 ├── ReportError                 a report does not prove what it says              .check: its number among the checks
 └── StatusListError             a status list is malformed, or not by an authority that may speak of its numbers
 
@@ -77,5 +80,25 @@ class ReportError(IdentityError):
         self.check = check
 
 
+class RevocationError(IdentityError):
+    """A list of revocations (RFC 5280 §5) or an OCSP response (RFC 6960) is malformed, out of date or of others."""
+
+    def __init__(self, code: str, message: str, *, check: int) -> None:
+        super().__init__(code, message)
+        self.check = check
+
+
 class StatusListError(IdentityError):
     """A status list is malformed, out of date, or not by an authority that may speak of its numbers."""
+
+
+class JWSError(IdentityError):
+    """A signed request (RFC 8555 §6.2) cannot be read, or is not signed by its key."""
+
+
+class AuthorityTokenError(IdentityError):
+    """An authority token (RFC 9447, RFC 9448) does not show the right to what was ordered."""
+
+    def __init__(self, code: str, message: str, *, check: int) -> None:
+        super().__init__(code, message)
+        self.check = check
