@@ -144,10 +144,10 @@ def _constraints(plain: bytes | None, enhanced: bytes | None) -> tuple[ClaimCons
 def check_leaf_fields(certificate: x509.Certificate) -> None:
     """Raise CertificateError unless an end entity's P-256 certificate may sign; path validation leaves this to us."""
     p256_key(certificate)
-    basic = _known(certificate, x509.BasicConstraints)
+    basic = known_extension(certificate, x509.BasicConstraints)
     if basic is not None and basic.ca:
         raise CertificateError("ca-leaf", "a CA certificate does not sign messages (RFC 9060 §4)")
-    usage = _known(certificate, x509.KeyUsage)
+    usage = known_extension(certificate, x509.KeyUsage)
     if usage is None or not usage.digital_signature or usage.key_cert_sign:
         raise CertificateError("key-usage", "the leaf's key is not for digital signatures")
 
@@ -161,7 +161,7 @@ def check_issuer_fields(certificate: x509.Certificate) -> None:
 
 def check_list_signer(certificate: x509.Certificate) -> None:
     """Raise CertificateError unless the certificate is a CA's whose key may sign lists (RFC 5280 §4.2.1.3, cRLSign)."""
-    basic, usage = _known(certificate, x509.BasicConstraints), _known(certificate, x509.KeyUsage)
+    basic, usage = known_extension(certificate, x509.BasicConstraints), known_extension(certificate, x509.KeyUsage)
     if basic is None or not basic.ca or usage is None or not usage.crl_sign:
         raise CertificateError("key-usage", "the key is not an issuer's that may sign lists")
 
@@ -169,8 +169,8 @@ def check_list_signer(certificate: x509.Certificate) -> None:
 def check_key_identifiers(path: Sequence[x509.Certificate]) -> None:
     """Raise CertificateError unless each certificate names the key of the next (RFC 9060 §5)."""
     for subject, issuer in pairwise(path):
-        authority = _known(subject, x509.AuthorityKeyIdentifier)
-        key = _known(issuer, x509.SubjectKeyIdentifier)
+        authority = known_extension(subject, x509.AuthorityKeyIdentifier)
+        key = known_extension(issuer, x509.SubjectKeyIdentifier)
         if authority is None or key is None or authority.key_identifier != key.digest:
             raise CertificateError("key-identifiers", "an authority key identifier is not that of the next key")
 
@@ -186,10 +186,11 @@ def check_signature_algorithms(certificates: Sequence[x509.Certificate], allow_o
 
 def constrains_names(certificate: x509.Certificate) -> bool:
     """Say whether the certificate limits the names below it (RFC 5280 §4.2.1.10)."""
-    return _known(certificate, x509.NameConstraints) is not None
+    return known_extension(certificate, x509.NameConstraints) is not None
 
 
-def _known(certificate: x509.Certificate, kind: type[E]) -> E | None:
+def known_extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    """The extension of this kind, if the certificate has it."""
     value = _extension(certificate, kind.oid)
     return value if isinstance(value, kind) else None
 

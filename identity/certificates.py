@@ -1,11 +1,10 @@
 """Certificates of telephone numbers: trust anchors and chain validation (RFC 8226, RFC 9060, RFC 9118)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise
 from threading import Lock
 from typing import TypeVar
 
@@ -29,10 +28,20 @@ from identity.certificate_fields import (
     validity,
 )
 from identity.claim_constraints import ClaimConstraints
-from identity.errors import CertificateError, TNAuthListError
+from identity.errors import CertificateError
 from identity.number import TelephoneNumber
-from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompassing
+from identity.path_policy import (
+    bounds_of,
+    check_certificate_policies,
+    check_code_leaf,
+    check_pins,
+    check_within,
+    numbers_of_codes,
+    scope_of,
+)
+from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
 from identity.trust import TRUST_LIST_SIZE_LIMIT as TRUST_LIST_SIZE_LIMIT
+from identity.trust import CodeParents, TrustPolicy, key_hash
 from identity.trust import TrustAnchors as TrustAnchors
 
 CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
@@ -62,10 +71,17 @@ class VerifiedChain:
     lifetime: int
     issuer: str
     serial: int
+    code_numbers: tuple[TNAuthList, ...] | None = (
+        None  # what a directory lists for the leaf's codes; None: no directory
+    )
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say how the leaf vouches for the number; every list above reaches what the leaf's list holds."""
-        return self.tn_auth_list.covers(number)
+        coverage = self.tn_auth_list.covers(number)
+        if coverage is Coverage.BY_CODE and self.code_numbers is not None:
+            listed = any(numbers.covers(number) is Coverage.BY_NUMBER for numbers in self.code_numbers)
+            return coverage if listed else Coverage.NO
+        return coverage
 
     def check_time(self, moment: int) -> None:
         """Raise CertificateError unless every certificate of the chain is valid at that moment."""
@@ -80,9 +96,14 @@ def verify_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: int) -> Ver
 
     1. size and number of certificates              6. issuers sign with ECDSA, unless the anchors allow others
     2. each certificate parses                      7. claim constraints only in the leaf (RFC 8226 §8)
-    3. each is valid at `now`                       8. TNAuthList in the leaf, each within the one above (RFC 9060)
-    4. the path leads to an anchor (RFC 5280)       9. leaf: one P-256 key, CA:false, digitalSignature
+    3. each is valid at `now`                       8. TNAuthList in the leaf and below each one, within the one above
+    4. the path leads to an anchor (RFC 5280)       9. leaf: one P-256 key, CA:false, digitalSignature (RFC 9060 §4)
     5. exactly this path, each AKI = the next SKI
+
+    As the policy of the anchors asks, besides 6, and in 8 for what a code delegates:
+
+    10. it passes an issuer's key that is pinned    12. the leaf holds no service provider code
+    11. certificate policies are known ones
     """
     return _verify_path(tuple(chain), anchors, now)[0]
 
@@ -128,10 +149,14 @@ class ChainVerifier:
 
 @dataclass(frozen=True, slots=True)
 class _IssuerPath:
-    """The certificates above a leaf, issuer first and root last, valid as a path for end entities."""
+    """The certificates above a leaf, issuer first and root last, valid as a path for end entities.
+
+    `scope`: what they delegate to the leaf, None if they say nothing of numbers.
+    """
 
     certificates: tuple[x509.Certificate, ...]
     lists: tuple[TNAuthList, ...]
+    scope: TNAuthList | None
     not_before: int
     not_after: int
 
@@ -154,8 +179,12 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
     check_signature_algorithms(certificates, anchors.policy.non_ecdsa_issuers)
     root = next(root for root in anchors.roots if root == path[-1])
-    issuers = _issuer_path((*certificates[1:], root))
-    return _verified(chain, certificates[0], issuers), issuers
+    issuers = _issuer_path((*certificates[1:], root), anchors.policy)
+    verified = _verified(chain, certificates[0], issuers, anchors.policy)
+    check_pins((certificates[0], *issuers.certificates), anchors.policy)
+    check_certificate_policies(certificates[1:], anchors.policy, leaf=False)
+    _check_leaf_policy(certificates[0], verified, anchors.policy)
+    return verified, issuers
 
 
 def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustAnchors, now: int) -> VerifiedChain:
@@ -164,36 +193,58 @@ def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustA
     _check_validity(leaf, now)
     _validate([leaf], issuers.certificates[:1], now)
     check_signature_algorithms([leaf], anchors.policy.non_ecdsa_issuers)
-    return _verified(chain, leaf, issuers)
+    verified = _verified(chain, leaf, issuers, anchors.policy)
+    _check_leaf_policy(leaf, verified, anchors.policy)
+    return verified
 
 
-def _issuer_path(certificates: tuple[x509.Certificate, ...]) -> _IssuerPath:
+def _check_leaf_policy(leaf: x509.Certificate, verified: VerifiedChain, policy: TrustPolicy) -> None:
+    check_certificate_policies([leaf], policy, leaf=True)
+    check_code_leaf(verified.tn_auth_list, policy)
+
+
+def _issuer_path(certificates: tuple[x509.Certificate, ...], policy: TrustPolicy) -> _IssuerPath:
     check_key_identifiers(certificates)
     for certificate in certificates:
         check_issuer_fields(certificate)
-    lists = tuple(filter(None, map(certificate_tn_auth_list, certificates)))
-    _check_encompassing(lists)
+    lists = bounds_of([certificate_tn_auth_list(certificate) for certificate in certificates], policy)
+    scope = scope_of(lists[0], policy) if lists else None
     periods = [validity(certificate) for certificate in certificates]
-    return _IssuerPath(certificates, lists, max(start for start, _ in periods), min(end for _, end in periods))
+    return _IssuerPath(certificates, lists, scope, max(start for start, _ in periods), min(end for _, end in periods))
 
 
-def verify_issuer(der: bytes, anchors: TrustAnchors, now: int) -> tuple[ec.EllipticCurvePublicKey, TNAuthList]:
-    """Validate an issuer's own certificate; returns its key and the numbers it speaks of. Raises CertificateError.
+def verify_issuer(
+    path: Sequence[bytes], anchors: TrustAnchors, now: int, signers: Collection[bytes] | None = None
+) -> tuple[ec.EllipticCurvePublicKey, TNAuthList]:
+    """Validate a signer of lists: its certificate and those above it, without the root, as `verify_chain` would.
 
-    Its key must be P-256 and for lists (cRLSign): what it signs here is a list of numbers, as a CRL is one of serials.
+    Returns its key and the numbers it speaks of. The key must be P-256 and for lists (cRLSign): what it signs here is a
+    list of numbers, as a CRL is one of serials. `signers`: SHA-256 of the keys (SPKI) that are believed in this matter;
+    None believes every issuer. Raises CertificateError.
     """
-    issuer = load_certificate(der)
-    _check_validity(issuer, now)
-    path = _validate([issuer], anchors.roots, now) if anchors.roots else []
-    if len(path) != 2:
-        raise CertificateError("untrusted", "the issuer is not directly below a trusted root")
-    check_signature_algorithms(path, anchors.policy.non_ecdsa_issuers)
-    check_key_identifiers(path)
-    check_list_signer(issuer)
-    numbers = certificate_tn_auth_list(issuer)
-    if numbers is None:
+    if not anchors.roots or not 1 <= len(path) < CHAIN_LENGTH_LIMIT:
+        raise CertificateError("untrusted", "the issuer is not below a trusted root")
+    certificates = [load_certificate(der) for der in path]
+    for certificate in certificates:
+        _check_validity(certificate, now)
+    found = _validate(certificates, anchors.roots, now)
+    if found[:-1] != certificates:
+        raise CertificateError("untrusted", "the issuer's path is not exactly issuer to root, without the root")
+    check_signature_algorithms(found, anchors.policy.non_ecdsa_issuers)
+    issuers = _issuer_path(tuple(found), anchors.policy)
+    check_pins((found[0], *found), anchors.policy)  # a signer may be the pinned issuer itself
+    check_certificate_policies(certificates, anchors.policy, leaf=False)
+    check_list_signer(certificates[0])
+    if signers is not None and key_hash(certificates[0]) not in signers:
+        raise CertificateError("signer", "the list is signed by another issuer than that of one's own certificates")
+    if certificate_tn_auth_list(certificates[0]) is None:
         raise CertificateError("tn-auth-list", "the issuer's certificate does not say which numbers it speaks of")
-    return p256_key(issuer), numbers
+    return p256_key(certificates[0]), issuers.lists[0]
+
+
+def issuer_keys(chain: Sequence[bytes]) -> frozenset[bytes]:
+    """SHA-256 of the keys (SPKI) of the issuers in a chain, without trusting it. Raises CertificateError."""
+    return frozenset(key_hash(load_certificate(der)) for der in chain[1:])
 
 
 def leaf_number(der: bytes) -> TelephoneNumber | None:
@@ -236,13 +287,16 @@ def _verifier(anchors: tuple[x509.Certificate, ...], now: int) -> verification.C
     return builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy).build_client_verifier()
 
 
-def _verified(chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: _IssuerPath) -> VerifiedChain:
+def _verified(
+    chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: _IssuerPath, policy: TrustPolicy
+) -> VerifiedChain:
     check_key_identifiers((leaf, issuers.certificates[0]))
     check_leaf_fields(leaf)
     leaf_list = certificate_tn_auth_list(leaf)
     if leaf_list is None:
         raise CertificateError("tn-auth-list", "the leaf has no TNAuthList (RFC 8226 §9)")
-    _check_encompassing((leaf_list, *issuers.lists[:1]))
+    if issuers.scope is not None:
+        check_within(issuers.scope, leaf_list, policy)
     not_before, not_after = validity(leaf)
     key = p256_key(leaf)
     constraints, conflicting = certificate_constraints(leaf)
@@ -261,15 +315,12 @@ def _verified(chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: _Issuer
         lifetime=not_after - not_before,
         issuer=_common_name(leaf.issuer),
         serial=leaf.serial_number,
+        code_numbers=_code_numbers(leaf_list, policy),
     )
 
 
-def _check_encompassing(lists: tuple[TNAuthList, ...]) -> None:
-    try:
-        for child, parent in pairwise(lists):
-            check_encompassing(parent, child)
-    except TNAuthListError as error:
-        raise CertificateError("encompassing", str(error)) from error
+def _code_numbers(entries: TNAuthList, policy: TrustPolicy) -> tuple[TNAuthList, ...] | None:
+    return numbers_of_codes(entries, policy) if policy.code_parents is CodeParents.DIRECTORY else None
 
 
 def _single_number(entries: TNAuthList | None) -> TelephoneNumber | None:

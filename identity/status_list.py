@@ -10,7 +10,7 @@ import hashlib
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Self
@@ -135,30 +135,45 @@ def sign_status_list(
     serial: int,
     now: int,
     lifetime: int,
+    above: Sequence[x509.Certificate] = (),
 ) -> SignedStatusList:
-    """Sign a body as the list of an authority (its base URL), valid for so many seconds."""
+    """Sign a body as the list of an authority (its base URL), valid for so many seconds.
+
+    `above`: the issuers between this one and its root, lowest first.
+    """
     claims = StatusClaims(
         authority, now, now + lifetime, serial, len(body) // ENTRY_SIZE, hashlib.sha256(body).hexdigest()
     )
-    certificate = issuer.public_bytes(Encoding.DER)
-    token = sign_statement(key, STATUS_LIST_TYPE, msgspec.to_builtins(claims), (certificate,))
+    path = [certificate.public_bytes(Encoding.DER) for certificate in (issuer, *above)]
+    token = sign_statement(key, STATUS_LIST_TYPE, msgspec.to_builtins(claims), path)
     return SignedStatusList(token.encode(), body)
 
 
-def verify_status_list(signed: SignedStatusList, *, authority: str, anchors: TrustAnchors, now: int) -> StatusList:
+def verify_status_list(
+    signed: SignedStatusList,
+    *,
+    authority: str,
+    anchors: TrustAnchors,
+    now: int,
+    signers: Collection[bytes] | None = None,
+) -> StatusList:
     """Verify a list at the time `now`. Raises StatusListError; the first of these that fails ends it.
 
     1. the token's form, kind and claims         4. it is the list of this authority
     2. its certificate is an issuer's, below     5. it is neither of the future nor expired, and short-lived
-       one of the anchors, valid now             6. its digest and count are those of the body, which is well formed
-    3. it is signed by that issuer               7. every number in it is one that the issuer's certificate holds
+       one of the anchors, valid now, and its    6. its digest and count are those of the body, which is well formed
+       key one of the `signers`                  7. every number in it is one that the issuer's certificate holds
+    3. it is signed by that issuer
+
+    `signers`: see `verify_issuer`. A client names the issuers of its own chain and its pins: below a root with several
+    issuers each could otherwise hold something against the numbers of all that overlap with its own.
     """
     try:
         statement = parse_statement(signed.token, STATUS_LIST_TYPE)
         claims = statement.claims(StatusClaims)
-        if len(statement.x5c) != 1:
+        if not statement.x5c:
             raise StatusListError("issuer", "the list does not carry its issuer's certificate")
-        key, numbers = verify_issuer(statement.x5c[0], anchors, now)
+        key, numbers = verify_issuer(statement.x5c, anchors, now, signers)
         statement.verify(key)
     except (StatementError, CertificateError) as error:
         raise StatusListError(error.code, f"the list is not signed as it must be: {error}") from error

@@ -152,24 +152,28 @@ class TNAuthList:
         size, _, high = self._intervals[position - 1]
         return size == length and last <= high
 
-    def _admits(self, entry: TNEntry) -> bool:
+    def _admits(self, entry: TNEntry, by_code: bool) -> bool:
         match entry:
             case ServiceProviderCode(code):
                 return code in self.codes
             case TelephoneNumberRange(start, count):
                 # RFC 9060 §4: a parent with a code may delegate numbers; which numbers a code has is not in any list.
-                return bool(self.codes) or self._includes(len(start), int(start), int(start) + count - 1)
+                return by_code or self._includes(len(start), int(start), int(start) + count - 1)
             case OneNumber(digits):
-                return bool(self.codes) or entry in self.entries or self._includes_text(digits)
+                return by_code or entry in self.entries or self._includes_text(digits)
 
     def _includes_text(self, digits: str) -> bool:
         return bool(_DIGITS.fullmatch(digits)) and self._includes(len(digits), int(digits), int(digits))
 
 
-def check_encompassing(parent: TNAuthList, child: TNAuthList) -> None:
-    """Raise TNAuthListError unless every entry of the child lies within the parent (RFC 9060 §4)."""
+def check_encompassing(parent: TNAuthList, child: TNAuthList, *, by_code: bool = True) -> None:
+    """Raise TNAuthListError unless every entry of the child lies within the parent (RFC 9060 §4).
+
+    `by_code`: whether a parent with a code admits any number.
+    """
+    by_code = by_code and bool(parent.codes)
     for entry in child.entries:
-        if not parent._admits(entry):
+        if not parent._admits(entry, by_code):
             raise TNAuthListError("encompassing", f"{entry} is not within the list of the certificate above")
 
 
