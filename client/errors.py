@@ -13,6 +13,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   ├── ReportRefusedError   1    a report was verified, and proves nothing
 │   ├── NumberWithdrawnError 8    so many reports count that the number gets no certificate for a while
 │   ├── WrongCodeError       1    that is not the one-time code                .attempts_left
+│   ├── CertificationRefusedError 3  a certification authority refused a request, an order or a token
 │   ├── NoKeyPackageError    1    a device of the number has no key package left
 │   ├── NoConsentError       1    a number has not agreed to be reached    .mode
 │   ├── AlreadyAskedError    1    a number was asked before, and has not agreed
@@ -38,6 +39,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── InviteError              1    a text is no number, no invitation and no short code
 ├── ImageError               1    octets are no picture that is shown here
 ├── NewKeyError              1    a known number is on a key that was not met
+├── LinkError                1    a second device could not be linked
 └── GroupRefusedError        1    a Welcome, a commit or an entry is refused by our rules
 
 Exit codes: 1 other, 3 verification failed, 5 not found, 6 network, 7 timed out or asked to wait, 8 not set up.
@@ -161,6 +163,19 @@ class WrongCodeError(ServiceError):
     def __init__(self, problem: Problem, *, attempts_left: int | None) -> None:
         super().__init__(problem)
         self.attempts_left = attempts_left
+
+
+class CertificationRefusedError(ServiceError):
+    """A certification authority refused a request, an order or an authority token (RFC 8555 §6.7)."""
+
+    code = "certification-refused"
+    hint = "Nothing was changed. Ask the authority's operator what the message means."
+    exit_code = 3
+
+    def __init__(self, problem: Problem, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.code = code or type(self).code
+        self.hint = hint or self.hint
 
 
 class ReportRefusedError(ServiceError):
@@ -368,6 +383,13 @@ class NewKeyError(ClientError):
         super().__init__(
             f"{called} is now on a key that you have not met: a new telephone, or a new holder of the number"
         )
+
+
+class LinkError(ClientError):
+    """A second device could not be linked; `code` says how far it came, and nothing is left half-done."""
+
+    code = "not-linked"
+    hint = "Begin again on the device that has the number: ringtrue devices add"
 
 
 class GroupRefusedError(ClientError):

@@ -20,7 +20,7 @@ CHECKS = 2
 CODE_LIMIT = 12  # characters of the code of 15 digits
 
 _URI = re.compile(r"ringtrue:\+([1-9][0-9]{0,14})", re.IGNORECASE | re.ASCII)
-_FORGIVEN = str.maketrans("OIL", "011", " -")
+FORGIVEN = str.maketrans("OIL", "011", " -")
 _CODE = re.compile(rf"[{SYMBOLS}]{{{CHECKS + 1},{CODE_LIMIT}}}")
 
 _POWERS = [1]  # of 2, a generator of GF(32) with x^5 + x^2 + 1
@@ -39,7 +39,7 @@ def invite_uri(number: TelephoneNumber) -> str:
 def short_code(number: TelephoneNumber) -> str:
     """The number as a code of at most 12 characters in groups of four, to be read aloud or typed."""
     symbols = _base32(int(number.digits))
-    code = "".join(SYMBOLS[symbol] for symbol in (*symbols, *_checks(symbols)))
+    code = "".join(SYMBOLS[symbol] for symbol in (*symbols, *check_symbols(symbols)))
     return "-".join(code[start : start + GROUP] for start in range(0, len(code), GROUP))
 
 
@@ -50,7 +50,7 @@ def parse_invite(text: str) -> TelephoneNumber:
         raise InviteError("this is longer than any number or code")
     if written.lower().startswith(SCHEME):
         return _from_uri(written)
-    code = written.upper().translate(_FORGIVEN)
+    code = written.upper().translate(FORGIVEN)
     if _CODE.fullmatch(code):
         return _from_code(code, written)
     try:
@@ -70,7 +70,7 @@ def _from_code(code: str, written: str) -> TelephoneNumber:
     symbols = [SYMBOLS.index(character) for character in code]
     digits = str(reduce(lambda value, symbol: value << 5 | symbol, symbols[:-CHECKS], 0))
     # A zero in front would give one number several codes, and would hide a missing character.
-    if any(_remainder(symbols)) or symbols[0] == 0 or len(digits) > 15:
+    if any(remainder(symbols)) or symbols[0] == 0 or len(digits) > 15:
         raise InviteError(
             f"{written!a} is neither a number with + in front nor a code: a character is wrong or missing"
         )
@@ -85,12 +85,13 @@ def _base32(value: int) -> list[int]:
     return symbols
 
 
-def _checks(symbols: list[int]) -> tuple[int, int]:
-    return _remainder([*symbols, 0, 0])
+def check_symbols(symbols: list[int]) -> tuple[int, int]:
+    """The two symbols that make a word a code."""
+    return remainder([*symbols, 0, 0])
 
 
-def _remainder(word: list[int]) -> tuple[int, int]:
-    """What is left of the word, a polynomial over GF(32), after division by the generator."""
+def remainder(word: list[int]) -> tuple[int, int]:
+    """What is left of the word, a polynomial over GF(32), after division by the generator: zeros for a code."""
     high, low = 0, 0
     for symbol in word:
         high, low = low ^ _product(high, _GENERATOR[0]), symbol ^ _product(high, _GENERATOR[1])
