@@ -256,7 +256,7 @@ impl Engine {
         })
     }
 
-    #[pyo3(signature = (welcome, secrets, now, *, tree=None))]
+    #[pyo3(signature = (welcome, secrets, now, *, tree=None, lifetimes=true))]
     fn join(
         &self,
         py: Python<'_>,
@@ -264,9 +264,11 @@ impl Engine {
         secrets: Vec<PyBackedBytes>,
         now: u64,
         tree: Option<PyBackedBytes>,
+        lifetimes: bool,
     ) -> PyResult<Group> {
         self.group(py, now, |device, parts| {
-            joining::join(device, parts, &welcome, &secrets, tree.as_deref(), now)
+            let at = lifetimes.then_some(now);
+            joining::join(device, parts, &welcome, &secrets, tree.as_deref(), at)
         })
     }
 

@@ -126,7 +126,7 @@ pub fn join(
     welcome: &[u8],
     secrets: &[impl AsRef<[u8]>],
     tree: Option<&[u8]>,
-    now: u64,
+    lifetimes_at: Option<u64>,
 ) -> Outcome<Membership> {
     let welcome = parsed(welcome, WireFormat::Welcome)?;
     device.require_suite(&welcome)?;
@@ -135,7 +135,7 @@ pub fn join(
     parts.offer(secrets)?;
     let joined = device
         .client(&parts)
-        .join_group(tree, &welcome, Some(MlsTime::from(now)));
+        .join_group(tree, &welcome, lifetimes_at.map(MlsTime::from));
     drop(parts.key_packages.take_all());
     let (group, _) = joined?;
     Ok(Membership::new(device.clone(), parts, group))

@@ -293,3 +293,26 @@ def test_an_interrupt_passes_through_unchanged(kind):
     credential, key = identity(kind, 1, "alice")
     with pytest.raises(KeyboardInterrupt):
         mls.Engine(1, credential, key, interrupted).create(b"g", NOW)
+
+
+def test_joining_asks_about_ended_lifetimes_unless_the_validator_alone_is_to_judge(kind):
+    alice, bob, carol = (Person(name, kind) for name in ("alice", "bob", "carol"))
+    alice.create()
+    bob.join(alice.commit(add=[bob.offer(lifetime=DAY)]))
+    pending = alice.commit(add=[carol.offer()])
+    later, secrets = NOW + 2 * DAY, [carol.package.secret]
+    with pytest.raises(mls.MlsError, match="ifetime"):
+        carol.engine.join(pending.welcomes[0], secrets, later)
+    joined = carol.engine.join(pending.welcomes[0], secrets, later, lifetimes=False)
+    assert joined.epoch_authenticator() == alice.group.epoch_authenticator()
+    assert [at for name, _, at in carol.gate.asked if name == "bob"] == [later]
+
+
+def test_joining_without_lifetimes_still_asks_about_every_leaf(kind):
+    alice, bob, carol = (Person(name, kind) for name in ("alice", "bob", "carol"))
+    alice.create()
+    bob.join(alice.commit(add=[bob.offer()]))
+    pending = alice.commit(add=[carol.offer()])
+    carol.gate.refused.add("bob")
+    with pytest.raises(mls.CredentialRefusedError):
+        carol.engine.join(pending.welcomes[0], [carol.package.secret], NOW, lifetimes=False)

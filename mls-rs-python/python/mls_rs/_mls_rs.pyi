@@ -276,8 +276,19 @@ class Engine:
         the members listed are checked only by `join`."""
     def preview_group_info(self, group_info: bytes, now: int, *, tree: bytes | None = None) -> Preview: ...
     def create(self, group_id: bytes, now: int, *, context_extensions: Sequence[tuple[int, bytes]] = ()) -> Group: ...
-    def join(self, welcome: bytes, secrets: Sequence[bytes], now: int, *, tree: bytes | None = None) -> Group:
-        """Joins from a Welcome with the secrets of key packages that this engine made."""
+    def join(
+        self,
+        welcome: bytes,
+        secrets: Sequence[bytes],
+        now: int,
+        *,
+        tree: bytes | None = None,
+        lifetimes: bool = True,
+    ) -> Group:
+        """Joins from a Welcome with the secrets of key packages that this engine made.
+
+        `lifetimes=False` leaves leaves that came by a key package, and whose lifetime has ended (RFC 9420 §7.2), to the
+        validator alone, as those are that a commit has replaced and that carry none."""
     def external_join(
         self,
         group_info: bytes,
