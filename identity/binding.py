@@ -89,9 +89,10 @@ def verify_message(
             return _unsigned(trail, context, chains)
         parts = split_token(token)
         done((len(token),))  # 1
-        x5u = check_header(parts.unverified_header)
+        header = check_header(parts.unverified_header)
+        x5u = header.x5u
         done((x5u,))  # 2
-        passport = read_claims(token, parts, x5u)
+        passport = read_claims(token, parts, header)
         done((passport.orig, passport.iat, len(passport.dest_numbers), len(passport.dest_uris)))  # 3
         done(check_signer(x5u, context, chains))  # 4
         chain = chains.verify(context.sender_chain, passport.iat)

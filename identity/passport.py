@@ -6,7 +6,7 @@ Nothing here decides whether a token is right for a message: `identity.binding` 
 import hashlib
 import re
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import KeysView, Mapping, Sequence
 from functools import lru_cache
 from hmac import compare_digest
 from typing import NamedTuple
@@ -22,19 +22,20 @@ from identity.base64url import base64, decode_base64url, encode_base64url
 from identity.certificates import LATEST_TIME
 from identity.errors import PassportError
 from identity.number import TelephoneNumber
+from identity.passport_claims import check_type_claims, read_dest, read_identity, read_x5c
+from identity.passport_kinds import BASE_CLAIMS, DISPLAY_CLAIMS, IN_GROUPS, KINDS, MESSAGE, Kind, Profile, why_not
 
 PASSPORT_SIZE_LIMIT = 8_192  # octets of token; the profile's own have about 600
 HEADER_SIZE_LIMIT = 1_024  # octets of encoded header
 SIGNATURE_SIZE = 64  # octets: r and s of P-256
 X5U_SIZE_LIMIT = 512  # characters
 HEADER_MEMO_LIMIT = 1_024  # decoded headers kept: a sender's header changes only with its certificate
+CARRIED_CHAIN_LIMIT = 16_384  # octets by which header and token may be longer where the header may carry the chain
 
 _HEADER_NAMES = frozenset({"alg", "ppt", "typ", "x5u"})
-_CLAIM_NAMES = frozenset({"dest", "iat", "msgi", "orig"})
-_DEST_TYPES = frozenset({"tn", "uri"})
+_BASE_HEADER_NAMES = frozenset({"alg", "typ"})
 _DIGESTS = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}  # RFC 9475 §3.2
 _X5U = re.compile(r"https?://[0-9A-Za-z.:\[\]-]+(/[0-9A-Za-z._~-]+)+")
-_DIGITS = re.compile(r"[1-9][0-9]{0,14}")
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _DECODER = msgspec.json.Decoder()
 
@@ -77,8 +78,19 @@ class Token(NamedTuple):
     signature: bytes
 
 
+class Header(NamedTuple):
+    """A header that may be there: the type of the token, and where its certificates are."""
+
+    kind: Kind
+    x5u: str
+    x5c: tuple[bytes, ...] = ()
+
+
 class UnverifiedPassport(NamedTuple):
-    """A `msg` PASSporT with the right form, header and claims, whose signature nobody has checked yet."""
+    """A PASSporT with the right form, header and claims, whose signature nobody has checked yet.
+
+    `orig` is digits, or a URI where its reader admits those; `msgi` is empty in types that cover no content.
+    """
 
     token: bytes
     signing_input: bytes
@@ -90,19 +102,20 @@ class UnverifiedPassport(NamedTuple):
     iat: int
     msgi: str
     claims: Mapping[str, object]
+    kind: Kind = MESSAGE
 
 
 def sign_passport(
     key: ec.EllipticCurvePrivateKey,
     *,
     x5u: str,
-    orig: TelephoneNumber,
+    orig: TelephoneNumber | str,
     dest_uris: Sequence[str],
     dest_numbers: Sequence[TelephoneNumber],
     iat: int,
     msgi: str,
 ) -> str:
-    """Make a `msg` PASSporT in full form. Raises PassportError if there is no destination."""
+    """Make a `msg` PASSporT in full form; `orig` may be a URI. Raises PassportError if there is no destination."""
     dest: dict[str, list[str]] = {}
     if dest_numbers:
         dest["tn"] = sorted({number.digits for number in dest_numbers})
@@ -110,8 +123,18 @@ def sign_passport(
         dest["uri"] = sorted(set(dest_uris))
     if not dest:
         raise PassportError("dest", "a PASSporT has at least one destination (RFC 8225 §5.2.1)", check=3)
-    claims = {"dest": dest, "iat": iat, "msgi": msgi, "orig": {"tn": orig.digits}}
-    signing_input = _encoded_header(x5u) + b"." + encode_base64url(canonical_json(claims))
+    who = {"tn": orig.digits} if isinstance(orig, TelephoneNumber) else {"uri": orig}
+    claims = {"dest": dest, "iat": iat, "msgi": msgi, "orig": who}
+    return _signed(key, _encoded_header(x5u), claims)
+
+
+def sign_token(key: ec.EllipticCurvePrivateKey, header: Mapping[str, object], claims: Mapping[str, object]) -> str:
+    """Sign any header and claims in canonical form (RFC 8225 §9); the caller knows what they may say."""
+    return _signed(key, encode_base64url(canonical_json(header)), claims)
+
+
+def _signed(key: ec.EllipticCurvePrivateKey, header: bytes, claims: Mapping[str, object]) -> str:
+    signing_input = header + b"." + encode_base64url(canonical_json(claims))
     return (signing_input + b"." + encode_base64url(ES256.sign(signing_input, key))).decode()
 
 
@@ -122,16 +145,17 @@ def parse_passport(token: str | bytes) -> UnverifiedPassport:
     return read_claims(octets, parts, check_header(parts.unverified_header))
 
 
-def split_token(token: bytes) -> Token:
+def split_token(token: bytes, profile: Profile = IN_GROUPS) -> Token:
     """Check 1: bounds, three parts of strict base64url, canonical JSON, no duplicate names. Raises PassportError."""
-    if len(token) > PASSPORT_SIZE_LIMIT:
-        raise PassportError("too-large", f"a token has at most {PASSPORT_SIZE_LIMIT} octets", check=1)
+    carried = CARRIED_CHAIN_LIMIT if profile.x5c else 0
+    if len(token) > PASSPORT_SIZE_LIMIT + carried:
+        raise PassportError("too-large", f"a token has at most {PASSPORT_SIZE_LIMIT + carried} octets", check=1)
     segments = token.split(b".")
     if len(segments) != 3:
         raise PassportError("parts", f"a token has three parts, not {len(segments)}", check=1)
     header, claims, signature = segments
-    if len(header) > HEADER_SIZE_LIMIT:
-        raise PassportError("too-large", f"a header has at most {HEADER_SIZE_LIMIT} octets", check=1)
+    if len(header) > HEADER_SIZE_LIMIT + carried:
+        raise PassportError("too-large", f"a header has at most {HEADER_SIZE_LIMIT + carried} octets", check=1)
     try:
         raw_signature = decode_base64url(signature)
     except ValueError as error:
@@ -139,41 +163,50 @@ def split_token(token: bytes) -> Token:
     if len(raw_signature) != SIGNATURE_SIZE:
         raise PassportError("signature-length", f"a signature has {SIGNATURE_SIZE} octets (RFC 7518 §3.4)", check=1)
     signing_input = token[: len(header) + 1 + len(claims)]
-    return Token(_decoded_header(header), decoded_object(claims), signing_input, raw_signature)
+    decoded = (_decoded_header if len(header) <= HEADER_SIZE_LIMIT else decoded_object)(header)
+    return Token(decoded, decoded_object(claims), signing_input, raw_signature)
 
 
-def check_header(header: Mapping[str, object]) -> str:
-    """Check 2: exactly `alg` ES256, `ppt` msg, `typ` passport and an `x5u`, which is returned. Raises PassportError."""
-    if header.get("ppt") != "msg":
-        raise PassportError("ppt", "the token is not a msg PASSporT (RFC 8225 §8.1)", check=2)
-    if header.keys() != _HEADER_NAMES:
-        raise PassportError("header", f"the header has {_names(header)}, not alg, ppt, typ, x5u", check=2)
+def check_header(header: Mapping[str, object], profile: Profile = IN_GROUPS) -> Header:
+    """Check 2: `alg` ES256, `typ` passport, a `ppt` that is taken, an `x5u`, or `x5c` where that is taken.
+
+    Nothing else may be there. Raises PassportError.
+    """
+    kind = KINDS.get(str(header.get("ppt", "")))
+    if kind is None or kind.ppt not in profile.kinds or header.get("ppt") == "":
+        raise PassportError("ppt", why_not(header.get("ppt", "")), check=2)
+    names = header.keys()
+    if names != _HEADER_NAMES and not (profile.x5c and _is_base_header(names, kind)):
+        wanted = "alg, ppt, typ, and x5u or x5c" if profile.x5c else "alg, ppt, typ, x5u"
+        raise PassportError("header", f"the header has {_names(header)}, not {wanted}", check=2)
     if header["alg"] != "ES256" or header["typ"] != "passport":
         raise PassportError("header", "the header does not say ES256 and passport", check=2)
-    x5u = header["x5u"]
-    if not isinstance(x5u, str) or not _is_plain_url(x5u):
+    x5u = header.get("x5u", "")
+    if not isinstance(x5u, str) or ("x5u" in names and not _is_plain_url(x5u)):
         raise PassportError("x5u", "x5u is not a plain HTTP URL", check=2)
-    return x5u
+    return Header(kind, x5u, read_x5c(header["x5c"]) if "x5c" in names else ())
 
 
-def read_claims(octets: bytes, token: Token, x5u: str) -> UnverifiedPassport:
-    """Check 3: exactly dest, iat, msgi and orig, strictly typed (RFC 8225 §5, RFC 9475 §3.2). Raises PassportError."""
-    claims = token.unverified_claims
-    if claims.keys() != _CLAIM_NAMES:
-        raise PassportError("claims", f"the claims are {_names(claims)}, not dest, iat, msgi, orig", check=3)
-    iat, msgi, dest = claims["iat"], claims["msgi"], claims["dest"]
+def read_claims(octets: bytes, token: Token, header: Header, profile: Profile = IN_GROUPS) -> UnverifiedPassport:
+    """Check 3: exactly the claims of the type, strictly typed (RFC 8225 §5, RFC 9475 §3.2). Raises PassportError.
+
+    URIs in `orig` are read where the profile takes them; whether a certificate holds them is for check 6.
+    """
+    claims, kind = token.unverified_claims, header.kind
+    wanted = BASE_CLAIMS | (kind.claims or frozenset())
+    if claims.keys() != wanted and not (profile.display and wanted <= claims.keys() <= wanted | DISPLAY_CLAIMS):
+        raise PassportError("claims", f"the claims are {_names(claims)}, not {', '.join(sorted(wanted))}", check=3)
+    iat, msgi, dest = claims["iat"], claims.get("msgi", ""), claims["dest"]
     if type(iat) is not int or not 0 <= iat <= LATEST_TIME:  # bool is an int to isinstance
         raise PassportError("iat", "iat is not a whole number of seconds (RFC 8225 §5.1.1)", check=3)
     if not isinstance(msgi, str):
         raise PassportError("msgi", "msgi is not a string", check=3)
-    if not isinstance(dest, dict) or not dest or not _DEST_TYPES.issuperset(dest):
-        raise PassportError("dest", "dest does not hold tn or uri", check=3)
-    numbers, uris = _identities(dest, "tn"), _identities(dest, "uri")
-    for number in numbers:
-        if not _DIGITS.fullmatch(number):
-            raise PassportError("dest", "a number in dest is not canonical (RFC 8224 §8.3)", check=3)
-    orig = _orig_number(claims["orig"])
-    return UnverifiedPassport(octets, token.signing_input, token.signature, x5u, orig, numbers, uris, iat, msgi, claims)
+    numbers, uris = read_dest(dest)
+    orig = read_identity(claims["orig"], "orig", uris=profile.uris)
+    check_type_claims(claims, kind)
+    return UnverifiedPassport(
+        octets, token.signing_input, token.signature, header.x5u, orig, numbers, uris, iat, msgi, claims, kind
+    )
 
 
 def verify_signature(passport: Token | UnverifiedPassport, public_key: ec.EllipticCurvePublicKey) -> None:
@@ -231,26 +264,10 @@ def decoded_object(segment: bytes) -> Mapping[str, object]:
 _decoded_header = lru_cache(maxsize=HEADER_MEMO_LIMIT)(decoded_object)
 
 
-def _orig_number(orig: object) -> str:
-    digits = orig.get("tn") if isinstance(orig, dict) and len(orig) == 1 else None
-    if not isinstance(digits, str) or not _DIGITS.fullmatch(digits):
-        raise PassportError("orig", "orig is not one canonical telephone number (RFC 8225 §5.2.1)", check=3)
-    return digits
-
-
-def _identities(dest: Mapping[str, object], kind: str) -> tuple[str, ...]:
-    """Read an array of `dest`, if it is there: strings, at least one, sorted, no repetition."""
-    if kind not in dest:
-        return ()
-    value = dest[kind]
-    if not isinstance(value, list) or not value:
-        raise PassportError("dest", "dest does not hold an array", check=3)
-    for entry in value:
-        if not isinstance(entry, str):
-            raise PassportError("dest", "an array in dest does not hold strings", check=3)
-    if len(value) > 1 and value != sorted(set(value)):
-        raise PassportError("dest", "an array in dest is not sorted without repetition (RFC 8225 §5.2.1)", check=3)
-    return tuple(value)
+def _is_base_header(names: KeysView[str], kind: Kind) -> bool:
+    """Say whether these are `alg`, `typ`, `ppt` unless the token has no type, and one or both of `x5u` and `x5c`."""
+    rest = names - _BASE_HEADER_NAMES - ({"ppt"} if kind.ppt else set())
+    return names >= _BASE_HEADER_NAMES and bool(rest) and rest <= {"x5u", "x5c"}
 
 
 def _names(names: Mapping[str, object]) -> str:

@@ -9,7 +9,8 @@ from identity import binding
 from identity.base64url import decode_base64url
 from identity.certificates import ChainVerifier, VerifiedChain
 from identity.message import MessageContext, ReceivedMessage
-from identity.passport import Token, UnverifiedPassport
+from identity.passport import Header, Token, UnverifiedPassport
+from identity.passport_kinds import MESSAGE
 from identity.verdict import Verdict
 from lab.attacks.outcome import check
 from lab.credulous import as_stated
@@ -30,17 +31,19 @@ def _decoded(part: bytes) -> dict[str, object]:
     return members
 
 
-def _header(header: Mapping[str, object]) -> str:
-    return str(header["x5u"])
+def _header(header: Mapping[str, object]) -> Header:
+    return Header(MESSAGE, str(header["x5u"]))
 
 
-def _claims(octets: bytes, token: Token, x5u: str) -> UnverifiedPassport:
+def _claims(octets: bytes, token: Token, header: Header) -> UnverifiedPassport:
     """Any types, made to fit."""
     claims: Mapping[str, Any] = token.unverified_claims
     dest, orig, iat = claims["dest"], str(claims["orig"]["tn"]), int(claims["iat"])
     numbers, uris = tuple(dest.get("tn", ())), tuple(dest.get("uri", ()))
     signed, signature = token.signing_input, token.signature
-    return UnverifiedPassport(octets, signed, signature, x5u, orig, numbers, uris, iat, str(claims["msgi"]), claims)
+    return UnverifiedPassport(
+        octets, signed, signature, header.x5u, orig, numbers, uris, iat, str(claims["msgi"]), claims
+    )
 
 
 def _signer(x5u: str, context: MessageContext, chains: ChainVerifier) -> tuple[object, ...]:
