@@ -4,6 +4,8 @@ IdentityError                   .code: a short stable word, for programs
 ├── NumberError                 text is not a telephone number
 ├── TNAuthListError             a TNAuthList is malformed, or one reaches beyond its parent
 ├── ClaimConstraintsError       JWT claim constraints are malformed or violated
+├── NumberAttributesError       what a certificate declares of its numbers cannot be read
+├── TransparencyError           a log's entry, timestamp, tree head or key cannot be read, or is not by the log
 ├── CertificateError            a certificate, chain, trust list or CSR is not acceptable
 ├── PassportError               a PASSporT is malformed or does not verify    .check: its number in the list of checks
 ├── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
@@ -38,6 +40,14 @@ class TNAuthListError(IdentityError):
 
 class ClaimConstraintsError(IdentityError):
     """Claim constraints (RFC 8226 §8, RFC 9118) are malformed, or a token's claims break them."""
+
+
+class NumberAttributesError(IdentityError):
+    """Number attributes (draft-wendt-stir-cert-tn-attr-ext) are malformed."""
+
+
+class TransparencyError(IdentityError):
+    """A log's entry, signed timestamp, tree head or key (RFC 6962) cannot be read, or is not by the log it names."""
 
 
 class CertificateError(IdentityError):
