@@ -27,19 +27,27 @@ CSR_SIZE_LIMIT = 4_096  # octets of DER
 MESSAGING_ONLY = ClaimConstraints(must_include=("msgi",), must_exclude=("attest", "origid"))
 
 
-def create_root(name: str, now: int, lifetime: int) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+def create_root(
+    name: str, now: int, lifetime: int, *, path_length: int = 1
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     """Make a root key and its self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
-    return key, root_certificate(key, name, now, lifetime)
+    return key, root_certificate(key, name, now, lifetime, path_length=path_length)
 
 
 def root_certificate(
-    key: ec.EllipticCurvePrivateKey, name: str, now: int, lifetime: int, *, serial: int | None = None
+    key: ec.EllipticCurvePrivateKey,
+    name: str,
+    now: int,
+    lifetime: int,
+    *,
+    serial: int | None = None,
+    path_length: int = 1,
 ) -> x509.Certificate:
-    """Build a self-signed root for one level of issuers below it."""
+    """Build a self-signed root for so many levels of issuers below it."""
     subject = _name(name)
     builder = _builder(subject, subject, key.public_key(), key.public_key(), (now - BACKDATING, now + lifetime), serial)
-    return _sign(_with_ca(builder, path_length=1), key)
+    return _sign(_with_ca(builder, path_length), key)
 
 
 def create_issuer(
@@ -49,10 +57,13 @@ def create_issuer(
     authority: TNAuthList,
     now: int,
     lifetime: int,
+    *,
+    path_length: int = 0,
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     """Make an issuer's key and certificate, bounded by the list `authority` (RFC 8226 §9)."""
     key = ec.generate_private_key(ec.SECP256R1())
-    return key, issuer_certificate(root_key, root, key.public_key(), name, authority, now, lifetime)
+    public = key.public_key()
+    return key, issuer_certificate(root_key, root, public, name, authority, now, lifetime, path_length=path_length)
 
 
 def issuer_certificate(
@@ -65,12 +76,13 @@ def issuer_certificate(
     lifetime: int,
     *,
     serial: int | None = None,
+    path_length: int = 0,
 ) -> x509.Certificate:
-    """Build an issuer's certificate: a CA for end entities only."""
+    """Build an issuer's certificate: a CA for end entities, and so many levels of issuers (`identity.delegation`)."""
     period = _period(root, now, lifetime)
     builder = _builder(_name(name), root.subject, key, root_key.public_key(), period, serial)
     builder = builder.add_extension(x509.UnrecognizedExtension(TN_AUTH_LIST_OID, authority.encode()), critical=False)
-    return _sign(_with_ca(builder, path_length=0), root_key)
+    return _sign(_with_ca(builder, path_length), root_key)
 
 
 def issue_device_certificate(
@@ -111,13 +123,13 @@ def device_csr(key: ec.EllipticCurvePrivateKey, number: TelephoneNumber) -> byte
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def check_csr(der: bytes) -> ec.EllipticCurvePublicKey:
+def check_csr(der: bytes, size_limit: int = CSR_SIZE_LIMIT) -> ec.EllipticCurvePublicKey:
     """Return the P-256 key whose possession the request proves. Raises CertificateError.
 
     Names and extensions in the request are not read: the issuer decides what it certifies.
     """
-    if len(der) > CSR_SIZE_LIMIT:
-        raise CertificateError("too-large", f"a certificate request has at most {CSR_SIZE_LIMIT} octets")
+    if len(der) > size_limit:
+        raise CertificateError("too-large", f"a certificate request has at most {size_limit} octets")
     try:
         request = x509.load_der_x509_csr(der)
         key, proven = request.public_key(), request.is_signature_valid
