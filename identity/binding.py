@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from identity.certificates import ChainVerifier, leaf_number
+from identity.certificates import ChainVerifier, VerifiedChain, leaf_number
 from identity.checks import (
     check_audience,
     check_constraints,
@@ -29,6 +29,7 @@ from identity.passport import (
     split_token,
     verify_signature,
 )
+from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.verdict import RULES, Check, Evidence, Trail, Undecided, Verdict, Verification
 
 __all__ = [
@@ -60,12 +61,19 @@ _ERROR_REASONS = {  # where the failed check's own sentence would be too general
     "coverage": "The certificate does not cover this number.",
     "room": "The message names another conversation.",
     "sender": "The message names another sender.",
+    "revoked": "The certificate was withdrawn before the message was signed, or its key was lost.",
 }
 _ERROR_CODES = {"ppt": 428, "coverage": 437}  # RFC 8224 §6.2.2
 
 
 def verify_message(
-    message: ReceivedMessage, context: MessageContext, chains: ChainVerifier, seen: Callable[[bytes], bool]
+    message: ReceivedMessage,
+    context: MessageContext,
+    chains: ChainVerifier,
+    seen: Callable[[bytes], bool],
+    revocations: Revocations = NO_REVOCATIONS,
+    *,
+    now: int | None = None,
 ) -> Verification:
     """Check a message against what its recipient knows; the result is always a value, whatever the message holds.
 
@@ -74,14 +82,16 @@ def verify_message(
      2 header       ES256, msg, passport, x5u only      10 audience     dest is this group
      3 claims       dest, iat, msgi, orig; strict       11 time         iat, arrival, certificate, membership
      4 signer       the certificate of the MLS leaf     12 replay       new here; content names sender and group
-     5 chain        leaf to a trusted root, at iat      13 status       short-lived, or undecided
+     5 chain        leaf to a trusted root, at iat      13 status       not withdrawn, or undecided
      6 number       orig = credential's, all lists      14 result       by 6, 11 and 13; with evidence
      7 constraints  claims that the leaf allows
 
-    `seen` tells whether a replay key was received in this group before; what it raises passes through.
+    `seen` tells whether a replay key was received in this group before; what it raises passes through. `revocations`:
+    the lists at hand. `now`: when the verdict is made, if not at arrival.
     """
     trail: list[tuple[object, ...]] = []
     done = trail.append
+    judged_at = context.arrived if now is None else now
     try:
         done(check_context(context))  # 0
         token = message.passport
@@ -109,17 +119,14 @@ def verify_message(
         done(operands)  # 11
         replay_key, operands = check_replay(passport, message, context, seen)
         done(operands)  # 12
-        done(check_status(chain))  # 13
+        status, operands = check_status(passport, chain, context, revocations, judged_at)
+        done(operands)  # 13
     except IdentityError as error:
         return _stopped(error, trail, message, context, chains)
+    anchors = chains.anchors_fingerprint
+    evidence = Evidence(context.sender_chain, token, context.arrived, replay_key, anchors, judged_at, status)
     verdict = Verdict.CARRIER if by_number is Verdict.CARRIER else by_time
-    if isinstance(trail[13], Undecided):
-        verdict = Verdict.UNDECIDED
-    done((verdict,))  # 14
-    evidence = Evidence(context.sender_chain, token, context.arrived, replay_key, chains.anchors_fingerprint)
-    reason = _REASONS.get(verdict) or f"Signed {_duration(context.arrived - passport.iat)} before it arrived."
-    code = 403 if verdict is Verdict.STALE else None
-    return Verification(verdict, chain.number, code, reason, evidence, Trail(trail))
+    return _concluded(verdict, trail, chain, evidence, passport.iat)
 
 
 def attest(
@@ -144,6 +151,17 @@ def attest(
         msgi=message_digest(framed),
     )
     return token.encode()
+
+
+def _concluded(
+    verdict: Verdict, trail: list[tuple[object, ...]], chain: VerifiedChain, evidence: Evidence, iat: int
+) -> Verification:
+    if isinstance(trail[13], Undecided):
+        verdict = Verdict.UNDECIDED
+    trail.append((verdict,))  # 14
+    reason = _REASONS.get(verdict) or f"Signed {_duration(evidence.arrived - iat)} before it arrived."
+    code = 403 if verdict is Verdict.STALE else None
+    return Verification(verdict, chain.number, code, reason, evidence, Trail(trail))
 
 
 def _unsigned(trail: list[tuple[object, ...]], context: MessageContext, chains: ChainVerifier) -> Verification:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 from identity.base64url import encode_base64url
 from identity.certificates import LATEST_TIME, ChainVerifier, VerifiedChain, leaf_public_point
-from identity.errors import BindingError
+from identity.errors import BindingError, RevocationError
 from identity.message import MessageContext, ReceivedMessage, certificate_path, is_user_uri
 from identity.number import TelephoneNumber
+from identity.ocsp import verify_response
 from identity.passport import UnverifiedPassport
+from identity.revocation import CertificateStatus, Revocations, StatusState
 from identity.tn_auth_list import Coverage
 from identity.verdict import Undecided, Verdict
 
@@ -124,8 +126,40 @@ def check_replay(
     return replay_key, (replay_key.hex(), message.sender_uri)
 
 
-def check_status(chain: VerifiedChain) -> Operands:
-    """Check 13: a short-lived certificate needs no status; of a long-lived one nothing is known."""
-    if chain.lifetime > SHORT_LIFETIME:
-        return Undecided((f"certificate for {chain.lifetime} s, over {SHORT_LIFETIME}, and no status is at hand",))
-    return chain.lifetime, SHORT_LIFETIME
+def check_status(
+    passport: UnverifiedPassport, chain: VerifiedChain, context: MessageContext, revocations: Revocations, now: int
+) -> tuple[CertificateStatus, Operands]:
+    """Check 13: the certificate was not withdrawn when the message was signed, as far as is known at hand; no fetch.
+
+    A short-lived certificate needs no status, but a list that names it counts: where a key was lost, against whatever
+    the key signed; otherwise against what is signed later. A long-lived one needs a status that covers its number.
+    """
+    status, why = _known_status(passport, chain, context, revocations, now)
+    if status.withdrew(passport.iat):
+        how = "its key was lost" if status.key_lost else f"that is before iat {passport.iat}"
+        raise BindingError("revoked", f"the certificate was revoked at {status.revoked_at}: {how}", check=13)
+    if status.state is StatusState.REVOKED:
+        said = f"revoked at {status.revoked_at} ({status.reason and status.reason.value}), after iat {passport.iat}"
+        return status, (chain.lifetime, SHORT_LIFETIME, said)
+    if chain.lifetime <= SHORT_LIFETIME:
+        known = "on no list at hand" if status.state is StatusState.GOOD else "no status is asked (RFC 8226 §10.1)"
+        return status, (chain.lifetime, SHORT_LIFETIME, known)
+    if status.state is StatusState.UNKNOWN:
+        lives = f"certificate for {chain.lifetime} s, over {SHORT_LIFETIME}"
+        return status, Undecided((f"{lives}, and no status is at hand{why}",))
+    return status, (chain.lifetime, SHORT_LIFETIME, f"good, as of {status.this_update}")
+
+
+def _known_status(
+    passport: UnverifiedPassport, chain: VerifiedChain, context: MessageContext, revocations: Revocations, now: int
+) -> tuple[CertificateStatus, str]:
+    """What lists say, or else the stapled response; with it, why that says nothing."""
+    listed = revocations.status(chain, passport.iat)
+    if listed.state is not StatusState.UNKNOWN or context.staple is None or len(chain.certificates) < 2:
+        return listed, ""
+    leaf, issuer = chain.certificates[:2]
+    number = TelephoneNumber.from_digits(passport.orig)
+    try:
+        return verify_response(context.staple, leaf, issuer, number, moment=passport.iat, now=now), ""
+    except RevocationError as error:
+        return listed, f": {error}"

@@ -30,7 +30,8 @@ class MessageContext:
     distinct numbers in that epoch, the own one included. `arrived` is the recipient's clock. `sender_since` is the last
     second at which the recipient, caught up with the group, knew it *without* this credential; None if the credential
     was there when the recipient joined. The time of processing the sender's entry would be too late a bound: for a
-    recipient who was offline, every honest message would seem older than its credential.
+    recipient who was offline, every honest message would seem older than its credential. `staple`: the OCSP response
+    that the sender's leaf carries, if it does.
     """
 
     group_uri: str
@@ -43,6 +44,7 @@ class MessageContext:
     member_numbers: frozenset[TelephoneNumber]
     arrived: int
     sender_since: int | None
+    staple: bytes | None = None
 
 
 def group_uri(host: str, group_id: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from identity.errors import BindingError
 from identity.number import TelephoneNumber
+from identity.revocation import CertificateStatus
 
 Outcome = Literal["passed", "failed", "skipped", "undecided"]
 
@@ -62,7 +63,7 @@ RULES = (
     Rule("replay", 438, "The message was seen before.",
          "token {} is new here; the content names the sender and group {}"),
     Rule("status", 437, "Whether the certificate was withdrawn cannot be checked now.",
-         "certificate for {} s of at most {}: short-lived, no status is asked (RFC 8226 §10.1)"),
+         "certificate for {} s, short-lived up to {}; {}"),
     Rule("result", None, "",
          "{}"),
 )  # fmt: skip
@@ -113,6 +114,8 @@ class Evidence(NamedTuple):
     """What to keep with a message so that anyone can check it again later (RFC 9475 §4).
 
     `replay_key` is SHA-256 of the token's signing input; `anchors` names the set of roots, as TrustAnchors.fingerprint.
+    `judged_at`: when the verdict was made, and `status`: what was known of the certificate then; None in what a program
+    without them has stored.
     """
 
     chain: tuple[bytes, ...]
@@ -120,6 +123,8 @@ class Evidence(NamedTuple):
     arrived: int
     replay_key: bytes
     anchors: bytes
+    judged_at: int | None = None
+    status: CertificateStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,6 +198,8 @@ def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:
         "arrived": evidence.arrived,
         "replay_key": evidence.replay_key.hex(),
         "anchors": evidence.anchors.hex(),
+        "judged_at": evidence.judged_at,
+        "status": evidence.status and evidence.status.to_builtins(),
     }
 
 
@@ -203,4 +210,6 @@ def _evidence_from_json(stored: dict[str, Any]) -> Evidence:
         stored["arrived"],
         bytes.fromhex(stored["replay_key"]),
         bytes.fromhex(stored["anchors"]),
+        stored.get("judged_at"),
+        None if stored.get("status") is None else CertificateStatus.from_builtins(stored["status"]),
     )
