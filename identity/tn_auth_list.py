@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from cryptography.hazmat import asn1
 
+from identity.der import SEQUENCE, content_of, element
 from identity.errors import TNAuthListError
 from identity.number import TelephoneNumber
 
@@ -115,15 +116,14 @@ class TNAuthList:
         if len(der) > TN_AUTH_LIST_SIZE_LIMIT:
             raise TNAuthListError("too-large", f"a TNAuthList has at most {TN_AUTH_LIST_SIZE_LIMIT} octets")
         try:
-            decoded = asn1.decode_der(_Enclosed, _der_sequence(der))
+            decoded = asn1.decode_der(_Enclosed, element(SEQUENCE, der))
         except ValueError as error:
             raise TNAuthListError("malformed", "the TNAuthList is not DER of RFC 8226 §9") from error
         return cls(tuple(_entry(variant.tag, variant.value) for variant in decoded.entries))
 
     def encode(self) -> bytes:
         """Encode as DER."""
-        enclosed = asn1.encode_der(_Enclosed(entries=[_variant(entry) for entry in self.entries]))
-        return enclosed[_header_length(enclosed) :]
+        return content_of(asn1.encode_der(_Enclosed(entries=[_variant(entry) for entry in self.entries])))
 
     @property
     def codes(self) -> frozenset[str]:
@@ -211,15 +211,3 @@ def _variant(entry: TNEntry) -> _CodeVariant | _RangeVariant | _OneVariant:
             return asn1.Variant(_RangeDER(start=asn1.IA5String(start), count=count), "range")
         case OneNumber(digits):
             return asn1.Variant(asn1.IA5String(digits), "one")
-
-
-def _der_sequence(content: bytes) -> bytes:
-    """Put a DER SEQUENCE header before the content."""
-    if len(content) < 0x80:
-        return bytes((0x30, len(content))) + content
-    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
-    return bytes((0x30, 0x80 | len(length))) + length + content
-
-
-def _header_length(der: bytes) -> int:
-    return 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
