@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -25,6 +24,23 @@ from identity.certificate_fields import load_certificate, p256_key
 from identity.certificates import public_point
 from identity.errors import CertificateError, NumberError, RevocationError
 from identity.number import TelephoneNumber
+from identity.ocsp_asn1 import (
+    Algorithm,
+    Anything,
+    BasicOCSPResponse,
+    CertID,
+    EnclosedText,
+    HashAlgorithm,
+    OCSPExtension,
+    OCSPRequest,
+    OCSPResponse,
+    ResponseBytes,
+    ResponseData,
+    RevokedInfo,
+    SingleRequest,
+    SingleResponse,
+    TBSRequest,
+)
 from identity.revocation import CRL_TOLERANCE, CertificateStatus, Reason, StatusState
 
 TN_QUERY_OID = ObjectIdentifier("1.3.6.1.5.5.7.48.1.10")  # id-pkix-ocsp-stir-tn
@@ -49,101 +65,6 @@ _REASON_CODES = {  # RFC 5280 §5.3.1
     Reason.aa_compromise: 10,
 }
 _MALFORMED = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
-
-
-@asn1.sequence
-class _Algorithm:
-    algorithm: ObjectIdentifier
-
-
-@asn1.sequence
-class _HashAlgorithm:
-    algorithm: ObjectIdentifier
-    parameters: asn1.Null | None = None  # RFC 4055 §2.1: both forms are to be accepted
-
-
-@asn1.sequence
-class _CertID:
-    hash_algorithm: _HashAlgorithm
-    issuer_name_hash: bytes
-    issuer_key_hash: bytes
-    serial: int
-
-
-@asn1.sequence
-class _Extension:
-    oid: ObjectIdentifier
-    critical: Annotated[bool, asn1.Default(False)] = False
-    value: bytes
-
-
-@asn1.sequence
-class _Request:
-    cert_id: _CertID
-    extensions: Annotated[list[_Extension] | None, asn1.Explicit(0)] = None
-
-
-@asn1.sequence
-class _TBSRequest:
-    version: Annotated[int, asn1.Explicit(0), asn1.Default(0)] = 0
-    requests: list[_Request]
-    extensions: Annotated[list[_Extension] | None, asn1.Explicit(2)] = None
-
-
-@asn1.sequence
-class _OCSPRequest:
-    tbs: _TBSRequest
-
-
-@asn1.sequence
-class _Any:
-    value: asn1.TLV
-
-
-@asn1.sequence
-class _RevokedInfo:
-    at: asn1.GeneralizedTime
-    reason: Annotated[asn1.TLV, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class _SingleResponse:
-    cert_id: _CertID
-    status: Annotated[asn1.Null, asn1.Implicit(0)] | Annotated[_RevokedInfo, asn1.Implicit(1)]
-    this_update: asn1.GeneralizedTime
-    next_update: Annotated[asn1.GeneralizedTime | None, asn1.Explicit(0)]
-    extensions: Annotated[list[_Extension] | None, asn1.Explicit(1)]
-
-
-@asn1.sequence
-class _ResponseData:
-    responder_key_hash: Annotated[bytes, asn1.Explicit(2)]
-    produced_at: asn1.GeneralizedTime
-    responses: list[_SingleResponse]
-
-
-@asn1.sequence
-class _BasicResponse:
-    tbs: _ResponseData
-    algorithm: _Algorithm
-    signature: asn1.BitString
-
-
-@asn1.sequence
-class _ResponseBytes:
-    kind: ObjectIdentifier
-    response: bytes
-
-
-@asn1.sequence
-class _OCSPResponse:
-    status: asn1.TLV
-    response: Annotated[_ResponseBytes, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class _Text:
-    value: asn1.IA5String
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +97,8 @@ class StatusQuery:
 def encode_query(leaf_der: bytes, issuer_der: bytes, number: TelephoneNumber) -> bytes:
     """Ask for the status of a certificate and whether it still covers the number (DER). Raises CertificateError."""
     name = CertificateName.of(load_certificate(issuer_der), load_certificate(leaf_der).serial_number)
-    request = _Request(cert_id=_cert_id(name), extensions=[_tn_query(number)])
-    return asn1.encode_der(_OCSPRequest(tbs=_TBSRequest(requests=[request])))
+    request = SingleRequest(cert_id=_cert_id(name), extensions=[_tn_query(number)])
+    return asn1.encode_der(OCSPRequest(tbs=TBSRequest(requests=[request])))
 
 
 def decode_query(der: bytes) -> StatusQuery:
@@ -185,7 +106,7 @@ def decode_query(der: bytes) -> StatusQuery:
     if len(der) > REQUEST_SIZE_LIMIT:
         raise RevocationError("too-large", f"a request has at most {REQUEST_SIZE_LIMIT} octets", check=1)
     try:
-        tbs = asn1.decode_der(_OCSPRequest, der).tbs
+        tbs = asn1.decode_der(OCSPRequest, der).tbs
     except ValueError as error:
         raise RevocationError("malformed", "this is no OCSP request that can be read", check=1) from error
     if len(tbs.requests) != 1 or tbs.version != 0:
@@ -213,7 +134,7 @@ def sign_response(
     lifetime: int,
 ) -> bytes:
     """Answer a query by the issuer's key (DER): good for the number, or revoked; what is unknown is no answer."""
-    single = _SingleResponse(
+    single = SingleResponse(
         cert_id=_cert_id(query.certificate),
         status=_stated(status),
         this_update=_time(now),
@@ -221,11 +142,13 @@ def sign_response(
         extensions=None if query.number is None else [_tn_query(query.number)],
     )
     responder = _hash(public_point(p256_key(issuer)))
-    tbs = _ResponseData(responder_key_hash=responder, produced_at=_time(now), responses=[single])
+    tbs = ResponseData(responder_key_hash=responder, produced_at=_time(now), responses=[single])
     signature = key.sign(asn1.encode_der(tbs), ec.ECDSA(hashes.SHA256()))
-    basic = _BasicResponse(tbs=tbs, algorithm=_Algorithm(algorithm=_ECDSA_OID), signature=asn1.BitString(signature, 0))
-    whole = _ResponseBytes(kind=_BASIC_OID, response=asn1.encode_der(basic))
-    return asn1.encode_der(_OCSPResponse(status=_enumerated(0), response=whole))
+    basic = BasicOCSPResponse(
+        tbs=tbs, algorithm=Algorithm(algorithm=_ECDSA_OID), signature=asn1.BitString(signature, 0)
+    )
+    whole = ResponseBytes(kind=_BASIC_OID, response=asn1.encode_der(basic))
+    return asn1.encode_der(OCSPResponse(status=_enumerated(0), response=whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,33 +267,33 @@ def _queried(value: bytes | None) -> TelephoneNumber | None:
         return None
     try:
         enclosed = b"\x30" + len(value).to_bytes() + value if len(value) < 0x80 else b""
-        return TelephoneNumber.from_digits(asn1.decode_der(_Text, enclosed).value.as_str())
+        return TelephoneNumber.from_digits(asn1.decode_der(EnclosedText, enclosed).value.as_str())
     except (ValueError, NumberError) as error:
         raise RevocationError("tn-query", "the TNQuery is not an E.164 number", check=6) from error
 
 
-def _tn_query(number: TelephoneNumber) -> _Extension:
-    return _Extension(oid=TN_QUERY_OID, value=asn1.encode_der(_Text(value=asn1.IA5String(number.digits)))[2:])
+def _tn_query(number: TelephoneNumber) -> OCSPExtension:
+    return OCSPExtension(oid=TN_QUERY_OID, value=asn1.encode_der(EnclosedText(value=asn1.IA5String(number.digits)))[2:])
 
 
-def _cert_id(name: CertificateName) -> _CertID:
-    return _CertID(
-        hash_algorithm=_HashAlgorithm(algorithm=_SHA256_OID, parameters=asn1.Null()),
+def _cert_id(name: CertificateName) -> CertID:
+    return CertID(
+        hash_algorithm=HashAlgorithm(algorithm=_SHA256_OID, parameters=asn1.Null()),
         issuer_name_hash=name.issuer_name_hash,
         issuer_key_hash=name.issuer_key_hash,
         serial=name.serial,
     )
 
 
-def _stated(status: CertificateStatus) -> asn1.Null | _RevokedInfo:
+def _stated(status: CertificateStatus) -> asn1.Null | RevokedInfo:
     if status.state is StatusState.GOOD:
         return asn1.Null()
     at, reason = status.revoked_at or 0, status.reason or Reason.unspecified
-    return _RevokedInfo(at=_time(at), reason=_enumerated(_REASON_CODES[reason]))
+    return RevokedInfo(at=_time(at), reason=_enumerated(_REASON_CODES[reason]))
 
 
 def _enumerated(value: int) -> asn1.TLV:
-    return asn1.decode_der(_Any, bytes((0x30, 3, 0x0A, 1, value))).value
+    return asn1.decode_der(Anything, bytes((0x30, 3, 0x0A, 1, value))).value
 
 
 def _time(moment: int) -> asn1.GeneralizedTime:
