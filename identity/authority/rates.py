@@ -4,8 +4,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from identity.authority.database import Database
 from identity.authority.errors import RefusedError
-from identity.authority.store import AuthorityStore
 
 HOUR, DAY = 3_600, 86_400  # seconds
 
@@ -36,7 +36,7 @@ LINK_QUESTIONS_PER_ADDRESS = RateLimit("LINK_QUESTIONS_PER_ADDRESS", 1200, HOUR)
 RENEWALS_PER_ADDRESS = RateLimit("RENEWALS_PER_ADDRESS", 300, HOUR)
 
 
-def admit(store: AuthorityStore, subjects: Sequence[tuple[RateLimit, str]], now: int) -> None:
+def admit(store: Database, subjects: Sequence[tuple[RateLimit, str]], now: int) -> None:
     """Count one request against each limit, or against none and raise RefusedError; inside a transaction."""
     counted = []
     for limit, subject in subjects:
