@@ -59,6 +59,8 @@ _ERROR_REASONS = {  # where the failed check's own sentence would be too general
     "not-yet-valid": "The certificate was not yet valid when the message was signed.",
     "no-anchors": "There is no trust list to check the certificate with.",
     "coverage": "The certificate does not cover this number.",
+    "no-messages": "The certificate says that this number sends no messages.",
+    "originator": "The number's holder does not let this provider speak for it.",
     "room": "The message names another conversation.",
     "sender": "The message names another sender.",
     "revoked": "The certificate was withdrawn before the message was signed, or its key was lost.",

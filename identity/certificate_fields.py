@@ -13,7 +13,8 @@ from cryptography.x509.oid import ObjectIdentifier, SignatureAlgorithmOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy
 
 from identity.claim_constraints import ClaimConstraints
-from identity.errors import CertificateError, ClaimConstraintsError, TNAuthListError
+from identity.errors import CertificateError, ClaimConstraintsError, NumberAttributesError, TNAuthListError
+from identity.number_attributes import TN_ATTRIBUTES_OID, NumberAttributes
 from identity.tn_auth_list import TNAuthList
 
 CERTIFICATE_SIZE_LIMIT = (
@@ -126,6 +127,15 @@ def certificate_tn_auth_list(certificate: x509.Certificate) -> TNAuthList | None
 def certificate_constraints(certificate: x509.Certificate) -> tuple[ClaimConstraints | None, bool]:
     """Read the claim constraints, and whether both forms are there (against RFC 9118 §3). Raises CertificateError."""
     return _constraints(_value(certificate, CLAIM_CONSTRAINTS_OID), _value(certificate, ENHANCED_CLAIM_CONSTRAINTS_OID))
+
+
+def certificate_attributes(certificate: x509.Certificate) -> NumberAttributes | None:
+    """Read what the holder declares of the numbers, if the certificate says anything. Raises CertificateError."""
+    der = _value(certificate, TN_ATTRIBUTES_OID)
+    try:
+        return None if der is None else NumberAttributes.decode(der)
+    except NumberAttributesError as error:
+        raise CertificateError("number-attributes", str(error)) from error
 
 
 @lru_cache(CONSTRAINTS_MEMO_LIMIT)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import verification
 
 from identity.certificate_fields import (
+    certificate_attributes,
     certificate_constraints,
     certificate_tn_auth_list,
     check_issuer_fields,
@@ -30,6 +31,7 @@ from identity.certificate_fields import (
 from identity.claim_constraints import ClaimConstraints
 from identity.errors import CertificateError
 from identity.number import TelephoneNumber
+from identity.number_attributes import NumberAttributes
 from identity.path_policy import (
     bounds_of,
     check_certificate_policies,
@@ -40,6 +42,7 @@ from identity.path_policy import (
     scope_of,
 )
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
+from identity.transparency.requirement import check_logged
 from identity.trust import TRUST_LIST_SIZE_LIMIT as TRUST_LIST_SIZE_LIMIT
 from identity.trust import CodeParents, TrustPolicy, key_hash
 from identity.trust import TrustAnchors as TrustAnchors
@@ -74,6 +77,8 @@ class VerifiedChain:
     code_numbers: tuple[TNAuthList, ...] | None = (
         None  # what a directory lists for the leaf's codes; None: no directory
     )
+    attributes: NumberAttributes | None = None  # what the holder declares of the leaf's numbers
+    logged_at: int | None = None  # since when logs that the policy knows vouch for the leaf; None: none does
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say how the leaf vouches for the number; every list above reaches what the leaf's list holds."""
@@ -103,7 +108,7 @@ def verify_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: int) -> Ver
     As the policy of the anchors asks, besides 6, and in 8 for what a code delegates:
 
     10. it passes an issuer's key that is pinned    12. the leaf holds no service provider code
-    11. certificate policies are known ones
+    11. certificate policies are known ones         13. logs vouch for the leaf, and no timestamp is false (RFC 6962)
     """
     return _verify_path(tuple(chain), anchors, now)[0]
 
@@ -181,6 +186,7 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
     root = next(root for root in anchors.roots if root == path[-1])
     issuers = _issuer_path((*certificates[1:], root), anchors.policy)
     verified = _verified(chain, certificates[0], issuers, anchors.policy)
+    verified.check_time(now)  # from when logs vouch, too
     check_pins((certificates[0], *issuers.certificates), anchors.policy)
     check_certificate_policies(certificates[1:], anchors.policy, leaf=False)
     _check_leaf_policy(certificates[0], verified, anchors.policy)
@@ -194,6 +200,7 @@ def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustA
     _validate([leaf], issuers.certificates[:1], now)
     check_signature_algorithms([leaf], anchors.policy.non_ecdsa_issuers)
     verified = _verified(chain, leaf, issuers, anchors.policy)
+    verified.check_time(now)
     _check_leaf_policy(leaf, verified, anchors.policy)
     return verified
 
@@ -300,6 +307,7 @@ def _verified(
     not_before, not_after = validity(leaf)
     key = p256_key(leaf)
     constraints, conflicting = certificate_constraints(leaf)
+    logged = check_logged(leaf, issuers.certificates[0], policy)
     return VerifiedChain(
         certificates=chain,
         public_key=key,
@@ -310,12 +318,14 @@ def _verified(
         number=_single_number(leaf_list),
         constraints=constraints,
         conflicting_constraints=conflicting,
-        not_before=max(not_before, issuers.not_before),
+        not_before=max(not_before, issuers.not_before, logged.counts_from),
         not_after=min(not_after, issuers.not_after),
         lifetime=not_after - not_before,
         issuer=_common_name(leaf.issuer),
         serial=leaf.serial_number,
         code_numbers=_code_numbers(leaf_list, policy),
+        attributes=certificate_attributes(leaf),
+        logged_at=logged.at,
     )
 
 

@@ -1,18 +1,21 @@
-"""The checks of `binding.verify_message` that compare a token with its message, sender and group.
+"""The checks of `sequence.judge` that compare a token with its chain and time, and those of a message in a group.
 
 Each takes what it compares, raises an IdentityError or returns the operands that its Rule formats.
 """
 
 import hashlib
 from collections.abc import Callable
+from typing import Protocol
 
 from identity.base64url import encode_base64url
 from identity.certificates import LATEST_TIME, ChainVerifier, VerifiedChain, leaf_public_point
 from identity.errors import BindingError, RevocationError
 from identity.message import MessageContext, ReceivedMessage, certificate_path, is_user_uri
 from identity.number import TelephoneNumber
+from identity.number_attributes import NumberAttributes
 from identity.ocsp import verify_response
 from identity.passport import UnverifiedPassport
+from identity.passport_kinds import MESSAGE
 from identity.revocation import CertificateStatus, Revocations, StatusState
 from identity.tn_auth_list import Coverage
 from identity.verdict import Undecided, Verdict
@@ -23,6 +26,17 @@ DELAY_LIMIT = 7 * 86_400  # seconds: beyond it a message is stale (RFC 9475 §3.
 SHORT_LIFETIME = 30 * 86_400  # seconds: certificates that live longer need a status (RFC 8226 §10.1)
 
 Operands = tuple[object, ...]
+
+
+class Known(Protocol):
+    """What checks 11 and 13 ask of whoever received the token."""
+
+    @property
+    def arrived(self) -> int: ...
+    @property
+    def sender_since(self) -> int | None: ...
+    @property
+    def staple(self) -> bytes | None: ...
 
 
 def check_context(context: MessageContext) -> Operands:
@@ -54,6 +68,8 @@ def check_signer(x5u: str, context: MessageContext, chains: ChainVerifier) -> Op
 
 def check_number(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Verdict, Operands]:
     """Check 6: orig is the credential's number, covered by the leaf's list and by every list above it."""
+    if ":" in passport.orig:
+        return _check_uri(passport, chain)
     number = chain.number
     if number is not None:
         if number.digits != passport.orig:
@@ -66,13 +82,33 @@ def check_number(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Ve
     return Verdict.CARRIER, (passport.orig, f"vouched for {coverage.value}", len(chain.bounds))
 
 
+def _check_uri(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Verdict, Operands]:
+    if passport.orig not in chain.uris:
+        raise BindingError("coverage", f"the leaf's names do not hold orig {passport.orig!a}", check=6)
+    return Verdict.VERIFIED, (passport.orig, "a URI of the certificate's subject", len(chain.bounds))
+
+
 def check_constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> Operands:
-    """Check 7: at most one form of claim constraints, and the claims meet them."""
+    """Check 7: at most one form of claim constraints, the claims meet them, and the number's holder allows this."""
     if chain.conflicting_constraints:
         raise BindingError("constraints", "the certificate has both forms of constraints (RFC 9118 §3)", check=7)
     if chain.constraints is not None:
         chain.constraints.check(passport.claims)
+    if chain.attributes is not None:
+        _check_attributes(TelephoneNumber.from_digits(passport.orig), chain, chain.attributes)
     return (chain.constraints,)
+
+
+def _check_attributes(orig: TelephoneNumber, chain: VerifiedChain, declared: NumberAttributes) -> None:
+    """What the holder declares is of the numbers in the leaf's list alone, not of those that its codes stand for."""
+    if chain.tn_auth_list.covers(orig) is not Coverage.BY_NUMBER:
+        return
+    if declared.do_not_originate_messaging:
+        raise BindingError("no-messages", f"the certificate says that {orig} sends no messages", check=7)
+    # A provider attests with a certificate for its code; a leaf for numbers alone is the holder's own.
+    codes, allowed = chain.tn_auth_list.codes, frozenset(declared.authorized_originators)
+    if allowed and codes and codes.isdisjoint(allowed):
+        raise BindingError("originator", f"the certificate does not let {sorted(codes)} speak for {orig}", check=7)
 
 
 def check_audience(passport: UnverifiedPassport, context: MessageContext) -> Operands:
@@ -86,16 +122,18 @@ def check_audience(passport: UnverifiedPassport, context: MessageContext) -> Ope
     return context.group_uri, len(passport.dest_numbers), len(context.member_numbers)
 
 
-def check_time(passport: UnverifiedPassport, chain: VerifiedChain, context: MessageContext) -> tuple[Verdict, Operands]:
-    """Check 11: iat is not in the future, and not before the sender could be here.
+def check_time(passport: UnverifiedPassport, chain: VerifiedChain, known: Known) -> tuple[Verdict, Operands]:
+    """Check 11: iat is not in the future, and not before the sender could be here; nothing but a message may be late.
 
     That it is within the certificates' time is what check 5 has validated: the chain, at iat.
     """
-    iat, arrived, since = passport.iat, context.arrived, context.sender_since
+    iat, arrived, since = passport.iat, known.arrived, known.sender_since
     if iat > arrived + CLOCK_TOLERANCE:
         raise BindingError("future", f"iat {iat} is {iat - arrived} s after arrival at {arrived}", check=11)
     if since is not None and iat < since - CLOCK_TOLERANCE:
         raise BindingError("backdated", f"iat {iat} is before this credential could be here, {since}", check=11)
+    if passport.kind is not MESSAGE and arrived - iat > FRESH_LIMIT:  # RFC 8224 §6.2.4; RFC 9475 §3.2 relaxes it for msg
+        raise BindingError("stale", f"iat {iat} is {arrived - iat} s before arrival, over {FRESH_LIMIT}", check=11)
     return age_verdict(arrived - iat), (iat, arrived, chain.not_before, chain.not_after, since)
 
 
@@ -127,14 +165,14 @@ def check_replay(
 
 
 def check_status(
-    passport: UnverifiedPassport, chain: VerifiedChain, context: MessageContext, revocations: Revocations, now: int
+    passport: UnverifiedPassport, chain: VerifiedChain, known: Known, revocations: Revocations, now: int
 ) -> tuple[CertificateStatus, Operands]:
     """Check 13: the certificate was not withdrawn when the message was signed, as far as is known at hand; no fetch.
 
     A short-lived certificate needs no status, but a list that names it counts: where a key was lost, against whatever
     the key signed; otherwise against what is signed later. A long-lived one needs a status that covers its number.
     """
-    status, why = _known_status(passport, chain, context, revocations, now)
+    status, why = _known_status(passport, chain, known.staple, revocations, now)
     if status.withdrew(passport.iat):
         how = "its key was lost" if status.key_lost else f"that is before iat {passport.iat}"
         raise BindingError("revoked", f"the certificate was revoked at {status.revoked_at}: {how}", check=13)
@@ -142,8 +180,8 @@ def check_status(
         said = f"revoked at {status.revoked_at} ({status.reason and status.reason.value}), after iat {passport.iat}"
         return status, (chain.lifetime, SHORT_LIFETIME, said)
     if chain.lifetime <= SHORT_LIFETIME:
-        known = "on no list at hand" if status.state is StatusState.GOOD else "no status is asked (RFC 8226 §10.1)"
-        return status, (chain.lifetime, SHORT_LIFETIME, known)
+        said = "on no list at hand" if status.state is StatusState.GOOD else "no status is asked (RFC 8226 §10.1)"
+        return status, (chain.lifetime, SHORT_LIFETIME, said)
     if status.state is StatusState.UNKNOWN:
         lives = f"certificate for {chain.lifetime} s, over {SHORT_LIFETIME}"
         return status, Undecided((f"{lives}, and no status is at hand{why}",))
@@ -151,15 +189,15 @@ def check_status(
 
 
 def _known_status(
-    passport: UnverifiedPassport, chain: VerifiedChain, context: MessageContext, revocations: Revocations, now: int
+    passport: UnverifiedPassport, chain: VerifiedChain, staple: bytes | None, revocations: Revocations, now: int
 ) -> tuple[CertificateStatus, str]:
     """What lists say, or else the stapled response; with it, why that says nothing."""
     listed = revocations.status(chain, passport.iat)
-    if listed.state is not StatusState.UNKNOWN or context.staple is None or len(chain.certificates) < 2:
+    if listed.state is not StatusState.UNKNOWN or staple is None or len(chain.certificates) < 2 or ":" in passport.orig:
         return listed, ""
     leaf, issuer = chain.certificates[:2]
     number = TelephoneNumber.from_digits(passport.orig)
     try:
-        return verify_response(context.staple, leaf, issuer, number, moment=passport.iat, now=now), ""
+        return verify_response(staple, leaf, issuer, number, moment=passport.iat, now=now), ""
     except RevocationError as error:
         return listed, f": {error}"

@@ -4,13 +4,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, Self
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from identity.errors import CertificateError
 from identity.tn_auth_list import TNAuthList
+from identity.transparency.log_key import LogKey
 
 TRUST_LIST_SIZE_LIMIT = 1_048_576  # octets of PEM
 FINGERPRINT_LABEL = b"ringtrue trust policy\n"  # before what a policy that is not the default adds to the fingerprint
@@ -27,13 +28,6 @@ class CodeParents(Enum):
     ADMIT = "admit"
     REFUSE = "refuse"
     DIRECTORY = "directory"
-
-
-class Log(Protocol):
-    """A log of certificates that somebody believes; the log's own module makes it."""
-
-    @property
-    def log_id(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +53,7 @@ class TrustPolicy:
     code_leaves: bool = True
     unknown_policies: bool = True
     pins: frozenset[Pin] = frozenset()
-    logs: tuple[Log, ...] = ()
+    logs: tuple[LogKey, ...] = ()
     scts: int = 0
     uri_identities: bool = False
     directory: tuple[tuple[str, TNAuthList], ...] = ()
