@@ -1,16 +1,21 @@
 """Mailboxes: each slot is written once and read once, and nothing is kept for longer than a person needs.
 
-| a slot   | put             | take                  | close  |
-|----------|-----------------|-----------------------|--------|
-| empty    | full            | (nothing yet)         | closed |
-| full     | link-slot-taken | closed, with the box  | closed |
-| closed   | link-slot-taken | link-closed           | closed |
+| a slot | put             | take               | close  |
+|--------|-----------------|--------------------|--------|
+| empty  | full            | (nothing yet)      | closed |
+| full   | link-slot-taken | taken, and the box | closed |
+| taken  | link-slot-taken | link-closed        | closed |
+| closed | link-slot-taken | link-closed        | closed |
+
+Whoever puts the same box again, because the answer was lost, gets the first answer.
 """
 
 import asyncio
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from identity.authority import rates
 from identity.authority.errors import RefusedError
@@ -19,6 +24,11 @@ from identity.authority.store import AuthorityStore
 
 BOXES_LIMIT = 2_000  # of all mailboxes together, so that nobody fills the disk
 RETRY_AFTER = 60  # seconds, told where there is no room
+
+
+class _Slot(NamedTuple):
+    digest: bytes | None
+    box: bytes | None
 
 
 class Mailboxes:
@@ -38,9 +48,11 @@ class Mailboxes:
             rates.admit(self._store, ((rates.LINK_BOXES_PER_ADDRESS, address),), now)
             self._prune(now)
             self._check_room()
-            if self._state(mailbox, slot) is not None:
-                raise RefusedError("link-slot-taken", "another device has used this code")
-            self._write(mailbox, slot, box, self._end(mailbox, now))
+            found, digest = self._state(mailbox, slot), hashlib.sha256(box).digest()
+            if found is None:
+                self._write(mailbox, slot, digest, box, self._end(mailbox, now))
+            elif found.digest != digest:  # the same again: the first answer was lost
+                raise RefusedError("link-slot-taken", "this code is used already, or was cancelled")
 
     def take(self, mailbox: str, slot: str, now: int) -> bytes | None:
         """The box, which is forgotten; None if there is none yet."""
@@ -50,10 +62,10 @@ class Mailboxes:
             found = self._state(mailbox, slot)
             if found is None:
                 return None
-            if found[0] is None:
+            if found.box is None:
                 raise RefusedError("link-closed", "the box was taken already, or the other device has ended this")
             self._store.execute("UPDATE link_box SET box = NULL WHERE mailbox = ? AND slot = ?", mailbox, slot)
-            return bytes(found[0])
+            return found.box
 
     def close(self, mailbox: str, now: int) -> None:
         """Forget what is in a mailbox, and take nothing more into it."""
@@ -63,7 +75,7 @@ class Mailboxes:
             end = self._end(mailbox, now)
             self._check_room()
             for slot in SLOTS:
-                self._write(mailbox, slot, None, end)
+                self._write(mailbox, slot, None, None, end)
 
     def count_asking(self, address: str, now: int) -> None:
         """Count one request that waits for a box, or that closes a mailbox."""
@@ -87,16 +99,16 @@ class Mailboxes:
             if not self._waiting[mailbox]:
                 del self._waiting[mailbox]
 
-    def _state(self, mailbox: str, slot: str) -> tuple[bytes | None] | None:
-        rows = self._store.rows("SELECT box FROM link_box WHERE mailbox = ? AND slot = ?", mailbox, slot)
-        return (rows[0][0],) if rows else None
+    def _state(self, mailbox: str, slot: str) -> _Slot | None:
+        rows = self._store.rows("SELECT digest, box FROM link_box WHERE mailbox = ? AND slot = ?", mailbox, slot)
+        return _Slot(*rows[0]) if rows else None
 
     def _end(self, mailbox: str, now: int) -> int:
         rows = self._store.rows("SELECT ends_at FROM link_box WHERE mailbox = ?", mailbox)
         return int(rows[0][0]) if rows else now + MAILBOX_LIFETIME
 
-    def _write(self, mailbox: str, slot: str, box: bytes | None, end: int) -> None:
-        self._store.execute("INSERT OR REPLACE INTO link_box VALUES (?, ?, ?, ?)", mailbox, slot, box, end)
+    def _write(self, mailbox: str, slot: str, digest: bytes | None, box: bytes | None, end: int) -> None:
+        self._store.execute("INSERT OR REPLACE INTO link_box VALUES (?, ?, ?, ?, ?)", mailbox, slot, digest, box, end)
 
     def _prune(self, now: int) -> None:
         self._store.execute("DELETE FROM link_box WHERE ends_at <= ?", now)

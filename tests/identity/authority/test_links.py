@@ -43,6 +43,14 @@ async def test_a_slot_is_written_once_also_after_it_was_read(authority, word):
     assert word(await put(authority, b"another")) == "link-slot-taken"
 
 
+async def test_the_same_box_may_be_put_again_since_an_answer_can_be_lost(authority, word):
+    for _ in range(2):
+        assert (await put(authority, b"sealed")).status_code == 201
+    assert (await take(authority)).content == b"sealed"
+    assert (await put(authority, b"sealed")).status_code == 201
+    assert word(await take(authority)) == "link-closed"
+
+
 async def test_the_two_slots_of_a_mailbox_know_nothing_of_each_other(authority):
     await put(authority, b"of the first")
     assert (await take(authority, slot="new")).status_code == 204
