@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from statistics import median
 
 import click
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.verification import ClientVerifier, PolicyBuilder, Store
 
-from identity.binding import MessageContext, ReceivedMessage, Verdict, attest, group_uri, user_uri, verify_message
+from identity.binding import MessageContext, ReceivedMessage, Verdict, attest_message, group_uri, user_uri, verify_message
+from identity.certificate_fields import policies
 from identity.certificates import ChainVerifier, TrustAnchors, public_point
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
@@ -43,15 +47,24 @@ def run(quick: bool = False) -> list[Row]:
 
     signing = interleaved(rounds, lambda: _attest(key, chain), lambda: key.sign(signing_input, ES256))
     warm = interleaved(rounds, lambda: verify(chains), lambda: public_key.verify(signature, signing_input, ES256))
-    cold = interleaved(
-        rounds // 4, lambda: verify(ChainVerifier(anchors)), lambda: public_key.verify(signature, signing_input, ES256)
-    )
+    # Verifiers that remember nothing are made ahead: a process makes one, and then meets many chains.
+    fresh = [ChainVerifier(anchors) for _ in range(rounds // 4 + WARM_UP)]
+    validator = _validator(anchors)
+
+    def chain_and_signature() -> None:
+        leaf, *issuers = (x509.load_der_x509_certificate(der) for der in chain)
+        validator.verify(leaf, issuers)
+        public_key.verify(signature, signing_input, ES256)
+
+    cold = interleaved(rounds // 4, lambda: verify(fresh.pop()), chain_and_signature)
     rest = "beside the signature about a third is parsing the token, the rest the other checks and the result in Python"
-    note = "memory of chains empty: parses two certificates, validates the path (two signatures), then as warm"
+    note = "all fifteen checks on a chain never seen before; the floor loads it, validates its path and verifies ES256"
     return [
         Row("attest", signing[0], "µs", None, "P-256 sign", signing[1], Aim("ratio", "at most", 1.6)),
         Row("verify_message, warm", warm[0], "µs", None, "P-256 verify", warm[1], Aim("ratio", "at most", 1.35), rest),
-        Row("verify_message, cold", cold[0], "µs", None, "P-256 verify", cold[1], None, note),
+        Row(
+            "verify_message, cold", cold[0], "µs", None, "chain, signature", cold[1], Aim("ratio", "at most", 1.3), note
+        ),
     ]
 
 
@@ -70,6 +83,15 @@ def interleaved(rounds: int, ours: Callable[[], object], floor: Callable[[], obj
     return median(times[0]), median(times[1])
 
 
+def _validator(anchors: TrustAnchors) -> ClientVerifier:
+    """Path validation as `cryptography` offers it, with the extension policies that these certificates need."""
+    leaf, issuer = policies()
+    builder = (
+        PolicyBuilder().store(Store(list(anchors.roots))).time(datetime.fromtimestamp(NOW, UTC).replace(tzinfo=None))
+    )
+    return builder.extension_policies(ee_policy=leaf, ca_policy=issuer).build_client_verifier()
+
+
 def _device() -> tuple[ec.EllipticCurvePrivateKey, TrustAnchors, tuple[bytes, ...]]:
     root_key, root = create_root("Root", NOW, 10 * YEAR)
     numbers = TNAuthList((TelephoneNumberRange("12025550100", 100),))
@@ -81,7 +103,7 @@ def _device() -> tuple[ec.EllipticCurvePrivateKey, TrustAnchors, tuple[bytes, ..
 
 
 def _attest(key: ec.EllipticCurvePrivateKey, chain: tuple[bytes, ...]) -> bytes:
-    return attest(
+    return attest_message(
         key, chain[0], base_url=BASE_URL, number=ALICE, group_uri=URI, peer=BOB, framed=FRAMED, now=NOW
     )  # fmt: skip
 
