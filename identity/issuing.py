@@ -115,6 +115,20 @@ def issue_device_certificate(
     return _sign(builder, issuer_key)
 
 
+def token_signer_certificate(
+    root_key: ec.EllipticCurvePrivateKey,
+    root: x509.Certificate,
+    key: ec.EllipticCurvePublicKey,
+    name: str,
+    now: int,
+    lifetime: int,
+) -> x509.Certificate:
+    """Build the certificate of a key that signs authority tokens (RFC 9447): an end entity that speaks for no number."""
+    builder = _builder(_name(name), root.subject, key, root_key.public_key(), _period(root, now, lifetime), None)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    return _sign(builder.add_extension(_key_usage(digital_signature=True), critical=True), root_key)
+
+
 def device_csr(key: ec.EllipticCurvePrivateKey, number: TelephoneNumber) -> bytes:
     """Make a certificate request (PKCS #10, DER) that proves possession of the key and names the number."""
     request = TNAuthList((OneNumber(number.digits),)).encode()

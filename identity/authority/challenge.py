@@ -9,7 +9,7 @@
     BOUND  wrong code, attempts left           BOUND  WRONG_CODE
     BOUND  wrong code, last attempt            DEAD   DEAD
     BOUND  right code, the key it is bound to  BOUND  REPEAT
-    BOUND  right code, another key             BOUND  OTHER_KEY
+    BOUND  right code, another key             BOUND  OTHER_REQUEST
 
 A code is used up by binding it to a key: whoever repeats it gets that key's certificate again and nothing else.
 """
@@ -39,13 +39,13 @@ class Answer(Enum):
     REPEAT = "repeat"
     WRONG_CODE = "wrong-code"
     DEAD = "challenge-dead"
-    OTHER_KEY = "challenge-used"
+    OTHER_REQUEST = "challenge-used"
     EXPIRED = "challenge-expired"
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A number that somebody claims; `code_mac` stands for the code, `bound_key` is the SHA-256 of an SPKI."""
+    """A number that somebody claims; `code_mac` stands for the code, `bound_to` is the SHA-256 of an SPKI."""
 
     id: str
     number: TelephoneNumber
@@ -53,7 +53,7 @@ class Challenge:
     expires_at: int
     state: ChallengeState = ChallengeState.OPEN
     attempts_left: int = CODE_ATTEMPTS
-    bound_key: bytes | None = None
+    bound_to: bytes | None = None
 
 
 def open_challenge(number: TelephoneNumber, secret: bytes, now: int) -> tuple[Challenge, str]:
@@ -76,9 +76,9 @@ def answer(challenge: Challenge, mac: bytes, key: bytes, now: int) -> tuple[Chal
         return challenge, Answer.DEAD
     if not hmac.compare_digest(challenge.code_mac, mac):
         return _wrong(challenge)
-    if challenge.bound_key is None:
-        return replace(challenge, state=ChallengeState.BOUND, bound_key=key), Answer.ISSUE
-    return challenge, Answer.REPEAT if challenge.bound_key == key else Answer.OTHER_KEY
+    if challenge.bound_to is None:
+        return replace(challenge, state=ChallengeState.BOUND, bound_to=key), Answer.ISSUE
+    return challenge, Answer.REPEAT if challenge.bound_to == key else Answer.OTHER_REQUEST
 
 
 def _wrong(challenge: Challenge) -> tuple[Challenge, Answer]:

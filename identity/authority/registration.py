@@ -183,7 +183,7 @@ def _refusal(given: Answer, challenge: Challenge) -> RefusedError:
             return RefusedError("wrong-code", f"{left} attempts are left", attempts_left=left)
         case Answer.DEAD:
             return RefusedError("challenge-dead", "ask for a new code")
-        case Answer.OTHER_KEY:
+        case Answer.OTHER_REQUEST:
             return RefusedError("challenge-used", "a code serves one key; ask for a new code")
         case _:
             return RefusedError("challenge-expired", "ask for a new code")

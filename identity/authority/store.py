@@ -49,7 +49,7 @@ class AuthorityStore(Database):
                 challenge.expires_at,
                 challenge.state.value,
                 challenge.attempts_left,
-                challenge.bound_key,
+                challenge.bound_to,
                 certificate,
             ),
         )

@@ -1,0 +1,80 @@
+"""The token authority's memory: challenges, and which keys rest on which proofs of a number."""
+
+from collections.abc import Iterable
+
+from identity.authority.challenge import Challenge, ChallengeState
+from identity.authority.database import Database
+from identity.authority.wire import NUMBER_PROOF_LIFETIME
+from identity.number import TelephoneNumber
+
+CHALLENGE_RETENTION = 3_600  # seconds after its end in which a challenge is still known, to say that it expired
+
+
+class TokenStore(Database):
+    """The token authority's file; every use is inside `transaction()`."""
+
+    package = "identity.authority.tokens"
+    scripts = ("tokens.sql",)
+
+    def challenge(self, challenge_id: str) -> Challenge | None:
+        """Read a challenge."""
+        row = self.row(
+            "SELECT id, number, code_mac, expires_at, state, attempts_left, bound_to FROM challenges WHERE id = ?",
+            challenge_id,
+        )
+        if row is None:
+            return None
+        identifier, digits, mac, expires_at, state, attempts_left, bound_to = row
+        number = TelephoneNumber.from_digits(digits)
+        return Challenge(identifier, number, mac, expires_at, ChallengeState(state), attempts_left, bound_to)
+
+    def save_challenge(self, challenge: Challenge) -> None:
+        """Write a challenge, new or changed."""
+        self.execute(
+            "INSERT OR REPLACE INTO challenges VALUES (?, ?, ?, ?, ?, ?, ?)",
+            challenge.id,
+            challenge.number.digits,
+            challenge.code_mac,
+            challenge.expires_at,
+            challenge.state.value,
+            challenge.attempts_left,
+            challenge.bound_to,
+        )
+
+    def forget_challenge(self, challenge_id: str) -> None:
+        """Delete a challenge whose code nobody received."""
+        self.execute("DELETE FROM challenges WHERE id = ?", challenge_id)
+
+    def proved_at(self, number: TelephoneNumber, key: str) -> int | None:
+        """When the number was last proved for a key, or for the keys that it was renewed from."""
+        row = self.row("SELECT proved_at FROM number_proofs WHERE number = ? AND key = ?", number.digits, key)
+        return None if row is None else int(row[0])
+
+    def prove(self, number: TelephoneNumber, key: str, proved_at: int) -> None:
+        """Note that a key rests on a proof of the number; the newest one counts."""
+        self.execute(
+            "INSERT INTO number_proofs VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET proved_at = max(proved_at, excluded.proved_at)",
+            number.digits,
+            key,
+            proved_at,
+        )
+
+    def forget_number(self, number: TelephoneNumber) -> int:
+        """Delete every proof and challenge of a number; returns how many keys rested on a proof."""
+        self.execute("DELETE FROM challenges WHERE number = ?", number.digits)
+        return self.execute("DELETE FROM number_proofs WHERE number = ?", number.digits)
+
+    def take_over(self, proofs: Iterable[tuple[TelephoneNumber, str, int]], now: int) -> None:
+        """Take proofs over from an authority of before, once."""
+        if self.rows("SELECT 1 FROM takeovers"):
+            return
+        for number, key, proved_at in proofs:
+            self.prove(number, key, proved_at)
+        self.execute("INSERT INTO takeovers VALUES (?)", now)
+
+    def prune(self, now: int) -> None:
+        """Delete what is of no more use."""
+        super().prune(now)
+        self.execute("DELETE FROM challenges WHERE expires_at <= ?", now - CHALLENGE_RETENTION)
+        self.execute("DELETE FROM number_proofs WHERE proved_at <= ?", now - NUMBER_PROOF_LIFETIME)
