@@ -9,6 +9,8 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
     POST /v1/reports               ReportRequest        -> 201 ReportTaken
     POST /v1/standing              StandingRequest      -> 200 Standing
     GET  /v1/status-list                                -> 200 the signed list (identity.status_list), with an ETag
+    GET  /v1/crl                                        -> 200 the list of revocations (RFC 5280 §5), DER, with an ETag
+    POST /ocsp                     OCSP, with TNQuery   -> 200 the OCSP response (RFC 6960, identity.ocsp)
     GET  /v1/status                                     -> 200 Status
     GET  /v1/anchors.pem                                -> 200 the roots, PEM
     GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex
@@ -29,6 +31,9 @@ from identity.status import NumberStatus
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 STATUS_LIST_MEDIA_TYPE = "application/vnd.ringtrue.status-list"
+CRL_TYPE = "application/pkix-crl"  # RFC 2585 §4.2
+OCSP_REQUEST_TYPE = "application/ocsp-request"  # RFC 6960 appendix A
+OCSP_RESPONSE_TYPE = "application/ocsp-response"
 PEM_TYPE = "application/pem-certificate-chain"  # RFC 8555 §9.1
 
 BODY_LIMIT = 32 * 1024  # octets of a request's body
@@ -93,11 +98,15 @@ class IssuedChain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The authority's name, the prefixes of the numbers that it certifies ("+" is any number), and its clock."""
+    """The authority's name, the prefixes of the numbers that it certifies ("+" is any number), and its clock.
+
+    `token_authority` is the base URL of who proves numbers to it, "" if it does that itself.
+    """
 
     name: str
     numbers: list[str]
     now: int
+    token_authority: str = ""
 
 
 class RenewalClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -232,22 +241,26 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "wrong-code": (403, "That is not the code"),
     "chain-refused": (403, "The old certificate chain was not accepted"),
     "proof-refused": (403, "The proof of the old key was not accepted"),
+    "right-refused": (403, "The right to the number was not shown"),
     "number-proof-due": (403, "The number must be proved by a new code"),
     "not-found": (404, "There is nothing at this address"),
     "unknown-challenge": (404, "No such challenge"),
     "method-not-allowed": (405, "This address does not take that method"),
     "too-slow": (408, "The body took too long to arrive"),
     "challenge-used": (409, "The code was used for another key"),
+    "already-revoked": (409, "The certificate was revoked before"),
     "proof-replayed": (409, "The proof was used before"),
     "nothing-to-appeal": (409, "The number has no status to appeal against"),
-    "link-slot-taken": (409, "Another device has used this code"),
-    "link-closed": (410, "This code is used up, or was cancelled"),
     "appealed": (409, "An appeal was made already"),
+    "link-slot-taken": (409, "This code is used already, or was cancelled"),
     "challenge-expired": (410, "The code has expired"),
     "challenge-dead": (410, "Too many wrong codes"),
+    "link-closed": (410, "This code is used up, or was cancelled"),
     "too-large": (413, "The body is larger than allowed"),
     "unsupported-type": (415, "The body is not JSON"),
+    "atc-refused": (422, "A token cannot say that"),
     "csr-refused": (422, "The certificate request was not accepted"),
+    "reason-refused": (422, "That is no reason for a revocation"),
     "report-refused": (422, "The report does not prove what it says"),
     "rate-limited": (429, "Too many requests"),
     "internal": (500, "The authority failed"),
