@@ -15,9 +15,10 @@ from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
 from client.history import History
-from client.intents import Intents, Leave, RotateCredential
+from client.intents import Intents, Leave
 from client.message import Kind
-from delivery_service.wire import KeyPackageUpload, WelcomeItem
+from delivery_service.wire import RETENTION, KeyPackageUpload, WelcomeItem
+from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
 KEY_PACKAGES_READY = 20  # one-time key packages that an upload brings the service up to
@@ -53,7 +54,8 @@ class Joiner:
         last = self._groups.engine.key_package(now, lifetime=lifetime, last_resort=True)
         chain = msgspec.msgpack.encode(self._groups.account.chain)
         with self._groups.store.transaction():
-            self._groups.store.execute("DELETE FROM key_package WHERE not_after < ?", now)
+            # A Welcome to a package that has ended may wait at the service for a device that was away.
+            self._groups.store.execute("DELETE FROM key_package WHERE not_after < ?", now - RETENTION)
             for each in (*made, last):
                 self._groups.store.execute(
                     "INSERT INTO key_package (reference, secret, chain, not_after, last_resort) VALUES (?, ?, ?, ?, ?)",
@@ -79,29 +81,30 @@ class Joiner:
             return [WelcomeRefused(item.group_id, error.code, str(error), cause)]
 
     def _join(self, item: WelcomeItem, now: int) -> list[Event]:
-        engine, secrets = self._addressed(item.welcome)
+        chain, secrets = self._addressed(item.welcome)
+        engine = self._groups.joining_engine(chain)
         preview = engine.preview(item.welcome, secrets, now)
         if preview.group_id != item.group_id:
             raise GroupRefusedError("it is for another group than the service says", code="wrong-group")
         chat = self._groups.chats.get(item.group_id)
         if chat is not None and chat.standing.is_member:
             raise GroupRefusedError(f"this device is in that chat already, as {chat.name!a}", code="already-member")
-        group = engine.join(item.welcome, secrets, now)
+        # A lifetime lasts as long as a certificate, and the ends of those are judged by the engine for joining.
+        group = engine.join(item.welcome, secrets, now, lifetimes=False)
         cursor = item.seq if chat is None else max(item.seq, chat.cursor)  # what was dealt with stays dealt with
         signer = group.member(preview.signer_index)
         inviter = number_of(signer)
-        roles.check_joined(group, inviter)
+        self._require_current(signer, min(max(item.at_ms // 1000, now - RETENTION), now))
+        roles.check_joined(group, inviter, self._groups.account.number)
         with self._groups.store.transaction():
-            name, token = self._groups.adopt(group, str(inviter), cursor, now)
+            name, _ = self._groups.adopt(group, str(inviter), cursor, now)
             self._lookout.joined(group, cursor, item)
             advance_inbox(self._groups.store, item.position)
             self._continuity.asked(group.group_id, signer.identity)
             if self._admit(group.group_id, inviter, signer.credential.chain, now):
                 self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
                 self._look_at_keys(group, signer, now, item.at_ms)
-            if engine is not self._groups.engine:
-                self._intents.add(item.group_id, RotateCredential())
-        self._groups.adopted(group, token)
+        self._groups.joined(item.group_id)
         return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
 
     def _admit(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> bool:
@@ -121,11 +124,18 @@ class Joiner:
         for words in self._continuity.joined(group.members(), accepted=accepted, now=now):
             self._history.note(Kind.NOTICE, group.group_id, None, words, now, at_ms)
 
-    def _addressed(self, welcome: bytes) -> tuple[mls_rs.Engine, list[bytes]]:
-        """The secrets of the key package that a Welcome is for, and the engine with its credential."""
+    def _require_current(self, signer: mls_rs.Member, at: int) -> None:
+        """Whoever adds somebody needs a certificate that was valid when the service took the Welcome, as it says."""
+        try:
+            self._groups.verifier.verify(signer.credential.chain, signer.signature_key, at)
+        except IdentityError as error:
+            who = f"{number_of(signer)}, who adds this device,"
+            raise GroupRefusedError(f"{who} had no valid certificate: {error}", code="inviter-refused") from error
+
+    def _addressed(self, welcome: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+        """The credential of the key package that a Welcome is for, and the package's secrets."""
         for reference in mls_rs.inspect(welcome).key_package_references:
             row = self._groups.store.row("SELECT secret, chain FROM key_package WHERE reference = ?", reference)
             if row is not None:
-                chain = msgspec.msgpack.decode(row[1], type=tuple[bytes, ...])
-                return self._groups.engine_for(chain), [row[0]]
+                return msgspec.msgpack.decode(row[1], type=tuple[bytes, ...]), [row[0]]
         raise GroupRefusedError("it is for a key package that this device does not have", code="unknown-key-package")

@@ -73,12 +73,15 @@ def check_leaving(group: mls_rs.Group) -> None:
         EpochRoles(epoch.admins, epoch.without({group.own_index, *leaving})).check_standing()
 
 
-def check_joined(group: mls_rs.Group, inviter: TelephoneNumber) -> None:
-    """Judge a group that a Welcome leads to. Raises GroupRefusedError."""
+def check_joined(group: mls_rs.Group, inviter: TelephoneNumber, own: TelephoneNumber) -> None:
+    """Judge a group that a Welcome leads to, which may be by another device of the own number.
+
+    Raises GroupRefusedError.
+    """
     with judged():
         epoch = EpochRoles.of(group)
         epoch.check_standing()
-    if epoch.admins is not None and inviter not in epoch.admins:
+    if epoch.admins is not None and inviter not in epoch.admins and inviter != own:
         raise GroupRefusedError(f"{inviter} is no admin of that chat, and only admins add people", code="not-an-admin")
 
 

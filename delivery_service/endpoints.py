@@ -150,10 +150,12 @@ async def claim_key_packages(request: Request) -> Response:
     number = number_in(decode(body, _CLAIM).number)
     now = service.now()
     nonce = _check_signature(request, body, session, now)
-    await _spend(service, service.claims, session, nonce, now)
-    sparing = not service.claims_of_target.has_left(number, now)
+    own = number == session.number  # a person's other devices are no strangers, and are added to every chat
+    await _spend(service, service.own_claims if own else service.claims, session, nonce, now)
+    sparing = not own and not service.claims_of_target.has_left(number, now)
     claimed = await service.consent.claim(session, number, now, sparing=sparing)
-    service.claims_of_target.allows(number, now)  # only now: who is refused uses nothing of the target's up
+    if not own:
+        service.claims_of_target.allows(number, now)  # only now: who is refused uses nothing of the target's up
     return _json(wire.ClaimedKeyPackages(claimed))
 
 

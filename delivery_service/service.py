@@ -27,6 +27,7 @@ from delivery_service.wire import (
     CONTACT_DECISIONS_PER_HOUR,
     GROUPS_PER_HOUR,
     OCTETS_PER_HOUR,
+    OWN_CLAIMS_PER_HOUR,
     RETENTION,
     SESSIONS_PER_HOUR,
     UPLOADS_PER_HOUR,
@@ -66,6 +67,7 @@ class Service:
         self.foundings = HourlyLimit(GROUPS_PER_HOUR, "GROUPS_PER_HOUR", "groups founded by one number")
         self.octets = HourlyLimit(OCTETS_PER_HOUR, "OCTETS_PER_HOUR", "octets sent by one number")
         self.claims = HourlyLimit(CLAIMS_PER_HOUR, "CLAIMS_PER_HOUR", "key package claims of one number")
+        self.own_claims = HourlyLimit(OWN_CLAIMS_PER_HOUR, "OWN_CLAIMS_PER_HOUR", "claims of one number for itself")
         self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "CLAIMS_PER_TARGET_HOUR", "claims for one number")
         self.decisions = HourlyLimit(
             CONTACT_DECISIONS_PER_HOUR, "CONTACT_DECISIONS_PER_HOUR", "decisions about contacts by one number"

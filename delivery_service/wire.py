@@ -69,6 +69,7 @@ LONG_POLL_LIMIT = 30  # seconds
 HEARTBEAT = 20  # seconds between comments on an idle event stream
 RETENTION = 30 * 86400  # seconds that entries, Welcomes and blobs are kept
 CLAIMS_PER_HOUR = 60  # key package claims per requesting number
+OWN_CLAIMS_PER_HOUR = 600  # claims for the other devices of the requesting number, which count as no others
 CLAIMS_PER_TARGET_HOUR = 60  # claims per target number, all requesters together; more get its last-resort packages
 SESSIONS_PER_HOUR = 1200  # sessions per number
 OPENINGS_KEPT = 100  # the last openings of one device's sessions, for its owner to see

@@ -137,7 +137,8 @@ class EpochRoles:
         | 1 | malformed-roles | the list of admins, where there is one, is in its one form                         |
         | 2 | roles-fixed     | a group has roles from its first epoch on, or never                                |
         | 3 | standing-change | another's proposal renews its sender's leaf, or removes a leaf of its sender's number |
-        | 4 | not-an-admin    | every other proposal is an admin's; who adds is an admin in the new epoch, too     |
+        | 4 | not-an-admin    | every other proposal is an admin's; who adds is an admin in the new epoch, too; but |
+        |   |                 | anybody adds devices of their own number                                           |
         | 5 | not-a-member    | who becomes an admin was a member and stays one; who comes in is no admin          |
         | 6 | last-admin      | an admin is left among the members                                                 |
         """
@@ -159,10 +160,11 @@ class EpochRoles:
     def _check_committer(self, commit: Committed, after: frozenset[TelephoneNumber]) -> None:
         assert self.admins is not None, "asked only where there are roles"
         committer = None if commit.committer is None else number_of(commit.committer.identity)
+        own_devices = {number_of(leaf.identity) for leaf in commit.added} == {committer}
         for proposed in commit.proposals:
             if _sender(proposed) != committer:
                 _check_of_oneself(proposed)
-            elif not _is_of_oneself(proposed):
+            elif not _is_of_oneself(proposed) and not (proposed.type == "add" and own_devices):
                 lasting = self.admins & after if proposed.type == "add" else self.admins
                 if committer not in lasting:
                     raise RolesError("not-an-admin", f"{committer} is no admin of this chat, and only admins {_ACTS}")

@@ -4,7 +4,7 @@ import httpx
 import msgspec
 from mls_rs import Credential, Engine, accept_basic, generate_signature_key, inspect
 
-from delivery_service.wire import CLAIMS_PER_HOUR, KEY_PACKAGES_LOW_WATER
+from delivery_service.wire import CLAIMS_PER_HOUR, KEY_PACKAGES_LOW_WATER, OWN_CLAIMS_PER_HOUR
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 
@@ -115,6 +115,25 @@ async def test_claims_are_limited_for_the_claiming_number_and_refill(world, prob
 
     world.clock.now += 61
     assert (await alice.claim_answer(BOB)).status_code == 200
+
+
+async def test_claims_for_ones_own_other_devices_count_by_themselves(world, problem_word):
+    first, second, carol = await world.device(BOB), await world.device(BOB), await world.device(CAROL)
+    await second.publish(1, last_resort=True)
+    for _ in range(OWN_CLAIMS_PER_HOUR):
+        assert (await first.claim_answer(BOB)).status_code == 200
+    answer = await first.claim_answer(BOB)
+    assert problem_word(answer) == "rate-limited"
+    assert answer.json()["limit_name"] == "OWN_CLAIMS_PER_HOUR"
+    assert problem_word(await first.claim_answer(CAROL)) == "unknown-number", "others are asked as before"
+    assert (await carol.claim_answer(BOB)).status_code == 200, "nothing of the number's own limit is used up"
+
+
+async def test_the_own_devices_are_reached_whomever_else_the_number_lets_through(world):
+    first, second = await world.device(BOB), await world.device(BOB, packages=1)
+    mode = msgspec.json.encode({"mode": "contacts", "granted": []})
+    assert (await second.call("PUT", "/v1/contact-mode", mode)).status_code == 200
+    assert (await first.claim_answer(BOB)).status_code == 200
 
 
 async def test_claims_are_limited_for_the_target_over_all_claimants(world, problem_word):
