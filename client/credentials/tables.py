@@ -1,4 +1,32 @@
 """The tables of credentials in the store; times as in client.schema."""
 
 CREDENTIALS = """
+CREATE TABLE acme_account (                 -- at the authority that certifies this device (RFC 8555 §7.1.2)
+    id              INTEGER PRIMARY KEY CHECK (id = 1),
+    directory       TEXT NOT NULL,          -- URL
+    token_authority TEXT NOT NULL,          -- base URL; '' is the one that the authority names
+    url             TEXT NOT NULL,          -- the account's name there; '' before it is known
+    published       TEXT NOT NULL,          -- base URL of certificates; '' is the authority's own
+    accepts_terms   INTEGER NOT NULL,
+    signing_key     BLOB NOT NULL           -- P-256 scalar, 32 octets; never the certified key
+) STRICT;
+
+CREATE TABLE enrolling_key (                -- the device's key from before a code is used until there is an account
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    signing_key BLOB NOT NULL               -- P-256 scalar, 32 octets
+) STRICT;
+
+CREATE TABLE own_leaf (                     -- this device's certificate in each group (client.credentials.renewal)
+    group_id    BLOB PRIMARY KEY,
+    fingerprint BLOB NOT NULL,              -- SHA-256 of the leaf certificate
+    not_before  INTEGER NOT NULL,
+    not_after   INTEGER NOT NULL,
+    used        INTEGER NOT NULL            -- when this device last sent something there
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE renewal_refusal (              -- the authority's refusals to renew, since it last did
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    failures INTEGER NOT NULL,
+    due_at   INTEGER NOT NULL               -- when it is asked again
+) STRICT;
 """
