@@ -8,18 +8,23 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.credentials.acme_account import AcmeAccount, load_acme_account, save_acme_account
+from client.credentials.renewal import renewal_at
 from client.errors import AccountExistsError, NotEnrolledError
 from client.store import Store
 from identity.certificate_fields import validity
+from identity.certificates import public_point
 from identity.number import TelephoneNumber
 
 SCALAR_SIZE = 32  # octets of a P-256 private key
-RENEWAL_SHARE = 3  # certificates are renewed early: the last part in so many of their life is for trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What enrolment gave this device. `chain`: DER, leaf first, without the root; `anchors`: PEM."""
+    """What enrolment gave this device. `chain`: DER, leaf first, without the root; `anchors`: PEM.
+
+    `acme` is None in an account that an earlier version enrolled and that was not renewed since.
+    """
 
     number: TelephoneNumber
     key: ec.EllipticCurvePrivateKey
@@ -28,10 +33,20 @@ class Account:
     delivery: str
     host: str
     anchors: bytes
+    acme: AcmeAccount | None = None
+
+    @property
+    def x5u_base(self) -> str:
+        """The base address below which this device's certificates are published."""
+        return (self.acme.published if self.acme else "") or self.authority
 
     def scalar(self) -> bytearray:
         """The private key as the MLS engine takes it; the engine wipes it."""
         return bytearray(self.key.private_numbers().private_value.to_bytes(SCALAR_SIZE))
+
+    def point(self) -> bytes:
+        """The device's public key, an uncompressed point."""
+        return public_point(self.key.public_key())
 
     def with_chain(self, chain: Sequence[bytes]) -> "Account":
         """The same device after a renewal."""
@@ -42,9 +57,8 @@ class Account:
         return validity(x509.load_der_x509_certificate(self.chain[0]))
 
     def renewal_due(self, now: int) -> bool:
-        """Whether less than one part in RENEWAL_SHARE of the certificate's life is left."""
-        not_before, not_after = self.validity()
-        return not_after - now <= (not_after - not_before) // RENEWAL_SHARE
+        """Whether the moment is past that was drawn for this device (client.credentials.renewal)."""
+        return now >= renewal_at(*self.validity(), self.point())
 
 
 def save_account(store: Store, account: Account) -> None:
@@ -63,6 +77,8 @@ def save_account(store: Store, account: Account) -> None:
             account.host,
             account.anchors,
         )
+        if account.acme is not None:
+            save_acme_account(store, account.acme)
         _keep_certificate(store, account.chain)
 
 
@@ -80,6 +96,7 @@ def load_account(store: Store) -> Account:
         delivery,
         host,
         anchors,
+        load_acme_account(store),
     )
 
 
