@@ -259,6 +259,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "too-large": (413, "The body is larger than allowed"),
     "unsupported-type": (415, "The body is not JSON"),
     "atc-refused": (422, "A token cannot say that"),
+    "submission-refused": (422, "The log does not take this chain"),
     "csr-refused": (422, "The certificate request was not accepted"),
     "reason-refused": (422, "That is no reason for a revocation"),
     "report-refused": (422, "The report does not prove what it says"),
