@@ -32,6 +32,7 @@ from identity.authority.publishing import StatusPublisher
 from identity.authority.registration import RegistrationAuthority
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
+from identity.authority.status import endpoints as certificate_status
 from identity.authority.store import AuthorityStore
 from identity.authority.wire import (
     CODE_DIGITS,
@@ -83,6 +84,7 @@ def create_app(
             Route("/v1/anchors.pem", service.anchors),
             Route("/certificates/{name}.pem", service.published),
             *links.routes(store, clock),
+            *certificate_status.routes(store, issuer, clock),
         ],
         exception_handlers={
             RefusedError: refused,

@@ -6,6 +6,7 @@ from identity.authority import rates
 from identity.authority.errors import RefusedError
 from identity.authority.issuer import Issuer
 from identity.authority.proof import read_proof
+from identity.authority.status.revocations import refuse_revoked
 from identity.authority.store import AuthorityStore
 from identity.authority.wire import (
     HOLDINGS_LIMIT,
@@ -39,6 +40,7 @@ class HoldingsDesk:
             raise RefusedError("proof-refused", "the proof is not for this chain")
         assert holder.number is not None, "checked with the chain"
         with self._store.transaction():
+            refuse_revoked(self._store, holder.fingerprint)
             rates.admit(self._store, ((rates.HOLDINGS_PER_NUMBER, holder.number.digits),), now)
             if not self._store.spend_proof(digest, now + 2 * PROOF_MAX_AGE + 1):
                 raise RefusedError("proof-replayed", "sign a new proof for each question")

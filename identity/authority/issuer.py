@@ -1,7 +1,7 @@
 """The certification authority: root, issuer, device certificates, and the renewal of the first two."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_li
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError
 from identity.issuing import (
+    DEVICE_LIFETIME,
     check_csr,
     create_issuer,
     create_root,
@@ -23,6 +24,8 @@ from identity.issuing import (
     root_certificate,
 )
 from identity.number import TelephoneNumber
+from identity.ocsp import CertificateName, StatusQuery, sign_response
+from identity.revocation import CertificateStatus, Reason, issuer_name, sign_crl
 from identity.status_list import SignedStatusList, sign_status_list
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
 
@@ -102,10 +105,12 @@ class Issuer:
         """Say whether a number is among those that it certifies."""
         return self._authority.covers(number) is Coverage.BY_NUMBER
 
-    def issue(self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, now: int) -> IssuedPath:
+    def issue(
+        self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, now: int, lifetime: int = DEVICE_LIFETIME
+    ) -> IssuedPath:
         """Certify a device key for a number. Raises CertificateError if the number is not among its own."""
         self.refresh(now)
-        leaf = issue_device_certificate(self._keys.issuer_key, self._keys.issuer, key, number, now)
+        leaf = issue_device_certificate(self._keys.issuer_key, self._keys.issuer, key, number, now, lifetime)
         return IssuedPath(leaf, self._keys.issuer, self._keys.roots[0])
 
     def sign_list(self, base_url: str, body: bytes, serial: int, now: int, lifetime: int) -> SignedStatusList:
@@ -120,6 +125,25 @@ class Issuer:
             now=now,
             lifetime=lifetime,
         )
+
+    @property
+    def revocation_name(self) -> bytes:
+        """The name by which lists of revocations find this issuer."""
+        return issuer_name(self._keys.issuer.public_bytes(Encoding.DER))
+
+    def sign_crl(self, entries: Mapping[int, tuple[int, Reason]], number: int, now: int, lifetime: int) -> bytes:
+        """Sign the list of revocations with the issuer's key."""
+        self.refresh(now)
+        key, issuer = self._keys.issuer_key, self._keys.issuer
+        return sign_crl(key, issuer, entries, number=number, now=now, lifetime=lifetime)
+
+    def answers_for(self, certificate: CertificateName) -> bool:
+        """Say whether a certificate is one that this issuer would have signed."""
+        return certificate == CertificateName.of(self._keys.issuer, certificate.serial)
+
+    def sign_status(self, query: StatusQuery, status: CertificateStatus, now: int, lifetime: int) -> bytes:
+        """Sign an OCSP response with the issuer's key."""
+        return sign_response(self._keys.issuer_key, self._keys.issuer, query, status, now=now, lifetime=lifetime)
 
     def refresh(self, now: int) -> None:
         """Renew root and issuer certificate when their time comes, each with its old key."""

@@ -11,6 +11,7 @@ from identity.authority.challenge import Answer, Challenge, answer, code_mac, op
 from identity.authority.errors import RefusedError
 from identity.authority.issuer import IssuedPath, Issuer, check_request
 from identity.authority.renewal import check_proof, verify_old_chain
+from identity.authority.status.revocations import refuse_lost_key, refuse_revoked
 from identity.authority.store import AuthorityStore, PublishedPath
 from identity.authority.wire import (
     NUMBER_PROOF_LIFETIME,
@@ -85,6 +86,7 @@ class RegistrationAuthority:
         key = _requested_key(request.csr, number)
         with self._store.transaction():
             self._refuse_withdrawn(number, now)
+            refuse_revoked(self._store, old.fingerprint)
             proved_at = self._number_proof(old.fingerprint, now)
             rates.admit(self._store, ((rates.RENEWALS_PER_NUMBER, number.digits),), now)
             # A proof stays acceptable until its iat, at most PROOF_MAX_AGE ahead, is PROOF_MAX_AGE behind.
@@ -154,6 +156,7 @@ class RegistrationAuthority:
     def _issue(
         self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, proved_at: int, now: int, *, by_code: bool
     ) -> IssuedPath:
+        refuse_lost_key(self._store, _key_hash(key))
         path = self._issuer.issue(key, number, now)
         end = validity(path.leaf)[1]
         self._store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, proved_at))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from cryptography import x509
+
 from identity.authority.challenge import Challenge, ChallengeState
 from identity.authority.database import Database
 from identity.authority.wire import Holding
@@ -21,6 +23,12 @@ class PublishedPath:
     pem: str
     not_after: int
     proved_at: int
+
+    @property
+    def serial(self) -> bytes:
+        """The leaf's serial number, big-endian."""
+        serial = x509.load_pem_x509_certificate(self.pem.encode("ascii")).serial_number
+        return serial.to_bytes((serial.bit_length() + 7) // 8)
 
 
 class AuthorityStore(Database):
@@ -69,9 +77,9 @@ class AuthorityStore(Database):
 
     def publish(self, path: PublishedPath) -> None:
         """Write an issued path."""
-        row = (path.fingerprint, path.pem, path.not_after, path.proved_at)
+        row = (path.fingerprint, path.pem, path.not_after, path.proved_at, path.serial)
         self._connection.execute(
-            "INSERT INTO certificates (fingerprint, path, not_after, proved_at) VALUES (?, ?, ?, ?)", row
+            "INSERT INTO certificates (fingerprint, path, not_after, proved_at, serial) VALUES (?, ?, ?, ?, ?)", row
         )
 
     def hold(self, fingerprint: bytes, digits: str, key: bytes, issued_at: int, *, by_code: bool) -> None:
@@ -82,10 +90,11 @@ class AuthorityStore(Database):
         )
 
     def holdings(self, digits: str, now: int, limit: int) -> list[Holding]:
-        """List the newest certificates of a number that have not ended."""
+        """List the newest certificates of a number that have not ended and are not revoked."""
         rows = self._connection.execute(
             "SELECT fingerprint, spki, issued_at, by_code, not_after FROM certificates "
-            "WHERE number = ? AND not_after >= ? ORDER BY issued_at DESC, fingerprint LIMIT ?",
+            "WHERE number = ? AND not_after >= ? AND fingerprint NOT IN (SELECT fingerprint FROM revocations) "
+            "ORDER BY issued_at DESC, fingerprint LIMIT ?",
             (digits, now, limit),
         )
         return [

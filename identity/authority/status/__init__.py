@@ -1,1 +1,1 @@
-"""The status of certificates: revocation, the list of revoked ones (RFC 5280) and OCSP (RFC 6960)."""
+"""The status of what was issued: revoking, the signed list of revocations, and the OCSP responder."""

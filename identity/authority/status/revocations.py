@@ -1,0 +1,140 @@
+"""Revoking certificates: what is on record, by whom it may be asked, and that a lost key is certified no more.
+
+Every function works inside the caller's transaction.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from identity.authority.errors import RefusedError
+from identity.authority.issuer import IssuedPath
+from identity.authority.store import AuthorityStore
+from identity.revocation import Reason, issuer_name
+
+RETENTION = 90 * 86_400  # seconds after a certificate's end in which it stays on the list: messages of its time arrive
+
+# What an owner, an issuer or an operator may say; holds and removals are for lists that change their mind.
+REASONS = (
+    Reason.unspecified,
+    Reason.key_compromise,
+    Reason.affiliation_changed,
+    Reason.superseded,
+    Reason.cessation_of_operation,
+    Reason.privilege_withdrawn,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A certificate that was withdrawn, when and why."""
+
+    fingerprint: bytes
+    serial: int
+    revoked_at: int
+    reason: Reason
+    not_after: int
+
+
+def revoke(store: AuthorityStore, fingerprint: bytes, reason: Reason, now: int) -> Revocation:
+    """Withdraw a certificate by the SHA-256 of its DER. Raises RefusedError: not-found, already-revoked, a reason.
+
+    Only that its key was lost can be said of a certificate that was withdrawn for something else: it says more.
+    """
+    if reason not in REASONS:
+        raise RefusedError("reason-refused", f"give one of {', '.join(each.value for each in REASONS)}")
+    published = store.published(fingerprint)
+    if published is None:
+        raise RefusedError("not-found", "no certificate of that name was issued here")
+    known = revocation(store, fingerprint)
+    if known is not None and (known.reason is Reason.key_compromise or reason is not Reason.key_compromise):
+        raise RefusedError("already-revoked", f"the certificate was revoked at {known.revoked_at}")
+    path = IssuedPath.from_pem(published.pem.encode("ascii"))
+    spki = path.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    issuer, serial = issuer_name(path.chain[1]), path.leaf.serial_number
+    revoked_at = now if known is None else known.revoked_at
+    store.execute(
+        "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?, ?, ?, ?)",
+        fingerprint,
+        issuer,
+        serial_octets(serial),
+        hashlib.sha256(spki).digest(),
+        revoked_at,
+        reason.value,
+        published.not_after,
+    )
+    next_number(store, issuer)
+    return Revocation(fingerprint, serial, revoked_at, reason, published.not_after)
+
+
+def revoke_number(store: AuthorityStore, digits: str, reason: Reason, now: int) -> list[Revocation]:
+    """Withdraw every certificate of a number that has not ended and is not withdrawn yet."""
+    rows = store.rows(
+        "SELECT fingerprint FROM certificates WHERE number = ? AND not_after >= ? "
+        "AND fingerprint NOT IN (SELECT fingerprint FROM revocations) ORDER BY issued_at",
+        digits,
+        now,
+    )
+    return [revoke(store, fingerprint, reason, now) for (fingerprint,) in rows]
+
+
+def revocation(store: AuthorityStore, fingerprint: bytes) -> Revocation | None:
+    """Whether, when and why a certificate was withdrawn."""
+    rows = store.rows(f"{_SELECT} WHERE fingerprint = ?", fingerprint)
+    return _revocation(rows[0]) if rows else None
+
+
+def revocations(store: AuthorityStore, now: int) -> list[Revocation]:
+    """What is on record, the newest first; forgets what ended long ago."""
+    store.execute("DELETE FROM revocations WHERE not_after <= ?", now - RETENTION)
+    return [_revocation(row) for row in store.rows(f"{_SELECT} ORDER BY revoked_at DESC, fingerprint")]
+
+
+def of_issuer(store: AuthorityStore, issuer: bytes, now: int) -> dict[int, tuple[int, Reason]]:
+    """The entries of an issuer's list: serial number to time and reason."""
+    store.execute("DELETE FROM revocations WHERE not_after <= ?", now - RETENTION)
+    rows = store.rows(f"{_SELECT} WHERE issuer = ?", issuer)
+    return {each.serial: (each.revoked_at, each.reason) for each in map(_revocation, rows)}
+
+
+def refuse_revoked(store: AuthorityStore, fingerprint: bytes) -> None:
+    """Raise RefusedError where a withdrawn certificate is shown for a right: to renew, or to ask."""
+    if revocation(store, fingerprint) is not None:
+        raise RefusedError("chain-refused", "the certificate was revoked; prove the number by a new code")
+
+
+def refuse_lost_key(store: AuthorityStore, spki: bytes) -> None:
+    """Raise RefusedError for a key, by the SHA-256 of its SPKI, that was reported as lost: it is certified no more."""
+    rows = store.rows(
+        "SELECT 1 FROM revocations WHERE spki = ? AND reason = ? LIMIT 1", spki, Reason.key_compromise.value
+    )
+    if rows:
+        raise RefusedError("csr-refused", "this key was reported as lost; make a new one")
+
+
+def next_number(store: AuthorityStore, issuer: bytes) -> int:
+    """Raise the number of an issuer's list, as every list and every change needs (RFC 5280 §5.2.3)."""
+    store.execute(
+        "INSERT INTO crl_numbers VALUES (?, 1) ON CONFLICT (issuer) DO UPDATE SET number = number + 1", issuer
+    )
+    return number(store, issuer)
+
+
+def number(store: AuthorityStore, issuer: bytes) -> int:
+    """The number of an issuer's list; 0 before the first."""
+    rows = store.rows("SELECT number FROM crl_numbers WHERE issuer = ?", issuer)
+    return int(rows[0][0]) if rows else 0
+
+
+def serial_octets(serial: int) -> bytes:
+    """A serial number as the store keeps it."""
+    return serial.to_bytes((serial.bit_length() + 7) // 8)
+
+
+_SELECT = "SELECT fingerprint, serial, revoked_at, reason, not_after FROM revocations"
+
+
+def _revocation(row: tuple[bytes, bytes, int, str, int]) -> Revocation:
+    fingerprint, serial, revoked_at, reason, not_after = row
+    return Revocation(fingerprint, int.from_bytes(serial), revoked_at, Reason(reason), not_after)
