@@ -16,10 +16,10 @@ from identity.authority.codes import ConsoleSender
 from identity.authority.errors import AuthorityError
 from identity.authority.folder import read_anchors
 from identity.authority.hubs import hub_keys
-from identity.authority.prefixes import ANY_NUMBER
 from identity.authority.report_commands import clear_reports, list_reports, show_reports
 from identity.authority.report_policy import ReportPolicy
 from identity.errors import CertificateError, NumberError
+from identity.prefixes import ANY_NUMBER
 
 SHUTDOWN_TIMEOUT = 2  # seconds for open requests at the end
 

@@ -8,8 +8,8 @@ import apsw
 from identity.authority.errors import DataFolderError
 from identity.authority.issuer import Issuer, create_keys
 from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
-from identity.authority.prefixes import DEFAULT_PREFIXES, authority_list
 from identity.authority.store import AuthorityStore
+from identity.prefixes import DEFAULT_PREFIXES, authority_list
 
 DATABASE = "authority.sqlite"
 

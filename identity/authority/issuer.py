@@ -1,21 +1,22 @@
 """The certification authority: root, issuer, device certificates, and the renewal of the first two."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.authority.keys import ISSUER, ROOTS, AuthorityKeys, certificates_pem, new_secret, replace_certificates
-from identity.authority.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
 from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_list, validity
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError
 from identity.issuing import (
     DEVICE_LIFETIME,
+    Logging,
     check_csr,
     create_issuer,
     create_root,
@@ -24,10 +25,13 @@ from identity.issuing import (
     root_certificate,
 )
 from identity.number import TelephoneNumber
+from identity.number_attributes import NumberAttributes
 from identity.ocsp import CertificateName, StatusQuery, sign_response
+from identity.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
 from identity.revocation import CertificateStatus, Reason, issuer_name, sign_crl
 from identity.status_list import SignedStatusList, sign_status_list
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
+from identity.transparency.timestamps import SignedTimestamp
 
 ROOT_NAME = "Ringtrue development root"
 ISSUER_NAME = "Ringtrue development authority"
@@ -67,15 +71,32 @@ class IssuedPath:
         return cls(*x509.load_pem_x509_certificates(pem))
 
 
+class Submission(Protocol):
+    """A log that takes what is issued: DER, the root included. Raises LogError or RefusedError."""
+
+    def add_pre_chain(self, chain: Sequence[bytes], now: int) -> SignedTimestamp: ...
+
+    def add_chain(self, chain: Sequence[bytes], now: int) -> SignedTimestamp: ...
+
+
 class Issuer:
     """Issues under the keys given; with a folder, certificates that it renews are written there.
 
-    `authority` replaces the numbers that the issuer's certificate covers. Not for several threads at once.
+    `authority` replaces the numbers that the issuer's certificate covers; `declared` tells what a number's certificate
+    says of it. Not for several threads at once.
     """
 
     def __init__(
-        self, keys: AuthorityKeys, now: int, *, authority: TNAuthList | None = None, folder: Path | None = None
+        self,
+        keys: AuthorityKeys,
+        now: int,
+        *,
+        authority: TNAuthList | None = None,
+        folder: Path | None = None,
+        declared: Callable[[TelephoneNumber], NumberAttributes | None] = lambda _: None,
     ) -> None:
+        self._declared = declared
+        self._logs: tuple[Submission, ...] = ()
         self._keys = keys
         self._folder = folder
         self._authority = authority or _covered(keys.issuer)
@@ -110,8 +131,27 @@ class Issuer:
     ) -> IssuedPath:
         """Certify a device key for a number. Raises CertificateError if the number is not among its own."""
         self.refresh(now)
-        leaf = issue_device_certificate(self._keys.issuer_key, self._keys.issuer, key, number, now, lifetime)
-        return IssuedPath(leaf, self._keys.issuer, self._keys.roots[0])
+        attributes, log = self._declared(number), self.logging(now)
+        issuer_key, issuer = self._keys.issuer_key, self._keys.issuer
+        leaf = issue_device_certificate(issuer_key, issuer, key, number, now, lifetime, attributes=attributes, log=log)
+        return IssuedPath(leaf, issuer, self._keys.roots[0])
+
+    def use_logs(self, logs: Sequence[Submission], now: int) -> None:
+        """From now on, log what is issued before it is issued; the issuer's own certificate is logged at once."""
+        self._logs = tuple(logs)
+        self._log_issuer(now)
+
+    def logging(self, now: int) -> Logging | None:
+        """Takes what this issuer is about to sign to the logs, if there are any."""
+        if not self._logs:
+            return None
+        above = [certificate.public_bytes(Encoding.DER) for certificate in (self._keys.issuer, self._keys.roots[0])]
+
+        def log(precertificate: x509.Certificate) -> list[SignedTimestamp]:
+            chain = [precertificate.public_bytes(Encoding.DER), *above]
+            return [each.add_pre_chain(chain, now) for each in self._logs]
+
+        return log
 
     def sign_list(self, base_url: str, body: bytes, serial: int, now: int, lifetime: int) -> SignedStatusList:
         """Sign the list of statuses with the issuer's key."""
@@ -164,6 +204,12 @@ class Issuer:
         issuer = issuer_certificate(key, root, issuer_key, ISSUER_NAME, self._authority, now, ISSUER_LIFETIME)
         self._keys = replace(self._keys, issuer=issuer)
         self._save(ISSUER, (issuer,))
+        self._log_issuer(now)
+
+    def _log_issuer(self, now: int) -> None:
+        issuer, root = (each.public_bytes(Encoding.DER) for each in (self._keys.issuer, self._keys.roots[0]))
+        for log in self._logs:
+            log.add_chain((issuer, root), now)
 
     def _save(self, name: str, certificates: tuple[x509.Certificate, ...]) -> None:
         if self._folder is not None:

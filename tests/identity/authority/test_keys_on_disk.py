@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.errors import DataFolderError
-from identity.authority.prefixes import authority_list, prefixes_of
 from identity.certificates import verify_chain
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
+from identity.prefixes import authority_list, prefixes_of
 from identity.tn_auth_list import Coverage, TNAuthList
 
 KEY_FILES = {"root.key", "roots.pem", "issuer.key", "issuer.pem", "codes.secret"}

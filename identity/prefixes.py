@@ -24,8 +24,8 @@ def authority_list(prefixes: Sequence[str]) -> TNAuthList:
 
 
 def prefixes_of(authority: TNAuthList) -> tuple[str, ...]:
-    """Turn the ranges of `authority_list` back into prefixes."""
-    return tuple(dict.fromkeys(_prefix(entry) for entry in authority.entries))
+    """Say a list in prefixes, as few as hold it exactly; a code stands for itself."""
+    return tuple(dict.fromkeys(prefix for entry in authority.entries for prefix in _prefixes(entry)))
 
 
 def _entries(prefix: str) -> Iterable[TNEntry]:
@@ -44,13 +44,27 @@ def _entry(digits: str, missing: int) -> TNEntry:
     return TelephoneNumberRange(digits + "0" * missing, 10**missing) if missing else OneNumber(digits)
 
 
-def _prefix(entry: TNEntry) -> str:
+def _prefixes(entry: TNEntry) -> Iterable[str]:
     match entry:
         case OneNumber(digits):
-            return "+" + digits
-        case TelephoneNumberRange(start, count) if str(count).strip("0") == "1":
-            return "+" + start[: len(start) - len(str(count)) + 1]
-        case TelephoneNumberRange(_, _):
-            return ANY_NUMBER
+            yield "+" + digits
+        case TelephoneNumberRange(start, count) if _is_whole_length(start, count):
+            yield ANY_NUMBER
+        case TelephoneNumberRange(start, count):
+            yield from _blocks(int(start), int(start) + count, len(start))
         case ServiceProviderCode(code):
-            return code
+            yield code
+
+
+def _is_whole_length(start: str, count: int) -> bool:
+    return start == "1" + "0" * (len(start) - 1) and count == 9 * int(start)
+
+
+def _blocks(first: int, end: int, length: int) -> Iterable[str]:
+    """Cut a range into blocks of all numbers that begin alike: at most 18 for each digit."""
+    while first < end:
+        missing = 0
+        while missing + 1 < length and first % 10 ** (missing + 1) == 0 and first + 10 ** (missing + 1) <= end:
+            missing += 1
+        yield "+" + str(first).zfill(length)[: length - missing]
+        first += 10**missing
