@@ -157,7 +157,7 @@ class Chats:
         """The groups whose members were never noted, which an earlier version of this program has stored."""
         rows = self._store.rows(
             "SELECT group_id FROM chat WHERE standing IN ('active', 'leaving') "
-            "AND group_id NOT IN (SELECT group_id FROM roster)"
+            "AND (group_id NOT IN (SELECT group_id FROM roster) OR group_id NOT IN (SELECT group_id FROM own_leaf))"
         )
         return [row[0] for row in rows]
 

@@ -127,6 +127,11 @@ class Committer:
         following = next((intent for intent in self._intents.of(group_id) if not intent.is_proposed), None)
         return following is not None and (following.state, following.body) == (IntentState.WAITING, CommitProposals())
 
+    def rotate(self, group_id: bytes) -> None:
+        """Want the account's certificate in a group, because nothing is to be sent before."""
+        with self._groups.store.transaction():
+            self._intents.add_once(group_id, RotateCredential())
+
     def commit_proposals(self, group_id: bytes) -> None:
         """Want cached proposals committed, because nothing can be sent before."""
         with self._groups.store.transaction():
@@ -226,27 +231,32 @@ class Committer:
 
     def _commit(self, step: Step, intent: Intent, now: int) -> mls_rs.Pending:
         group = step.group
+        # Whatever a commit is for, it puts the account's certificate into the leaf (client.credentials.renewal).
+        newest = group.member(group.own_index).credential.chain == self._groups.account.chain
+        newer = None if newest else self._groups.engine
         match intent.body:
             case AddMembers(key_packages=key_packages):
                 self._require_current_members(group, now)
                 absent = self._still_absent(step, key_packages, now)
-                return group.commit(now, add=absent, context_extensions=self._without_departed(group, ()))
+                context = self._without_departed(group, ())
+                return group.commit(now, add=absent, context_extensions=context, identity=newer)
             case RemoveMembers() | RemoveDevice():
                 leaves = _leaves(group, intent.body)
-                return group.commit(now, remove=leaves, context_extensions=self._without_departed(group, leaves))
+                context = self._without_departed(group, leaves)
+                return group.commit(now, remove=leaves, context_extensions=context, identity=newer)
             case SetAdmins():
-                return group.commit(now, context_extensions=_changed_admins(group, intent.body))
+                return group.commit(now, context_extensions=_changed_admins(group, intent.body), identity=newer)
             case RotateCredential():
-                if group.member(group.own_index).credential.chain == self._groups.account.chain:
+                if newer is None:
                     raise MootError("the leaf has the current certificate")
-                return group.commit(now, identity=self._groups.engine, path=True)
+                return group.commit(now, identity=newer, path=True)
             case RefreshKeys():
-                return group.commit(now, path=True)
+                return group.commit(now, path=True, identity=newer)
             case CommitProposals():
                 own = sum(each.is_proposed for each in self._intents.of(intent.group_id))
                 if group.pending_proposals() <= own:
                     raise MootError("the proposals were committed by somebody else")
-                return group.commit(now)
+                return group.commit(now, identity=newer)
             case _:
                 raise AssertionError(f"{type(intent.body).__name__} is no commit")
 
@@ -265,15 +275,15 @@ class Committer:
             raise ChatError(LAST_ADMIN, code="last-admin", hint="Then leave again.") from error
 
     def _require_current_members(self, group: mls_rs.Group, now: int) -> None:
-        """Whoever joins validates every leaf (RFC 9420 §5.3.1): with an expired one in the group, nobody could join."""
+        """Whoever joins judges every leaf by this rule (RFC 9420 §5.3.1): beside one long expired, nobody can join."""
         for member in group.members():
             try:
-                self._groups.verifier.verify(member.credential.chain, member.signature_key, now)
+                self._groups.verifier.verify_member(member.credential.chain, member.signature_key, now)
             except CertificateError as error:
                 number = number_of(member)
                 raise GroupRefusedError(
-                    f"nobody can join while {number} is a member with a certificate that is not valid now: {error}. "
-                    f"That device renews it when it is next used; or remove {number} first",
+                    f"nobody can join while {number} is a member whose certificate is not valid: {error}. That device "
+                    f"renews it when it is next used; or remove {number} first",
                     code="member-expired",
                 ) from error
 

@@ -12,12 +12,16 @@ from identity.roles import ROLES_EXTENSION
 CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256
 
 
-def make_engine(account: Account, verifier: DeviceVerifier) -> mls_rs.Engine:
-    """The engine for the account's key and chain; every leaf of every group is asked about at `verifier`."""
+def make_engine(account: Account, verifier: DeviceVerifier, *, joining: bool = False) -> mls_rs.Engine:
+    """The engine for the account's key and chain; every leaf of every group is asked about at `verifier`.
+
+    One for `joining` a group accepts members there whose certificates have ended (`DeviceVerifier.verify_member`).
+    """
+    believe = verifier.verify_member if joining else verifier.verify
 
     def validate(credential: mls_rs.Credential, signature_key: bytes, now: int) -> mls_rs.Approval:
         _require_x509(credential)
-        found = verifier.verify(credential.chain, signature_key, now)
+        found = believe(credential.chain, signature_key, now)
         return mls_rs.Approval(found.identity, found.chain.not_before, found.chain.not_after)
 
     def succeed(old: mls_rs.Credential, old_key: bytes, new: mls_rs.Credential, new_key: bytes) -> None:

@@ -24,6 +24,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── ContactsOnlyError        1    a number can be reached by its contacts only
 ├── ContactProofError        3    a contact request that the service passed on proves no number
 ├── EnrolmentError           3    the authority's answer does not prove the number
+├── CertificateEndedError    8    this device's certificate has ended, and nothing can be signed
 ├── StatusListRefusedError   3    the authority's list of statuses is not what it must be
 ├── AccountError             8    this device is not ready for use
 │   ├── NotEnrolledError     8    there is no account
@@ -268,6 +269,14 @@ class EnrolmentError(ClientError):
     code = "not-proved"
     hint = "Do not use this authority until its operator has explained the message. Nothing was stored."
     exit_code = 3
+
+
+class CertificateEndedError(ClientError):
+    """This device's certificate has ended: nothing can be signed with it."""
+
+    code = "certificate-ended"
+    hint = "It is renewed when the authority can be reached: run ringtrue receive. If that is refused, enrol again."
+    exit_code = 8
 
 
 class StatusListRefusedError(ClientError):

@@ -12,6 +12,7 @@ import mls_rs
 import msgspec
 
 from client.account import inbox_cursor
+from client.credentials.renewal import CredentialDueError
 from client.defence.lies import look
 from client.defence.lookout import LookAgainError
 from client.delivery import DeliveryClient
@@ -136,21 +137,29 @@ class Exchange:
                 await self._read(group_id)
 
     async def _post_all(self, group_id: bytes) -> None:
-        fruitless = 0
-        while (posted := await self._post_next(group_id)) is not None:
+        fruitless, renewing = 0, True
+        while True:
+            try:
+                posted = await self._post_next(group_id, renewing=renewing)
+            except CredentialDueError:
+                await self._run(self._steps.committer.rotate, group_id)
+                renewing = False
+                continue
+            if posted is None:
+                return
             if posted and not await self._read(group_id):
                 fruitless += 1
                 if fruitless == FRUITLESS_LIMIT:
                     raise UnexpectedAnswerError("the service refuses entries as outdated but shows no newer ones")
 
-    async def _post_next(self, group_id: bytes) -> bool | None:
+    async def _post_next(self, group_id: bytes, *, renewing: bool) -> bool | None:
         """Post one request or message: whether the log must be read before the next; None if nothing waits."""
         intent, events = await self._run(self._steps.committer.prepare, group_id, self._now())
         self._tell(events)
         if intent is not None:
             return await self._post_request(intent)
         try:
-            outgoing = await self._run(self._steps.sender.prepare, group_id, self._now())
+            outgoing = await self._run(self._steps.sender.prepare, group_id, self._now(), renewing=renewing)
         except mls_rs.CommitRequiredError:
             await self._run(self._steps.committer.commit_proposals, group_id)
             return True

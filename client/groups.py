@@ -15,9 +15,11 @@ from client import roles
 from client.account import Account
 from client.chats import Chats, Standing
 from client.contacts import Contacts
+from client.credentials.renewal import Leaves
 from client.device import make_engine, number_of
 from client.store import Store
 from identity.binding import DeviceVerifier, MessageContext, group_uri
+from identity.certificate_fields import load_certificate, validity
 from identity.number import TelephoneNumber
 
 
@@ -36,6 +38,7 @@ class Groups:
         self.store = store
         self.chats = Chats(store)
         self.contacts = Contacts(store, account.number)
+        self.leaves = Leaves(store)
         self.account = account
         self.verifier = verifier
         self.engine = make_engine(account, verifier)
@@ -52,6 +55,10 @@ class Groups:
         if chain == self.account.chain:
             return self.engine
         return self.engine.rotate(mls_rs.Credential.x509(chain), self.account.scalar())
+
+    def joining_engine(self, chain: tuple[bytes, ...]) -> mls_rs.Engine:
+        """An engine with this chain of the same key to join one group with: it accepts members who have expired."""
+        return make_engine(self.account.with_chain(chain), self.verifier, joining=True)
 
     @contextmanager
     def step(self, group_id: bytes) -> Iterator[Step]:
@@ -90,6 +97,10 @@ class Groups:
         group.ack(token)
         self._open[group.group_id] = group
         self._numbers.pop(group.group_id, None)
+
+    def joined(self, group_id: bytes) -> None:
+        """Load a group that was joined when it is used next, with the engine that accepts no expired newcomer."""
+        self._drop(group_id)
 
     def list_members(self) -> None:
         """Note who is in the groups that a store of an earlier version has no lists of."""
@@ -194,6 +205,8 @@ class Groups:
         numbers = self.numbers(group)
         self.chats.set_roster(group.group_id, len(numbers), direct, roles=has_roles)
         self.chats.list_members(group.group_id, (number.e164 for number in numbers))
+        certificate = group.member(group.own_index).credential.chain[0]
+        self.leaves.note(group.group_id, certificate, *validity(load_certificate(certificate)))
 
     def _drop(self, group_id: bytes) -> None:
         self._open.pop(group_id, None)

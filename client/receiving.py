@@ -31,15 +31,18 @@ from client.framing import unwrap
 from client.groups import Groups, Step
 from client.history import History
 from client.intents import CommitProposals, Intents, RefreshKeys
-from client.message import Kind, Message, NewMessage
+from client.message import FINDABLE, Kind, Message, NewMessage
+from client.notices import notice
 from client.outbox import Outbox
 from client.reading import Reading, Timed, Titled, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
 from client.sending import Sender
-from client.wording import describe, notice
+from client.wording import describe
 from delivery_service.wire import Entry
 from identity.binding import ReceivedMessage, Verdict, Verification, verify_message
+from identity.checks import CLOCK_TOLERANCE
+from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 from identity.roles import Admins
 
@@ -227,7 +230,17 @@ class Receiver:
                     self._note_leaver(step, proposal.sender)
                 return [ProposalReceived(step.group.group_id, proposal.type, sender)]
             case mls_rs.Commit() as commit:
+                self._require_current(commit, at)
                 return self._committed(step, commit, admins, entry, now)
+
+    def _require_current(self, commit: mls_rs.Commit, at: int) -> None:
+        """An expired member may put a valid certificate into its leaf, and change nothing without one."""
+        try:
+            self._groups.verifier.check_committer(commit, at - CLOCK_TOLERANCE)
+        except IdentityError as error:
+            raise GroupRefusedError(
+                f"its sender has no valid certificate: {error}", code="committer-expired"
+            ) from error
 
     def _application(self, step: Step, application: mls_rs.Application, entry: Entry, now: int) -> list[Event]:
         group_id = step.group.group_id
@@ -272,8 +285,9 @@ class Receiver:
 
     def _stored(self, new: NewMessage, reading: Reading, verification: Verification) -> list[Event]:
         chat = self._chats.known(new.group_id)
-        kind = kind_of(reading, own=False)
-        if kind is not Kind.RECEIVED and not self._may_change(new, kind, verification):
+        elsewhere = self._is_from_elsewhere(new, verification)
+        kind = kind_of(reading, own=elsewhere)
+        if kind not in FINDABLE and not self._may_change(new, kind, verification):
             kind, new = Kind.RECEIVED, replace(new, text=describe(reading), in_reply_to="", replaces="")
         assert new.context is not None, "a received message has a context"
         chain = new.context.sender_chain
@@ -282,12 +296,22 @@ class Receiver:
         )
         if admitted.place is Place.DROP:
             return []
+        if kind is Kind.SENT and admitted.place is not Place.INBOX:
+            kind = Kind.RECEIVED  # a rule of the person's, which is to be seen
         message = self._history.add(kind, new, chat.name, admitted)
         self._continuity.note_message(message.id, chain)
+        if elsewhere:
+            self._relations.start_timer(message.id, new.arrived)
         if admitted.place is Place.ASIDE:
             self._relations.apply(message.id)
         named = None if admitted.place is Place.QUARANTINE else self.take_effect(message, reading)
         return [MessageReceived(message) if named is None else named]
+
+    def _is_from_elsewhere(self, new: NewMessage, verification: Verification) -> bool:
+        """Whether another device of this account has sent it, one that is known here."""
+        if new.sender != self._groups.account.number or new.context is None or verification.verdict not in _PROVED:
+            return False
+        return self._continuity.goes_with_name(new.context.sender_chain)
 
     def take_effect(self, message: Message, reading: Reading) -> ChatNamed | None:
         """Let a message that names its chat, or sets its timer, do so."""
@@ -319,6 +343,9 @@ class Receiver:
         chat = self._chats.known(group_id)
         for member in (*commit.added, *(after for _, after in commit.updated)):
             self._groups.note_credential(group_id, member, chat.read_at)
+        came = {member.index for member in commit.added}
+        before = {number_of(member) for member in step.group.members() if member.index not in came}
+        before |= set(map(number_of, commit.removed))
         changed = MembersChanged(
             group_id=group_id,
             name=chat.name,
@@ -331,13 +358,15 @@ class Receiver:
             removed_self=commit.removed_self,
             promoted=promoted,
             demoted=demoted,
+            staying=frozenset(before & set(map(number_of, step.group.members()))),
         )
         keys = self._continuity.committed(commit, accepted=chat.consent is Consent.INBOX, now=now)
         for words in filter(None, (notice(changed, self._groups.account.number), *keys)):
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
         if commit.removed_self or (step.standing is Standing.LEAVING and len(step.group.members()) == 1):
             return [changed, *self._ended(step)]
-        if own and commit.added and chat.own_name and step.standing is Standing.ACTIVE:
+        own_devices = set(map(number_of, commit.added)) == {self._groups.account.number}  # they are told the name apart
+        if own and commit.added and not own_devices and chat.own_name and step.standing is Standing.ACTIVE:
             self._sender.queue_title(group_id, now)
         for intent in self._intents.of(group_id):
             if intent.is_proposed or (intent.request is not None and intent.request.epoch < commit.epoch):

@@ -8,11 +8,12 @@ from client import framing
 from client.cbor import Plain
 from client.chats import Chat, Standing
 from client.content import Content, Expiration
+from client.credentials.renewal import CredentialDueError, message_waits
 from client.defence.franking import tagged
 from client.defence.lies import LOST_LIMIT, Lie, lost_words
 from client.defence.lookout import Lookout
 from client.defence.witness import EXTENSION, to_plain
-from client.errors import ChatError
+from client.errors import CertificateEndedError, ChatError
 from client.events import Event, MessageAccepted, MessageFailed
 from client.groups import Groups, Step
 from client.history import History
@@ -22,7 +23,8 @@ from client.parts import ExternalPart
 from client.reading import Attached, read
 from client.relations import Relations
 from client.rows import kind_of, row_of
-from identity.binding import attest, group_uri, user_uri
+from identity.binding import attest_message, group_uri, user_uri
+from identity.certificate_fields import load_certificate, validity
 
 
 class Sender:
@@ -148,15 +150,17 @@ class Sender:
             raise ChatError("this row is no message", code="no-message", hint="Choose a message that somebody wrote.")
         return bytes.fromhex(message.message_id)
 
-    def prepare(self, group_id: bytes, now: int) -> Outgoing | None:
+    def prepare(self, group_id: bytes, now: int, *, renewing: bool) -> Outgoing | None:
         """The oldest unanswered message, encrypted now if it was not; None if there is none.
 
-        Proposals must be committed first (mls_rs.CommitRequiredError).
+        Proposals must be committed first (mls_rs.CommitRequiredError), and so must a newer certificate that waits for a
+        message, where that is still to be tried (`renewing`, CredentialDueError). Raises CertificateEndedError.
         """
         outgoing = self._outbox.next(group_id)
         if outgoing is None or outgoing.state is OutboxState.SENDING:
             return outgoing
         with self._groups.step(group_id) as step:
+            self._require_certificate(step, now, renewing=renewing)
             self._encrypt(step, self._history.get(outgoing.message), now)
         return self._outbox.next(group_id)
 
@@ -201,16 +205,25 @@ class Sender:
         queued = self._outbox.queued(group_id)  # what may have been accepted is left to the service's answer
         return [event for outgoing in queued for event in self.refused(outgoing, reason)]
 
+    def _require_certificate(self, step: Step, now: int, *, renewing: bool) -> None:
+        """What is signed with a certificate that has ended would be refused by all who receive it."""
+        chain = step.group.member(step.group.own_index).credential.chain
+        not_before, not_after = validity(load_certificate(chain[0]))
+        if renewing and chain != self._groups.account.chain and message_waits(not_before, not_after, now):
+            raise CredentialDueError
+        if now > not_after:
+            raise CertificateEndedError("this device's certificate has ended, and what is written waits for a new one")
+
     def _encrypt(self, step: Step, message: Message, now: int) -> None:
         group, account = step.group, self._groups.account
         if message.passport is not None:  # readers who have seen the earlier one must not take this for its replay
             now = max(now, message.arrived + 1)
         own = group.member(group.own_index)
         uri = group_uri(account.host, group.group_id)
-        passport = attest(
+        passport = attest_message(
             account.key,
             own.credential.chain[0],  # a renewed certificate is not in this group before its commit is applied
-            base_url=account.authority,
+            base_url=account.x5u_base,
             number=account.number,
             group_uri=uri,
             peer=self._groups.peer(group),
@@ -220,6 +233,7 @@ class Sender:
         self._history.attested(message.id, passport, self._groups.context(group, own, group.epoch, now))
         ciphertext = group.encrypt(framing.wrap(passport, message.framed), tagged(message.framed))
         self._outbox.encrypted(message.id, group.epoch, ciphertext)
+        self._groups.leaves.use(group.group_id, now)
 
     def _uris(self, group_id: bytes) -> tuple[str, str]:
         account = self._groups.account

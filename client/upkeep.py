@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import httpx
 
 from client.account import Account, save_chain
-from client.chats import Chats
+from client.credentials.renewal import Refusals
 from client.defence.watch import Watched
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
-from client.errors import ClientError, FrankingKeyError, UnreachableError
+from client.errors import ClientError, EnrolmentError, FrankingKeyError, RateLimitedError, UnreachableError
 from client.events import Alarmed, Event, Trouble
-from client.intents import Intents, RotateCredential
 from client.joining import KEY_PACKAGES_READY
 from client.steps import Steps
 from client.store import Store
@@ -20,6 +19,7 @@ from client.worker import Worker
 from identity.certificates import TrustAnchors
 
 INTERVAL = 3600  # seconds between looks
+KEPT = "The old certificate is kept. Tell the authority's operator."
 WATCHING_FAILED = "it could not be seen whether the number or this device's key is used elsewhere"
 
 
@@ -44,6 +44,8 @@ class Upkeep:
         self._tell = tell
         self._lock = asyncio.Lock()
         self._looked_at: float | None = None
+        self._refusals = Refusals(steps.store)
+        self._refusal: ClientError | None = None
 
     async def run(self, *, now: bool = False) -> None:
         """Renew and refill if that is due; looks at most once an INTERVAL unless told to look `now`."""
@@ -53,7 +55,8 @@ class Upkeep:
     async def _run(self, now: bool) -> None:
         if not now and self._looked_at is not None and self._clock() < self._looked_at + INTERVAL:
             return
-        renewed = await self._renewed()
+        renewed = await self._renewed(now)
+        await self._worker.run(self._rotate_due, int(self._clock()))
         await self._learn_franking_key()
         stock = await self._delivery.key_package_stock()
         if renewed or stock.available < stock.low_water or not stock.last_resort:
@@ -100,19 +103,36 @@ class Upkeep:
         except FrankingKeyError as error:
             self._tell([Trouble(None, error, error.code, str(error))])
 
-    async def _renewed(self) -> bool:
-        """Renew if that is due; a refusal is passed on at once only if nothing works without a new certificate."""
+    async def _renewed(self, insist: bool) -> bool:
+        """Renew if that is due, more and more seldom while it is refused unless a person wants to `insist`.
+
+        A refusal is passed on at once only if nothing works without a new certificate.
+        """
         account, now = self._steps.groups.account, int(self._clock())
         if not await self._worker.run(account.renewal_due, now):
             return False
+        left = account.validity()[1] - now
+        if not insist and not await self._worker.run(self._refusals.is_over, now):
+            if left <= 0 and self._refusal is not None:
+                raise self._refusal
+            if left > 0:
+                return False
         try:
             await self._renew(account)
         except ClientError as error:
-            if now >= account.validity()[1]:
+            await self._refused(error, left, now)
+            if left <= 0:
                 raise
             self._tell([Trouble(None, error, error.code, f"the certificate could not be renewed: {error}")])
             return False
         return True
+
+    async def _refused(self, error: ClientError, left: int, now: int) -> None:
+        """Note what an authority has answered; one that cannot be reached is asked again at the next look."""
+        if not isinstance(error, UnreachableError):
+            self._refusal = error
+            at_least = error.retry_after if isinstance(error, RateLimitedError) else 0
+            await self._worker.run(self._refusals.note, left, now, at_least)
 
     async def _renew(self, account: Account) -> None:
         await self._worker.run(self._steps.watch.renewing, int(self._clock()))
@@ -122,8 +142,15 @@ class Upkeep:
         self._delivery.use_chain(enrolled.chain)
 
     def _adopt(self, chain: Sequence[bytes]) -> None:
+        renewed = self._steps.groups.account.with_chain(chain)
+        if renewed.validity()[1] <= self._steps.groups.account.validity()[1]:
+            raise EnrolmentError("the authority's new certificate ends no later than the old one", hint=KEPT)
         adopt_chain(self._steps.store, chain)
-        self._steps.groups.use_account(self._steps.groups.account.with_chain(chain))
+        self._steps.groups.use_account(renewed)
+
+    def _rotate_due(self, now: int) -> None:
+        account = self._steps.groups.account
+        self._steps.groups.leaves.want_due(account.chain[0], account.point(), now)
 
     async def _upload(self, count: int) -> None:
         _, not_after = self._steps.groups.account.validity()
@@ -132,10 +159,7 @@ class Upkeep:
 
 
 def adopt_chain(store: Store, chain: Sequence[bytes]) -> None:
-    """Store a new chain for the same key, and want it in every group."""
-    intents = Intents(store)
+    """Store a new chain for the same key; each group gets it when that is due (client.credentials.renewal)."""
     with store.transaction():
         save_chain(store, chain)
-        for chat in Chats(store).all():
-            if chat.standing.is_member:
-                intents.add_once(chat.group_id, RotateCredential())
+        Refusals(store).forget()

@@ -1,6 +1,6 @@
 """Whom the service believes: the binding of a leaf to a number, in the shape that the MLS engine asks for."""
 
-from mls_rs import Approval, Credential
+from mls_rs import Approval, Commit, Credential
 
 from delivery_service.errors import RefusedError
 from identity.binding import DeviceIdentity, DeviceVerifier
@@ -22,6 +22,13 @@ class Credentials:
     def succeed(self, old: Credential, old_key: bytes, new: Credential, new_key: bytes) -> None:
         """The engine's `succeed`: a leaf keeps its number (RFC 9420 §5.3.1). Raises IdentityError."""
         self._verifier.check_successor(old.chain, new.chain)
+
+    def check_committer(self, commit: Commit, now: int) -> None:
+        """Refuse as not-allowed a commit by an expired member that puts no valid certificate into its leaf."""
+        try:
+            self._verifier.check_committer(commit, now)
+        except IdentityError as error:
+            raise RefusedError("not-allowed", f"the committer has no valid certificate: {error}") from error
 
     def device(self, chain: tuple[bytes, ...], signature_key: bytes, now: int) -> DeviceIdentity:
         """The device of a chain and key; refuses credential-refused."""

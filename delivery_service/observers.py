@@ -77,9 +77,10 @@ class Observers:
     async def process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
         """The event of a handshake and the snapshot after it; refuses invalid-handshake, credential-refused.
 
-        Refuses as not-allowed what the group's roles forbid, before anything of it is stored.
+        Refuses as not-allowed what the group's roles forbid, and a commit that leaves its committer without a valid
+        certificate, before anything of it is stored.
         """
-        return await self._run(_process, observer, message, now)
+        return await self._run(self._process, observer, message, now)
 
     def keep(self, group_id: bytes, observer: Observer) -> None:
         """Remembers an observer whose last snapshot is stored."""
@@ -100,12 +101,12 @@ class Observers:
         except RolesError as error:
             raise RefusedError("not-allowed", str(error)) from error
 
-
-def _process(observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
-    epoch = EpochRoles.of(observer)
-    event = observer.process(message, now)
-    if isinstance(event, Commit):
-        epoch.check_commit(event)
-    else:
-        epoch.check_proposals(observer.proposals())
-    return event, observer.snapshot()
+    def _process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
+        epoch = EpochRoles.of(observer)
+        event = observer.process(message, now)
+        if isinstance(event, Commit):
+            epoch.check_commit(event)
+            self._credentials.check_committer(event, now)
+        else:
+            epoch.check_proposals(observer.proposals())
+        return event, observer.snapshot()

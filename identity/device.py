@@ -3,13 +3,20 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from identity.certificate_fields import load_certificate, validity
 from identity.certificates import CHAIN_MEMO_LIMIT, ChainVerifier, TrustAnchors, VerifiedChain, leaf_number
-from identity.errors import BindingError
+from identity.errors import BindingError, CertificateError
 from identity.number import TelephoneNumber
 
 # A SubjectPublicKeyInfo of P-256 up to its uncompressed point (RFC 5480 §2).
 _P256_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+
+# Seconds after a certificate's end in which who joins a group accepts its device as a member that is there already.
+# With the 7 days that a certificate lives it makes 45 days: a number in the United States is given to nobody else for
+# as long after it was given up (47 CFR §52.15(f)(1)(ii)), so that no new holder can be meant.
+MEMBER_GRACE = 38 * 86_400
 
 _FORBIDDEN = frozenset({"attest", "origid"})  # a messaging-only key signs no call (RFC 8588 §4, §5)
 
@@ -25,6 +32,33 @@ class DeviceIdentity:
     def identity(self) -> bytes:
         """The number and half of the SHA-256 of the public key: unique to each device key, stable over renewals."""
         return device_name(self.number, self.chain.public_point)
+
+
+class Credential(Protocol):
+    """An X.509 credential as the MLS engine shows it."""
+
+    @property
+    def chain(self) -> Sequence[bytes]: ...
+
+
+class Leaf(Protocol):
+    """A member's leaf."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def credential(self) -> Credential: ...
+    @property
+    def signature_key(self) -> bytes: ...
+
+
+class Committed(Protocol):
+    """A commit: who made it, as before it, and the leaves whose credential or key it changed, before and after."""
+
+    @property
+    def committer(self) -> Leaf | None: ...
+    @property
+    def updated(self) -> Sequence[tuple[Leaf, Leaf]]: ...
 
 
 class DeviceVerifier:
@@ -50,6 +84,29 @@ class DeviceVerifier:
         if "msgi" not in constraints.must_include or not _FORBIDDEN.issubset(constraints.must_exclude):
             raise BindingError("constraints", "the certificate is not for messaging only", check=7)
         return DeviceIdentity(verified.number, verified)
+
+    def verify_member(self, chain: Sequence[bytes], signature_key: bytes, now: int) -> DeviceIdentity:
+        """Recognise a leaf that stands in a group already: an expired member stays one. Raises as `verify` does.
+
+        1. no certificate of the chain ended more than MEMBER_GRACE before `now`
+        2. everything that `verify` checks, at `now` or at the last second before one ended
+
+        For the leaves that who joins a group finds there (RFC 9420 §5.3.1): what comes in is judged by `verify`.
+        """
+        moment = min([now, *(validity(load_certificate(each))[1] for each in chain)])
+        if now - moment > MEMBER_GRACE:
+            raise CertificateError("expired", f"the chain was valid until {moment}, which is too long before {now}")
+        return self.verify(chain, signature_key, moment)
+
+    def check_committer(self, commit: "Committed", now: int) -> None:
+        """Raise CertificateError or BindingError unless the committer's credential after the commit is valid at `now`.
+
+        An expired member can put a valid credential into its leaf by a commit, and change the group by none without.
+        """
+        if commit.committer is not None:
+            index = commit.committer.index
+            after = next((new for old, new in commit.updated if old.index == index), commit.committer)
+            self.verify(after.credential.chain, after.signature_key, now)
 
     def check_successor(self, old_chain: Sequence[bytes], new_chain: Sequence[bytes]) -> None:
         """Raise BindingError unless both leaves are for the same single number; CertificateError if unreadable.
