@@ -4,7 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from identity.base64url import encode_base64url
+from identity.base64url import decode_base64url, encode_base64url
+from identity.errors import TNAuthListError
 from identity.tn_auth_list import TNAuthList
 
 TN_AUTH_LIST = "TNAuthList"  # identifier type and tktype (RFC 9448 §3, §5.4)
@@ -27,6 +28,14 @@ class AuthorityTokenChallenge(msgspec.Struct, frozen=True, omit_defaults=False):
 def identifier_value(tn_auth_list: TNAuthList) -> str:
     """A TNAuthList as identifier and `tkvalue`: base64url of its DER (RFC 9448 §3)."""
     return encode_base64url(tn_auth_list.encode()).decode("ascii")
+
+
+def read_identifier(value: str) -> TNAuthList:
+    """The TNAuthList in an identifier or `tkvalue`. Raises TNAuthListError."""
+    try:
+        return TNAuthList.decode(decode_base64url(value.encode("ascii")))
+    except ValueError as error:
+        raise TNAuthListError("malformed", "the identifier is not base64url of a TNAuthList") from error
 
 
 def account_fingerprint(thumbprint: bytes) -> str:

@@ -13,8 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from identity.authority.admission import ByAuthority
 from identity.authority.codes import CodeSender
-from identity.authority.errors import CodeNotSentError, RefusedError
+from identity.authority.errors import RefusedError
 from identity.authority.exchange import (
     client_address,
     disconnected,
@@ -34,14 +35,16 @@ from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
 from identity.authority.status import endpoints as certificate_status
 from identity.authority.store import AuthorityStore
+from identity.authority.tokens.app import TokenService
+from identity.authority.tokens.carriers import NO_CARRIERS, Carriers
+from identity.authority.tokens.desk import Rights, TokenDesk
+from identity.authority.tokens.folder import open_token_folder
+from identity.authority.tokens.store import TokenStore
 from identity.authority.wire import (
-    CODE_DIGITS,
     PEM_TYPE,
     REPORT_BODY_LIMIT,
     STATUS_LIST_MEDIA_TYPE,
     CertificateRequest,
-    ChallengeOpened,
-    ChallengeRequest,
     HoldingsRequest,
     RenewalRequest,
     ReportRequest,
@@ -49,31 +52,30 @@ from identity.authority.wire import (
     Status,
 )
 
-SEND_TIMEOUT = 10  # seconds for a code sender to hand over a code
-RESEND_DELAY = 30  # seconds that a client waits after a code could not be sent
 PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-1000074: a verifier caches for a day
 
 
 def create_app(
     store: AuthorityStore,
     issuer: Issuer,
-    sender: CodeSender,
+    tokens: TokenService,
     *,
     clock: Callable[[], float],
     base_url: str,
     policy: ReportPolicy | None = None,
 ) -> Starlette:
     """Serve the addresses of `wire`; clients reach them at `base_url`. The application closes the store at its end."""
-    service = _Service(store, issuer, sender, clock, checked_base_url(base_url), policy or ReportPolicy())
+    service = _Service(store, issuer, tokens.store, clock, checked_base_url(base_url), policy or ReportPolicy())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         store.close()
+        tokens.store.close()
 
     app = Starlette(
         routes=[
-            Route("/v1/challenges", service.challenges, methods=["POST"]),
+            *tokens.routes(),
             Route("/v1/certificates", service.certificates, methods=["POST"]),
             Route("/v1/renewals", service.renewals, methods=["POST"]),
             Route("/v1/holdings", service.holdings, methods=["POST"]),
@@ -106,6 +108,7 @@ def open_authority(
     *,
     allow: Sequence[str] | None = None,
     policy: ReportPolicy | None = None,
+    carriers: Carriers = NO_CARRIERS,
 ) -> Starlette:
     """Open the authority in a folder, with new keys on the first run. Raises DataFolderError, NumberError, ValueError.
 
@@ -114,7 +117,10 @@ def open_authority(
     """
     base_url = checked_base_url(base_url)
     store, issuer = open_folder(folder, int(clock()), allow)
-    return create_app(store, issuer, sender, clock=clock, base_url=base_url, policy=policy)
+    token_store, signer = open_token_folder(folder, base_url, int(clock()), before=store)
+    rights = Rights(ByAuthority(store, issuer), lambda _: issuer.anchors, carriers)
+    tokens = TokenService(TokenDesk(token_store, signer, rights, base_url), token_store, signer, sender, clock)
+    return create_app(store, issuer, tokens, clock=clock, base_url=base_url, policy=policy)
 
 
 def checked_base_url(text: str) -> str:
@@ -130,35 +136,20 @@ class _Service:
         self,
         store: AuthorityStore,
         issuer: Issuer,
-        sender: CodeSender,
+        tokens: TokenStore,
         clock: Callable[[], float],
         base_url: str,
         policy: ReportPolicy,
     ) -> None:
-        self._registration = RegistrationAuthority(store, issuer, base_url)
+        self._registration = RegistrationAuthority(store, issuer, base_url, tokens)
         self._holdings = HoldingsDesk(store, issuer, base_url)
         self._reports = ReportDesk(store, issuer, base_url, policy)
         self._statuses = StatusPublisher(store, issuer, base_url, policy)
         self._issuer = issuer
-        self._sender = sender
         self._clock = clock
 
     def _now(self) -> int:
         return int(self._clock())
-
-    async def challenges(self, request: Request) -> Response:
-        body = await read_json(request, ChallengeRequest)
-        registration = self._registration
-        challenge, code = await asyncio.to_thread(
-            registration.open_challenge, body, client_address(request), self._now()
-        )
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await self._sender.send(challenge.number, code)
-        except (CodeNotSentError, TimeoutError) as error:
-            await asyncio.to_thread(registration.withdraw, challenge)
-            raise RefusedError("code-not-sent", "try again in a while", retry_after=RESEND_DELAY) from error
-        return json_response(ChallengeOpened(challenge.id, challenge.expires_at, CODE_DIGITS), 201)
 
     async def certificates(self, request: Request) -> Response:
         body = await read_json(request, CertificateRequest)

@@ -4,6 +4,8 @@ AuthorityError
 ├── RefusedError         a request is answered with a problem     .word: a key of wire.PROBLEMS
 ├── CodeNotSentError     a code sender could not hand over a code
 ├── DataFolderError      the data folder cannot be used; the message says what to do
+├── CarrierError         a carrier's certificate cannot be used; the message says what to do
+├── AnchorsError         the roots of another authority cannot be had; the message says what to do
 └── HubError             the franking key of a delivery service cannot be had; the message says what to do
 """
 
@@ -35,3 +37,11 @@ class DataFolderError(AuthorityError):
 
 class HubError(AuthorityError):
     """The franking key of a delivery service cannot be had from where it should be."""
+
+
+class CarrierError(AuthorityError):
+    """A file holds no certificate of a carrier."""
+
+
+class AnchorsError(AuthorityError):
+    """The roots of another authority cannot be had from where they should be."""

@@ -1,23 +1,24 @@
 """The registration authority: decides what is issued to whom. Blocking; `now` comes from the caller."""
 
 import hashlib
-from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from identity.acme_jws import JWK, thumbprint_text
 from identity.authority import rates
-from identity.authority.challenge import Answer, Challenge, answer, code_mac, open_challenge
+from identity.authority.admission import refuse_withdrawn
+from identity.authority.challenge import Answer, Challenge, answer, code_mac
 from identity.authority.errors import RefusedError
 from identity.authority.issuer import IssuedPath, Issuer, check_request
 from identity.authority.renewal import check_proof, verify_old_chain
 from identity.authority.status.revocations import refuse_lost_key, refuse_revoked
 from identity.authority.store import AuthorityStore, PublishedPath
+from identity.authority.tokens.store import TokenStore
 from identity.authority.wire import (
     NUMBER_PROOF_LIFETIME,
     PROOF_MAX_AGE,
     CertificateRequest,
-    ChallengeRequest,
     IssuedChain,
     RenewalRequest,
 )
@@ -25,49 +26,29 @@ from identity.binding import x5u_for
 from identity.certificate_fields import validity
 from identity.errors import CertificateError, NumberError
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
 
 
 class RegistrationAuthority:
     """Challenges, certificates and renewals over one store and one issuer; every method may raise RefusedError."""
 
-    def __init__(self, store: AuthorityStore, issuer: Issuer, base_url: str) -> None:
+    def __init__(self, store: AuthorityStore, issuer: Issuer, base_url: str, tokens: TokenStore) -> None:
         self._store = store
+        self._tokens = tokens
         self._issuer = issuer
         self._base_url = base_url
-
-    def open_challenge(self, request: ChallengeRequest, address: str, now: int) -> tuple[Challenge, str]:
-        """Draw a code for a number; sending it is the caller's part."""
-        number = self._certifiable(request.number)
-        subjects = (
-            (rates.CHALLENGES_PER_ADDRESS, address),
-            (rates.CHALLENGES_PER_NUMBER_HOUR, number.digits),
-            (rates.CHALLENGES_PER_NUMBER_DAY, number.digits),
-        )
-        with self._store.transaction():
-            self._store.prune(now)
-            rates.admit(self._store, subjects, now)
-            self._refuse_withdrawn(number, now)
-            challenge, code = open_challenge(number, self._store.secret, now)
-            self._store.save_challenge(challenge)
-        return challenge, code
-
-    def withdraw(self, challenge: Challenge) -> None:
-        """Forget a challenge whose code could not be sent."""
-        with self._store.transaction():
-            self._store.forget_challenge(challenge.id)
 
     def certify(self, request: CertificateRequest, address: str, now: int) -> IssuedChain:
         """Answer a challenge: issue, or repeat what was issued for it."""
         with self._store.transaction():
             self._store.prune(now)
             rates.admit(self._store, ((rates.CERTIFICATES_PER_ADDRESS, address),), now)
-            known = self._store.challenge(request.challenge)
+        with self._tokens.transaction():
+            known = self._tokens.challenge(request.challenge)
         if known is None:
             raise RefusedError("unknown-challenge", "ask for a new code")
         # Before the code is tried: a request that cannot be served costs no attempt.
-        key = _requested_key(request.csr, known[0].number)
-        with self._store.transaction():
+        key = _requested_key(request.csr, known.number)
+        with self._tokens.transaction(), self._store.transaction():
             challenge, given, path = self._attempt(request, key, now)
         if path is None:
             raise _refusal(given, challenge)
@@ -85,7 +66,7 @@ class RegistrationAuthority:
         proof = check_proof(request.proof, old.public_key, request.csr, self._base_url, now)
         key = _requested_key(request.csr, number)
         with self._store.transaction():
-            self._refuse_withdrawn(number, now)
+            refuse_withdrawn(self._store, number, now)
             refuse_revoked(self._store, old.fingerprint)
             proved_at = self._number_proof(old.fingerprint, now)
             rates.admit(self._store, ((rates.RENEWALS_PER_NUMBER, number.digits),), now)
@@ -113,38 +94,30 @@ class RegistrationAuthority:
             raise RefusedError("number-refused", f"this authority certifies numbers that start with {prefixes}")
         return number
 
-    def _refuse_withdrawn(self, number: TelephoneNumber, now: int) -> None:
-        """Whatever key asks: a new one costs nothing, and a status ends sooner than a number is given to others."""
-        for status, ends_at in self._store.rows("SELECT status, ends_at FROM statuses WHERE number = ?", number.digits):
-            if status == NumberStatus.WITHDRAWN and ends_at > now:
-                until = datetime.fromtimestamp(ends_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-                raise RefusedError("number-withdrawn", f"verified reports against {number} count until {until}")
-
     def _attempt(
         self, request: CertificateRequest, key: ec.EllipticCurvePublicKey, now: int
     ) -> tuple[Challenge, Answer, IssuedPath | None]:
-        known = self._store.challenge(request.challenge)
+        known = self._tokens.challenge(request.challenge)
         if known is None:
             raise RefusedError("unknown-challenge", "ask for a new code")
-        mac = code_mac(self._store.secret, request.challenge, request.code)
-        challenge, given = answer(known[0], mac, _key_hash(key), now)
+        mac = code_mac(self._tokens.secret, request.challenge, request.code)
+        challenge, given = answer(known, mac, _key_hash(key), now)
+        self._tokens.save_challenge(challenge)
         match given:
             case Answer.ISSUE:
                 self._certifiable(challenge.number.e164)
-                self._refuse_withdrawn(challenge.number, now)
+                refuse_withdrawn(self._store, challenge.number, now)
                 path = self._issue(key, challenge.number, now, now, by_code=True)
-                self._store.save_challenge(challenge, path.fingerprint)
+                self._tokens.prove(challenge.number, thumbprint_text(JWK.of(key).thumbprint), now)
                 return challenge, given, path
             case Answer.REPEAT:
-                return challenge, given, self._issued_for(known[1])
-            case Answer.WRONG_CODE | Answer.DEAD:
-                self._store.save_challenge(challenge, known[1])
+                return challenge, given, self._issued_for(_key_hash(key))
         return challenge, given, None
 
-    def _issued_for(self, fingerprint: bytes | None) -> IssuedPath:
-        found = None if fingerprint is None else self._store.published(fingerprint)
-        assert found is not None  # the schema: a bound challenge has its certificate
-        return IssuedPath.from_pem(found.pem.encode("ascii"))
+    def _issued_for(self, spki: bytes) -> IssuedPath:
+        row = self._store.row("SELECT path FROM certificates WHERE spki = ? ORDER BY issued_at DESC LIMIT 1", spki)
+        assert row is not None  # a bound challenge has its certificate
+        return IssuedPath.from_pem(row[0].encode("ascii"))
 
     def _number_proof(self, fingerprint: bytes, now: int) -> int:
         old = self._store.published(fingerprint)

@@ -1,18 +1,13 @@
-"""The certification authority's memory: challenges, published certificates, spent proofs and rate counts."""
+"""The certification authority's memory: published certificates, spent proofs and rate counts."""
 
 from dataclasses import dataclass
 
 from cryptography import x509
 
-from identity.authority.challenge import Challenge, ChallengeState
 from identity.authority.database import Database
 from identity.authority.wire import Holding
-from identity.number import TelephoneNumber
 
-CHALLENGE_RETENTION = 3_600  # seconds after its end in which a challenge is still known, to say that it expired
 CERTIFICATE_RETENTION = 90 * 86_400  # seconds after its end in which a path stays published (RFC 8224 §7.4)
-
-_CHALLENGE_COLUMNS = "id, number, code_mac, expires_at, state, attempts_left, bound_key, certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +31,6 @@ class AuthorityStore(Database):
 
     package = "identity.authority"
     scripts = ("schema.sql", "reports.sql", "identity.sql")
-
-    def challenge(self, challenge_id: str) -> tuple[Challenge, bytes | None] | None:
-        """Read a challenge and the fingerprint of the certificate that it led to."""
-        row = self.row(f"SELECT {_CHALLENGE_COLUMNS} FROM challenges WHERE id = ?", challenge_id)  # noqa: S608
-        if row is None:
-            return None
-        identifier, digits, mac, expires_at, state, attempts_left, key, certificate = row
-        number = TelephoneNumber.from_digits(digits)
-        return Challenge(identifier, number, mac, expires_at, ChallengeState(state), attempts_left, key), certificate
-
-    def save_challenge(self, challenge: Challenge, certificate: bytes | None = None) -> None:
-        """Write a challenge, new or changed."""
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO challenges ({_CHALLENGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            (
-                challenge.id,
-                challenge.number.digits,
-                challenge.code_mac,
-                challenge.expires_at,
-                challenge.state.value,
-                challenge.attempts_left,
-                challenge.bound_to,
-                certificate,
-            ),
-        )
-
-    def forget_challenge(self, challenge_id: str) -> None:
-        """Delete a challenge whose code nobody received."""
-        self._connection.execute("DELETE FROM challenges WHERE id = ?", (challenge_id,))
 
     def published(self, fingerprint: bytes) -> PublishedPath | None:
         """Read an issued path by the SHA-256 of its leaf."""
@@ -105,5 +71,4 @@ class AuthorityStore(Database):
     def prune(self, now: int) -> None:
         """Delete what is of no more use."""
         super().prune(now)
-        self.execute("DELETE FROM challenges WHERE expires_at <= ?", now - CHALLENGE_RETENTION)
         self.execute("DELETE FROM certificates WHERE not_after <= ?", now - CERTIFICATE_RETENTION)

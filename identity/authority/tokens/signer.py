@@ -26,7 +26,6 @@ SIGNER_LIFETIME = YEAR
 SIGNER_RENEWAL = 30 * 86_400  # left of the signer's certificate when it is renewed
 
 
-
 class TokenSigner:
     """Signs tokens under the keys given, where `issuer` stands for the signer; renewed certificates go to `folder`."""
 

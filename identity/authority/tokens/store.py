@@ -16,6 +16,10 @@ class TokenStore(Database):
     package = "identity.authority.tokens"
     scripts = ("tokens.sql",)
 
+    def is_new(self) -> bool:
+        """Whether it never held anything that matters."""
+        return not self.rows("SELECT 1 FROM number_proofs UNION SELECT 1 FROM takeovers")
+
     def challenge(self, challenge_id: str) -> Challenge | None:
         """Read a challenge."""
         row = self.row(

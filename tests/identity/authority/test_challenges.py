@@ -77,7 +77,7 @@ async def test_an_invented_challenge_is_unknown(authority, device, word):
 async def test_the_code_is_not_in_the_database(authority, folder):
     _, code = await authority.challenge()
 
-    stored = b"".join(path.read_bytes() for path in folder.glob("authority.sqlite*"))
+    stored = b"".join(path.read_bytes() for path in folder.rglob("*.sqlite*"))
 
     assert b"12025550142" in stored
     assert code.encode() not in stored
