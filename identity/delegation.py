@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_list, known_extension, validity
 from identity.certificates import CHAIN_LENGTH_LIMIT
 from identity.errors import CertificateError, TNAuthListError
-from identity.issuing import check_csr, issuer_certificate
+from identity.issuing import Logging, check_csr, issuer_certificate
 from identity.path_policy import check_within, scope_of
 from identity.tn_auth_list import TN_AUTH_LIST_SIZE_LIMIT, TNAuthList
 from identity.trust import DEFAULT_POLICY, TrustPolicy
@@ -80,6 +80,7 @@ def issue_sub_issuer(
     path_length: int = 0,
     policy: TrustPolicy = DEFAULT_POLICY,
     serial: int | None = None,
+    log: Logging | None = None,
 ) -> x509.Certificate:
     """Certify a sub-issuer, which may itself have `path_length` levels of issuers below it. Raises CertificateError.
 
@@ -102,7 +103,7 @@ def issue_sub_issuer(
     if name in (str(each.value) for each in issuer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)):
         raise CertificateError("name", "a sub-issuer has another name than its issuer")
     return issuer_certificate(
-        issuer_key, issuer, key, name, authority, now, lifetime, serial=serial, path_length=path_length
+        issuer_key, issuer, key, name, authority, now, lifetime, serial=serial, path_length=path_length, log=log
     )
 
 

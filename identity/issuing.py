@@ -1,5 +1,6 @@
 """Building certificates: root, issuer, device (the profile of docs/binding.md), and the device's request."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -18,11 +19,16 @@ from identity.certificate_fields import (
 from identity.claim_constraints import ClaimConstraints
 from identity.errors import CertificateError
 from identity.number import TelephoneNumber
+from identity.number_attributes import TN_ATTRIBUTES_OID, NumberAttributes
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
+from identity.transparency.timestamps import SignedTimestamp, timestamp_list
 
 BACKDATING = 3_600  # seconds before `now`, for clocks that run behind
 DEVICE_LIFETIME = 7 * 86_400  # seconds
 CSR_SIZE_LIMIT = 4_096  # octets of DER
+
+Logging = Callable[[x509.Certificate], Sequence[SignedTimestamp]]
+"""Takes a precertificate to logs, and returns what they promise (RFC 6962 §3.1)."""
 
 MESSAGING_ONLY = ClaimConstraints(must_include=("msgi",), must_exclude=("attest", "origid"))
 
@@ -77,12 +83,13 @@ def issuer_certificate(
     *,
     serial: int | None = None,
     path_length: int = 0,
+    log: Logging | None = None,
 ) -> x509.Certificate:
     """Build an issuer's certificate: a CA for end entities, and so many levels of issuers (`identity.delegation`)."""
     period = _period(root, now, lifetime)
     builder = _builder(_name(name), root.subject, key, root_key.public_key(), period, serial)
     builder = builder.add_extension(x509.UnrecognizedExtension(TN_AUTH_LIST_OID, authority.encode()), critical=False)
-    return _sign(_with_ca(builder, path_length), root_key)
+    return _sign(_with_ca(builder, path_length), root_key, log)
 
 
 def issue_device_certificate(
@@ -94,10 +101,13 @@ def issue_device_certificate(
     lifetime: int = DEVICE_LIFETIME,
     *,
     serial: int | None = None,
+    attributes: NumberAttributes | None = None,
+    log: Logging | None = None,
 ) -> x509.Certificate:
     """Issue a messaging-only certificate for one device of one number; it never outlives its issuer.
 
-    Raises CertificateError if the issuer's own list does not reach the number.
+    `attributes`: what the number's holder declares of it. `log`: gets the promises to embed. Raises CertificateError if
+    the issuer's own list does not reach the number.
     """
     authority = certificate_tn_auth_list(issuer)
     if authority is not None and authority.covers(number) is Coverage.NO:
@@ -112,7 +122,10 @@ def issue_device_certificate(
     for oid, der in ((TN_AUTH_LIST_OID, tn_auth_list), (ENHANCED_CLAIM_CONSTRAINTS_OID, MESSAGING_ONLY.encode_9118())):
         # Not critical: Go, OpenSSL and SIP servers refuse certificates where these are critical.
         builder = builder.add_extension(x509.UnrecognizedExtension(oid, der), critical=False)
-    return _sign(builder, issuer_key)
+    if attributes is not None:
+        declared = x509.UnrecognizedExtension(TN_ATTRIBUTES_OID, attributes.encode())
+        builder = builder.add_extension(declared, critical=False)
+    return _sign(builder, issuer_key, log)
 
 
 def token_signer_certificate(
@@ -192,7 +205,12 @@ def _with_ca(builder: x509.CertificateBuilder, path_length: int) -> x509.Certifi
     return builder.add_extension(_key_usage(key_cert_sign=True), critical=True)
 
 
-def _sign(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _sign(
+    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, log: Logging | None = None
+) -> x509.Certificate:
+    if log is not None:
+        poisoned = builder.add_extension(x509.PrecertPoison(), critical=True)
+        builder = builder.add_extension(timestamp_list(log(_sign(poisoned, key))), critical=False)
     return builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True)
 
 

@@ -89,6 +89,25 @@ def read_keys(folder: Path) -> AuthorityKeys:
     return found
 
 
+def make_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Make a key that stands alone, in a file that is not there yet. Raises DataFolderError."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    temporary = path.with_name(f".new-{path.name}")
+    with _explained(path):
+        temporary.unlink(missing_ok=True)
+        _write(temporary, _key_pem(key))
+        temporary.rename(path)
+        _sync(path.parent)
+    return key
+
+
+def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Read a key that stands alone, after checking that it is private. Raises DataFolderError."""
+    with _explained(path):
+        _check_private(path)
+        return _private_key(path, path.read_bytes())
+
+
 def replace_certificates(folder: Path, name: str, certificates: tuple[x509.Certificate, ...]) -> None:
     """Exchange one certificate file for a newer one, atomically; the keys stay."""
     keys = folder / KEY_FOLDER
