@@ -6,6 +6,7 @@ AuthorityError
 ├── DataFolderError      the data folder cannot be used; the message says what to do
 ├── CarrierError         a carrier's certificate cannot be used; the message says what to do
 ├── AnchorsError         the roots of another authority cannot be had; the message says what to do
+├── LogError             a log of certificates cannot be had, or does not promise what it is to promise
 └── HubError             the franking key of a delivery service cannot be had; the message says what to do
 """
 
@@ -45,3 +46,7 @@ class CarrierError(AuthorityError):
 
 class AnchorsError(AuthorityError):
     """The roots of another authority cannot be had from where they should be."""
+
+
+class LogError(AuthorityError):
+    """A log of certificates cannot be had, or its answer is not what it should be."""
