@@ -67,7 +67,8 @@ class ChatNamed:
 class MembersChanged:
     """A commit was applied. `renewed` have a new certificate or key; `left` are those removed who had proposed it.
 
-    `removed_self` ends the chat for this device. `promoted` have become admins, `demoted` are none any more.
+    `removed_self` ends the chat for this device. `promoted` have become admins, `demoted` are none any more. `staying`:
+    numbers of which other devices were there before and are there still.
     """
 
     group_id: bytes
@@ -81,6 +82,7 @@ class MembersChanged:
     removed_self: bool
     promoted: Sequence[TelephoneNumber] = ()
     demoted: Sequence[TelephoneNumber] = ()
+    staying: frozenset[TelephoneNumber] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,9 +343,6 @@ class Receiver:
         chat = self._chats.known(group_id)
         for member in (*commit.added, *(after for _, after in commit.updated)):
             self._groups.note_credential(group_id, member, chat.read_at)
-        came = {member.index for member in commit.added}
-        before = {number_of(member) for member in step.group.members() if member.index not in came}
-        before |= set(map(number_of, commit.removed))
         changed = MembersChanged(
             group_id=group_id,
             name=chat.name,
@@ -358,7 +355,7 @@ class Receiver:
             removed_self=commit.removed_self,
             promoted=promoted,
             demoted=demoted,
-            staying=frozenset(before & set(map(number_of, step.group.members()))),
+            staying=_staying(step.group, commit),
         )
         keys = self._continuity.committed(commit, accepted=chat.consent is Consent.INBOX, now=now)
         for words in filter(None, (notice(changed, self._groups.account.number), *keys)):
@@ -396,6 +393,17 @@ class Receiver:
             for intent in self._intents.forget_group(group_id)
         ]
         return events + self._sender.refuse_all(group_id, why)
+
+
+def _staying(group: mls_rs.Group, commit: mls_rs.Commit) -> frozenset[TelephoneNumber]:
+    """The numbers with a device that was there before a commit and one that is there after it."""
+    if not commit.added and not commit.removed:
+        return frozenset()
+    gone = {member.identity for member in commit.removed} if commit.removed_self else set()  # the group is as it was
+    after = {number_of(member) for member in group.members() if member.identity not in gone}
+    came = {member.identity for member in commit.added}
+    before = {number_of(member) for member in group.members() if member.identity not in came}
+    return frozenset(after & (before | set(map(number_of, commit.removed))))
 
 
 def _check_admissible(inspected: mls_rs.Inspected) -> None:

@@ -92,7 +92,7 @@ def tell_contact(terminal: Terminal, contact: ContactView) -> None:
 def tell_member(terminal: Terminal, member: MemberView) -> None:
     """Show one device in a chat."""
     roles = "".join(f"  ({word})" for word, true in (("you", member.you), ("admin", member.admin)) if true)
-    sign = "✓" if member.good else "✗"
+    sign = "✓" if member.good else "~" if member.state == "expired" else "✗"
     awaited = f"  {member.log}" if member.awaited else ""
     key = "" if member.met else f"  {KEY_WORDS['new']} {member.key}"
     words = f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}{awaited}{key}"
@@ -199,7 +199,8 @@ def _line(message: MessageView) -> str:
         return f"{chat} {'✗ GAP ' if message.kind == 'gap' else ''}{message.text}"
     notes = "".join(f" ({note})" for note in _notes(message))
     if message.proof is None:
-        return f"{chat} you{notes}: {message.text}  ({message.state})"
+        state = "sent from another device" if message.state == "elsewhere" else message.state
+        return f"{chat} you{notes}: {message.text}  ({state})"
     text = message.text if message.place == "inbox" else f"held back: {hidden_by(message.why, message.rule)}"
     head = f"{chat} {message.proof.label} {_named(message.sender, message.name)}{notes}"
     return f"{head}: {text}{_why(message.proof)}"

@@ -1,13 +1,10 @@
 """This program's words for contents, changes and verdicts; text of others comes in already made safe."""
 
-from collections.abc import Iterable
 from typing import assert_never
 
 from client.defence.admission import Frank
-from client.events import MembersChanged
 from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Unreadable, Withdrawn
 from identity.binding import Verdict
-from identity.number import TelephoneNumber
 from identity.status import NumberStatus
 
 _UNITS = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -95,25 +92,6 @@ def duration(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def notice(changed: MembersChanged, own: TelephoneNumber) -> str:
-    """Who came, who left and whose role changed, told to `own`; empty if nothing of that happened."""
-    who = "Somebody" if changed.committer is None else str(changed.committer)
-    parts = []
-    if changed.added:
-        parts.append(f"{who} added {_listed(changed.added)}.")
-    if changed.left:
-        parts.append("You left." if changed.removed_self and own in changed.left else f"{_listed(changed.left)} left.")
-    removed = [number for number in changed.removed if number not in changed.left]
-    if removed:
-        verb = "removed you" if changed.removed_self and own in removed else f"removed {_listed(removed)}"
-        parts.append(f"{who} {verb}.")
-    if changed.promoted:
-        parts.append(f"{who} made {_listed(changed.promoted)} {'admins' if len(changed.promoted) > 1 else 'an admin'}.")
-    if changed.demoted:
-        parts.append(f"{who} ended the admin role of {_listed(changed.demoted)}.")
-    return " ".join(parts)
-
-
 def _left_out(reading: Said | Edited) -> str:
     # Others may be shown another of the alternatives, and the digest covers them all (docs/binding.md §4.2, §8).
     parts = []
@@ -122,7 +100,3 @@ def _left_out(reading: Said | Edited) -> str:
     if reading.omitted:
         parts.append(f"{reading.omitted} parts are of kinds that this version does not show")
     return f"\n({'; '.join(parts)})" if parts else ""
-
-
-def _listed(numbers: Iterable[TelephoneNumber]) -> str:
-    return ", ".join(map(str, dict.fromkeys(numbers)))

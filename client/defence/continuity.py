@@ -186,6 +186,10 @@ class Continuity:
         if self.is_new(identity) or self.get(identity).how is How.ACCEPTED:
             self._store.execute("INSERT INTO message_key VALUES (?, ?)", row, identity)
 
+    def goes_with_name(self, chain: tuple[bytes, ...]) -> bool:
+        """Whether what its number is called here is what the device of this chain is called."""
+        return self.get(facts_of_chain(chain).identity).named
+
     def mark(self, row: int) -> Literal["", "new", "other"]:
         """`new` if a message is by a new key, `other` if by one that was accepted beside earlier ones."""
         found = self._store.row(

@@ -19,6 +19,7 @@ from identity.binding import Verification
 from identity.number import TelephoneNumber
 
 EXCERPT_LIMIT = 120  # characters of a quoted or a last line
+ELSEWHERE = "elsewhere"  # the state of what another device of this account has sent
 _VISIBLE = (Place.INBOX, Place.ASIDE)
 
 
@@ -118,6 +119,7 @@ class Showing:
         sender = None if message.sender is None else message.sender.e164
         attached = self._attached(message) if visible else None
         key = self._steps.continuity.mark(message.id)
+        elsewhere = self._is_from_elsewhere(message)
         return MessageView(
             row=message.id,
             id=message.message_id,
@@ -129,9 +131,9 @@ class Showing:
             name=names.get(sender) if sender and not key else None,
             text=_text(message, attached) if visible else "",
             arrived=moment(message.arrived),
-            state=message.state,
+            state=ELSEWHERE if elsewhere else message.state,
             reason=message.reason or None,
-            proof=_proof(self._steps.relations.standing_edit(message) or message),
+            proof=None if elsewhere else _proof(self._steps.relations.standing_edit(message) or message),
             place=message.place.value,
             why=message.why,
             rule=message.rule,
@@ -146,6 +148,13 @@ class Showing:
             key=key,
             reported=self._reported(message),
         )
+
+    def _is_from_elsewhere(self, message: Message) -> bool:
+        """Whether another device of this account has sent it: it is one's own, and its proof is for others."""
+        if message.kind is Kind.SENT or message.sender is None:
+            return message.kind is Kind.SENT and message.state is None
+        own = message.sender.e164 == self._own and message.kind is not Kind.RECEIVED and message.state is None
+        return own and not self._steps.continuity.mark(message.id)
 
     def _reported(self, message: Message) -> datetime | None:
         at = self._steps.reporting.reported_at(message.id) if message.kind is Kind.RECEIVED else None

@@ -11,6 +11,7 @@ import msgspec
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Place = Literal["inbox", "request", "quarantine", "aside", "drop"]
+CertificateState = Literal["valid", "expired", "revoked", "invalid"]
 Rendering = Literal["text", "markdown", "json"]
 
 
@@ -77,7 +78,8 @@ class MessageView(View, frozen=True, kw_only=True):
 
     `kind`: received, sent, notice (who came, who left), gap (an entry that could not be read), titled (names the chat)
     or timed (says when messages disappear); edit, deletion and reaction are `aside`: they show in what they change.
-    `state` of an own message: queued, sending, accepted, delivered, failed; `reason` says why it failed.
+    `state` of an own message: queued, sending, accepted, delivered, failed, or elsewhere if another device of this
+    account has sent it; `reason` says why it failed.
     `place`: where it is shown; outside the inbox `text` is empty, `why` says why, `rule` names the rule that hid it.
     `hidden`: how many invisible characters were taken out of the text.
     `key`: `new` if it is by a key of a known number that was not met, `other` if that was accepted beside earlier keys:
@@ -155,6 +157,8 @@ class ChatView(View, frozen=True, kw_only=True):
 class MemberView(View, frozen=True, kw_only=True):
     """One device in a chat. `proof` says in words what its certificate shows now; `good` whether it is in order.
 
+    `state`: valid, expired (it ended, and the device renews it when it is next used), revoked, or not valid at all.
+
     `status`: of the number, as its authority published it (clear, reported, withdrawn). `key` is the device's key, in
     hexadecimal; `met`: not a new telephone or holder of a number that is known here; `named`: what the number is called
     here goes with it. `log`: what it last said about the chat's log; `awaited`: it was added and not heard from since;
@@ -175,6 +179,7 @@ class MemberView(View, frozen=True, kw_only=True):
     named: bool = True
     first_seen: Moment | None = None
     status: str = "clear"
+    state: CertificateState = "valid"
     log: str = ""
     awaited: bool = False
     overdue: bool = False

@@ -24,7 +24,13 @@ from client.spelling import counted, shown_number
 from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, STATUS_WORDS, duration
 from identity.status import NumberStatus
 
-STATES = {"queued": "waiting to be sent", "accepted": "sent", "delivered": "delivered", "failed": "NOT SENT"}
+STATES = {
+    "queued": "waiting to be sent",
+    "accepted": "sent",
+    "delivered": "delivered",
+    "failed": "NOT SENT",
+    "elsewhere": "sent from another device",
+}
 DECIMAL = 1000
 
 
@@ -131,7 +137,7 @@ def ask(view: AskView) -> str:
 def member(view: MemberView) -> str:
     """One device in a chat."""
     roles = "".join(f", {word}" for word, true in (("you", view.you), ("admin", view.admin)) if true)
-    order = "in order" if view.good else "NOT IN ORDER"
+    order = "in order" if view.good else "certificate ended" if view.state == "expired" else "NOT IN ORDER"
     awaited = f". {verdict(view.log).capitalize()}" if view.awaited else ""
     key = "" if view.met else f". {verdict(KEY_WORDS['new'])}: a new telephone, or a new holder of the number"
     who = f"{person(view.number, view.name)}{roles}{published(view.status)}"

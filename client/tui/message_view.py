@@ -29,6 +29,7 @@ _STATES = {
     "sending": "sending",
     "accepted": "sent (accepted by the service)",
     "delivered": "delivered",
+    "elsewhere": "sent from another device",
 }
 _PROVEN = ("verified", "delayed")
 _DOUBTFUL = ("stale", "carrier", "unsigned", "undecided")
