@@ -13,7 +13,7 @@ use mls_rs::extension::ExtensionType;
 use mls_rs::group::ExportedTree;
 use mls_rs::identity::SigningIdentity;
 use mls_rs::mls_rs_codec::MlsDecode;
-use mls_rs::{CipherSuite, Client, MlsMessage, WireFormat};
+use mls_rs::{CipherSuite, Client, ExtensionList, MlsMessage, WireFormat};
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 
 use crate::errors::{Failure, Kind, Outcome};
@@ -48,6 +48,8 @@ pub struct Device {
     pub padding: PaddingMode,
     pub encrypt_handshakes: bool,
     pub extension_types: Vec<ExtensionType>,
+    /// What every leaf of this device carries (RFC 9420 §7.2).
+    pub leaf_extensions: ExtensionList,
     pub past_epochs: u64,
 }
 

@@ -100,8 +100,9 @@ impl Engine {
     #[new]
     #[pyo3(
         signature = (cipher_suite, credential, signing_key, validate, succeed=None, *, padding="step",
-                     encrypt_handshakes=false, psks=None, extension_types=vec![], past_epochs=0),
-        text_signature = "(cipher_suite, credential, signing_key, validate, succeed=None, *, padding='step', encrypt_handshakes=False, psks=..., extension_types=(), past_epochs=0)"
+                     encrypt_handshakes=false, psks=None, extension_types=vec![], leaf_extensions=vec![],
+                     past_epochs=0),
+        text_signature = "(cipher_suite, credential, signing_key, validate, succeed=None, *, padding='step', encrypt_handshakes=False, psks=..., extension_types=(), leaf_extensions=(), past_epochs=0)"
     )]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -114,6 +115,7 @@ impl Engine {
         encrypt_handshakes: bool,
         psks: Option<&Bound<'_, PyMapping>>,
         extension_types: Vec<u16>,
+        leaf_extensions: Extensions,
         past_epochs: u64,
     ) -> PyResult<Self> {
         let cipher_suite = CipherSuite::new(cipher_suite);
@@ -134,6 +136,7 @@ impl Engine {
             padding,
             encrypt_handshakes,
             extension_types,
+            leaf_extensions: extension_list(&leaf_extensions),
             past_epochs,
         })))
     }
@@ -153,8 +156,19 @@ impl Engine {
         PyBytes::new(py, &self.0.identity.signature_key)
     }
 
+    #[getter]
+    fn leaf_extensions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        extension_tuple(py, &self.0.leaf_extensions)
+    }
+
     /// The same device with a new credential; both engines share the validator's memory and the PSKs.
-    fn rotate(&self, credential: &Credential, signing_key: &Bound<'_, PyByteArray>) -> PyResult<Self> {
+    #[pyo3(signature = (credential, signing_key, *, leaf_extensions=None))]
+    fn rotate(
+        &self,
+        credential: &Credential,
+        signing_key: &Bound<'_, PyByteArray>,
+        leaf_extensions: Option<Extensions>,
+    ) -> PyResult<Self> {
         let (signer, public) = signer(self.0.cipher_suite, &absorb(signing_key))?;
         Ok(Self(Arc::new(Device {
             cipher_suite: self.0.cipher_suite,
@@ -165,6 +179,10 @@ impl Engine {
             padding: self.0.padding,
             encrypt_handshakes: self.0.encrypt_handshakes,
             extension_types: self.0.extension_types.clone(),
+            leaf_extensions: match leaf_extensions {
+                Some(extensions) => extension_list(&extensions),
+                None => self.0.leaf_extensions.clone(),
+            },
             past_epochs: self.0.past_epochs,
         })))
     }
@@ -185,8 +203,9 @@ impl Engine {
                     .map_err(mls_rs::error::MlsError::from)?;
             }
             let client = device.client_for(&parts, length);
+            let leaf_extensions = device.leaf_extensions.clone();
             let message =
-                client.generate_key_package_message(extensions, ExtensionList::new(), Some(MlsTime::from(start)))?;
+                client.generate_key_package_message(extensions, leaf_extensions, Some(MlsTime::from(start)))?;
             joining::sealed_key_package(&parts, &message)
         })?;
         made.into_value(py)
@@ -248,7 +267,7 @@ impl Engine {
             let group = device.client(&parts).create_group_with_id(
                 group_id.to_vec(),
                 extensions,
-                ExtensionList::new(),
+                device.leaf_extensions.clone(),
                 // As for a key package: a joiner whose clock is slow must not refuse our leaf.
                 Some(MlsTime::from(now.saturating_sub(BACK_DATING))),
             )?;

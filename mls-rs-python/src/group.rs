@@ -80,6 +80,12 @@ impl Group {
         Member::new(py, &leaf)
     }
 
+    /// What a leaf carries beside its credential (RFC 9420 §7.2), in the present epoch.
+    fn leaf_extensions<'py>(&self, py: Python<'py>, index: u32) -> PyResult<Bound<'py, PyTuple>> {
+        let extensions = self.0.read(py, |member| member.leaf_extensions(index))?;
+        extension_tuple(py, &extensions)
+    }
+
     fn context_extensions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let extensions = self
             .0

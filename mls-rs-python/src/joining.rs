@@ -163,7 +163,8 @@ pub fn external_join(
         .client(&parts)
         .external_commit_builder()?
         .commit_time(MlsTime::from(request.now))
-        .with_authenticated_data(request.authenticated_data);
+        .with_authenticated_data(request.authenticated_data)
+        .with_leaf_node_extensions(device.leaf_extensions.clone());
     if let Some(given) = given {
         builder = builder.with_tree_data(given);
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use mls_rs::group::ExportedTree;
 use mls_rs::identity::SigningIdentity;
+use mls_rs::ExtensionList;
 use zeroize::Zeroizing;
 
 use crate::device::{tree, Config, Device, Parts};
 use crate::errors::{Failure, Kind, Outcome};
 use crate::keys::suite;
-use crate::report::{After, CommitReport, Leaf};
+use crate::report::{no_member, After, CommitReport, Leaf};
 use crate::stored::{
     identities, open_with, restore_identities, seal_with, Octets, PastLeaf, Sealed, Secret, StoredEpoch, StoredGroup,
 };
@@ -126,6 +127,11 @@ impl Membership {
 
     pub fn leaf(&self, index: u32) -> Outcome<Leaf> {
         Leaf::in_tree(&self.tree(), index, &self.parts.provider)
+    }
+
+    pub fn leaf_extensions(&self, index: u32) -> Outcome<ExtensionList> {
+        let member = self.group.member_at_index(index);
+        Ok(member.ok_or_else(|| no_member(index))?.extensions)
     }
 
     pub fn own_identity(&self) -> Outcome<SigningIdentity> {

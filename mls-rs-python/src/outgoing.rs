@@ -93,7 +93,9 @@ impl Membership {
             builder = builder.add_resumption_psk(epoch)?;
         }
         if let Some(device) = plan.identity {
-            builder = builder.set_new_signing_identity(device.signer.clone(), device.identity.clone());
+            builder = builder
+                .set_new_signing_identity(device.signer.clone(), device.identity.clone())
+                .set_leaf_node_extensions(device.leaf_extensions.clone());
         }
         let (output, secrets) = builder.build_detached()?;
         let info = output.external_commit_group_info.as_ref();

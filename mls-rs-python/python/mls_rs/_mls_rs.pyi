@@ -254,10 +254,13 @@ class Engine:
         encrypt_handshakes: bool = False,
         psks: Mapping[bytes, bytearray] = ...,
         extension_types: Sequence[int] = (),
+        leaf_extensions: Sequence[tuple[int, bytes]] = (),
         past_epochs: int = 0,
     ) -> Engine:
         """`extension_types` are advertised by this device's leaves (0x000A always is): a context extension needs every
-        leaf to advertise its type. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read
+        leaf to advertise its type. `leaf_extensions` are carried by this device's leaves: in key packages, in groups
+        that it creates, and in commits that name this engine as `identity`; their types must be among the advertised
+        ones. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read
         late messages; rows given to `load` stay usable in any case. The keys in `psks` are copied and wiped, too."""
     @property
     def cipher_suite(self) -> int: ...
@@ -265,8 +268,18 @@ class Engine:
     def credential(self) -> Credential: ...
     @property
     def signature_key(self) -> bytes: ...
-    def rotate(self, credential: Credential, signing_key: bytearray) -> Engine:
-        """The same device with a new credential; both engines share the validator's memory and the PSKs."""
+    @property
+    def leaf_extensions(self) -> tuple[tuple[int, bytes], ...]: ...
+    def rotate(
+        self,
+        credential: Credential,
+        signing_key: bytearray,
+        *,
+        leaf_extensions: Sequence[tuple[int, bytes]] | None = None,
+    ) -> Engine:
+        """The same device with a new credential; both engines share the validator's memory and the PSKs.
+
+        Without `leaf_extensions` its leaves carry what they did."""
     def key_package(self, now: int, *, lifetime: int, last_resort: bool = False) -> KeyPackage:
         """A signed key package, valid from one hour before `now` for `lifetime` seconds."""
     def check_key_package(self, message: bytes, now: int) -> Member:
@@ -328,6 +341,8 @@ class Group:
     def poisoned(self) -> bool: ...
     def members(self) -> list[Member]: ...
     def member(self, index: int) -> Member: ...
+    def leaf_extensions(self, index: int) -> tuple[tuple[int, bytes], ...]:
+        """What a leaf carries beside its credential (RFC 9420 §7.2), in the present epoch."""
     def context_extensions(self) -> tuple[tuple[int, bytes], ...]: ...
     def epoch_authenticator(self) -> bytes: ...
     def export(self, label: bytes, context: bytes, length: int) -> bytearray: ...
