@@ -401,6 +401,13 @@ class LinkError(ClientError):
     hint = "Begin again on the device that has the number: ringtrue devices add"
 
 
+class TrustError(ClientError):
+    """A root, a pin or a policy cannot be taken, or is not there; `code` says why."""
+
+    code = "trust"
+    hint = "See what there is: ringtrue trust list"
+
+
 class GroupRefusedError(ClientError):
     """A Welcome, a commit or an entry is refused by our rules."""
 

@@ -39,6 +39,11 @@ class Home:
         return self.folder / "anchors.pem"
 
     @property
+    def trust_policy(self) -> Path:
+        """The policy that goes with the trust anchors."""
+        return self.folder / "trust.json"
+
+    @property
     def enrolment(self) -> Path:
         """The challenge that a code was sent for, while enrolment is not finished."""
         return self.folder / "enrolment.json"

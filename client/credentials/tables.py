@@ -29,4 +29,35 @@ CREATE TABLE renewal_refusal (              -- the authority's refusals to renew
     failures INTEGER NOT NULL,
     due_at   INTEGER NOT NULL               -- when it is asked again
 ) STRICT;
+
+CREATE TABLE trust_anchor (                 -- client.credentials.trust
+    fingerprint BLOB PRIMARY KEY,           -- SHA-256 of the certificate
+    certificate BLOB NOT NULL,              -- DER
+    imported    INTEGER NOT NULL,           -- 0: it came with the enrolment
+    added_at    INTEGER
+) STRICT;
+
+CREATE TABLE trust_pin (                    -- below a root with pins only these issuers count
+    root        BLOB NOT NULL,              -- SHA-256 of its key (SPKI)
+    issuer      BLOB NOT NULL,              -- as well
+    certificate BLOB NOT NULL,              -- DER, as a person saw it
+    added_at    INTEGER NOT NULL,
+    PRIMARY KEY (root, issuer)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trust_code (                   -- the person's directory of service provider codes
+    code    TEXT PRIMARY KEY,
+    numbers BLOB NOT NULL                   -- TNAuthList, DER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trust_log (                    -- logs that may vouch for certificates
+    log_id BLOB PRIMARY KEY,                -- SHA-256 of the key
+    name   TEXT NOT NULL UNIQUE,
+    spki   BLOB NOT NULL                    -- DER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trust_policy (                 -- without a row the account's anchors were not taken over yet
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    switches BLOB NOT NULL                  -- client.credentials.trust.Switches, MessagePack
+) STRICT;
 """
