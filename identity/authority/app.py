@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from identity.authority.admission import ByAuthority
 from identity.authority.codes import CodeSender
-from identity.authority.errors import RefusedError
+from identity.authority.errors import AuthorityError, RefusedError
 from identity.authority.exchange import (
     client_address,
     disconnected,
@@ -29,6 +29,7 @@ from identity.authority.folder import open_folder
 from identity.authority.holdings import HoldingsDesk
 from identity.authority.issuer import Issuer
 from identity.authority.links import endpoints as links
+from identity.authority.log.service import NO_LOGS, Transparency, open_transparency
 from identity.authority.publishing import StatusPublisher
 from identity.authority.registration import RegistrationAuthority
 from identity.authority.report_policy import ReportPolicy
@@ -63,6 +64,7 @@ def create_app(
     clock: Callable[[], float],
     base_url: str,
     policy: ReportPolicy | None = None,
+    transparency: Transparency = NO_LOGS,
 ) -> Starlette:
     """Serve the addresses of `wire`; clients reach them at `base_url`. The application closes the store at its end."""
     service = _Service(store, issuer, tokens.store, clock, checked_base_url(base_url), policy or ReportPolicy())
@@ -72,6 +74,7 @@ def create_app(
         yield
         store.close()
         tokens.store.close()
+        transparency.close()
 
     app = Starlette(
         routes=[
@@ -87,6 +90,7 @@ def create_app(
             Route("/certificates/{name}.pem", service.published),
             *links.routes(store, clock),
             *certificate_status.routes(store, issuer, clock),
+            *transparency.routes(clock),
         ],
         exception_handlers={
             RefusedError: refused,
@@ -109,18 +113,26 @@ def open_authority(
     allow: Sequence[str] | None = None,
     policy: ReportPolicy | None = None,
     carriers: Carriers = NO_CARRIERS,
+    logs: Sequence[str] = (),
 ) -> Starlette:
     """Open the authority in a folder, with new keys on the first run. Raises DataFolderError, NumberError, ValueError.
 
     `allow` sets the prefixes of the numbers to certify; None keeps what they were, at first prefixes.DEFAULT_PREFIXES.
-    `policy` says what follows from verified reports; None is what README.md states.
+    `policy` says what follows from verified reports; None is what README.md states. `logs`: URLs of the logs that take
+    what is issued; without any, one of its own runs beside it. Raises LogError if one of them cannot be had.
     """
     base_url = checked_base_url(base_url)
     store, issuer = open_folder(folder, int(clock()), allow)
     token_store, signer = open_token_folder(folder, base_url, int(clock()), before=store)
     rights = Rights(ByAuthority(store, issuer), lambda _: issuer.anchors, carriers)
     tokens = TokenService(TokenDesk(token_store, signer, rights, base_url), token_store, signer, sender, clock)
-    return create_app(store, issuer, tokens, clock=clock, base_url=base_url, policy=policy)
+    try:
+        transparency = open_transparency(folder, base_url, issuer, int(clock()), logs)
+    except AuthorityError:
+        store.close()
+        token_store.close()
+        raise
+    return create_app(store, issuer, tokens, clock=clock, base_url=base_url, policy=policy, transparency=transparency)
 
 
 def checked_base_url(text: str) -> str:

@@ -8,6 +8,7 @@ import apsw
 from identity.authority.errors import DataFolderError
 from identity.authority.issuer import Issuer, create_keys
 from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
+from identity.authority.markings import Markings
 from identity.authority.store import AuthorityStore
 from identity.prefixes import DEFAULT_PREFIXES, authority_list
 
@@ -19,7 +20,7 @@ def open_folder(folder: Path, now: int, allow: Sequence[str] | None) -> tuple[Au
     authority = None if allow is None else authority_list(allow)
     private_folder(folder)
     store = _existing_store(folder) if have_keys(folder) else _first_run(folder, now, allow or DEFAULT_PREFIXES)
-    return store, Issuer(read_keys(folder), now, authority=authority, folder=folder)
+    return store, Issuer(read_keys(folder), now, authority=authority, folder=folder, declared=Markings(store).of)
 
 
 def _existing_store(folder: Path) -> AuthorityStore:

@@ -30,3 +30,8 @@ CREATE TABLE crl_numbers (
 -- OCSP asks by serial number. What an earlier version issued has none here, and ends within days.
 ALTER TABLE certificates ADD COLUMN serial BLOB;
 CREATE INDEX certificates_by_serial ON certificates (serial);
+
+CREATE TABLE number_marking (     -- identity.authority.markings: what certificates of these numbers declare
+    prefix     TEXT PRIMARY KEY,  -- + and the first digits
+    attributes BLOB NOT NULL      -- identity.number_attributes
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,48 @@
+"""A log's folder: `log.key` and `log.sqlite`, both or neither: with a new key, or without its tree, it is another."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from identity.authority.errors import DataFolderError
+from identity.authority.keys import make_key, new_secret, private_folder, read_key
+from identity.authority.log.certificate_log import CertificateLog
+from identity.authority.log.tree_store import TreeStore
+
+FOLDER = "log"  # inside the folder of an authority that runs its own
+KEY, DATABASE = "log.key", "log.sqlite"
+
+
+def open_log(folder: Path, name: str, roots: Callable[[], Sequence[x509.Certificate]]) -> CertificateLog:
+    """Open the log in a folder, or begin one in an empty folder. Raises DataFolderError."""
+    private_folder(folder)
+    key, database = folder / KEY, folder / DATABASE
+    if key.exists() and not database.exists():
+        raise _half_there(folder, KEY, DATABASE)
+    try:
+        store = TreeStore.open(database, new_secret())
+    except (apsw.Error, OSError) as error:
+        raise DataFolderError(f"{database} cannot be opened: {error}") from error
+    try:
+        return CertificateLog(store, _key(key, store), name, roots)
+    except DataFolderError:
+        store.close()
+        raise
+
+
+def _key(path: Path, store: TreeStore) -> ec.EllipticCurvePrivateKey:
+    """Made after the database: a crash between the two leaves an empty database, which is no loss."""
+    if path.exists():
+        return read_key(path)
+    with store.transaction():
+        if store.size:
+            raise _half_there(path.parent, DATABASE, KEY)
+    return make_key(path)
+
+
+def _half_there(folder: Path, present: str, absent: str) -> DataFolderError:
+    advice = "restore it from a backup, or move the folder away to begin another log"
+    return DataFolderError(f"{folder} has {present} but no {absent}; {advice}")

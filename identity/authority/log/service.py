@@ -1,0 +1,49 @@
+"""The logs of an authority: one of its own that runs beside it, or others elsewhere."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.routing import Route
+
+from identity.authority.issuer import ISSUER_NAME, Issuer
+from identity.authority.log.certificate_log import CertificateLog
+from identity.authority.log.endpoints import log_routes, logs_route
+from identity.authority.log.folder import FOLDER, open_log
+from identity.authority.log.remote import RemoteLog
+from identity.authority.log.wire import Log
+
+LOG_NAME = f"{ISSUER_NAME} log"
+
+
+@dataclass(frozen=True, slots=True)
+class Transparency:
+    """Where an authority's certificates are logged; `own` is the log that this process runs."""
+
+    named: tuple[Log, ...]
+    own: CertificateLog | None = None
+
+    def routes(self, clock: Callable[[], float]) -> list[Route]:
+        """The addresses that the authority adds to its own."""
+        return [logs_route(self.named), *([] if self.own is None else log_routes(self.own, clock))]
+
+    def close(self) -> None:
+        """Close the file of the own log."""
+        if self.own is not None:
+            self.own.close()
+
+
+NO_LOGS = Transparency(())
+
+
+def open_transparency(
+    folder: Path, base_url: str, issuer: Issuer, now: int, elsewhere: Sequence[str] = ()
+) -> Transparency:
+    """Have the issuer log what it issues, at these URLs or beside itself. Raises DataFolderError, LogError."""
+    if elsewhere:
+        logs = [RemoteLog.at(url) for url in elsewhere]
+        issuer.use_logs(logs, now)
+        return Transparency(tuple(log.named for log in logs))
+    own = open_log(folder / FOLDER, LOG_NAME, lambda: issuer.anchors.roots)
+    issuer.use_logs([own], now)
+    return Transparency((Log(own.log.name, own.log.spki, base_url),), own)
