@@ -1,6 +1,7 @@
 """The members of a chat as views, and the group's check number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import mls_rs
 from cryptography import x509
@@ -8,7 +9,7 @@ from cryptography import x509
 from client.defence.continuity import DeviceKey, How, key_part
 from client.desk.people_views import KeyView
 from client.desk.showing import moment
-from client.desk.views import MemberView
+from client.desk.views import CertificateState, MemberView
 from client.device import number_of
 from client.groups import fingerprint
 from identity.binding import DeviceVerifier
@@ -16,6 +17,7 @@ from identity.certificate_fields import validity
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
+EXPIRED = "~ CERTIFICATE HAS ENDED: the device renews it when it is next used"
 NEW_KEY = "not met: a new telephone, or a new holder of the number"
 KEY_WORDS: dict[How | None, str] = {
     How.FIRST: "the first key of this number that you met",
@@ -48,7 +50,7 @@ def member_view(
 ) -> MemberView:
     """One device, with what its certificate shows now. Without roles everybody is an admin."""
     number = number_of(member)
-    good, words = _state(member, verifier, now)
+    state, words = _state(member, verifier, now)
     return MemberView(
         number=number.e164,
         name=names.get(number.e164) if not new and known.how is not How.ACCEPTED else None,
@@ -56,7 +58,7 @@ def member_view(
         admin=admins is None or number in admins,
         leaf=member.index,
         proof=words,
-        good=good,
+        good=state == "valid",
         certificate_ends=moment(validity(x509.load_der_x509_certificate(member.credential.chain[0]))[1]),
         fingerprint=fingerprint(member).hex(),
         key=key_part(member.identity),
@@ -64,6 +66,7 @@ def member_view(
         named=not new and known.how is not How.ACCEPTED,
         first_seen=moment(known.first_seen) if known.first_seen else None,
         status=status,
+        state=state,
     )
 
 
@@ -79,9 +82,18 @@ def key_view(number: TelephoneNumber, key: DeviceKey, *, new: bool) -> KeyView:
     )
 
 
-def _state(member: mls_rs.Member, verifier: DeviceVerifier, now: int) -> tuple[bool, str]:
+def _state(member: mls_rs.Member, verifier: DeviceVerifier, now: int) -> tuple[CertificateState, str]:
+    chain, key = member.credential.chain, member.signature_key
     try:
-        verifier.verify(member.credential.chain, member.signature_key, now)
+        verifier.verify(chain, key, now)
     except IdentityError as error:
-        return False, f"✗ CERTIFICATE NOT VALID: {error}"
-    return True, "✓ NUMBER VERIFIED"
+        if error.code == "expired" and _was_valid(chain, key, verifier, now):
+            return "expired", EXPIRED
+        return "revoked" if error.code == "revoked" else "invalid", f"✗ CERTIFICATE NOT VALID: {error}"
+    return "valid", "✓ NUMBER VERIFIED"
+
+
+def _was_valid(chain: Sequence[bytes], key: bytes, verifier: DeviceVerifier, now: int) -> bool:
+    with suppress(IdentityError):
+        return bool(verifier.verify_member(chain, key, now))
+    return False

@@ -78,10 +78,12 @@ class MembersScreen(Sheet[None]):
         self._chat = await self.api.chats.get(self._group)
         self._members = await self.api.chats.members(self._group)
         people = len({member.number for member in self._members})
-        doubtful = sum(not member.good for member in self._members)
+        ended = sum(member.state == "expired" for member in self._members)
+        doubtful = sum(not member.good for member in self._members) - ended
         lead = f"{self._chat.chat}: {counted(people, 'number')}, {counted(len(self._members), 'device')}"
         unmet = sum(not member.met for member in self._members)
         good = "every certificate is in order" if not doubtful else f"⚠ {counted(doubtful, 'certificate')} not in order"
+        good += f"; ~ {counted(ended, 'certificate')} ended" if ended else ""
         good += f"; ⚠ {counted(unmet, 'key')} not met" if unmet else ""
         self._equal = not self._chat.roles
         if self._equal:
@@ -249,9 +251,17 @@ class MembersScreen(Sheet[None]):
                 )
 
 
+STATE_STYLES = {
+    "valid": "$text-success",
+    "expired": "$text-warning",
+    "revoked": "bold $text-error",
+    "invalid": "bold $text-error",
+}
+
+
 def _row(member: MemberView, equal: bool) -> Content:
     roles = [role for role, held in (("you", member.you), ("admin", member.admin and not equal)) if held]
-    style = "$text-success" if member.good else "bold $text-error"
+    style = STATE_STYLES[member.state]
     return Content.assemble(
         (person(member.number, None if member.you else member.name), "bold"),
         f"  {', '.join(roles)}",
