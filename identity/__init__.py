@@ -1,5 +1,6 @@
 """Who owns a number? Pure rules over certificates and tokens; no I/O, no clock."""
 
+from identity.attestation import ClaimedDisplay, Expected, attest, claimed_display, verify
 from identity.binding import (
     Check,
     DeviceIdentity,
@@ -9,7 +10,7 @@ from identity.binding import (
     ReceivedMessage,
     Verdict,
     Verification,
-    attest,
+    attest_message,
     group_uri,
     user_uri,
     verify_message,
@@ -39,11 +40,13 @@ __all__ = [
     "Check",
     "ClaimConstraints",
     "ClaimConstraintsError",
+    "ClaimedDisplay",
     "CodeParents",
     "Coverage",
     "DeviceIdentity",
     "DeviceVerifier",
     "Evidence",
+    "Expected",
     "IdentityError",
     "MessageContext",
     "NumberError",
@@ -63,10 +66,13 @@ __all__ = [
     "Verification",
     "VerifiedChain",
     "attest",
+    "attest_message",
+    "claimed_display",
     "group_uri",
     "parse_passport",
     "sign_passport",
     "user_uri",
+    "verify",
     "verify_chain",
     "verify_message",
     "verify_signature",

@@ -124,6 +124,12 @@ def certificate_tn_auth_list(certificate: x509.Certificate) -> TNAuthList | None
         raise CertificateError("tn-auth-list", str(error)) from error
 
 
+def certificate_uris(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The URIs among the subject's alternative names (RFC 5280 §4.2.1.6)."""
+    names = known_extension(certificate, x509.SubjectAlternativeName)
+    return () if names is None else tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
+
+
 def certificate_constraints(certificate: x509.Certificate) -> tuple[ClaimConstraints | None, bool]:
     """Read the claim constraints, and whether both forms are there (against RFC 9118 §3). Raises CertificateError."""
     return _constraints(_value(certificate, CLAIM_CONSTRAINTS_OID), _value(certificate, ENHANCED_CLAIM_CONSTRAINTS_OID))

@@ -46,6 +46,7 @@ from identity.transparency.requirement import check_logged
 from identity.trust import TRUST_LIST_SIZE_LIMIT as TRUST_LIST_SIZE_LIMIT
 from identity.trust import CodeParents, TrustPolicy, key_hash
 from identity.trust import TrustAnchors as TrustAnchors
+from identity.uri_identity import check_uri_leaf
 
 CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
@@ -64,7 +65,7 @@ class VerifiedChain:
     public_key: ec.EllipticCurvePublicKey
     public_point: bytes
     fingerprint: bytes
-    tn_auth_list: TNAuthList
+    tn_auth_list: TNAuthList | None  # None: the leaf speaks for `uris` instead
     bounds: tuple[TNAuthList, ...]
     number: TelephoneNumber | None
     constraints: ClaimConstraints | None
@@ -79,9 +80,12 @@ class VerifiedChain:
     )
     attributes: NumberAttributes | None = None  # what the holder declares of the leaf's numbers
     logged_at: int | None = None  # since when logs that the policy knows vouch for the leaf; None: none does
+    uris: tuple[str, ...] = ()  # of a participant without a number (identity.uri_identity)
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say how the leaf vouches for the number; every list above reaches what the leaf's list holds."""
+        if self.tn_auth_list is None:
+            return Coverage.NO
         coverage = self.tn_auth_list.covers(number)
         if coverage is Coverage.BY_CODE and self.code_numbers is not None:
             listed = any(numbers.covers(number) is Coverage.BY_NUMBER for numbers in self.code_numbers)
@@ -207,7 +211,8 @@ def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustA
 
 def _check_leaf_policy(leaf: x509.Certificate, verified: VerifiedChain, policy: TrustPolicy) -> None:
     check_certificate_policies([leaf], policy, leaf=True)
-    check_code_leaf(verified.tn_auth_list, policy)
+    if verified.tn_auth_list is not None:
+        check_code_leaf(verified.tn_auth_list, policy)
 
 
 def _issuer_path(certificates: tuple[x509.Certificate, ...], policy: TrustPolicy) -> _IssuerPath:
@@ -300,9 +305,10 @@ def _verified(
     check_key_identifiers((leaf, issuers.certificates[0]))
     check_leaf_fields(leaf)
     leaf_list = certificate_tn_auth_list(leaf)
-    if leaf_list is None:
+    if leaf_list is None and not policy.uri_identities:
         raise CertificateError("tn-auth-list", "the leaf has no TNAuthList (RFC 8226 §9)")
-    if issuers.scope is not None:
+    uris = check_uri_leaf(leaf, issuers.certificates, issuers.lists) if leaf_list is None else ()
+    if issuers.scope is not None and leaf_list is not None:
         check_within(issuers.scope, leaf_list, policy)
     not_before, not_after = validity(leaf)
     key = p256_key(leaf)
@@ -326,11 +332,13 @@ def _verified(
         code_numbers=_code_numbers(leaf_list, policy),
         attributes=certificate_attributes(leaf),
         logged_at=logged.at,
+        uris=uris,
     )
 
 
-def _code_numbers(entries: TNAuthList, policy: TrustPolicy) -> tuple[TNAuthList, ...] | None:
-    return numbers_of_codes(entries, policy) if policy.code_parents is CodeParents.DIRECTORY else None
+def _code_numbers(entries: TNAuthList | None, policy: TrustPolicy) -> tuple[TNAuthList, ...] | None:
+    directory = policy.code_parents is CodeParents.DIRECTORY
+    return numbers_of_codes(entries, policy) if directory and entries is not None else None
 
 
 def _single_number(entries: TNAuthList | None) -> TelephoneNumber | None:

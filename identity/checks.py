@@ -94,14 +94,14 @@ def check_constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> Ope
         raise BindingError("constraints", "the certificate has both forms of constraints (RFC 9118 §3)", check=7)
     if chain.constraints is not None:
         chain.constraints.check(passport.claims)
-    if chain.attributes is not None:
+    if chain.attributes is not None and ":" not in passport.orig:
         _check_attributes(TelephoneNumber.from_digits(passport.orig), chain, chain.attributes)
     return (chain.constraints,)
 
 
 def _check_attributes(orig: TelephoneNumber, chain: VerifiedChain, declared: NumberAttributes) -> None:
     """What the holder declares is of the numbers in the leaf's list alone, not of those that its codes stand for."""
-    if chain.tn_auth_list.covers(orig) is not Coverage.BY_NUMBER:
+    if chain.tn_auth_list is None or chain.tn_auth_list.covers(orig) is not Coverage.BY_NUMBER:
         return
     if declared.do_not_originate_messaging:
         raise BindingError("no-messages", f"the certificate says that {orig} sends no messages", check=7)
@@ -132,7 +132,9 @@ def check_time(passport: UnverifiedPassport, chain: VerifiedChain, known: Known)
         raise BindingError("future", f"iat {iat} is {iat - arrived} s after arrival at {arrived}", check=11)
     if since is not None and iat < since - CLOCK_TOLERANCE:
         raise BindingError("backdated", f"iat {iat} is before this credential could be here, {since}", check=11)
-    if passport.kind is not MESSAGE and arrived - iat > FRESH_LIMIT:  # RFC 8224 §6.2.4; RFC 9475 §3.2 relaxes it for msg
+    if (
+        passport.kind is not MESSAGE and arrived - iat > FRESH_LIMIT
+    ):  # RFC 8224 §6.2.4; RFC 9475 §3.2 relaxes it for msg
         raise BindingError("stale", f"iat {iat} is {arrived - iat} s before arrival, over {FRESH_LIMIT}", check=11)
     return age_verdict(arrived - iat), (iat, arrived, chain.not_before, chain.not_after, since)
 

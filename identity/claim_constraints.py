@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self, TypeVar
 
+import msgspec
 from cryptography.hazmat import asn1
 
 from identity.errors import ClaimConstraintsError
@@ -91,7 +92,8 @@ class ClaimConstraints:
     def check(self, claims: Mapping[str, object]) -> None:
         """Raise ClaimConstraintsError unless the claims meet every constraint.
 
-        A permitted value restricts a claim only where it is present (RFC 9118 §4), and matches strings exactly.
+        A permitted value restricts a claim only where it is present (RFC 9118 §4), and matches strings exactly; what is
+        no string it matches in canonical form (RFC 8225 §9), so that `rcd` and `rcdi` can be bound (RFC 9795 §6.3).
         """
         for name in self.must_include:
             if name not in claims:
@@ -100,8 +102,12 @@ class ClaimConstraints:
             if name in claims:
                 raise ClaimConstraintsError("must-exclude", f"the certificate forbids the claim {name!a}")
         for name, values in self.permitted_values:
-            if name in claims and claims[name] not in values:
+            if name in claims and _text(claims[name]) not in values:
                 raise ClaimConstraintsError("permitted-values", f"the certificate forbids this value of {name!a}")
+
+
+def _text(claim: object) -> str:
+    return claim if isinstance(claim, str) else msgspec.json.encode(claim, order="deterministic").decode()
 
 
 def _decode(kind: type[T], der: bytes) -> T:

@@ -7,21 +7,11 @@ from collections.abc import Mapping
 from identity.certificates import CHAIN_LENGTH_LIMIT
 from identity.errors import PassportError
 from identity.passport_kinds import Kind
-
-URI_LENGTH_LIMIT = 255  # characters of a URI that stands for a participant
+from identity.uri_identity import is_identity_uri
 
 _DEST_TYPES = frozenset({"tn", "uri"})
 _DIGITS = re.compile(r"[1-9][0-9]{0,14}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_URI = re.compile(rf"(?!tel:)[a-z][a-z0-9+.-]*:[!-~]{{1,{URI_LENGTH_LIMIT}}}")
-
-
-def is_identity_uri(text: str) -> bool:
-    """Say whether the text can name a participant without a number: an absolute URI in ASCII, of another kind than tel.
-
-    A telephone number is an identity of type `tn` (RFC 8225 §5.2.1), so that it is one identity and not two.
-    """
-    return len(text) <= URI_LENGTH_LIMIT and _URI.fullmatch(text) is not None
 
 
 def read_dest(dest: object) -> tuple[tuple[str, ...], tuple[str, ...]]:

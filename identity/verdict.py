@@ -87,10 +87,11 @@ class Trail(NamedTuple):
     stopped: Outcome = "passed"
     why: str = ""
     code: int | None = None
+    rules: tuple[Rule, ...] = RULES
 
     def checks(self) -> tuple[Check, ...]:
         """Format every check; those after the one that stopped are skipped."""
-        return tuple(self._check(number, rule) for number, rule in enumerate(RULES))
+        return tuple(self._check(number, rule) for number, rule in enumerate(self.rules))
 
     def _check(self, number: int, rule: Rule) -> Check:
         done = len(self.operands)
@@ -98,6 +99,8 @@ class Trail(NamedTuple):
             operands = self.operands[number]
             if isinstance(operands, Undecided):
                 return Check(number, rule.name, "undecided", operands[0], None)
+            if isinstance(operands, Skipped):
+                return Check(number, rule.name, "skipped", operands[0], None)
             return Check(number, rule.name, "passed", rule.compared.format(*operands), None)
         if number == done and self.stopped != "passed":
             return Check(number, rule.name, self.stopped, self.why, self.code)
@@ -106,6 +109,12 @@ class Trail(NamedTuple):
 
 class Undecided(tuple[str]):
     """Stands in a Trail for a check that could not be decided, with why; the checks after it still ran."""
+
+    __slots__ = ()
+
+
+class Skipped(tuple[str]):
+    """Stands in a Trail for a check that had nothing to compare with, with why; it takes nothing from the verdict."""
 
     __slots__ = ()
 
@@ -129,10 +138,10 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verification:
-    """The verdict on one message, with its reasons; only `verify_message` makes one.
+    """The verdict on one token, with its reasons; only `sequence.judge` makes one.
 
-    `number` is the MLS credential's, never the token's `orig`. `evidence` is there unless the verdict is `unsigned` or
-    `failed`: a token that proves nothing must not count as seen.
+    `number` is the certificate's, inside MLS the credential's, never the token's `orig`. `evidence` is there unless the
+    verdict is `unsigned` or `failed`: a token that proves nothing must not count as seen.
     """
 
     verdict: Verdict

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import ClientVerifier, PolicyBuilder, Store
 
-from identity.binding import MessageContext, ReceivedMessage, Verdict, attest_message, group_uri, user_uri, verify_message
+from identity.binding import (
+    MessageContext,
+    ReceivedMessage,
+    Verdict,
+    attest_message,
+    group_uri,
+    user_uri,
+    verify_message,
+)
 from identity.certificate_fields import policies
 from identity.certificates import ChainVerifier, TrustAnchors, public_point
 from identity.issuing import create_issuer, create_root, issue_device_certificate

@@ -10,7 +10,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from identity.binding import attest, group_uri
+from identity.binding import attest_message, group_uri
 from identity.certificates import TrustAnchors
 from identity.device import DeviceVerifier
 from identity.issuing import create_issuer, create_root, issue_device_certificate
@@ -50,7 +50,7 @@ def _reports(rounds: int) -> list[Row]:
         return key, tuple(certificate.public_bytes(Encoding.DER) for certificate in (leaf, issuer))
 
     (alice_key, alice), (bob_key, bob) = device(ALICE), device(BOB)
-    token = attest(
+    token = attest_message(
         alice_key, alice[0], base_url=BASE_URL, number=ALICE, group_uri=URI, peer=BOB, framed=FRAMED, now=NOW
     )
     item = EvidenceItem(FRAMED, token.decode(), alice, URI, 3, 0, NOW + 1)

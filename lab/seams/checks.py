@@ -1,11 +1,11 @@
-"""The numbered checks of docs/binding.md, each switched off by itself in `identity.binding.verify_message`."""
+"""The numbered checks of docs/binding.md, each switched off by itself where `identity.sequence.judge` calls it."""
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from identity import binding
+from identity import binding, sequence
 from identity.base64url import decode_base64url
 from identity.certificates import ChainVerifier, VerifiedChain
 from identity.message import MessageContext, ReceivedMessage
@@ -18,6 +18,7 @@ from lab.credulous import as_stated
 from lab.seams.seam import Seam, exchanging, instead
 
 OFF = "not compared"
+OF_GROUPS = (4, 10, 12)  # checks that compare with a group: the binding's own
 
 
 def _split(token: bytes) -> Token:
@@ -92,7 +93,7 @@ def _pass(*_: object) -> None:
 
 
 def _of(number: int, name: str, passing: object) -> Seam:
-    return exchanging(check(number), instead(binding, name, passing))
+    return exchanging(check(number), instead(binding if number in OF_GROUPS else sequence, name, passing))
 
 
 BOUNDS = _of(1, "split_token", _split)

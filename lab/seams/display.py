@@ -4,10 +4,9 @@ from client import reading, wording
 from client.history import History
 from client.receiving import Receiver
 from client.text import Safe
-from identity import binding
+from identity import sequence
 from identity.certificates import ChainVerifier
-from identity.message import MessageContext
-from identity.verdict import Trail, Verdict, Verification
+from identity.verdict import Rule, Trail, Verdict, Verification
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.seam import exchanging, instead
 
@@ -17,12 +16,14 @@ def display(rule: str) -> Guard:
     return Guard(Keeper.DISPLAY, rule)
 
 
-def _as_if_proven(trail: list[tuple[object, ...]], context: MessageContext, chains: ChainVerifier) -> Verification:
-    number = binding._credential_number(context, chains)
+def _as_if_proven(
+    trail: list[tuple[object, ...]], setting: sequence.Setting, chains: ChainVerifier, _: tuple[Rule, ...]
+) -> Verification:
+    number = sequence._credential_number(setting, chains)
     return Verification(Verdict.VERIFIED, number, None, "The sender is a member.", None, Trail(trail))
 
 
-UNSIGNED = exchanging(display("unsigned"), instead(binding, "_unsigned", _as_if_proven))
+UNSIGNED = exchanging(display("unsigned"), instead(sequence, "_unsigned", _as_if_proven))
 SHOWN_ONCE = exchanging(display("shown-once"), instead(History, "holds", lambda *_: False))
 HARMLESS_TEXT = exchanging(display("harmless-text"), instead(reading, "safe_text", Safe))
 ALTERNATIVES = exchanging(display("alternatives"), instead(wording, "_left_out", lambda _: ""))

@@ -8,7 +8,7 @@ from client.errors import ServiceError
 from client.framing import wrap
 from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
-from identity.binding import attest
+from identity.binding import attest_message
 from identity.number import TelephoneNumber
 from lab.mallory import Mallory
 from lab.spam.population import transport_of
@@ -102,7 +102,7 @@ async def _found(mallory: Mallory, group_id: bytes, packages: Sequence[bytes]) -
 async def _write(mallory: Mallory, group_id: bytes, readers: Sequence[TelephoneNumber], text: str) -> None:
     """Write as the rules want it: a spammer gains nothing by breaking the proof."""
     framed = mallory.framed(group_id, text)
-    proof = attest(
+    proof = attest_message(
         mallory.device.key,
         mallory.device.chain[0],
         base_url=mallory.device.x5u_base,

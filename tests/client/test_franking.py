@@ -23,7 +23,7 @@ from client.session import Session
 from delivery_service.wire import Entry, EntryBatch, Status
 from identity.authority.report_policy import ReportPolicy
 from identity.base64url import encode_base64url
-from identity.binding import DeviceVerifier, Verdict, attest, group_uri, user_uri
+from identity.binding import DeviceVerifier, Verdict, attest_message, group_uri, user_uri
 from identity.certificates import TrustAnchors
 from identity.errors import FrankingError
 from identity.franking import FrankedMessage, FrankingContext, FrankingKey, HubKey, decode_aad, franking_tag
@@ -121,7 +121,7 @@ def encrypted(session: Session, group_id: bytes, framed: bytes, data: bytes, *, 
     """What a member's own engine makes of any octets and any authenticated data, with a good proof or with none."""
     with session.steps.groups.step(group_id) as step:
         account = session.account
-        passport = attest(
+        passport = attest_message(
             account.key,
             account.chain[0],
             base_url=account.authority,

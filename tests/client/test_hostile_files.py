@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from client.commands.account import verify_file
 from identity.authority.issuer import Issuer, create_keys
 from identity.authority.wire import ReportRequest
-from identity.binding import attest, group_uri
+from identity.binding import attest_message, group_uri
 from identity.number import TelephoneNumber
 from identity.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
 from identity.statement import sign_statement
@@ -56,7 +56,7 @@ def test_a_report_of_a_time_that_cannot_be_is_refused(town: Town, iat: int, word
 def test_a_report_from_a_group_named_by_what_a_terminal_obeys_fails(town: Town) -> None:
     key, chain = town.device(MALLORY)
     uri, framed = group_uri(HOST, b"room"), b"\x18application/mimi-contentBuy."
-    passport = attest(
+    passport = attest_message(
         key, chain[0], base_url="https://a", number=MALLORY, group_uri=uri, peer=BOB, framed=framed, now=NOW
     )
     item = EvidenceItem(framed, passport.decode(), chain, uri, 1, 0, NOW)

@@ -15,7 +15,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import settings
 
 from identity.base64url import encode_base64url
-from identity.binding import MessageContext, ReceivedMessage, Verification, attest, group_uri, user_uri, verify_message
+from identity.binding import (
+    MessageContext,
+    ReceivedMessage,
+    Verification,
+    attest_message,
+    group_uri,
+    user_uri,
+    verify_message,
+)
 from identity.certificate_fields import TN_AUTH_LIST_OID
 from identity.certificates import ChainVerifier, TrustAnchors, public_point
 from identity.issuing import issue_device_certificate, issuer_certificate, root_certificate
@@ -168,13 +176,13 @@ class Scene:
     def change_context(self, **changes: Any) -> None:
         self.context = dataclasses.replace(self.context, **changes)
 
-    def attest(self, **changes: Any) -> None:
+    def attest_message(self, **changes: Any) -> None:
         """Let Alice sign again, with other inputs to `attest`."""
         honest: dict[str, Any] = {
             "base_url": BASE_URL, "number": ALICE, "group_uri": self.context.group_uri, "peer": BOB,
             "framed": self.message.framed, "now": NOW,
         }  # fmt: skip
-        self.change_message(passport=attest(self.key, self.context.sender_chain[0], **(honest | changes)))
+        self.change_message(passport=attest_message(self.key, self.context.sender_chain[0], **(honest | changes)))
 
     def sign_claims(self, **changes: Any) -> None:
         """Let Alice's key sign claims that `attest` would never make; None removes a claim."""
@@ -196,7 +204,7 @@ class Scene:
         """Give Alice's leaf another certificate chain, and let her sign with it."""
         self.key = key or self.key
         self.change_context(sender_chain=chain, sender_key=public_point(self.key.public_key()))
-        self.attest()
+        self.attest_message()
 
 
 def _changed(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -231,7 +239,7 @@ def honest_scene(authority: Authority) -> Scene:
         sender_since=NOW - 100,
     )
     scene = Scene(authority, ChainVerifier(authority.anchors), key, message, context)
-    scene.attest()
+    scene.attest_message()
     return scene
 
 

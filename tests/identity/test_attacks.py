@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from identity.base64url import decode_base64url, encode_base64url
-from identity.binding import Verdict, attest, group_uri, user_uri
+from identity.binding import Verdict, attest_message, group_uri, user_uri
 from identity.certificates import public_point
 from identity.errors import ClaimConstraintsError
 from identity.issuing import MESSAGING_ONLY
@@ -126,7 +126,7 @@ def test_type_confusion_of_the_same_octets(scene: Scene) -> None:
 
 def test_backdating_by_a_new_member(scene: Scene) -> None:
     scene.change_context(sender_since=NOW)
-    scene.attest(now=NOW - 61)
+    scene.attest_message(now=NOW - 61)
     assert stopped_by(scene) == "time"
 
 
@@ -134,14 +134,14 @@ def test_backdating_with_an_expired_certificate(scene: Scene) -> None:
     """Signed after the certificate's end: iat tells the truth, or is before the credential could be here."""
     after_the_end = scene.chains.verify(scene.context.sender_chain, NOW).not_after + 100
     scene.change_context(arrived=after_the_end + 1, sender_since=after_the_end)
-    scene.attest(now=after_the_end)
+    scene.attest_message(now=after_the_end)
     assert stopped_by(scene) == "chain"
-    scene.attest(now=after_the_end - 200)
+    scene.attest_message(now=after_the_end - 200)
     assert stopped_by(scene) == "time"
 
 
 def test_wrong_number_in_orig(scene: Scene) -> None:
-    scene.attest(number=TelephoneNumber.from_digits("12025550100"), peer=None)
+    scene.attest_message(number=TelephoneNumber.from_digits("12025550100"), peer=None)
     assert stopped_by(scene) == "number"
 
 
@@ -155,7 +155,7 @@ def test_over_wide_delegate_certificate(scene: Scene) -> None:
     """The leaf claims a number that its issuer's own list does not reach."""
     foreign = TelephoneNumber.from_digits("447700900123")
     scene.use_chain(scene.authority.chain((*LEAF_FIELDS, tn_extension(one(foreign)))))
-    scene.attest(number=foreign, peer=None)
+    scene.attest_message(number=foreign, peer=None)
     scene.change_message(sender_uri=user_uri(HOST, foreign))
     assert stopped_by(scene) == "chain"
 
@@ -282,7 +282,7 @@ def test_a_forged_token_does_not_spoil_the_honest_one(scene: Scene) -> None:
     honest = scene.message
     mallory_sends(scene)
     assert scene.verify().evidence is None
-    attested = attest(
+    attested = attest_message(
         private_key(1), scene.authority.device_chain(private_key(1), ALICE)[0], base_url=BASE_URL, number=ALICE,
         group_uri=scene.context.group_uri, peer=BOB, framed=honest.framed, now=NOW,
     )  # fmt: skip

@@ -79,11 +79,11 @@ def untrusted_root(scene: Scene) -> None:
 
 
 def iat_before_the_certificate(scene: Scene) -> None:
-    scene.attest(now=NOW - YEAR)
+    scene.attest_message(now=NOW - YEAR)
 
 
 def orig_of_somebody_else(scene: Scene) -> None:
-    scene.attest(number=BOB, peer=None)
+    scene.attest_message(number=BOB, peer=None)
     scene.change_message(sender_uri=user_uri(HOST, BOB))
 
 
@@ -109,7 +109,7 @@ def constraints(must_include: str) -> tuple[x509.ExtensionType, bool]:
 
 def signature_by_another_key(scene: Scene) -> None:
     scene.key = private_key(2)
-    scene.attest()
+    scene.attest_message()
 
 
 def one_octet_of_the_content_changed(scene: Scene) -> None:
@@ -117,7 +117,7 @@ def one_octet_of_the_content_changed(scene: Scene) -> None:
 
 
 def token_for_another_group(scene: Scene) -> None:
-    scene.attest(group_uri=group_uri(HOST, b"another group"))
+    scene.attest_message(group_uri=group_uri(HOST, b"another group"))
 
 
 def numbers_of_another_group(scene: Scene) -> None:
@@ -125,7 +125,7 @@ def numbers_of_another_group(scene: Scene) -> None:
 
 
 def iat_in_the_future(scene: Scene) -> None:
-    scene.attest(now=scene.context.arrived + 61)
+    scene.attest_message(now=scene.context.arrived + 61)
 
 
 def iat_before_the_sender_was_a_member(scene: Scene) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.binding import attest
+from identity.binding import attest_message
 from identity.device import DeviceVerifier
 from identity.errors import ReportError
 from identity.issuing import create_issuer, create_root, issue_device_certificate
@@ -69,7 +69,7 @@ class Case:
 
     def item(self, **changes: Any) -> EvidenceItem:
         chain = changes.pop("chain", None) or self.chain(self.alice, ALICE)
-        token = attest(
+        token = attest_message(
             changes.pop("key", self.alice),
             chain[0],
             base_url=BASE_URL,

@@ -58,7 +58,7 @@ def test_a_carriers_label_outweighs_lateness(scene: Scene) -> None:
 
 
 def test_a_message_without_listed_numbers_is_accepted(scene: Scene) -> None:
-    scene.attest(peer=None)
+    scene.attest_message(peer=None)
     assert scene.verify().verdict is Verdict.VERIFIED
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from client import content, framing
 from client.content import Content, Expiration
 from client.parts import ExternalPart, MultiPart, Semantics, SinglePart
-from identity.binding import attest, group_uri, user_uri
+from identity.binding import attest_message, group_uri, user_uri
 from identity.issuing import issue_device_certificate, issuer_certificate, root_certificate
 from identity.number import TelephoneNumber
 from identity.passport import message_digest
@@ -80,7 +80,7 @@ def attested(framed: bytes) -> dict[str, str]:
     issuer = issuer_certificate(root_key, root, point, "Example Issuer", numbers, NOW - YEAR, 5 * YEAR, serial=2)
     device = issue_device_certificate(issuer_key, issuer, device_key.public_key(), ALICE, NOW, serial=3)
     leaf = device.public_bytes(Encoding.DER)
-    passport = attest(
+    passport = attest_message(
         device_key, leaf, base_url=BASE_URL, number=ALICE, group_uri=ROOM, peer=BOB, framed=framed, now=NOW
     )
     return {

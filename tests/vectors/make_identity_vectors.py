@@ -40,7 +40,7 @@ def untouched(scene: Scene) -> None:
 
 def in_a_larger_group(scene: Scene) -> None:
     scene.change_context(member_numbers=scene.context.member_numbers | {CAROL})
-    scene.attest(peer=None)
+    scene.attest_message(peer=None)
 
 
 def an_hour_late(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from identity.authority.cli import authority as command
 from identity.authority.report_policy import DAY, ReportPolicy, independent
 from identity.base64url import encode_base64url
-from identity.binding import attest
+from identity.binding import attest_message
 from identity.franking import FrankingContext, FrankingKey, franking_tag
 from identity.message import group_uri, user_uri
 from identity.number import TelephoneNumber
@@ -33,7 +33,7 @@ async def test_a_group_named_by_what_a_terminal_obeys_is_no_group(town: Town, sp
     bob = await town.person(number(1))
     uri = group_uri("\x1b]0;owned\x07\x1b[2J", b"chat")
     framed = b"\x18application/mimi-contentBuy."
-    token = attest(
+    token = attest_message(
         spammer.key, spammer.chain[0], base_url=BASE_URL, number=ACCUSED, group_uri=uri, peer=None,
         framed=framed, now=town.authority.clock.now,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from identity.authority.wire import (
     StandingRequest,
     sign_standing_proof,
 )
-from identity.binding import attest
+from identity.binding import attest_message
 from identity.message import group_uri
 from identity.number import TelephoneNumber
 from identity.report import Evidence, EvidenceItem, Report, ReportKind, sign_report
@@ -54,7 +54,7 @@ class Town:
     def message(self, sender, group: str, *, text: str = "Buy.", peer: TelephoneNumber | None = None) -> EvidenceItem:
         framed, now = f"\x1aapplication/mimi-content{text}".encode(), self.authority.clock.now
         uri = group_uri(HOST, group.encode())
-        token = attest(
+        token = attest_message(
             sender.key, sender.chain[0], base_url=BASE_URL, number=sender.number, group_uri=uri, peer=peer,
             framed=framed, now=now,
         )  # fmt: skip
