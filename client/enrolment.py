@@ -20,6 +20,7 @@ from client.errors import EnrolmentError, UnexpectedAnswerError
 from client.service import Call, Service
 from identity.authority.wire import (
     JSON_TYPE,
+    OCSP_REQUEST_TYPE,
     CertificateRequest,
     ChallengeOpened,
     ChallengeRequest,
@@ -45,7 +46,9 @@ from identity.certificates import TRUST_LIST_SIZE_LIMIT, TrustAnchors, leaf_numb
 from identity.errors import IdentityError
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
+from identity.ocsp import RESPONSE_SIZE_LIMIT
 from identity.report import Report
+from identity.revocation import CRL_SIZE_LIMIT
 from identity.status_list import LIST_LIMIT
 
 NONCE_SIZE = 16  # octets
@@ -163,6 +166,20 @@ class EnrolmentClient:
                 "the authority's list of statuses is empty of everything, its signature included"
             )
         return octets or None
+
+    async def revocation_list(self, number: int | None = None) -> bytes | None:
+        """The list of revocations (DER), unverified; None if it is still the one with this number."""
+        headers = {} if number is None else {"if-none-match": f'"{number}"'}
+        call = Call("GET", "/v1/crl", headers=headers, answer_limit=CRL_SIZE_LIMIT)
+        octets = await self._service.send(call)
+        if number is None and not octets:
+            raise UnexpectedAnswerError("the authority's list of revocations is empty of everything")
+        return octets or None
+
+    async def certificate_status(self, query: bytes) -> bytes:
+        """The answer to an OCSP request (identity.ocsp.encode_query), unverified."""
+        headers = {"content-type": OCSP_REQUEST_TYPE}
+        return await self._service.send(Call("POST", "/ocsp", query, headers, answer_limit=RESPONSE_SIZE_LIMIT))
 
     async def _post(self, path: str, request: msgspec.Struct, repeatable: bool) -> bytes:
         headers = {"content-type": JSON_TYPE}

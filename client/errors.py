@@ -26,6 +26,8 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── EnrolmentError           3    the authority's answer does not prove the number
 ├── CertificateEndedError    8    this device's certificate has ended, and nothing can be signed
 ├── StatusListRefusedError   3    the authority's list of statuses is not what it must be
+├── RevocationsRefusedError  3    the list of revocations, or an OCSP response, is not what it must be
+├── CertificateRevokedError  8    this device's certificate was revoked
 ├── AccountError             8    this device is not ready for use
 │   ├── NotEnrolledError     8    there is no account
 │   ├── AccountExistsError   8    there is one already
@@ -285,6 +287,22 @@ class StatusListRefusedError(ClientError):
     code = "status-list"
     hint = "The last good list stays in use until it ends. Check this machine's clock; then ask the operator."
     exit_code = 3
+
+
+class RevocationsRefusedError(ClientError):
+    """The authority's list of revocations or its OCSP response is not signed as it must be, is over, or is older."""
+
+    code = "revocations"
+    hint = "The last list that was verified stays in use. Ask the authority's operator if it goes on."
+    exit_code = 3
+
+
+class CertificateRevokedError(ClientError):
+    """This device's certificate was revoked: what it signs counts for nobody."""
+
+    code = "certificate-revoked"
+    hint = "If the number is still yours, enrol again with a new code: ringtrue enroll"
+    exit_code = 8
 
 
 class AccountError(ClientError):

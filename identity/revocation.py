@@ -124,14 +124,19 @@ class Revocations:
 
     def status(self, chain: VerifiedChain, moment: int) -> CertificateStatus:
         """What the lists say: revoked if any certificate in the chain is; good if the leaf was so at the moment."""
+        return self._status(chain.certificates, chain.serial, moment) if self._lists else UNKNOWN
+
+    def of_path(self, certificates: Sequence[bytes], moment: int) -> CertificateStatus:
+        """As `status`, for a chain (DER, leaf first) that path validation has seen. Raises CertificateError."""
+        return self._status(certificates, load_certificate(certificates[0]).serial_number, moment)
+
+    def _status(self, certificates: Sequence[bytes], leaf_serial: int, moment: int) -> CertificateStatus:
         leaf = UNKNOWN
-        if not self._lists:
-            return leaf
-        for place, (subject, issuer) in enumerate(pairwise(chain.certificates)):
+        for place, (subject, issuer) in enumerate(pairwise(certificates)):
             known = self._lists.get(issuer_name(issuer))
             if known is None:
                 continue
-            status = known.of(chain.serial if place == 0 else _serial(subject), moment)
+            status = known.of(_serial(subject) if place else leaf_serial, moment)
             if status.state is StatusState.REVOKED:
                 return status
             if place == 0:

@@ -60,4 +60,18 @@ CREATE TABLE trust_policy (                 -- without a row the account's ancho
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     switches BLOB NOT NULL                  -- client.credentials.trust.Switches, MessagePack
 ) STRICT;
+
+CREATE TABLE revocation_list (              -- of an issuer: the last one that was verified
+    issuer      BLOB PRIMARY KEY,           -- identity.revocation.issuer_name
+    certificate BLOB NOT NULL,              -- the issuer's, DER
+    list        BLOB NOT NULL,              -- DER
+    fetched_at  INTEGER NOT NULL            -- when the authority last confirmed that it is the present one
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE own_staple (                   -- what the authority says of this device's long-lived certificate
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    fingerprint BLOB NOT NULL,              -- SHA-256 of the leaf certificate
+    response    BLOB NOT NULL,              -- OCSP, DER
+    fetched_at  INTEGER NOT NULL
+) STRICT;
 """
