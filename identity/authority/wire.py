@@ -42,7 +42,9 @@ CODE_LIFETIME = 600  # seconds
 CODE_ATTEMPTS = 5  # wrong codes until a challenge is dead
 PROOF_MAX_AGE = 60  # seconds between a renewal proof's `iat` and the authority's clock, either way
 PROOF_LIMIT = 4096  # characters
-RENEWAL_GRACE = 7 * 86_400  # seconds after a chain's end in which it may still be renewed
+# Seconds after a chain's end in which it may still be renewed. With the 7 days that a certificate lives they are 45 days,
+# for which a number in the United States is given to nobody else after it was given up (47 CFR §52.15(f)(1)(ii)).
+RENEWAL_GRACE = 38 * 86_400
 NUMBER_PROOF_LIFETIME = 90 * 86_400  # seconds that renewals may rest on one code: numbers are recycled
 RENEWAL_PROOF_TYPE = "ringtrue-renewal+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof
 HOLDINGS_PROOF_TYPE = "ringtrue-holdings+jwt"
