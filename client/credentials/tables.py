@@ -74,4 +74,40 @@ CREATE TABLE own_staple (                   -- what the authority says of this d
     response    BLOB NOT NULL,              -- OCSP, DER
     fetched_at  INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE sibling (                      -- client.credentials.siblings: other devices of this number
+    identity BLOB PRIMARY KEY,              -- DeviceIdentity.identity
+    name     TEXT NOT NULL,                 -- as it called itself, made safe
+    state    TEXT NOT NULL,                 -- client.credentials.siblings.SiblingState
+    at       INTEGER NOT NULL               -- when it came into it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sibling_chat (                 -- a chat that a device is still to come into
+    identity BLOB NOT NULL,
+    group_id BLOB NOT NULL,
+    why      TEXT NOT NULL,                 -- why it did not, when it was last tried
+    tried_at INTEGER NOT NULL,
+    PRIMARY KEY (identity, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE certificate_log (              -- client.credentials.log_monitor: what this device has seen of each log
+    log_id    BLOB PRIMARY KEY,             -- SHA-256 of the key
+    name      TEXT NOT NULL,
+    spki      BLOB NOT NULL,                -- DER
+    url       TEXT NOT NULL,
+    size      INTEGER NOT NULL DEFAULT 0,   -- of the last head that was accepted
+    head_ms   INTEGER NOT NULL DEFAULT 0,   -- the log's clock
+    root      BLOB NOT NULL,                -- of that head's tree
+    read      INTEGER NOT NULL DEFAULT 0,   -- entries that were read
+    frontier  BLOB NOT NULL DEFAULT x'',    -- the complete subtrees of what was read, 32 octets each
+    looked_at INTEGER                       -- when the log was last found in order
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE own_logged (                   -- promises of logs for this device's own certificates
+    log_id    BLOB NOT NULL,
+    leaf_hash BLOB NOT NULL,
+    at_ms     INTEGER NOT NULL,             -- of the promise
+    found     INTEGER NOT NULL DEFAULT 0,   -- whether it was seen to be kept
+    PRIMARY KEY (log_id, leaf_hash)
+) STRICT, WITHOUT ROWID;
 """
