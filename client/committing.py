@@ -31,6 +31,7 @@ from client.intents import (
 )
 from delivery_service.wire import CommitBundle
 from identity.errors import CertificateError
+from identity.group_trust import with_anchors
 from identity.number import TelephoneNumber
 
 GROUP_ID_SIZE = 16  # octets, random
@@ -64,7 +65,7 @@ class Committer:
         an admin at once, the others after `then` has made them members.
         """
         founder, admins = frozenset({self._groups.account.number}), frozenset(admins)
-        context = roles.context(founder) if admins else ()
+        context = with_anchors(roles.context(founder) if admins else (), self._groups.trust.fingerprint)
         group = self._groups.engine.create(secrets.token_bytes(GROUP_ID_SIZE), now, context_extensions=context)
         if admins - founder:
             then = [*then, SetAdmins(_texts(admins | founder), _texts(founder))]

@@ -6,6 +6,7 @@ from client.account import Account
 from identity import device
 from identity.binding import DeviceVerifier
 from identity.errors import BindingError
+from identity.group_trust import ANCHORS_EXTENSION
 from identity.number import TelephoneNumber
 from identity.roles import ROLES_EXTENSION
 
@@ -30,7 +31,7 @@ def make_engine(account: Account, verifier: DeviceVerifier, *, joining: bool = F
         verifier.check_successor(old.chain, new.chain)
 
     credential = mls_rs.Credential.x509(account.chain)
-    extension_types = (ROLES_EXTENSION,)  # each leaf says that its client knows roles (RFC 9420 §7.2)
+    extension_types = (ROLES_EXTENSION, ANCHORS_EXTENSION)  # each leaf says that its client knows them (RFC 9420 §7.2)
     return mls_rs.Engine(CIPHER_SUITE, credential, account.scalar(), validate, succeed, extension_types=extension_types)
 
 

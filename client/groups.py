@@ -20,7 +20,9 @@ from client.device import make_engine, number_of
 from client.store import Store
 from identity.binding import DeviceVerifier, MessageContext, group_uri
 from identity.certificate_fields import load_certificate, validity
+from identity.group_trust import anchors_of
 from identity.number import TelephoneNumber
+from identity.trust import TrustAnchors
 
 
 @dataclass(slots=True)
@@ -44,6 +46,23 @@ class Groups:
         self.engine = make_engine(account, verifier)
         self._open: dict[bytes, mls_rs.Group] = {}
         self._numbers: dict[bytes, tuple[int, frozenset[TelephoneNumber]]] = {}
+
+    @property
+    def trust(self) -> TrustAnchors:
+        """The roots and the policy by which credentials are believed."""
+        return self.verifier.chains.anchors
+
+    def use_trust(self, trust: TrustAnchors) -> None:
+        """Believe by other roots or another policy from now on: nothing that was found before is remembered."""
+        if trust != self.trust:
+            self.verifier = DeviceVerifier(trust)
+            self.engine = make_engine(self.account, self.verifier)
+            self._open.clear()
+            self._numbers.clear()
+
+    def named_anchors(self, group_id: bytes) -> bytes | None:
+        """The set of trust anchors that the group names. Raises ChatError if this device is no member."""
+        return anchors_of(self._load(group_id).group.context_extensions())
 
     def use_account(self, account: Account) -> None:
         """Go on with a renewed chain for the same key."""

@@ -6,6 +6,7 @@ import msgspec
 from client import roles
 from client.account import advance_inbox
 from client.chats import Standing
+from client.credentials.group_anchors import GroupAnchors
 from client.defence.admission import Consent
 from client.defence.admitting import Admitting
 from client.defence.continuity import Continuity
@@ -35,7 +36,9 @@ class Joiner:
         admitting: Admitting,
         continuity: Continuity,
         lookout: Lookout,
+        anchors: GroupAnchors,
     ) -> None:
+        self._anchors = anchors
         self._admitting = admitting
         self._continuity = continuity
         self._groups = groups
@@ -95,17 +98,26 @@ class Joiner:
         signer = group.member(preview.signer_index)
         inviter = number_of(signer)
         self._require_current(signer, min(max(item.at_ms // 1000, now - RETENTION), now))
-        roles.check_joined(group, inviter, self._groups.account.number)
+        own = self._groups.account.number
+        roles.check_joined(group, inviter, own)
         with self._groups.store.transaction():
-            name, _ = self._groups.adopt(group, str(inviter), cursor, now)
+            name, _ = self._groups.adopt(group, self._called(group, inviter), cursor, now)
             self._lookout.joined(group, cursor, item)
             advance_inbox(self._groups.store, item.position)
             self._continuity.asked(group.group_id, signer.identity)
             if self._admit(group.group_id, inviter, signer.credential.chain, now):
-                self._history.note(Kind.NOTICE, item.group_id, None, f"{inviter} added you.", now, item.at_ms)
+                words = f"{inviter} added {'this device' if inviter == own else 'you'}."
+                self._history.note(Kind.NOTICE, item.group_id, None, words, now, item.at_ms)
                 self._look_at_keys(group, signer, now, item.at_ms)
+                self._anchors.joined(group, now, item.at_ms)
         self._groups.joined(item.group_id)
         return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
+
+    def _called(self, group: mls_rs.Group, inviter: TelephoneNumber) -> str:
+        """What a chat is called until its name is known: by whoever invited, or by the others if that was oneself."""
+        own = self._groups.account.number
+        others = sorted(self._groups.numbers(group) - {own}) if inviter == own else []
+        return ", ".join(map(str, others)) or str(inviter)
 
     def _admit(self, group_id: bytes, inviter: TelephoneNumber, chain: tuple[bytes, ...], now: int) -> bool:
         """Put the chat where the person's rules want it; what is dropped (False) is left again, unseen."""

@@ -12,6 +12,7 @@ import httpx
 
 from client.account import Account, load_account
 from client.chats import Chat
+from client.credentials.trust import load_trust
 from client.defence.reaching import Reaching
 from client.defence.reporting import check_words
 from client.defence.status_refresh import StatusRefresh
@@ -44,7 +45,6 @@ from client.upkeep import Upkeep
 from client.worker import Worker
 from identity.authority.wire import APPEAL_LIMIT, ReportTaken, Standing
 from identity.binding import DeviceVerifier
-from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 from identity.report import ReportKind
 
@@ -425,6 +425,6 @@ def _opened(home: Home, passphrase: str | None) -> Iterator[Steps]:
         store = Store.open(home.database, open_key(home, passphrase))
         try:
             account = load_account(store)
-            yield Steps.of(store, account, DeviceVerifier(TrustAnchors.from_pem(account.anchors)))
+            yield Steps.of(store, account, DeviceVerifier(load_trust(store)))
         finally:
             store.close()

@@ -6,6 +6,9 @@ from client.account import Account
 from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
+from client.credentials.group_anchors import GroupAnchors
+from client.credentials.siblings import Siblings
+from client.credentials.trusting import Trusting
 from client.defence.admitting import Admitting
 from client.defence.alarms import Alarms
 from client.defence.asking import Asking
@@ -55,6 +58,9 @@ class Steps:
     lookout: Lookout
     statuses: Statuses
     reporting: Reporting
+    trusting: Trusting
+    group_anchors: GroupAnchors
+    siblings: Siblings
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -65,7 +71,8 @@ class Steps:
         groups.list_members()
         continuity, alarms = Continuity(store, groups), Alarms(store)
         watch = Watch(store, groups, continuity, alarms)
-        statuses = Statuses(store, account)
+        statuses = Statuses(store, groups)
+        group_anchors = GroupAnchors(groups, history)
         admitting = Admitting(store, groups, continuity, statuses)
         franking = Franking(store, account)
         lookout = Lookout(store, groups.chats, history)
@@ -84,7 +91,7 @@ class Steps:
             Receiver(
                 groups, history, relations, outbox, intents, sender, admitting, franking, continuity, watch, lookout
             ),
-            Joiner(groups, history, intents, admitting, continuity, lookout),
+            Joiner(groups, history, intents, admitting, continuity, lookout, group_anchors),
             admitting,
             Asking(store, groups, admitting, continuity),
             Past(store, history, groups.chats, admitting),
@@ -95,6 +102,9 @@ class Steps:
             lookout,
             statuses,
             Reporting(store, groups, history, relations, franking),
+            Trusting(store, groups, statuses, group_anchors),
+            group_anchors,
+            Siblings(store, groups, intents, continuity),
         )
 
     def unsettled(self, group_id: bytes) -> tuple[list[Outgoing], list[Intent], list[Trouble]]:

@@ -16,7 +16,6 @@ from client.joining import KEY_PACKAGES_READY
 from client.steps import Steps
 from client.store import Store
 from client.worker import Worker
-from identity.certificates import TrustAnchors
 
 INTERVAL = 3600  # seconds between looks
 KEPT = "The old certificate is kept. Tell the authority's operator."
@@ -137,7 +136,7 @@ class Upkeep:
     async def _renew(self, account: Account) -> None:
         await self._worker.run(self._steps.watch.renewing, int(self._clock()))
         async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
-            enrolled = await authority.renew(account.key, account.chain, TrustAnchors.from_pem(account.anchors))
+            enrolled = await authority.renew(account.key, account.chain, self._steps.groups.trust)
         await self._worker.run(self._adopt, enrolled.chain)
         self._delivery.use_chain(enrolled.chain)
 

@@ -175,6 +175,13 @@ def check_issuer_fields(certificate: x509.Certificate) -> None:
             raise CertificateError("claim-constraints", "claim constraints are for end entities only")
 
 
+def check_issuer(certificate: x509.Certificate) -> None:
+    """Raise CertificateError unless the certificate is a CA's that certifies others."""
+    basic, usage = known_extension(certificate, x509.BasicConstraints), known_extension(certificate, x509.KeyUsage)
+    if basic is None or not basic.ca or usage is None or not usage.key_cert_sign:
+        raise CertificateError("no-ca", "the certificate is not an issuer's")
+
+
 def check_list_signer(certificate: x509.Certificate) -> None:
     """Raise CertificateError unless the certificate is a CA's whose key may sign lists (RFC 5280 §4.2.1.3, cRLSign)."""
     basic, usage = known_extension(certificate, x509.BasicConstraints), known_extension(certificate, x509.KeyUsage)

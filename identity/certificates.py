@@ -17,6 +17,7 @@ from identity.certificate_fields import (
     certificate_attributes,
     certificate_constraints,
     certificate_tn_auth_list,
+    check_issuer,
     check_issuer_fields,
     check_key_identifiers,
     check_leaf_fields,
@@ -228,30 +229,42 @@ def _issuer_path(certificates: tuple[x509.Certificate, ...], policy: TrustPolicy
 def verify_issuer(
     path: Sequence[bytes], anchors: TrustAnchors, now: int, signers: Collection[bytes] | None = None
 ) -> tuple[ec.EllipticCurvePublicKey, TNAuthList]:
-    """Validate a signer of lists: its certificate and those above it, without the root, as `verify_chain` would.
+    """Validate a signer of lists, as `verify_issuer_path`; returns its key and the numbers it speaks of.
 
-    Returns its key and the numbers it speaks of. The key must be P-256 and for lists (cRLSign): what it signs here is a
-    list of numbers, as a CRL is one of serials. `signers`: SHA-256 of the keys (SPKI) that are believed in this matter;
-    None believes every issuer. Raises CertificateError.
+    The key must be P-256 and for lists (cRLSign): what it signs here is a list of numbers, as a CRL is one of serials.
+    `signers`: SHA-256 of the keys (SPKI) that are believed in this matter; None believes every issuer. Raises
+    CertificateError.
+    """
+    issuers = verify_issuer_path(path, anchors, now)
+    signer = issuers[0]
+    check_list_signer(signer)
+    if signers is not None and key_hash(signer) not in signers:
+        raise CertificateError("signer", "the list is signed by another issuer than that of one's own certificates")
+    numbers = certificate_tn_auth_list(signer)
+    if numbers is None:
+        raise CertificateError("tn-auth-list", "the issuer's certificate does not say which numbers it speaks of")
+    return p256_key(signer), numbers
+
+
+def verify_issuer_path(path: Sequence[bytes], anchors: TrustAnchors, now: int) -> tuple[x509.Certificate, ...]:
+    """Validate an issuer's certificate and those above it, without the root, as `verify_chain` does those of a chain.
+
+    Returns the path with its root. Raises CertificateError.
     """
     if not anchors.roots or not 1 <= len(path) < CHAIN_LENGTH_LIMIT:
         raise CertificateError("untrusted", "the issuer is not below a trusted root")
     certificates = [load_certificate(der) for der in path]
     for certificate in certificates:
         _check_validity(certificate, now)
-    found = _validate(certificates, anchors.roots, now)
-    if found[:-1] != certificates:
+    found = tuple(_validate(certificates, anchors.roots, now))
+    if found[:-1] != tuple(certificates):
         raise CertificateError("untrusted", "the issuer's path is not exactly issuer to root, without the root")
     check_signature_algorithms(found, anchors.policy.non_ecdsa_issuers)
-    issuers = _issuer_path(tuple(found), anchors.policy)
-    check_pins((found[0], *found), anchors.policy)  # a signer may be the pinned issuer itself
+    _issuer_path(found, anchors.policy)
+    check_issuer(certificates[0])
+    check_pins((found[0], *found), anchors.policy)  # an issuer may be the pinned one itself
     check_certificate_policies(certificates, anchors.policy, leaf=False)
-    check_list_signer(certificates[0])
-    if signers is not None and key_hash(certificates[0]) not in signers:
-        raise CertificateError("signer", "the list is signed by another issuer than that of one's own certificates")
-    if certificate_tn_auth_list(certificates[0]) is None:
-        raise CertificateError("tn-auth-list", "the issuer's certificate does not say which numbers it speaks of")
-    return p256_key(certificates[0]), issuers.lists[0]
+    return found
 
 
 def issuer_keys(chain: Sequence[bytes]) -> frozenset[bytes]:

@@ -8,7 +8,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_list, known_extension, validity
+from identity.certificate_fields import (
+    TN_AUTH_LIST_OID,
+    certificate_tn_auth_list,
+    check_issuer,
+    known_extension,
+    validity,
+)
 from identity.certificates import CHAIN_LENGTH_LIMIT
 from identity.errors import CertificateError, TNAuthListError
 from identity.issuing import Logging, check_csr, issuer_certificate
@@ -116,9 +122,7 @@ def depth_below(issuer: x509.Certificate) -> int:
 
 
 def _check_may_delegate(issuer: x509.Certificate, now: int) -> None:
-    basic, usage = known_extension(issuer, x509.BasicConstraints), known_extension(issuer, x509.KeyUsage)
-    if basic is None or not basic.ca or usage is None or not usage.key_cert_sign:
-        raise CertificateError("no-ca", "only a CA certifies others (RFC 9060 §4)")
+    check_issuer(issuer)  # RFC 9060 §4
     not_before, not_after = validity(issuer)
     if not not_before <= now < not_after:
         raise CertificateError("expired", f"the issuer's own certificate is valid from {not_before} to {not_after}")

@@ -16,6 +16,7 @@ from client.framing import unwrap
 from client.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle, KeyPackageUpload
 from identity.binding import group_uri, user_uri, x5u_for
+from identity.group_trust import ANCHORS_EXTENSION
 from identity.number import TelephoneNumber
 from identity.passport import message_digest
 from identity.roles import ROLES_EXTENSION
@@ -67,7 +68,7 @@ def raw_engine(device: Credentials) -> mls_rs.Engine:
         device.scalar(),
         believe_anything,
         lambda old, old_key, new, new_key: None,
-        extension_types=[ROLES_EXTENSION],  # or she could not be added to a group with roles
+        extension_types=[ROLES_EXTENSION, ANCHORS_EXTENSION],  # or she could not be added to a group with roles
     )
 
 

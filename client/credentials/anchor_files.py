@@ -1,7 +1,5 @@
 """Roots from files: what may become a trust anchor, and what lies beside the store for verifying without it."""
 
-from collections.abc import Sequence
-
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -9,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.errors import TrustError
 from client.home import Home, write_private
-from identity.certificate_fields import known_extension, load_certificate, validity
+from identity.certificate_fields import check_issuer, known_extension, load_certificate, validity
 from identity.errors import CertificateError, TNAuthListError
 from identity.tn_auth_list import TNAuthList
 from identity.transparency.log_key import LogKey
@@ -57,12 +55,13 @@ def examine(pem: bytes, now: int) -> tuple[x509.Certificate, ...]:
 
 def _check_root(root: x509.Certificate, now: int) -> None:
     name = ascii(root.subject.rfc4514_string())
-    basic, usage = known_extension(root, x509.BasicConstraints), known_extension(root, x509.KeyUsage)
-    if basic is None or not basic.ca or usage is None or not usage.key_cert_sign:
-        raise TrustError(f"{name} is no authority's certificate", code="no-ca", hint="Ask for the root's certificate.")
+    try:
+        check_issuer(root)
+    except CertificateError as error:
+        raise TrustError(f"{name}: {error}", code=error.code, hint="Ask for the root's certificate.") from error
     if root.subject != root.issuer or not _signs_itself(root):
         raise TrustError(
-            f"{name} is an issuer below {ascii(root.issuer.rfc4514_string())}, not a root",
+            f"{name} is an issuer below {root.issuer.rfc4514_string()!a}, not a root",
             code="not-a-root",
             hint="Import that root; to believe this issuer alone below it: ringtrue trust pin FILE",
         )

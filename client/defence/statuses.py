@@ -1,10 +1,11 @@
 """What the authority says of numbers: its last list that was verified, kept whole, and asked without asking anybody."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from client.account import Account
+from client.credentials.trust import own_issuers
+from client.groups import Groups
 from client.store import Store
-from identity.certificates import TrustAnchors
 from identity.errors import StatusListError
 from identity.number import TelephoneNumber
 from identity.status import NumberStatus
@@ -25,13 +26,13 @@ class KnownList:
 class Statuses:
     """The list of the account's authority. Without one that has not ended, nothing is held against anybody."""
 
-    def __init__(self, store: Store, account: Account) -> None:
+    def __init__(self, store: Store, groups: Groups) -> None:
         self._store = store
-        self._authority = account.authority
-        self._anchors = TrustAnchors.from_pem(account.anchors)
+        self._groups = groups
+        self._authority = groups.account.authority
         self._list: StatusList | None = None
         self._fetched_at = 0
-        self._load()
+        self.load()
 
     def of(self, number: TelephoneNumber, now: int) -> NumberStatus:
         """The status of a number."""
@@ -50,7 +51,7 @@ class Statuses:
     def adopt(self, octets: bytes, now: int) -> KnownList:
         """Verify a list that was fetched and keep it. Raises StatusListError, also on one that is older than ours."""
         signed = SignedStatusList.decode(octets)
-        new = verify_status_list(signed, authority=self._authority, anchors=self._anchors, now=now)
+        new = self._verified(signed, now)
         last = self._list
         # A serial that went back is a replay, unless all that we knew had ended before it was made: an authority that
         # was restored from a backup is believed again after the life of one list.
@@ -73,14 +74,18 @@ class Statuses:
         self._store.execute("UPDATE status_list SET fetched_at = ? WHERE authority = ?", now, self._authority)
         self._fetched_at = now
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Read the list that is kept, if its signer is believed now."""
         row = self._store.row("SELECT token, body, fetched_at FROM status_list WHERE authority = ?", self._authority)
+        self._list = None
         if row is None:
             return
         signed, self._fetched_at = SignedStatusList(row[0].encode("ascii"), row[1]), row[2]
-        try:
-            self._list = verify_status_list(
-                signed, authority=self._authority, anchors=self._anchors, now=self._fetched_at
-            )
-        except StatusListError:
-            self._list = None  # an anchor was taken back since, or the row is damaged: the next list takes its place
+        # An anchor may have been taken back since, or the row is damaged: the next list takes its place.
+        with suppress(StatusListError):
+            self._list = self._verified(signed, self._fetched_at)
+
+    def _verified(self, signed: SignedStatusList, now: int) -> StatusList:
+        trust = self._groups.trust
+        signers = own_issuers(self._groups.account.chain, trust)
+        return verify_status_list(signed, authority=self._authority, anchors=trust, now=now, signers=signers)

@@ -13,7 +13,6 @@ from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError
 from client.home import Home
 from client.invite import invite_uri, short_code
-from identity.certificates import TrustAnchors
 from identity.franking import HubKey
 
 
@@ -33,7 +32,7 @@ class DeskDevice(Device):
             authority=account.authority,
             delivery=account.delivery,
             certificate_ends=moment(account.validity()[1]),
-            anchors=TrustAnchors.from_pem(account.anchors).fingerprint.hex(),
+            anchors=self._works.steps.groups.trust.fingerprint.hex(),
             invite=invite_uri(account.number),
             short_code=short_code(account.number),
         )

@@ -17,7 +17,6 @@ from client.wording import duration
 from identity.base64url import decode_base64url
 from identity.binding import MessageContext, ReceivedMessage, Verdict, Verification, verify_message
 from identity.certificate_fields import certificate_tn_auth_list, load_certificate
-from identity.certificates import TrustAnchors
 from identity.errors import IdentityError
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNEntry
 
@@ -108,7 +107,7 @@ def _chain(context: MessageContext, steps: Steps) -> list[CertificateView]:
         chain = [load_certificate(der) for der in context.sender_chain]
     except IdentityError:
         return []
-    roots = TrustAnchors.from_pem(steps.groups.account.anchors).roots
+    roots = steps.groups.trust.roots
     root = next((root for root in roots if chain and root.subject == chain[-1].issuer), None)
     return [_certificate(each) for each in (*([root] if root else []), *reversed(chain))]
 
