@@ -12,7 +12,10 @@ import httpx
 
 from client.account import Account, load_account
 from client.chats import Chat
+from client.credentials.devices import Devices
 from client.credentials.trust import load_trust
+from client.credentials.revocation_refresh import RevocationRefresh
+from client.credentials.revocations import KnownCrl
 from client.defence.reaching import Reaching
 from client.defence.reporting import check_words
 from client.defence.status_refresh import StatusRefresh
@@ -78,6 +81,17 @@ class Session:
         self._upkeep = Upkeep(steps, delivery, worker, clock=clock, transport=transport, tell=self._tell)
         self.reaching = Reaching(steps, delivery, worker, clock=clock, tell=self._tell)
         self._statuses = StatusRefresh(steps, worker, clock=clock, transport=transport, tell=self._tell)
+        self._revocations = RevocationRefresh(steps, worker, clock=clock, transport=transport, tell=self._tell)
+        self.devices = Devices(
+            steps,
+            delivery,
+            worker,
+            clock=clock,
+            transport=transport,
+            change=self._change,
+            drive=self.drive,
+            tell=self._tell,
+        )
         self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 
@@ -161,13 +175,16 @@ class Session:
         key_packages, unheard = await self._claimed(numbers, new_keys)
         if new_keys and name is None:
             key_packages = await self.worker.run(self.steps.continuity.apart_of, key_packages, self._now())
+        own = await self.devices.packages()
         create = self.steps.committer.create
         called = ", ".join(map(str, numbers)) if name is None else name
         group_id, intents = await self.worker.run(
-            create, called, _batches(key_packages), self._now(), admins, named=name is not None
+            create, called, _batches([*own, *key_packages]), self._now(), admins, named=name is not None
         )
+        await self.worker.run(self.steps.siblings.want_in, group_id)
         await self._know(numbers)
         await self._carry_out(group_id, intents)
+        await self._trying(self.devices.extend())
         await self.worker.run(self.steps.continuity.set_apart, group_id, self._now())
         self._tell(Trouble(group_id, error, error.code, str(error)) for error in unheard)
         return await self.worker.run(self.steps.chats.known, group_id)
@@ -244,10 +261,12 @@ class Session:
         """
         await self._upkeep.run()
         await self._statuses.run()
+        await self._revocations.run()
         asked = self._now()
         heads = await self.delivery.heads()
         troubles = await self._exchange.sync(heads, asked)
         await self.reaching.sync(heads.requests)
+        await self._trying(self.devices.run())
         for trouble in troubles:
             if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
                 raise trouble.error
@@ -293,10 +312,15 @@ class Session:
         """Renew the certificate and refill the key packages now if they need it."""
         await self._upkeep.run(now=True)
         await self._statuses.run()
+        await self._revocations.run()
 
     async def refresh_statuses(self) -> KnownList:
         """Fetch the authority's list of statuses now. Raises ClientError."""
         return await self._statuses.now()
+
+    async def refresh_revocations(self) -> KnownCrl | None:
+        """Fetch the authority's list of revocations now; None if there is none to be had. Raises ClientError."""
+        return await self._revocations.now()
 
     async def report(
         self, rows: Sequence[int], kind: ReportKind, note: str = "", *, by_frank: bool = False, shown: str = ""
@@ -341,7 +365,9 @@ class Session:
         while True:
             await self._trying(self._upkeep.run())
             await self._trying(self._statuses.run())
+            await self._trying(self._revocations.run())
             await self._trying(self._exchange.post())
+            await self._trying(self.devices.run())
             await asyncio.sleep(TICK)
             ticks += 1
             if ticks % LOOK_TICKS == 0:  # a stream that says nothing is not taken at its word for ever

@@ -7,6 +7,8 @@ from client.browsing import Browsing
 from client.chats import Chats
 from client.committing import Committer
 from client.credentials.group_anchors import GroupAnchors
+from client.credentials.log_monitor import LogMonitor
+from client.credentials.revocations import KnownRevocations
 from client.credentials.siblings import Siblings
 from client.credentials.trusting import Trusting
 from client.defence.admitting import Admitting
@@ -55,8 +57,10 @@ class Steps:
     continuity: Continuity
     alarms: Alarms
     watch: Watch
+    log_monitor: LogMonitor
     lookout: Lookout
     statuses: Statuses
+    revocations: KnownRevocations
     reporting: Reporting
     trusting: Trusting
     group_anchors: GroupAnchors
@@ -99,8 +103,10 @@ class Steps:
             continuity,
             alarms,
             watch,
+            LogMonitor(store, groups, continuity, alarms),
             lookout,
             statuses,
+            groups.revocations,
             Reporting(store, groups, history, relations, franking),
             Trusting(store, groups, statuses, group_anchors),
             group_anchors,

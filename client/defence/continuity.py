@@ -4,6 +4,7 @@
 |------------------------------------------------------|----------|-------------------------------------|
 | in an accepted chat, the number's first one          | first    | yes                                 |
 | added by a met key of the same number                | vouched  | if it goes with the key that added  |
+| linked with this device by the person                | linked   | yes                                 |
 | in the leaf of a met key, by its own update          | rotated  | if it went with the earlier key     |
 | in a request that was accepted, or invited on purpose, beside earlier ones | accepted | no            |
 | of whom the person says that it is the same person   | person   | yes                                 |
@@ -38,6 +39,7 @@ class How(StrEnum):
     FIRST = "first"
     VOUCHED = "vouched"
     ROTATED = "rotated"
+    LINKED = "linked"
     ACCEPTED = "accepted"
     PERSON = "person"
 
@@ -149,6 +151,14 @@ class Continuity:
     def meet_own(self, spki_hash: str, now: int) -> None:
         """Take a person's word that a key of their own number is their own."""
         self._meet(identity_of_key(self._groups.account.number, spki_hash), How.PERSON, now)
+
+    def link_own(self, identity: bytes, now: int) -> None:
+        """Meet a device of one's own number that the person links with this one."""
+        self._meet(identity, How.LINKED, now)
+
+    def unlink_own(self, identity: bytes) -> None:
+        """Know a device of one's own number no more: its key is a stranger's."""
+        self._store.execute("UPDATE device_key SET met_at = NULL, how = NULL WHERE identity = ?", identity)
 
     def check_invited(self, key_packages: Iterable[bytes], now: int, *, new_keys: bool) -> None:
         """Raise NewKeyError if the owner of a key package is a new key; with `new_keys` they are met on purpose."""

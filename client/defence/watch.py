@@ -35,6 +35,7 @@ class Watched(StrEnum):
 
     AUTHORITY = "authority"
     DELIVERY = "delivery"
+    LOGS = "logs"
 
 
 class _Look(NamedTuple):
@@ -63,6 +64,10 @@ class Watch:
         """Ask a service that has not answered a little later."""
         self._keep_look(service, self._looked(service), now + RETRY)
 
+    def asked(self, service: Watched, now: int) -> None:
+        """Ask a service that has answered again in a while."""
+        self._keep_look(service, self._looked(service), now + INTERVAL)
+
     def opening(self, now: int) -> list[str]:
         """Draw the nonces for the attempts at one session, and keep them before any is used."""
         seed = secrets.token_urlsafe(_SEED_SIZE)
@@ -84,7 +89,7 @@ class Watch:
                 if each.key == own_key:
                     raised |= not first and self._strange_renewal(each, now)
                     self._keep_certificate(each.fingerprint)
-                elif not self._continuity.get(identity_of_key(self._groups.account.number, each.key)).met:
+                elif not self._is_own_device(each):
                     words = _certified_words(each, since)
                     raised |= self._alarms.raise_(AlarmKind.CERTIFICATE, each.key, words, each.issued_at, now)
             self._store.execute("DELETE FROM renewal_attempt WHERE at < ?", now - RETENTION)
@@ -133,6 +138,12 @@ class Watch:
             return False
         words = f"A certificate for this device's key was issued, by a {held.by}, that this device did not ask for."
         return self._alarms.raise_(AlarmKind.RENEWAL, held.fingerprint, words, held.issued_at, now)
+
+    def _is_own_device(self, held: Holding) -> bool:
+        """Whether a certificate is for a device that the person knows, or was until it was removed."""
+        identity = identity_of_key(self._groups.account.number, held.key)
+        row = self._store.row("SELECT at FROM sibling WHERE identity = ? AND state = 'removed'", identity)
+        return self._continuity.get(identity).met or (row is not None and held.issued_at <= row[0])
 
     def _was_asked_for(self, issued_at: int) -> bool:
         """Whether a certificate is the lost answer to a renewal; each attempt accounts for one."""

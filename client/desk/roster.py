@@ -22,6 +22,7 @@ NEW_KEY = "not met: a new telephone, or a new holder of the number"
 KEY_WORDS: dict[How | None, str] = {
     How.FIRST: "the first key of this number that you met",
     How.VOUCHED: "added by a device of the number that you had met",
+    How.LINKED: "a device of your own, linked with this one",
     How.ROTATED: "took the place of a key that you had met, with that key's signature",
     How.ACCEPTED: "a new device or holder of the number, accepted by you",
     How.PERSON: "the same person, as you said",

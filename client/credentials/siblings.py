@@ -1,0 +1,191 @@
+"""The other devices of this account's number: which were linked, into which chats they are to come, and which are gone.
+
+| state   | what it means                                                            | becomes         |
+|---------|--------------------------------------------------------------------------|-----------------|
+| granted | it was allowed to have the number, and has not said yet that it is ready | linked, removed |
+| linked  | it is added to every chat that it is to be in                            | removed         |
+| removed | it is taken out of every chat; what it gets certified from now on alarms | granted         |
+
+A device that was linked elsewhere is known by its key alone (client.defence.continuity). What is to be done to a chat
+is a row until the chat's members show that it was done, so that a crash in between leaves nothing out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from client.chats import Chat, Standing
+from client.defence.admission import Consent
+from client.defence.continuity import Continuity, DeviceKey, identity_of_key
+from client.groups import Groups
+from client.intents import AddMembers, Intents, RemoveDevice
+from client.store import Store
+
+AGAIN = 86_400  # seconds until a chat that did not take a device is tried again
+
+
+class SiblingState(StrEnum):
+    """How far a device is one of the account's."""
+
+    GRANTED = "granted"
+    LINKED = "linked"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A device that was linked here, or removed; `at`: when it came into this state."""
+
+    identity: bytes
+    name: str
+    state: SiblingState
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A chat that a device is to come into; `why` it did not when that was last tried."""
+
+    identity: bytes
+    group_id: bytes
+    why: str
+
+
+class Siblings:
+    """The rows of `sibling` and `sibling_chat`. Runs inside the caller's transaction where one is needed."""
+
+    def __init__(self, store: Store, groups: Groups, intents: Intents, continuity: Continuity) -> None:
+        self._store = store
+        self._groups = groups
+        self._intents = intents
+        self._continuity = continuity
+
+    def all(self) -> list[Sibling]:
+        """Every device that was linked here or removed, in the order in which that happened."""
+        rows = self._store.rows("SELECT identity, name, state, at FROM sibling ORDER BY at, identity")
+        return [Sibling(identity, name, SiblingState(state), at) for identity, name, state, at in rows]
+
+    def get(self, identity: bytes) -> Sibling | None:
+        """One of them."""
+        return next((each for each in self.all() if each.identity == identity), None)
+
+    def known(self) -> list[DeviceKey]:
+        """The other keys of this number that are the person's own."""
+        keys = self._continuity.keys(self._groups.account.number)
+        return [key for key in keys if key.named and key.identity != self._continuity.own]
+
+    def grant(self, spki_hash: str, name: str, now: int) -> bytes:
+        """Let a device have the number, because the person has said so; returns its identity."""
+        identity = identity_of_key(self._groups.account.number, spki_hash)
+        with self._store.transaction():
+            self._put(identity, name, SiblingState.GRANTED, now)
+            self._continuity.link_own(identity, now)
+        return identity
+
+    def ready(self, identity: bytes, now: int) -> None:
+        """A granted device can be added to chats: it is to come into every one that the person talks in."""
+        granted = self.get(identity)
+        with self._store.transaction():
+            self._put(identity, "" if granted is None else granted.name, SiblingState.LINKED, now)
+            for chat in self._groups.chats.all():
+                if _is_open(chat):
+                    self._want(identity, chat.group_id)
+
+    def withdraw(self, identity: bytes) -> None:
+        """Take back a grant that came to nothing: the key is a stranger's again."""
+        with self._store.transaction():
+            self._forget(identity)
+            self._continuity.unlink_own(identity)
+
+    def want_in(self, group_id: bytes) -> None:
+        """Every own device is to come into a chat that was begun here."""
+        with self._store.transaction():
+            for key in self.known():
+                self._want(key.identity, group_id)
+
+    def remove(self, identity: bytes, now: int) -> list[bytes]:
+        """Take a device out of every chat, and know it no more; returns the groups that are to be changed."""
+        with self._store.transaction():
+            removed = self.get(identity)
+            self._forget(identity)
+            self._put(identity, "" if removed is None else removed.name, SiblingState.REMOVED, now)
+            self._continuity.unlink_own(identity)
+            groups = [chat.group_id for chat in self.chats_of(identity)]
+            for group_id in groups:
+                self._intents.add_once(group_id, RemoveDevice(identity))
+        return groups
+
+    def chats_of(self, identity: bytes) -> list[Chat]:
+        """The chats in which a device is a member beside this one."""
+        chats = [chat for chat in self._groups.chats.all() if chat.standing.is_member]
+        return [chat for chat in chats if self.is_in(identity, chat.group_id)]
+
+    def is_in(self, identity: bytes, group_id: bytes) -> bool:
+        """Whether a device is a member of a chat. Raises ChatError if this one is not."""
+        return any(member.identity == identity for member in self._groups.members(group_id))
+
+    def missing(self) -> list[Missing]:
+        """Every chat that a device is still to come into."""
+        rows = self._store.rows("SELECT identity, group_id, why FROM sibling_chat ORDER BY identity, group_id")
+        return [Missing(*row) for row in rows]
+
+    def due(self, now: int) -> list[Missing]:
+        """Of these, what can be tried now; what is done or has become pointless is settled on the way."""
+        due = []
+        with self._store.transaction():
+            for each in self.missing():
+                if self._is_settled(each):
+                    self._settle(each)
+                elif self._tried_at(each) + AGAIN <= now:
+                    due.append(each)
+        return due
+
+    def is_under_way(self, each: Missing, now: int) -> bool:
+        """Whether a commit that adds it to the chat is wanted already."""
+        bodies = (intent.body for intent in self._intents.of(each.group_id))
+        engine = self._groups.engine
+        packages = (package for body in bodies if isinstance(body, AddMembers) for package in body.key_packages)
+        return any(engine.check_key_package(package, now).identity == each.identity for package in packages)
+
+    def refused(self, each: Missing, why: str, now: int) -> None:
+        """Keep why a chat does not take a device; it is tried again later."""
+        self._store.execute(
+            "UPDATE sibling_chat SET why = ?, tried_at = ? WHERE identity = ? AND group_id = ?",
+            why,
+            now,
+            each.identity,
+            each.group_id,
+        )
+
+    def granted(self) -> Sequence[Sibling]:
+        """The devices that have not said yet that they are ready."""
+        return [each for each in self.all() if each.state is SiblingState.GRANTED]
+
+    def _is_settled(self, each: Missing) -> bool:
+        chat = self._groups.chats.get(each.group_id)
+        return chat is None or not _is_open(chat) or self.is_in(each.identity, each.group_id)
+
+    def _settle(self, each: Missing) -> None:
+        self._store.execute(
+            "DELETE FROM sibling_chat WHERE identity = ? AND group_id = ?", each.identity, each.group_id
+        )
+
+    def _tried_at(self, each: Missing) -> int:
+        row = self._store.row(
+            "SELECT tried_at FROM sibling_chat WHERE identity = ? AND group_id = ?", each.identity, each.group_id
+        )
+        return 0 if row is None else int(row[0])
+
+    def _want(self, identity: bytes, group_id: bytes) -> None:
+        self._store.execute("INSERT OR IGNORE INTO sibling_chat VALUES (?, ?, '', 0)", identity, group_id)
+
+    def _put(self, identity: bytes, name: str, state: SiblingState, at: int) -> None:
+        self._store.execute("INSERT OR REPLACE INTO sibling VALUES (?, ?, ?, ?)", identity, name, state, at)
+
+    def _forget(self, identity: bytes) -> None:
+        self._store.execute("DELETE FROM sibling WHERE identity = ?", identity)
+        self._store.execute("DELETE FROM sibling_chat WHERE identity = ?", identity)
+
+
+def _is_open(chat: Chat) -> bool:
+    return chat.standing is Standing.ACTIVE and chat.consent is Consent.INBOX
