@@ -233,8 +233,7 @@ class Committer:
     def _commit(self, step: Step, intent: Intent, now: int) -> mls_rs.Pending:
         group = step.group
         # Whatever a commit is for, it puts the account's certificate into the leaf (client.credentials.renewal).
-        newest = group.member(group.own_index).credential.chain == self._groups.account.chain
-        newer = None if newest else self._groups.engine
+        newer = None if self._groups.is_newest(group) else self._groups.engine
         match intent.body:
             case AddMembers(key_packages=key_packages):
                 self._require_current_members(group, now)
@@ -290,6 +289,8 @@ class Committer:
 
     def _still_absent(self, step: Step, key_packages: Sequence[bytes], now: int) -> list[bytes]:
         present = {member.signature_key for member in step.group.members()}
+        for key_package in key_packages:
+            self._groups.require_not_revoked(key_package, now)
         absent = [
             key_package
             for key_package in key_packages

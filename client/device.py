@@ -1,5 +1,7 @@
 """This device as an MLS client: its engine, and the rule by which it believes credentials (docs/binding.md)."""
 
+from collections.abc import Sequence
+
 import mls_rs
 
 from client.account import Account
@@ -8,12 +10,19 @@ from identity.binding import DeviceVerifier
 from identity.errors import BindingError
 from identity.group_trust import ANCHORS_EXTENSION
 from identity.number import TelephoneNumber
+from identity.ocsp import STAPLE_EXTENSION
 from identity.roles import ROLES_EXTENSION
 
 CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256
 
 
-def make_engine(account: Account, verifier: DeviceVerifier, *, joining: bool = False) -> mls_rs.Engine:
+def make_engine(
+    account: Account,
+    verifier: DeviceVerifier,
+    *,
+    joining: bool = False,
+    leaf_extensions: Sequence[tuple[int, bytes]] = (),
+) -> mls_rs.Engine:
     """The engine for the account's key and chain; every leaf of every group is asked about at `verifier`.
 
     One for `joining` a group accepts members there whose certificates have ended (`DeviceVerifier.verify_member`).
@@ -31,8 +40,17 @@ def make_engine(account: Account, verifier: DeviceVerifier, *, joining: bool = F
         verifier.check_successor(old.chain, new.chain)
 
     credential = mls_rs.Credential.x509(account.chain)
-    extension_types = (ROLES_EXTENSION, ANCHORS_EXTENSION)  # each leaf says that its client knows them (RFC 9420 §7.2)
-    return mls_rs.Engine(CIPHER_SUITE, credential, account.scalar(), validate, succeed, extension_types=extension_types)
+    # Each leaf says that its client knows them (RFC 9420 §7.2).
+    extension_types = (ROLES_EXTENSION, ANCHORS_EXTENSION, STAPLE_EXTENSION)
+    return mls_rs.Engine(
+        CIPHER_SUITE,
+        credential,
+        account.scalar(),
+        validate,
+        succeed,
+        extension_types=extension_types,
+        leaf_extensions=leaf_extensions,
+    )
 
 
 def number_of(member: mls_rs.Member) -> TelephoneNumber:

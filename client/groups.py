@@ -15,13 +15,17 @@ from client import roles
 from client.account import Account
 from client.chats import Chats, Standing
 from client.contacts import Contacts
+from client.credentials import staple
 from client.credentials.renewal import Leaves
+from client.credentials.revocations import KnownRevocations
 from client.device import make_engine, number_of
+from client.errors import GroupRefusedError
 from client.store import Store
 from identity.binding import DeviceVerifier, MessageContext, group_uri
 from identity.certificate_fields import load_certificate, validity
 from identity.group_trust import anchors_of
 from identity.number import TelephoneNumber
+from identity.revocation import StatusState
 from identity.trust import TrustAnchors
 
 
@@ -43,7 +47,8 @@ class Groups:
         self.leaves = Leaves(store)
         self.account = account
         self.verifier = verifier
-        self.engine = make_engine(account, verifier)
+        self.revocations = KnownRevocations(store, account)
+        self.engine = make_engine(account, verifier, leaf_extensions=staple.leaf_extensions(store, account.chain))
         self._open: dict[bytes, mls_rs.Group] = {}
         self._numbers: dict[bytes, tuple[int, frozenset[TelephoneNumber]]] = {}
 
@@ -65,15 +70,30 @@ class Groups:
         return anchors_of(self._load(group_id).group.context_extensions())
 
     def use_account(self, account: Account) -> None:
-        """Go on with a renewed chain for the same key."""
-        self.engine = self.engine_for(account.chain)
+        """Go on with a renewed chain for the same key, and with what its leaves are to carry."""
+        extensions = staple.leaf_extensions(self.store, account.chain)
+        credential = mls_rs.Credential.x509(account.chain)
+        self.engine = self.engine.rotate(credential, account.scalar(), leaf_extensions=extensions)
         self.account = account
+        self.revocations.use_account(account)
+
+    def want_staple(self, now: int) -> None:
+        """Want the status of the own certificate in every group where it is missing or nearly over."""
+        members = [chat.group_id for chat in self.chats.all() if chat.standing is Standing.ACTIVE]
+        groups = [self._load(group_id).group for group_id in members]
+        carried = [(group.group_id, group.leaf_extensions(group.own_index)) for group in groups]
+        staple.want_due(self.store, self.account.chain, carried, now)
 
     def engine_for(self, chain: tuple[bytes, ...]) -> mls_rs.Engine:
         """The engine with this chain of the same key, which may be an earlier one."""
         if chain == self.account.chain:
             return self.engine
         return self.engine.rotate(mls_rs.Credential.x509(chain), self.account.scalar())
+
+    def is_newest(self, group: mls_rs.Group) -> bool:
+        """Whether this device's leaf has the account's certificate and carries what it is to carry."""
+        newest = group.member(group.own_index).credential.chain == self.account.chain
+        return newest and group.leaf_extensions(group.own_index) == self.engine.leaf_extensions
 
     def joining_engine(self, chain: tuple[bytes, ...]) -> mls_rs.Engine:
         """An engine with this chain of the same key to join one group with: it accepts members who have expired."""
@@ -183,7 +203,16 @@ class Groups:
             member_numbers=self.numbers(group),
             arrived=now,
             sender_since=None if since is None else since[0],
+            staple=staple.of_leaf(group.leaf_extensions(sender.index)) if epoch == group.epoch else None,
         )
+
+    def require_not_revoked(self, key_package: bytes, now: int) -> None:
+        """Raise GroupRefusedError if a key package, which is valid otherwise, is of a certificate that was revoked."""
+        owner = self.engine.check_key_package(key_package, now)
+        status = self.revocations.status(owner.credential.chain, now)
+        if status.state is StatusState.REVOKED:
+            what = f"the certificate of {number_of(owner)} was revoked: nobody is added by it"
+            raise GroupRefusedError(what, code="revoked")
 
     def note_credential(self, group_id: bytes, member: mls_rs.Member, since: int) -> None:
         """Note a credential that entered the group after this device; `since`: when the group was known without it."""

@@ -45,6 +45,7 @@ class StoredContext(msgspec.Struct, frozen=True):
     roster: bytes
     own_number: str
     sender_since: int | None
+    staple: bytes | None = None
 
 
 class History:
@@ -240,6 +241,7 @@ class History:
             ),
             arrived=message.arrived,
             sender_since=stored.sender_since,
+            staple=stored.staple,
         )
 
     def sender_chain(self, stored_context: bytes) -> tuple[bytes, ...]:
@@ -256,6 +258,7 @@ class History:
             self._share(msgspec.msgpack.encode(sorted(number.digits for number in context.member_numbers))),
             context.own_number.e164,
             context.sender_since,
+            context.staple,
         )
         return msgspec.msgpack.encode(stored)
 

@@ -29,6 +29,7 @@ def check_key_package(groups: Groups, key_package: bytes, number: TelephoneNumbe
     """Raise GroupRefusedError unless the key package is valid and its owner's number is the one asked for."""
     try:
         owner = number_of(groups.engine.check_key_package(key_package, now))
+        groups.require_not_revoked(key_package, now)
     except mls_rs.MlsError as error:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         raise GroupRefusedError(

@@ -256,6 +256,7 @@ class Receiver:
             context,
             self._groups.verifier.chains,
             lambda replay_key: self._history.seen_passport(group_id, replay_key),
+            self._groups.revocations.current(),
         )
         if verification.evidence is not None:
             self._history.remember_passport(group_id, verification.evidence.replay_key, now)

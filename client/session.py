@@ -13,9 +13,9 @@ import httpx
 from client.account import Account, load_account
 from client.chats import Chat
 from client.credentials.devices import Devices
-from client.credentials.trust import load_trust
 from client.credentials.revocation_refresh import RevocationRefresh
 from client.credentials.revocations import KnownCrl
+from client.credentials.trust import load_trust
 from client.defence.reaching import Reaching
 from client.defence.reporting import check_words
 from client.defence.status_refresh import StatusRefresh

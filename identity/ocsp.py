@@ -43,6 +43,7 @@ from identity.ocsp_asn1 import (
 )
 from identity.revocation import CRL_TOLERANCE, CertificateStatus, Reason, StatusState
 
+STAPLE_EXTENSION = 0xF102  # a LeafNode extension, private use (RFC 9420 §17.3): the response about its certificate
 TN_QUERY_OID = ObjectIdentifier("1.3.6.1.5.5.7.48.1.10")  # id-pkix-ocsp-stir-tn
 REQUEST_SIZE_LIMIT = 1_024  # octets of DER; a request has about 150
 RESPONSE_SIZE_LIMIT = 4_096  # octets of DER; a response has about 320, and it is carried in a leaf of the ratchet tree

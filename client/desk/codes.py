@@ -86,6 +86,9 @@ _WORDS = {
     "malformed-proof": "Have the message exported again: ringtrue export MESSAGE",
     # Reports
     "report-refused": errors.ReportRefusedError.hint,
+    "already-revoked": "Nothing is to be done.",
+    "reason-refused": "Give one of the reasons that the message names.",
+    "revoked": "Ask that person whether the number is still theirs; they enrol again with a new code.",
     "report-size": "Choose fewer messages: one is enough.",
     "report-changed": "Look at what would be sent now, and report it again.",
     "report-kind": "Choose spam, scam, abuse or other.",
