@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import httpx
 
 from client.account import Account, save_chain
+from client.credentials.log_watch import LogWatch
 from client.credentials.renewal import Refusals
 from client.defence.watch import Watched
 from client.delivery import DeliveryClient
@@ -44,6 +45,7 @@ class Upkeep:
         self._lock = asyncio.Lock()
         self._looked_at: float | None = None
         self._refusals = Refusals(steps.store)
+        self._logs = LogWatch(steps.log_monitor, worker, clock=clock, transport=transport)
         self._refusal: ClientError | None = None
 
     async def run(self, *, now: bool = False) -> None:
@@ -65,10 +67,11 @@ class Upkeep:
         await self._watch(now)
 
     async def _watch(self, now: bool) -> None:
-        """Ask both services what they know of this number and key; what cannot be asked now is asked later."""
+        """Ask both services and the logs what they know of this number and key; who does not answer is asked later."""
         watched: dict[Watched, Callable[[], Awaitable[bool]]] = {
             Watched.DELIVERY: self._compare_delivery,
             Watched.AUTHORITY: self._compare_certificates,
+            Watched.LOGS: self._compare_logs,
         }
         for service, compare in watched.items():
             if now or await self._worker.run(self._steps.watch.due, service, int(self._clock())):
@@ -93,6 +96,11 @@ class Upkeep:
         async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
             held = await authority.holdings(account.key, account.chain)
         return await self._worker.run(self._steps.watch.certificates, held, int(self._clock()))
+
+    async def _compare_logs(self) -> bool:
+        raised = await self._logs.look(self._steps.groups.account.authority)
+        await self._worker.run(self._steps.watch.asked, Watched.LOGS, int(self._clock()))
+        return raised
 
     async def _learn_franking_key(self) -> None:
         """Keep the service's franking key if it is the first; another one is told each time until it is agreed to."""

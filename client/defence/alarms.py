@@ -15,6 +15,7 @@ class AlarmKind(StrEnum):
     SESSION = "session"  # a session at the delivery service that this device did not open
     KEY_PACKAGE = "key-package"  # a key package of this device that it did not make
     MESSAGE = "message"  # an own message in a log that this device did not send
+    LOG = "log"  # a log of certificates was caught, or is a new one
 
 
 AHEAD = 86_400  # seconds that a service's clock may be ahead of this device's
@@ -33,6 +34,11 @@ ADVICE = {
     AlarmKind.RENEWAL: f"{_COPY}If you did neither: {_NEW_KEY}",
     AlarmKind.SESSION: f"{_COPY}If you did neither: {_NEW_KEY}",
     AlarmKind.KEY_PACKAGE: f"{_COPY}Who adds you to a chat may reach them instead. If you did neither: {_NEW_KEY}",
+    AlarmKind.LOG: (
+        "Who runs the log, or the authority that names it, may hide a certificate for your number from you. Ask the "
+        "authority's operator, and others of this authority whether their program says the same. Until then an empty "
+        "list of alarms says less than it did."
+    ),
     AlarmKind.MESSAGE: f"{_COPY}Ask the others in the chat what it said. If you did neither: {_NEW_KEY}",
 }
 

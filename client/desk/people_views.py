@@ -76,7 +76,7 @@ class KeyView(View, frozen=True, kw_only=True):
 class AlarmView(View, frozen=True, kw_only=True):
     """A sign that the number or this device's key is used elsewhere, and what to do about it.
 
-    `kind`: certificate, renewal, session, key-package or message. `acknowledged`: when a person put it away.
+    `kind`: certificate, renewal, session, key-package, message or log. `acknowledged`: when a person put it away.
     """
 
     id: int

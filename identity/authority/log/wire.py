@@ -29,7 +29,7 @@ LOGS_LIMIT = 8  # that an authority may name
 CHAIN_BODY_LIMIT = 512 * 1024  # octets of a submission
 
 Size = Annotated[int, msgspec.Meta(ge=0, le=SIZE_LIMIT)]
-Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Octets = Annotated[bytes, msgspec.Meta(max_length=ENTRY_LIMIT)]
 Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 ExtraData = Annotated[bytes, msgspec.Meta(max_length=CHAIN_BODY_LIMIT)]
