@@ -121,13 +121,17 @@ def verify(
     input, was received before; None leaves that out of check 12. Nothing is fetched, and no clock is read.
     """
     octets = token.encode("utf-8", "replace") if isinstance(token, str) else token
-    profile = Profile(frozenset(expected.kinds), x5c=True, display=True, uris=chains.anchors.policy.uri_identities)
-    setting = _Outside(expected, seen)
+    setting, profile = Outside(expected, seen), profile_of(expected, chains)
     return judge(octets, content, setting, chains, revocations, profile=profile, rules=WORDS_OUTSIDE)
 
 
+def profile_of(expected: Expected, chains: ChainVerifier) -> Profile:
+    """Which tokens count outside groups: the expected types, and URIs where the policy of the anchors takes them."""
+    return Profile(frozenset(expected.kinds), x5c=True, display=True, uris=chains.anchors.policy.uri_identities)
+
+
 @dataclass(frozen=True, slots=True)
-class _Outside:
+class Outside:
     """What somebody expects as a Setting of the checks."""
 
     expected: Expected

@@ -131,6 +131,14 @@ def judge(
     return _concluded(verdict, Trail(trail, rules=rules), chain, evidence, passport.iat)
 
 
+def refuse(error: IdentityError, setting: Setting, chains: ChainVerifier, rules: tuple[Rule, ...]) -> Verification:
+    """The verdict on what holds no token that could be split: what carried it fails check 1."""
+    try:
+        return _stopped(error, None, Trail([setting.check_context()], rules=rules), setting, chains)
+    except IdentityError as unknown:
+        return _stopped(unknown, None, Trail([], rules=rules), setting, chains)
+
+
 def _concluded(verdict: Verdict, trail: Trail, chain: VerifiedChain, evidence: Evidence, iat: int) -> Verification:
     reason = _REASONS.get(verdict) or f"Signed {_duration(evidence.arrived - iat)} before it arrived."
     code = 403 if verdict is Verdict.STALE else None
