@@ -23,7 +23,7 @@ from client.lines import FailedCheckLine, VerifiedReport
 from client.spelling import counted, shown_number
 from client.terminal import Terminal
 from client.text import folded
-from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, STATUS_WORDS, VERDICT_WORDS
+from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, REVOKED_SINCE, STATUS_WORDS, VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.passport import parse_passport
 from identity.status import NumberStatus
@@ -189,6 +189,11 @@ def _inspected(inspection: InspectionView) -> Iterator[str]:
         yield f"certificate {certificate.subject}, by {certificate.issuer}, for {certificate.numbers}"
     if inspection.confirmable is not None:
         yield f"{FRANK_QUESTION}: {FRANK_WORDS[Frank(inspection.confirmable)]}"
+    if inspection.judged is not None:
+        known = f"known of the certificate then: {inspection.status_then}; known now: {inspection.status_now}"
+        yield f"judged at {inspection.judged:%Y-%m-%d %H:%M UTC}; {known}"
+    if inspection.revoked_since:
+        yield REVOKED_SINCE
     yield f"age {inspection.age}, epoch {inspection.epoch}, leaf {inspection.leaf}"
 
 

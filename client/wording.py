@@ -1,10 +1,12 @@
 """This program's words for contents, changes and verdicts; text of others comes in already made safe."""
 
+from datetime import UTC, datetime
 from typing import assert_never
 
 from client.defence.admission import Frank
 from client.reading import Attached, Edited, Reacted, Reading, Said, Timed, Titled, Unreadable, Withdrawn
 from identity.binding import Verdict
+from identity.revocation import CertificateStatus, Reason, StatusState
 from identity.status import NumberStatus
 
 _UNITS = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -41,6 +43,18 @@ STATUS_SENTENCES = {
     NumberStatus.REPORTED: "Verified reports count against this number. That ends by itself.",
     NumberStatus.WITHDRAWN: "So many verified reports count against this number that it gets no certificates now.",
 }
+REVOCATION_WORDS = {  # why a certificate was revoked (RFC 5280 §5.3.1)
+    Reason.unspecified: "no reason was given",
+    Reason.key_compromise: "its key is in other hands",
+    Reason.ca_compromise: "its issuer's key is in other hands",
+    Reason.aa_compromise: "its issuer's key is in other hands",
+    Reason.affiliation_changed: "its holder changed",
+    Reason.superseded: "another one took its place",
+    Reason.cessation_of_operation: "the device is no longer used",
+    Reason.certificate_hold: "it is held for now",
+    Reason.privilege_withdrawn: "the number is no longer that holder's",
+}
+REVOKED_SINCE = "The certificate was revoked since. That changes no verdict that was made before."
 MODE_WORDS = {
     "open": "Anybody can write to you; what strangers write waits as a request.",
     "ask": "Others ask first: only a number comes, no words. Contacts can write at once.",
@@ -53,6 +67,22 @@ ASK_WORDS = {
 }
 ASKS_TO_REACH = "asks to reach you. They have written nothing yet, and cannot before you agree."
 CAUTION_ABOUT_REACHING = "A verified number does not say who a person is."
+
+
+def status_words(status: CertificateStatus | None) -> str:
+    """What was known of a certificate; None where it was not kept."""
+    if status is None:
+        return "not kept"
+    if status.state is StatusState.REVOKED:
+        why = REVOCATION_WORDS.get(status.reason or Reason.unspecified, "")
+        return f"revoked {_minute(status.revoked_at or 0)}, {why}"
+    if status.state is StatusState.GOOD:
+        return f"not revoked, as of {_minute(status.this_update or 0)}"
+    return "nothing"
+
+
+def _minute(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def describe(reading: Reading) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import TypedDict
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,11 +14,12 @@ from client.errors import ChatError
 from client.message import Message
 from client.steps import Steps
 from client.text import safe_text
-from client.wording import duration
+from client.wording import duration, status_words
 from identity.base64url import decode_base64url
 from identity.binding import MessageContext, ReceivedMessage, Verdict, Verification, verify_message
 from identity.certificate_fields import certificate_tn_auth_list, load_certificate
 from identity.errors import IdentityError
+from identity.revocation import StatusState
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNEntry
 
 CAUTION = "A verified number proves control of a number. It does not prove who a person is or that they mean well."
@@ -63,6 +65,30 @@ def inspection(steps: Steps, showing: Showing, message: Message, now: int) -> In
         passport=safe_text(passport.decode("ascii", "replace")).text,
         content=message.framed.hex(" ") if view.place == "inbox" else "",
         confirmable=None if message.verification is None else message.frank.value,
+        **_judged(steps, message.verification, now),
+    )
+
+
+class _Judged(TypedDict, total=False):
+    judged: datetime
+    status_then: str
+    status_now: str
+    revoked_since: bool
+
+
+def _judged(steps: Steps, verification: Verification | None, now: int) -> _Judged:
+    """What was known of the certificate when the verdict was made, and what is known now."""
+    evidence = None if verification is None else verification.evidence
+    if evidence is None or not evidence.chain:
+        return {}
+    then, today = evidence.status, steps.revocations.status(evidence.chain, now)
+    since = today.state is StatusState.REVOKED and (then is None or then.state is not StatusState.REVOKED)
+    judged_at = evidence.arrived if evidence.judged_at is None else evidence.judged_at
+    return _Judged(
+        judged=moment(judged_at),
+        status_then=status_words(then),
+        status_now=status_words(today),
+        revoked_since=since,
     )
 
 
@@ -70,7 +96,8 @@ def _own_verification(steps: Steps, message: Message, context: MessageContext | 
     assert context is not None, "checked by the caller"
     content = decode(message.framed)
     received = ReceivedMessage(message.passport, message.framed, content.sender_uri, content.room_uri)
-    return verify_message(received, context, steps.groups.verifier.chains, lambda _: False)
+    revocations = steps.revocations.current()
+    return verify_message(received, context, steps.groups.verifier.chains, lambda _: False, revocations)
 
 
 def _sentence(verification: Verification, view: MessageView) -> str:
@@ -119,11 +146,12 @@ def _certificate(certificate: x509.Certificate) -> CertificateView:
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        numbers=_numbers(certificate),
+        numbers=bounded_to(certificate),
     )
 
 
-def _numbers(certificate: x509.Certificate) -> str:
+def bounded_to(certificate: x509.Certificate) -> str:
+    """The numbers that a certificate speaks of, or limits those below it to, in a few words."""
     try:
         entries = certificate_tn_auth_list(certificate)
     except IdentityError:

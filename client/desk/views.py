@@ -223,7 +223,9 @@ class InspectionView(View, frozen=True, kw_only=True):
     """Everything that was compared for one message. `sentence` is for a layman, `caution` always stands below it.
 
     `confirmable`: whether the delivery service can confirm a message of others without having read it (docs/binding.md
-    §6.1); None for own messages.
+    §6.1); None for own messages. `judged`: when the verdict was made, with what was known then of the sender's
+    certificate (`status_then`); `status_now`: what is known today, which changes no verdict. All empty where no
+    verdict was kept. `revoked_since`: whether today's list names the certificate and the verdict did not know it.
     """
 
     message: MessageView
@@ -241,6 +243,10 @@ class InspectionView(View, frozen=True, kw_only=True):
     passport: str
     content: str
     confirmable: Literal["good", "absent", "wrong"] | None = None
+    judged: Moment | None = None
+    status_then: str = ""
+    status_now: str = ""
+    revoked_since: bool = False
 
 
 class AccountView(View, frozen=True, kw_only=True):

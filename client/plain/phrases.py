@@ -21,7 +21,7 @@ from client.desk.views import (
     StatusView,
 )
 from client.spelling import counted, shown_number
-from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, STATUS_WORDS, duration
+from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, REVOKED_SINCE, STATUS_WORDS, duration
 from identity.status import NumberStatus
 
 STATES = {
@@ -202,6 +202,11 @@ def inspection(view: InspectionView) -> Iterator[str]:
         yield from (f"{title} {name}: {value}" for name, value in fields.items())
     if view.signed is not None:
         yield f"Signed {date_and_time(view.signed)}, arrived {date_and_time(view.arrived)}, {view.age}."
+    if view.judged is not None:
+        yield f"Judged {date_and_time(view.judged)}; known of the certificate then: {view.status_then}."
+        yield f"Known now: {view.status_now}."
+    if view.revoked_since:
+        yield REVOKED_SINCE
     if view.epoch is not None:
         yield f"Epoch {view.epoch}, leaf {view.leaf}."
     if view.confirmable is not None:

@@ -11,7 +11,7 @@ from client.defence.admission import Frank
 from client.desk.views import CertificateView, CheckView, InspectionView
 from client.tui.screens.phrases import day, day_and_time, person
 from client.tui.screens.reader import Fact, heading
-from client.wording import FRANK_QUESTION, FRANK_WORDS
+from client.wording import FRANK_QUESTION, FRANK_WORDS, REVOKED_SINCE
 
 OCTETS_PER_ROW = 8  # with their characters beside them they fit into 60 columns
 
@@ -124,6 +124,9 @@ def _sections(inspection: InspectionView) -> Iterator[tuple[str, list[tuple[str,
         yield f"Certificate {depth + 1} of {len(inspection.chain)}, {kind}", _certificate(certificate)
     if inspection.confirmable is not None:
         yield FRANK_QUESTION, [("", FRANK_WORDS[Frank(inspection.confirmable)])]
+    if inspection.revoked_since:
+        known = [("known then", inspection.status_then), ("known now", inspection.status_now)]
+        yield REVOKED_SINCE, known
     yield "Conversation and time", list(_times(inspection))
 
 
