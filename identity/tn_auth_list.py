@@ -130,6 +130,15 @@ class TNAuthList:
         """The service provider codes in the list."""
         return self._codes
 
+    @property
+    def number(self) -> TelephoneNumber | None:
+        """The one number in the list, if that is all there is."""
+        match self.entries:
+            case (OneNumber(digits),) if digits.isdecimal() and digits[0] != "0":
+                return TelephoneNumber.from_digits(digits)
+            case _:
+                return None
+
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say whether the list vouches for the number itself, only through a code, or not at all."""
         value = int(number.digits)

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from identity.authority.acme.app import TokenAuthorities, acme_server
 from identity.authority.admission import ByAuthority
 from identity.authority.codes import CodeSender
 from identity.authority.errors import AuthorityError, RefusedError
@@ -52,6 +53,7 @@ from identity.authority.wire import (
     StandingRequest,
     Status,
 )
+from identity.authority_token import TokenIssuers
 
 PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-1000074: a verifier caches for a day
 
@@ -67,7 +69,9 @@ def create_app(
     transparency: Transparency = NO_LOGS,
 ) -> Starlette:
     """Serve the addresses of `wire`; clients reach them at `base_url`. The application closes the store at its end."""
-    service = _Service(store, issuer, tokens.store, clock, checked_base_url(base_url), policy or ReportPolicy())
+    base_url = checked_base_url(base_url)
+    authorities = TokenAuthorities(lambda: TokenIssuers(tokens.signer.roots), base_url)
+    service = _Service(store, issuer, tokens.store, clock, base_url, policy or ReportPolicy())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -79,6 +83,7 @@ def create_app(
     app = Starlette(
         routes=[
             *tokens.routes(),
+            acme_server(store, issuer, authorities, clock=clock, base_url=base_url),
             Route("/v1/certificates", service.certificates, methods=["POST"]),
             Route("/v1/renewals", service.renewals, methods=["POST"]),
             Route("/v1/holdings", service.holdings, methods=["POST"]),

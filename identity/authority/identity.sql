@@ -35,3 +35,36 @@ CREATE TABLE number_marking (     -- identity.authority.markings: what certifica
     prefix     TEXT PRIMARY KEY,  -- + and the first digits
     attributes BLOB NOT NULL      -- identity.number_attributes
 ) STRICT, WITHOUT ROWID;
+
+DROP TABLE challenges;            -- codes are the token authority's now (tokens/tokens.sql)
+ALTER TABLE certificates ADD COLUMN account TEXT;   -- the ACME account that ordered it
+
+-- Accounts and orders of the ACME server (identity.authority.acme).
+CREATE TABLE acme_accounts (
+    id         TEXT PRIMARY KEY,
+    thumbprint BLOB NOT NULL UNIQUE,  -- SHA-256 (RFC 7638) of the account's key
+    jwk        BLOB NOT NULL,         -- JSON
+    status     TEXT NOT NULL CHECK (status IN ('valid', 'deactivated'))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acme_orders (            -- with its one authorization and that one's challenge
+    id             TEXT PRIMARY KEY,
+    account        TEXT NOT NULL REFERENCES acme_accounts (id),
+    identifier     TEXT NOT NULL,     -- base64url of a TNAuthList
+    expires_at     INTEGER NOT NULL,
+    state          TEXT NOT NULL CHECK (state IN ('pending', 'ready', 'valid', 'invalid')),
+    authz          TEXT NOT NULL CHECK (authz IN ('pending', 'valid', 'invalid', 'deactivated', 'expired')),
+    challenge      TEXT NOT NULL CHECK (challenge IN ('pending', 'valid', 'invalid')),
+    granted        BLOB,              -- JSON: what the authority token granted
+    error          BLOB,              -- JSON: why the challenge failed
+    certificate    BLOB,              -- SHA-256 of the leaf's DER
+    CHECK ((granted IS NULL) = (challenge <> 'valid')),
+    CHECK ((certificate IS NULL) = (state <> 'valid'))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX acme_orders_by_account ON acme_orders (account, expires_at);
+CREATE INDEX acme_orders_by_end ON acme_orders (expires_at);
+
+CREATE TABLE numbers_moved (          -- tokens of before count no more
+    number TEXT PRIMARY KEY,          -- E.164 digits
+    at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

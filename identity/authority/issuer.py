@@ -30,7 +30,7 @@ from identity.ocsp import CertificateName, StatusQuery, sign_response
 from identity.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
 from identity.revocation import CertificateStatus, Reason, issuer_name, sign_crl
 from identity.status_list import SignedStatusList, sign_status_list
-from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
+from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompassing
 from identity.transparency.timestamps import SignedTimestamp
 
 ROOT_NAME = "Ringtrue development root"
@@ -125,6 +125,10 @@ class Issuer:
     def certifies(self, number: TelephoneNumber) -> bool:
         """Say whether a number is among those that it certifies."""
         return self._authority.covers(number) is Coverage.BY_NUMBER
+
+    def check_within(self, asked: TNAuthList) -> None:
+        """Raise TNAuthListError for a list that reaches beyond the issuer's own (RFC 9060 §4)."""
+        check_encompassing(self._authority, asked)
 
     def issue(
         self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, now: int, lifetime: int = DEVICE_LIFETIME

@@ -32,7 +32,7 @@ from identity.authority_token import TN_AUTH_LIST, AuthorityTokenChallenge, read
 from identity.certificates import TrustAnchors, VerifiedChain
 from identity.errors import TNAuthListError
 from identity.number import TelephoneNumber
-from identity.tn_auth_list import OneNumber, TNAuthList
+from identity.tn_auth_list import TNAuthList
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class TokenDesk:
             raise RefusedError("right-refused", "the assertion is not for this request")
         if not carrier.speaks_for(asked):
             raise RefusedError("right-refused", "the carrier does not speak for all that is asked")
-        number = _single(asked)
+        number = asked.number
         if number is not None and not request.atc.ca:
             self._rights.admission.check(number, now)
         with self._store.transaction():
@@ -154,7 +154,7 @@ class TokenDesk:
     def _check_single(self, atc: AuthorityTokenChallenge, asked: TNAuthList, number: TelephoneNumber, now: int) -> None:
         if atc.ca:
             raise RefusedError("atc-refused", "only a carrier vouches for an authority below it")
-        if _single(asked) != number:
+        if asked.number != number:
             raise RefusedError("atc-refused", f"the right is to {number} and nothing else")
         self._rights.admission.check(number, now)
 
@@ -178,14 +178,6 @@ def _asked(atc: AuthorityTokenChallenge) -> TNAuthList:
         return read_identifier(atc.tkvalue)
     except TNAuthListError as error:
         raise RefusedError("atc-refused", str(error)) from error
-
-
-def _single(asked: TNAuthList) -> TelephoneNumber | None:
-    match asked.entries:
-        case (OneNumber(digits),) if digits.isdecimal() and digits[0] != "0":
-            return TelephoneNumber.from_digits(digits)
-        case _:
-            return None
 
 
 def _binding(request: TokenRequest) -> bytes:

@@ -1,0 +1,57 @@
+"""Refusals of the ACME server (RFC 8555 §6.7)."""
+
+from identity.authority.acme.wire import PROBLEM_PREFIX, PROBLEMS, Identifier, Problem
+from identity.authority.errors import AuthorityError, RefusedError
+
+
+class AcmeError(AuthorityError):
+    """A request is answered with an ACME problem; `word` is a key of wire.PROBLEMS. `headers` go with the answer."""
+
+    def __init__(
+        self,
+        word: str,
+        detail: str,
+        *,
+        status: int | None = None,
+        algorithms: list[str] | None = None,
+        identifier: Identifier | None = None,
+        check: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.word = word
+        self.headers = headers or {}
+        self.problem = Problem(
+            PROBLEM_PREFIX + word,
+            detail,
+            status or PROBLEMS[word],
+            algorithms=algorithms,
+            check=check,
+            subproblems=None if identifier is None else [_about(word, detail, identifier)],
+        )
+
+
+# What the rest of the authority refuses with -> what that is in ACME.
+_WORDS = {
+    "rate-limited": "rateLimited",
+    "number-refused": "rejectedIdentifier",
+    "number-withdrawn": "rejectedIdentifier",
+    "csr-refused": "badCSR",
+    "not-found": "malformed",
+    "already-revoked": "alreadyRevoked",
+    "reason-refused": "badRevocationReason",
+    "internal": "serverInternal",
+}
+
+
+def as_acme(error: RefusedError, identifier: Identifier | None = None) -> AcmeError:
+    """Say the same as an ACME problem."""
+    word = _WORDS.get(error.word, "malformed")
+    status = None if error.word in _WORDS and error.word != "not-found" else error.status
+    after = error.extensions.get("retry_after")
+    headers = {} if after is None else {"retry-after": str(after)}
+    return AcmeError(word, error.detail, status=status, identifier=identifier, headers=headers)
+
+
+def _about(word: str, detail: str, identifier: Identifier) -> Problem:
+    return Problem(PROBLEM_PREFIX + word, detail, PROBLEMS[word], identifier=identifier)

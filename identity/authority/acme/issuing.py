@@ -1,0 +1,115 @@
+"""From a finalized order to a published certificate, and from a certificate to its revocation (RFC 8555 §7.4, §7.6)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from identity.authority import rates
+from identity.authority.acme import wire
+from identity.authority.acme.admission import check_identifier, refuse_earlier_token
+from identity.authority.acme.certificate_request import (
+    CertificateRequest,
+    check_certificate_request,
+    read_certificate_request,
+)
+from identity.authority.acme.errors import AcmeError
+from identity.authority.acme.records import AcmeRecords, Grant, Order
+from identity.authority.acme.requests import SignedRequest
+from identity.authority.acme.states import OrderState
+from identity.authority.issuer import IssuedPath, Issuer
+from identity.authority.status.revocations import refuse_lost_key
+from identity.authority.store import AuthorityStore, PublishedPath
+from identity.certificate_fields import validity
+from identity.errors import CertificateError
+from identity.number import TelephoneNumber
+from identity.tn_auth_list import TNAuthList
+
+SubIssuing = Callable[[bytes, TNAuthList, int], IssuedPath]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuingDesk:
+    """Finalizes orders and hands out chains; every method may raise AcmeError or RefusedError.
+
+    `delegate` certifies a sub-issuer by its request (DER), list and time, raising CertificateError; None refuses all.
+    """
+
+    store: AuthorityStore
+    issuer: Issuer
+    delegate: SubIssuing | None = None
+
+    def finalize(self, name: str, request: SignedRequest, now: int) -> Order:
+        """Issue what was ordered, in one step.
+
+        1. the order is the account's, and ready     4. the request's key was not reported as lost
+        2. the request proves its key's possession   5. the identifier is certified now
+        3. check_certificate_request                 6. the token is not from before its number went to somebody else
+        """
+        account = request.by_account
+        csr = request.body(wire.Finalize).csr
+        records = AcmeRecords(self.store)
+        with self.store.transaction():
+            order = records.order(name, account, now)
+            if order is None:
+                raise AcmeError("malformed", "this account has no such order", status=404)
+            if order.state is not OrderState.READY or order.grant is None:
+                raise AcmeError("orderNotReady", f"the order is {order.state.value}")
+            requested = read_certificate_request(csr)
+            check_certificate_request(requested, order, order.grant, account.jwk)
+            refuse_lost_key(self.store, requested.spki)
+            fingerprint = self._issue(requested, order, order.grant, now)
+            self.store.execute("UPDATE certificates SET account = ? WHERE fingerprint = ?", account.id, fingerprint)
+            order = order.issued(fingerprint)
+            records.save_order(order)
+            return order
+
+    def certificate(self, name: str, request: SignedRequest) -> bytes:
+        """The chain of one of the account's certificates, PEM: leaf and issuers, without the root."""
+        request.reading()
+        with self.store.transaction():
+            row = self.store.row(
+                "SELECT path FROM certificates WHERE fingerprint = ? AND account = ?",
+                _fingerprint(name),
+                request.by_account.id,
+            )
+        if row is None:
+            raise AcmeError("malformed", "this account has no such certificate", status=404)
+        *chain, _ = x509.load_pem_x509_certificates(row[0].encode("ascii"))
+        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
+
+    def _issue(self, requested: CertificateRequest, order: Order, grant: Grant, now: int) -> bytes:
+        asked = check_identifier(self.store, self.issuer, order.about, now)
+        try:
+            path = self._delegated(requested, asked, now) if grant.ca else self._certified(requested, asked, grant, now)
+        except CertificateError as error:
+            raise AcmeError("badCSR", str(error), identifier=order.about) from error
+        end = validity(path.leaf)[1]
+        self.store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, grant.issued_at))
+        if asked.number is not None and not grant.ca:
+            by_code = grant.right != "device"
+            self.store.hold(path.fingerprint, asked.number.digits, requested.spki, now, by_code=by_code)
+        return path.fingerprint
+
+    def _certified(self, requested: CertificateRequest, asked: TNAuthList, grant: Grant, now: int) -> IssuedPath:
+        if asked.number is None:
+            raise AcmeError("rejectedIdentifier", "an end entity is certified for one number")
+        refuse_earlier_token(self.store, asked.number, grant.issued_at)
+        self._count(asked.number, now)
+        return self.issuer.issue(requested.key, asked.number, now)
+
+    def _delegated(self, requested: CertificateRequest, asked: TNAuthList, now: int) -> IssuedPath:
+        if self.delegate is None:
+            raise AcmeError("rejectedIdentifier", "this authority certifies no authorities below it")
+        return self.delegate(requested.der, asked, now)
+
+    def _count(self, number: TelephoneNumber, now: int) -> None:
+        rates.admit(self.store, ((rates.CERTIFICATES_PER_NUMBER, number.digits),), now)
+
+
+def _fingerprint(name: str) -> bytes:
+    try:
+        return bytes.fromhex(name)
+    except ValueError:
+        return b""
