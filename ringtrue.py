@@ -43,6 +43,7 @@ _COMMANDS = {
     "standing": "client.commands.reporting:standing",
     "alarms": "client.commands.alarms:alarms",
     "keys": "client.commands.keys:keys",
+    "trust": "client.commands.trust:trust",
     "requests": "client.commands.people:requests",
     "reachable": "client.commands.asking:reachable",
     "ask": "client.commands.asking:ask",

@@ -11,6 +11,7 @@ from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, M
 from client.desk.report_views import ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.rule_views import CountView, RulesView, TrialView
 from client.desk.told import Told
+from client.desk.trust_views import AnchorView, CodeParentsWord, FootingView, GroupAnchorsView, TrustView
 from client.desk.views import (
     AccountView,
     AgreementView,
@@ -309,6 +310,54 @@ class Device(Protocol):
         """Look at the account, its files, both services and the clock."""
 
 
+class Trust(Protocol):
+    """Whom this account believes: roots, pins below them, and a policy. A change takes effect at once, everywhere."""
+
+    async def show(self) -> TrustView:
+        """Everything that is trusted, and how."""
+
+    async def examine(self, pem: str) -> list[AnchorView]:
+        """Look at the roots of a PEM text before they are imported; refused if one of them may not be one."""
+
+    async def add(self, pem: str, fingerprints: list[str]) -> TrustView:
+        """Import the roots of a PEM text that a person has agreed to, by their fingerprints."""
+
+    async def footing(self, fingerprint: str) -> FootingView:
+        """Which chats and people stand on a root alone; `fingerprint`: its beginning."""
+
+    async def remove(self, fingerprint: str, last: bool = False) -> TrustView:
+        """Believe a root no more; the last one only if that is said."""
+
+    async def pin(self, pem: str = "") -> TrustView:
+        """Let only this issuer, and those pinned before, count below its root.
+
+        `pem`: the issuer's certificate, then those between it and the root; without it, one's own issuer.
+        """
+
+    async def unpin(self, issuer: str) -> TrustView:
+        """Take back an issuer's pins; `issuer`: the beginning of the SHA-256 of its key."""
+
+    async def policy(
+        self,
+        non_ecdsa_issuers: bool | None = None,
+        code_parents: CodeParentsWord | None = None,
+        code_leaves: bool | None = None,
+        unknown_policies: bool | None = None,
+        scts: int | None = None,
+        uri_identities: bool | None = None,
+    ) -> TrustView:
+        """Set the switches that are given (docs/binding.md §2.3)."""
+
+    async def code(self, code: str, prefixes: list[str]) -> TrustView:
+        """Enter the numbers of a service provider code into the person's directory; no prefixes strike it out."""
+
+    async def log(self, name: str, pem: str = "") -> TrustView:
+        """Know a log that may vouch for certificates, by its public key in PEM; without one, forget it."""
+
+    async def group(self, group: str) -> GroupAnchorsView:
+        """The set of trust anchors that a chat names."""
+
+
 class Api(Protocol):
     """One open account."""
 
@@ -322,6 +371,8 @@ class Api(Protocol):
     def admission(self) -> Admission: ...
     @property
     def device(self) -> Device: ...
+    @property
+    def trust(self) -> Trust: ...
 
     def events(self) -> AsyncGenerator[Told]:
         """What happens from now on; close it with `contextlib.aclosing`."""

@@ -128,6 +128,18 @@ _WORDS = {
     "proposal": _RULE,
     "unknown-key-package": "Ask to be added again.",
     "wrong-group": _RULE,
+    # Trust
+    "unknown-anchor": "See what there is: ringtrue trust list",
+    "unknown-pin": "See what there is: ringtrue trust list",
+    "unknown-log": "Name a log first: ringtrue trust log NAME FILE",
+    "fingerprint": "Write the beginning of a fingerprint: six hexadecimal digits or more.",
+    "last-anchor": "Import another root first, or remove it all the same with --last.",
+    "trust-not-agreed": "Answer the question, or add --yes.",
+    "not-an-issuer": "Give a PEM file with the issuer's certificate, and those between it and the root behind it.",
+    "not-a-root": "Import the root that issued it; to believe this issuer alone below it: ringtrue trust pin FILE",
+    "no-ca": "Ask for the root's certificate.",
+    "expired": "Ask for the present root.",
+    "too-many": "Remove what is not needed: ringtrue trust list",
     # How a command ended
     "refused": "Try again: ringtrue retry MESSAGE",
     "not-sent": "It goes out with the next command, or by itself while a daemon runs.",

@@ -16,6 +16,7 @@ from client.desk.messages import DeskMessages
 from client.desk.people import DeskPeople
 from client.desk.telling import Telling
 from client.desk.told import Told
+from client.desk.trust import DeskTrust
 from client.desk.views import MessageView
 from client.desk.works import Works
 from client.errors import ClientError, UnreachableError
@@ -41,6 +42,7 @@ class Desk(Api):
         self._chats, self._messages = DeskChats(self._works), DeskMessages(self._works)
         self._people, self._device = DeskPeople(self._works), device
         self._admission = DeskAdmission(self._works)
+        self._trust = DeskTrust(self._works, home)
 
     @property
     def chats(self) -> DeskChats:
@@ -61,6 +63,10 @@ class Desk(Api):
     @property
     def device(self) -> DeskDevice:
         return self._device
+
+    @property
+    def trust(self) -> DeskTrust:
+        return self._trust
 
     def events(self) -> AsyncGenerator[Told]:
         """What happens from now on."""

@@ -6,7 +6,7 @@ While it is on nothing is marked read, no draft is kept, and nothing is exported
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
-from client.desk.api import Admission, Api, Chats, Device, Messages, People
+from client.desk.api import Admission, Api, Chats, Device, Messages, People, Trust
 from client.desk.told import Told
 from client.desk.views import Rendering
 from client.errors import ClientError
@@ -41,6 +41,11 @@ class IncognitoApi:
     def device(self) -> Device:
         """The account, its services and their state."""
         return self._api.device
+
+    @property
+    def trust(self) -> Trust:
+        """Whom the account believes."""
+        return self._api.trust
 
     def events(self) -> AsyncGenerator[Told]:
         """What happens from now on."""
