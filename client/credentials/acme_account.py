@@ -31,9 +31,22 @@ class AcmeAccount:
         return replace(self, url=url)
 
 
-def new_acme_account(authority: str) -> AcmeAccount:
-    """An account with a fresh key, at the authority's own directory; it is registered when it is first used."""
-    return AcmeAccount(authority.rstrip("/") + DIRECTORY_PATH, ec.generate_private_key(ec.SECP256R1()))
+@dataclass(frozen=True, slots=True)
+class Certifier:
+    """Who is to certify a number, where a person says more than the authority's address; "" is what that one says."""
+
+    directory: str = ""
+    token_authority: str = ""
+    accepts_terms: bool = False
+
+
+def new_acme_account(
+    authority: str, key: ec.EllipticCurvePrivateKey, certifier: Certifier | None = None
+) -> AcmeAccount:
+    """An account that is registered when it is first used, at the authority's own directory or the certifier's."""
+    chosen = certifier or Certifier()
+    directory = chosen.directory or authority.rstrip("/") + DIRECTORY_PATH
+    return AcmeAccount(directory, key, chosen.token_authority.rstrip("/"), accepts_terms=chosen.accepts_terms)
 
 
 def save_acme_account(store: Store, account: AcmeAccount) -> None:

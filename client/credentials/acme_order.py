@@ -5,13 +5,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.answers import from_json
 from client.credentials.acme import AcmeServer
 from client.credentials.acme_answers import Authorization, Challenge, Order
-from client.credentials.acme_problems import NOT_READY, certification_refused, retry_after
+from client.credentials.acme_problems import (
+    HINTS,
+    MALFORMED,
+    NOT_READY,
+    UNSUPPORTED,
+    certification_refused,
+    retry_after,
+)
 from client.errors import CertificationRefusedError, ClientError, EnrolmentError, UnexpectedAnswerError
 from client.service import Answer
 from identity.authority.acme.wire import ATC, TKAUTH, ChallengeAnswer, Finalize, Identifier, NewOrder
@@ -26,6 +34,12 @@ PATIENCE = 120  # seconds that an order may be worked on, all looks together
 
 Prove = Callable[[Challenge], Awaitable[str]]
 T = TypeVar("T", Order, Authorization)
+
+
+class DraftAnswer(msgspec.Struct, frozen=True):
+    """The answer by the drafts of RFC 9447, which named its member otherwise; acme2certifier 0.46 reads no other."""
+
+    atc: str
 
 
 class StillProcessingError(ClientError):
@@ -68,12 +82,26 @@ class AcmeOrder:
 
     async def answer(self, challenge: Challenge, token: str) -> None:
         """Give the authority token, and wait until it is accepted."""
-        refused: CertificationRefusedError | None = None
+        try:
+            await self._give(challenge, token)
+        except CertificationRefusedError as refused:  # of a repeated answer, perhaps, whose first one was taken
+            await self._proved(_being_validated, refused)
+        else:
+            await self.proved()
+
+    async def _give(self, challenge: Challenge, token: str) -> None:
         try:
             await self.server.post(challenge.url, ChallengeAnswer(token))
         except CertificationRefusedError as error:
-            refused = error  # of a repeated answer, perhaps, whose first one was taken
-        working = _is_pending if refused is None else _being_validated
+            if error.code != MALFORMED:
+                raise
+            await self.server.post(challenge.url, DraftAnswer(token))
+
+    async def proved(self) -> None:
+        """Wait until what the authorization asks for is accepted."""
+        await self._proved(_is_pending, None)
+
+    async def _proved(self, working: Callable[[Authorization], bool], refused: ClientError | None) -> None:
         authorization = await self._settled(self.authorization, Authorization, working)
         if authorization.status == "valid":
             return
@@ -116,7 +144,12 @@ async def place_order(server: AcmeServer, number: TelephoneNumber) -> AcmeOrder:
     """Order a certificate for one number. Raises ClientError."""
     value = identifier_value(TNAuthList((OneNumber(number.digits),)))
     directory = await server.directory()
-    answer = await server.post(directory.new_order, NewOrder([Identifier(TN_AUTH_LIST, value)]))
+    try:
+        answer = await server.post(directory.new_order, NewOrder([Identifier(TN_AUTH_LIST, value)]))
+    except CertificationRefusedError as error:
+        if error.code == MALFORMED:  # what some servers call an identifier that they do not know
+            error.hint = HINTS[UNSUPPORTED]
+        raise
     order = from_json(answer.body, Order)
     if len(order.authorizations) != 1:
         count = len(order.authorizations)

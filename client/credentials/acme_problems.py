@@ -16,6 +16,8 @@ PREFIX = "urn:ietf:params:acme:error:"
 BAD_NONCE = "bad-nonce"  # code of the refusal that asks for the same request with another nonce (RFC 8555 §6.5)
 NO_ACCOUNT = "account-does-not-exist"
 NOT_READY = "order-not-ready"
+MALFORMED = "malformed"
+UNSUPPORTED = "unsupported-identifier"
 
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SECONDS = re.compile(r"[0-9]{1,9}")

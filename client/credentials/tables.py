@@ -11,9 +11,10 @@ CREATE TABLE acme_account (                 -- at the authority that certifies t
     signing_key     BLOB NOT NULL           -- P-256 scalar, 32 octets; never the certified key
 ) STRICT;
 
-CREATE TABLE enrolling_key (                -- the device's key from before a code is used until there is an account
-    id          INTEGER PRIMARY KEY CHECK (id = 1),
-    signing_key BLOB NOT NULL               -- P-256 scalar, 32 octets
+CREATE TABLE enrolling_keys (               -- from before a code is used until there is an account; P-256 scalars
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    device  BLOB NOT NULL,
+    account BLOB NOT NULL                   -- of the account at the certification authority
 ) STRICT;
 
 CREATE TABLE own_leaf (                     -- this device's certificate in each group (client.credentials.renewal)
