@@ -32,6 +32,8 @@ POLL = 1  # seconds between looks, where the server does not say
 POLL_LIMIT = 30  # seconds that one look waits at most
 PATIENCE = 120  # seconds that an order may be worked on, all looks together
 
+CHALLENGE_HINT = "Give the directory of an authority that takes authority tokens (RFC 9448)."
+
 Prove = Callable[[Challenge], Awaitable[str]]
 T = TypeVar("T", Order, Authorization)
 
@@ -77,7 +79,7 @@ class AcmeOrder:
         raise EnrolmentError(
             "the authority asks for another proof of the number than an authority token",
             code="unsupported-challenge",
-            hint="Give the directory of an authority that takes authority tokens (RFC 9448).",
+            hint=CHALLENGE_HINT,
         )
 
     async def answer(self, challenge: Challenge, token: str) -> None:

@@ -7,6 +7,9 @@ happened) and from the MLS engine, whose errors leave the account as it was.
 import inspect
 
 from client import errors
+from client.credentials.acme import TERMS_HINT
+from client.credentials.acme_order import CHALLENGE_HINT, StillProcessingError
+from client.credentials.acme_problems import HINTS
 from client.defence.lies import FORKED_HINT
 from client.errors import ClientError, ServiceError
 from client.failures import SYSTEM_HINT
@@ -52,6 +55,9 @@ _WORDS = {
     "franking-key": "See what the service shows: ringtrue franking list",
     "system": SYSTEM_HINT,
     "incognito": "End incognito first: /incognito",
+    "terms": TERMS_HINT,
+    "unsupported-challenge": CHALLENGE_HINT,
+    "still-processing": StillProcessingError.hint,
     # Chats, messages and people
     "unknown-message": _LIST,
     "no-message": _LIST,
@@ -151,4 +157,4 @@ def advice() -> dict[str, str]:
     """Every code, with what to do."""
     services = dict.fromkeys((*AUTHORITY_PROBLEMS, *DELIVERY_PROBLEMS), ServiceError.hint)
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ClientError)]
-    return dict(sorted((services | {kind.code: kind.hint for kind in kinds if kind.hint} | _WORDS).items()))
+    return dict(sorted((services | HINTS | {kind.code: kind.hint for kind in kinds if kind.hint} | _WORDS).items()))
