@@ -18,6 +18,7 @@ from identity.authority.folder import read_anchors
 from identity.authority.hubs import hub_keys
 from identity.authority.report_commands import clear_reports, list_reports, show_reports
 from identity.authority.report_policy import ReportPolicy
+from identity.authority.status.commands import REASON_NAMES, list_revocations, port_out, revoke_certificate
 from identity.errors import CertificateError, NumberError
 from identity.prefixes import ANY_NUMBER
 
@@ -122,6 +123,36 @@ def reports_show(data_dir: Path, number: str) -> None:
 def reports_clear(data_dir: Path, number: str) -> None:
     """End the status of NUMBER; the reports of whoever reported it do not count for a while."""
     clear_reports(data_dir, number)
+
+
+@authority.command("revoke")
+@click.argument("fingerprint")
+@click.option(
+    "--reason",
+    type=click.Choice(REASON_NAMES),
+    default=REASON_NAMES[0],
+    show_default=True,
+    help="Why (RFC 5280). keyCompromise also ends what was signed before.",
+)
+@_data_dir
+def revoke_one(data_dir: Path, fingerprint: str, reason: str) -> None:
+    """Revoke the certificate with this SHA-256; the authority may be running."""
+    revoke_certificate(data_dir, fingerprint, reason)
+
+
+@authority.command("port-out")
+@click.argument("number")
+@_data_dir
+def port_out_number(data_dir: Path, number: str) -> None:
+    """Let NUMBER go to somebody else: revoke all its certificates; only a new code proves it again."""
+    port_out(data_dir, number)
+
+
+@authority.command("revocations")
+@_data_dir
+def revocations_list(data_dir: Path) -> None:
+    """List the certificates that are revoked, the newest first."""
+    list_revocations(data_dir)
 
 
 @contextmanager

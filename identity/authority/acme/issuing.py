@@ -20,6 +20,7 @@ from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.states import OrderState
 from identity.authority.issuer import IssuedPath, Issuer
 from identity.authority.status.revocations import refuse_lost_key
+from identity.authority.status.revocations import refuse_lost_key
 from identity.authority.store import AuthorityStore, PublishedPath
 from identity.certificate_fields import validity
 from identity.errors import CertificateError
@@ -96,6 +97,7 @@ class IssuingDesk:
         if asked.number is None:
             raise AcmeError("rejectedIdentifier", "an end entity is certified for one number")
         refuse_earlier_token(self.store, asked.number, grant.issued_at)
+        refuse_lost_key(self.store, requested.spki)
         self._count(asked.number, now)
         return self.issuer.issue(requested.key, asked.number, now)
 
