@@ -20,7 +20,6 @@ from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.states import OrderState
 from identity.authority.issuer import IssuedPath, Issuer
 from identity.authority.status.revocations import refuse_lost_key
-from identity.authority.status.revocations import refuse_lost_key
 from identity.authority.store import AuthorityStore, PublishedPath
 from identity.certificate_fields import validity
 from identity.errors import CertificateError
