@@ -96,7 +96,6 @@ class IssuingDesk:
         if asked.number is None:
             raise AcmeError("rejectedIdentifier", "an end entity is certified for one number")
         refuse_earlier_token(self.store, asked.number, grant.issued_at)
-        refuse_lost_key(self.store, requested.spki)
         self._count(asked.number, now)
         return self.issuer.issue(requested.key, asked.number, now)
 
