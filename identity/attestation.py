@@ -47,7 +47,7 @@ _WORDS = {  # of the four checks that compare with what a recipient knows: outsi
     0: Rule(
         "context", None, "It is not known enough to check this.", "arrived {}; sender {}; {} identities of one's own"
     ),
-    4: Rule("signer", 438, "The certificate of the signer is not at hand.", "certificate {}, {}"),
+    4: Rule("signer", 438, "The certificate is not the one that it must be.", "certificate {}, {}"),
     10: Rule("audience", 438, "The proof is for somebody else.", "dest names {}; {} numbers and {} URIs listed"),
     12: Rule("replay", 438, "The proof was seen before, or names another sender.", "token {}: {}; {}"),
 }

@@ -26,13 +26,16 @@ _REASONS = {
     Verdict.CARRIER: "A carrier signed for this number; the sender did not prove it themself.",
     Verdict.UNSIGNED: "Nothing shows that this number is the sender's.",
 }
-_ERROR_REASONS = {  # where the failed check's own sentence would be too general
+_ERROR_REASONS = {  # where the check's own sentence would be too general
     "expired": "The certificate had expired before the message was signed.",
     "not-yet-valid": "The certificate was not yet valid when the message was signed.",
     "no-anchors": "There is no trust list to check the certificate with.",
     "coverage": "The certificate does not cover this number.",
     "no-messages": "The certificate says that this number sends no messages.",
     "originator": "The number's holder does not let this provider speak for it.",
+    "no-chain": "The certificate of the signer is not at hand.",
+    "info": "The header field names another certificate than its token.",
+    "parameter": "The header field says something else than its token.",
     "room": "The message names another conversation.",
     "sender": "The message names another sender.",
     "revoked": "The certificate was withdrawn before the message was signed, or its key was lost.",

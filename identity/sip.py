@@ -111,7 +111,7 @@ class _Signalled(Outside):
         for name, value in (("alg", "ES256"), ("ppt", header.kind.ppt)):
             said = self.field.parameters.get(name, value)
             if said != value:
-                raise PassportError(name, f"the header field says {name} {said!a}, the token {value!a}", check=4)
+                raise PassportError("parameter", f"the header field says {name} {said!a}, the token {value!a}", check=4)
         return Outside.check_signer(self, header, chains)
 
 
