@@ -1,4 +1,4 @@
-"""Number attributes (draft-wendt-stir-cert-tn-attr-ext): strict DER, each rule of the draft and what follows from it."""
+"""Number attributes (draft-wendt-stir-cert-tn-attr-ext): strict DER, the draft's rules, and what follows from them."""
 
 import contextlib
 from collections.abc import Sequence
