@@ -59,5 +59,5 @@ def why_not(ppt: object) -> str:
     """Say what a token of this type is, where another type is wanted."""
     kind = KINDS.get(ppt) if isinstance(ppt, str) else None
     if kind is None:
-        return "the token's type is none that is registered (RFC 8225 §8.1)"
-    return f"the token is {kind.name}: it {kind.says}; a PASSporT of that type is not taken here"
+        return "a PASSporT of a type that is not registered is not taken (RFC 8225 §8.1)"
+    return f"{kind.name} {kind.says}, and is not taken here"

@@ -176,6 +176,8 @@ def _stopped(
     rule = trail.rules[len(trail.operands)]
     number = _credential_number(setting, chains)
     reason = _ERROR_REASONS.get(error.code, rule.reason)
+    if error.code == "ppt":
+        reason = f"The proof is of another kind: {error}."
     code = _ERROR_CODES.get(error.code, rule.code)
     if error.code in _UNDECIDABLE and token is not None:
         evidence = None
