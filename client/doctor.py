@@ -17,6 +17,7 @@ import httpx
 
 from client.abilities import ask_graphics, findings, look_at_terminal
 from client.config import config_path, load_config
+from client.credentials.anchor_files import read_trust
 from client.defence.lies import WHAT_TO_DO, Lie
 from client.defence.troubles import Trouble
 from client.delivery import look_at_delivery
@@ -34,7 +35,6 @@ from client.steps import Steps
 from client.store import Store
 from client.text import safe_name, safe_title
 from identity.authority.wire import RENEWAL_GRACE
-from identity.certificates import TrustAnchors
 from identity.errors import IdentityError
 from identity.franking import HubKey
 
@@ -200,7 +200,7 @@ def look_at_key(home: Home) -> Finding:
 def look_at_roots(home: Home) -> Finding:
     """The trust anchors beside the store can be read, and which they are."""
     try:
-        roots = TrustAnchors.from_pem(home.anchors.read_bytes())
+        roots = read_trust(home)
     except FileNotFoundError:
         return Finding("roots", False, f"{home.anchors} is missing; verify exported messages with --anchors FILE")
     except (OSError, IdentityError) as error:
