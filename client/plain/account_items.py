@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import fields
 
-import segno
-
 from client.config import config_path
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.talk import Talk
+from client.qr import half_rows, modules
 from client.spelling import shown_number
 
 INCOGNITO = (
@@ -17,8 +16,6 @@ INCOGNITO = (
     "exported. To end it: /incognito"
 )
 COUNTING = ("bell", "download_folder", "emoji", "images", "lock_after_minutes")  # settings
-QUIET_ZONE = 2  # modules around a QR code
-_HALVES = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
 
 
 async def _me(talk: Talk, argument: str) -> None:
@@ -115,11 +112,8 @@ async def _quit(talk: Talk, argument: str) -> None:
 
 def qr_rows(content: str, *, dark_window: bool) -> Iterator[str]:
     """A QR code as text, two modules to a character, its dark parts dark in a window of either kind."""
-    code = segno.make(content, micro=False, error="l", boost_error=True)
-    rows = [[module ^ dark_window for module in row] for row in code.matrix_iter(border=QUIET_ZONE)]
-    below = [*rows[1::2], [int(dark_window)] * len(rows[0])]  # an odd number of rows: a light one ends it
-    for upper, lower in zip(rows[::2], below, strict=False):
-        yield "".join(_HALVES[pair] for pair in zip(upper, lower, strict=True))
+    rows = [tuple(module ^ dark_window for module in row) for row in modules(content)]
+    yield from half_rows(rows, fill=int(dark_window))
 
 
 ACCOUNT_ITEMS = (
