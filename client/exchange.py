@@ -20,6 +20,7 @@ from client.errors import (
     ClientError,
     CredentialRefusedError,
     GoneError,
+    NotAMemberError,
     RateLimitedError,
     ServiceError,
     SessionExpiredError,
@@ -78,10 +79,16 @@ class Exchange:
         # A head before the cursor may only be an old piece of news; reading shows whether the service insists.
         groups += [group for group, head in named.items() if cursors.get(group, head) != head]
         if asked is not None:
+            groups += [group for group in cursors if group not in named and await self._is_missed(group)]
             quiet = [group for group, head in named.items() if cursors.get(group) == head]
             await self._run(self._steps.lookout.all_quiet, quiet, asked)
         troubles = [trouble for group in groups if (trouble := await self._attempt(group, self.read(group)))]
         return troubles + await self.post()
+
+    async def _is_missed(self, group_id: bytes) -> bool:
+        """Whether the service names no head of a group that this device is in: it was taken out long ago, or hidden."""
+        chat = await self._run(self._steps.chats.known, group_id)
+        return chat.standing.is_member and await self._run(self._steps.committer.is_published, group_id)
 
     async def post(self) -> list[Trouble]:
         """Post what waits in any group."""
@@ -214,7 +221,7 @@ class Exchange:
             started = self._now()
             try:
                 more = await self._read_on(group_id, chat.cursor, started)
-            except GoneError as error:
+            except (GoneError, NotAMemberError) as error:
                 self._tell(await self._run(self._steps.receiver.lose, group_id, str(error), started))
                 return True
             before, chat = chat, await self._run(self._steps.chats.get, group_id)

@@ -19,6 +19,7 @@ from client.history import History
 from client.intents import Intents, Leave
 from client.message import Kind
 from delivery_service.wire import RETENTION, KeyPackageUpload, WelcomeItem
+from identity.certificate_fields import load_certificate, validity
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
@@ -97,11 +98,13 @@ class Joiner:
         cursor = item.seq if chat is None else max(item.seq, chat.cursor)  # what was dealt with stays dealt with
         signer = group.member(preview.signer_index)
         inviter = number_of(signer)
-        self._require_current(signer, min(max(item.at_ms // 1000, now - RETENTION), now))
+        # What came since is judged by its own time, as in a chat that was read until then (docs/binding.md §3, 10).
+        at = min(max(item.at_ms // 1000, now - RETENTION, validity(load_certificate(chain[0]))[0]), now)
+        self._require_current(signer, at)
         own = self._groups.account.number
         roles.check_joined(group, inviter, own)
         with self._groups.store.transaction():
-            name, _ = self._groups.adopt(group, self._called(group, inviter), cursor, now)
+            name, _ = self._groups.adopt(group, self._called(group, inviter), cursor, at)
             self._lookout.joined(group, cursor, item)
             advance_inbox(self._groups.store, item.position)
             self._continuity.asked(group.group_id, signer.identity)

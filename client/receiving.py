@@ -48,6 +48,7 @@ from identity.roles import Admins
 
 # Verdicts with which a message may change what is there already.
 _PROVED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE, Verdict.CARRIER})
+LOST_HINT = "Ask a member to remove this device and to add it again."
 READ_AT_STEP = 60  # seconds: how exactly it is kept when a log was last read to its end
 _REFUSED_PROPOSALS = frozenset({"reinit", "external_init"})
 
@@ -117,7 +118,7 @@ class Receiver:
     def lose(self, group_id: bytes, reason: str, now: int) -> list[Event]:
         """Note that the group cannot be followed any more."""
         chat = self._chats.known(group_id)
-        words = f"This chat cannot be followed any more: {reason}"
+        words = f"This chat cannot be followed any more: {reason}. {LOST_HINT}"
         with self._groups.step(group_id) as step:
             self._history.note(Kind.GAP, group_id, None, words, now)
             step.standing = Standing.LOST

@@ -11,13 +11,22 @@ from client.credentials.renewal import Refusals
 from client.defence.watch import Watched
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
-from client.errors import ClientError, EnrolmentError, FrankingKeyError, RateLimitedError, UnreachableError
+from client.errors import (
+    CertificateEndedError,
+    ClientError,
+    EnrolmentError,
+    FrankingKeyError,
+    RateLimitedError,
+    UnreachableError,
+)
 from client.events import Alarmed, Event, Trouble
 from client.joining import KEY_PACKAGES_READY
 from client.steps import Steps
 from client.store import Store
 from client.worker import Worker
+from identity.authority.wire import RENEWAL_GRACE
 
+DAY = 86_400
 INTERVAL = 3600  # seconds between looks
 KEPT = "The old certificate is kept. Tell the authority's operator."
 WATCHING_FAILED = "it could not be seen whether the number or this device's key is used elsewhere"
@@ -126,10 +135,11 @@ class Upkeep:
                 return False
         try:
             await self._renew(account)
-        except ClientError as error:
+        except ClientError as cause:
+            error = _ended(account, -left, cause) if -left >= RENEWAL_GRACE else cause
             await self._refused(error, left, now)
             if left <= 0:
-                raise
+                raise error from cause
             self._tell([Trouble(None, error, error.code, f"the certificate could not be renewed: {error}")])
             return False
         return True
@@ -163,6 +173,18 @@ class Upkeep:
         _, not_after = self._steps.groups.account.validity()
         made = await self._worker.run(self._steps.joiner.key_packages, count, not_after, int(self._clock()))
         await self._delivery.upload_key_packages(made)
+
+
+def _ended(account: Account, seconds: int, cause: ClientError) -> ClientError:
+    """What it means that an authority refuses to renew a certificate which ended so long ago, and what to do."""
+    if isinstance(cause, UnreachableError):
+        return cause
+    services = f"--authority {account.authority} --delivery {account.delivery}"
+    hint = (
+        "A number may have a new holder after so long. Prove it again, which keeps the chats that are here: "
+        f"ringtrue enroll {account.number.e164} {services}"
+    )
+    return CertificateEndedError(f"the certificate ended {seconds // DAY} days ago: {cause}", hint=hint)
 
 
 def adopt_chain(store: Store, chain: Sequence[bytes]) -> None:
