@@ -10,11 +10,15 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from identity.authority.acme.wire import Problem as AcmeProblem
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.report_policy import ReportPolicy
+from identity.authority.tokens.wire import TokenRequest
 from identity.authority.wire import (
     PROBLEM_TYPE,
     PROBLEMS,
@@ -27,9 +31,11 @@ from identity.authority.wire import (
     RenewalRequest,
     sign_renewal_proof,
 )
+from identity.certificate_fields import load_certificate, validity
 from identity.certificates import TrustAnchors
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
+from tests.identity.authority.ordering import AcmeAccount, OrderAt, one
 
 BASE_URL = "http://authority.example"
 START = 1_795_000_000
@@ -89,6 +95,37 @@ class Authority:
 
     async def renew(self, chain: list[bytes], csr: bytes, proof: str) -> httpx.Response:
         return await self.post("/v1/renewals", RenewalRequest(chain, csr, proof))
+
+    async def token(self, subject: str, request: TokenRequest) -> httpx.Response:
+        """Ask for an authority token."""
+        return await self.post(f"/at/account/{subject}/token", request)
+
+    async def account(self) -> AcmeAccount:
+        """A fresh ACME account."""
+        return await AcmeAccount(self.http).register()
+
+    async def code_token(self, account: AcmeAccount, device: Device) -> str:
+        """Prove the device's number by a code, for this account and the device's key."""
+        challenge, code = await self.challenge(device.number)
+        response = await self.token(challenge, account.by_code(code, device.number, device.key))
+        assert response.status_code == 200, response.text
+        return response.json()["token"]
+
+    async def ready(self, account: AcmeAccount, device: Device) -> OrderAt:
+        """An order of the device's number that is ready to be finalized."""
+        order = await account.order(one(device.number))
+        answered = await account.answer(order, await self.code_token(account, device))
+        assert answered.json()["status"] == "valid", answered.text
+        return order
+
+    async def issued(self, account: AcmeAccount, order: OrderAt, csr: bytes) -> IssuedChain:
+        """Finalize an order and fetch what was issued."""
+        response = await account.finalize(order, csr)
+        assert response.status_code == 200, response.text
+        done = response.json()
+        pem = (await account.post(done["certificate"])).content
+        chain = [certificate.public_bytes(Encoding.DER) for certificate in x509.load_pem_x509_certificates(pem)]
+        return IssuedChain(chain, done["x5u"], validity(load_certificate(chain[0]))[1])
 
     async def anchors(self) -> TrustAnchors:
         return TrustAnchors.from_pem((await self.http.get("/v1/anchors.pem")).content)
@@ -164,6 +201,21 @@ def device() -> Device:
 @pytest.fixture
 def make_device() -> type[Device]:
     return Device
+
+
+@pytest.fixture
+def acme_problem() -> Callable[[httpx.Response], tuple[str, AcmeProblem]]:
+    """Return the type of an ACME problem, checked to be a whole one with a nonce, and the problem."""
+
+    def read(response: httpx.Response) -> tuple[str, AcmeProblem]:
+        assert response.headers["content-type"] == PROBLEM_TYPE, response.text
+        assert response.headers["replay-nonce"]
+        found = msgspec.json.decode(response.content, type=AcmeProblem)
+        assert found.status == response.status_code
+        assert found.detail
+        return found.type.removeprefix("urn:ietf:params:acme:error:"), found
+
+    return read
 
 
 @pytest.fixture
