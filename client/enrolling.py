@@ -150,7 +150,7 @@ class Enrolment:
     def keep(self, account: Account, passphrase: str | None, cost: Argon2id | None = None) -> None:
         """Store the account under a passphrase, or with its key in the keyring if that is None. Blocking."""
         with AccountLock(self.home):
-            store = Store.open(self.home.database, _store_key(self.home, passphrase, cost))
+            store = Store.open(self.home.database, store_key(self.home, passphrase, cost))
             try:
                 save_account(store, account)
             finally:
@@ -193,7 +193,7 @@ async def enrol(
     place.create()
     attempt = Enrolment(place, number, authority, delivery, clock, transport)
     with AccountLock(place):
-        store = Store.open(place.database, _store_key(place, passphrase, cost))
+        store = Store.open(place.database, store_key(place, passphrase, cost))
         try:
             earlier = _earlier(store, number, int(clock()))
             key = ec.generate_private_key(ec.SECP256R1()) if earlier is None else earlier.key
@@ -218,7 +218,8 @@ async def _certified(
     return await attempt.certify(opened, await ask_code(opened), key, anchors)
 
 
-def _store_key(home: Home, passphrase: str | None, cost: Argon2id | None) -> bytes:
+def store_key(home: Home, passphrase: str | None, cost: Argon2id | None) -> bytes:
+    """The key of a folder's store, made if there is none."""
     if home.key_file.exists():  # an earlier attempt ended before there was an account
         return open_key(home, passphrase)
     return create_key(home, passphrase, cost)
