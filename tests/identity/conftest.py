@@ -29,6 +29,7 @@ from identity.certificates import ChainVerifier, TrustAnchors, public_point
 from identity.issuing import issue_device_certificate, issuer_certificate, root_certificate
 from identity.number import TelephoneNumber
 from identity.passport import DeterministicES256, canonical_json, split_token
+from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.tn_auth_list import OneNumber, TelephoneNumberRange, TNAuthList
 
 # A busy machine must not fail a property.
@@ -166,9 +167,11 @@ class Scene:
     message: ReceivedMessage
     context: MessageContext
     seen: set[bytes] = field(default_factory=set)
+    revocations: Revocations = NO_REVOCATIONS
 
-    def verify(self) -> Verification:
-        return verify_message(self.message, self.context, self.chains, self.seen.__contains__)
+    def verify(self, **options: int) -> Verification:
+        seen = self.seen.__contains__
+        return verify_message(self.message, self.context, self.chains, seen, self.revocations, **options)
 
     def change_message(self, **changes: Any) -> None:
         self.message = dataclasses.replace(self.message, **changes)

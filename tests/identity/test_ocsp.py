@@ -1,0 +1,197 @@
+"""OCSP as STIR uses it: the number goes with question and answer, and nothing else passes for an answer."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from identity.errors import RevocationError
+from identity.ocsp import (
+    REQUEST_SIZE_LIMIT,
+    RESPONSE_LIFETIME_LIMIT,
+    RESPONSE_SIZE_LIMIT,
+    TN_QUERY_OID,
+    StatusQuery,
+    decode_query,
+    encode_query,
+    sign_response,
+    verify_response,
+)
+from identity.revocation import CertificateStatus, Reason, StatusState
+from tests.identity.conftest import ALICE, BOB, NOW, Authority, der, private_key
+
+DAY = 86_400
+GOOD = CertificateStatus(StatusState.GOOD)
+REVOKED = CertificateStatus(StatusState.REVOKED, NOW - 50, Reason.superseded)
+
+
+def leaf(authority: Authority) -> bytes:
+    return authority.device_chain(private_key(1), ALICE)[0]
+
+
+def query(authority: Authority) -> StatusQuery:
+    return decode_query(encode_query(leaf(authority), der(authority.issuer()), ALICE))
+
+
+def answered(authority: Authority, status: CertificateStatus = GOOD, **changes) -> bytes:
+    options = {"key": authority.issuer_key, "query": query(authority), "now": NOW, "lifetime": DAY} | changes
+    key, asked = options.pop("key"), options.pop("query")
+    return sign_response(key, authority.issuer(), asked, status, **options)
+
+
+def verified(authority: Authority, response: bytes, moment: int = NOW + 10, now: int = NOW + 10) -> CertificateStatus:
+    return verify_response(response, leaf(authority), der(authority.issuer()), ALICE, moment=moment, now=now)
+
+
+def by_cryptography(authority: Authority, *, critical: bool = False) -> bytes:
+    """A response that another implementation builds: SHA-256 not truncated, and without the number."""
+    certificate, issuer = x509.load_der_x509_certificate(leaf(authority)), authority.issuer()
+    at = datetime.fromtimestamp(NOW, UTC)
+    builder = ocsp.OCSPResponseBuilder().responder_id(ocsp.OCSPResponderEncoding.HASH, issuer)
+    builder = builder.add_response(
+        certificate, issuer, hashes.SHA256(), ocsp.OCSPCertStatus.GOOD, at, at + timedelta(days=1), None, None
+    )
+    if critical:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+        builder = builder.add_extension(unknown, critical=True)
+    return builder.sign(authority.issuer_key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def test_another_implementation_reads_our_requests(authority: Authority) -> None:
+    read = ocsp.load_der_ocsp_request(encode_query(leaf(authority), der(authority.issuer()), ALICE))
+    assert (read.serial_number, type(read.hash_algorithm)) == (3, hashes.SHA256)
+    asked = query(authority)
+    assert (read.issuer_name_hash, read.issuer_key_hash) == (
+        asked.certificate.issuer_name_hash,
+        asked.certificate.issuer_key_hash,
+    )
+    assert asked.number == ALICE
+    assert len(read.issuer_name_hash) == len(read.issuer_key_hash) == 20
+
+
+def test_a_request_of_another_implementation_is_read_as_one_without_a_number(authority: Authority) -> None:
+    certificate, issuer = x509.load_der_x509_certificate(leaf(authority)), authority.issuer()
+    other = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA256()).build()
+    asked = decode_query(other.public_bytes(Encoding.DER))
+    assert (asked.certificate.serial, asked.number) == (3, None)
+    assert asked.certificate != query(authority).certificate  # its hashes are not truncated
+
+
+def test_a_request_by_another_hash_is_refused(authority: Authority) -> None:
+    certificate, issuer = x509.load_der_x509_certificate(leaf(authority)), authority.issuer()
+    other = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1()).build()
+    with pytest.raises(RevocationError) as caught:
+        decode_query(other.public_bytes(Encoding.DER))
+    assert caught.value.code == "hash"
+
+
+def test_another_implementation_reads_our_responses(authority: Authority) -> None:
+    read = ocsp.load_der_ocsp_response(answered(authority, REVOKED))
+    assert (read.certificate_status, read.revocation_reason) == (ocsp.OCSPCertStatus.REVOKED, Reason.superseded)
+    (number,) = read.single_extensions
+    assert (number.oid, number.critical, number.value.value) == (TN_QUERY_OID, False, b"\x16\x0b12025550142")
+
+
+def test_a_response_says_whether_and_of_which_number_the_certificate_is_good(authority: Authority) -> None:
+    assert verified(authority, answered(authority)) == CertificateStatus(StatusState.GOOD, this_update=NOW)
+    revoked = CertificateStatus(StatusState.REVOKED, NOW - 50, Reason.superseded, NOW)
+    assert verified(authority, answered(authority, REVOKED)) == revoked
+
+
+def test_a_revocation_counts_without_the_number_and_when_the_response_is_over(authority: Authority) -> None:
+    without = StatusQuery(query(authority).certificate, None)
+    assert verified(authority, answered(authority, REVOKED, query=without)).state is StatusState.REVOKED
+    assert verified(authority, answered(authority, REVOKED), NOW + 9 * DAY).state is StatusState.REVOKED
+
+
+def test_a_response_is_of_use_for_what_was_signed_before_it_is_over(authority: Authority) -> None:
+    late = verified(authority, answered(authority), NOW + DAY - 1, NOW + 30 * DAY)
+    assert late.state is StatusState.GOOD
+
+
+def unsuccessful(_: Authority) -> bytes:
+    status = ocsp.OCSPResponseStatus.UNAUTHORIZED
+    return ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
+
+
+def of_another_leaf(authority: Authority) -> bytes:
+    other = StatusQuery(query(authority).certificate.__class__.of(authority.issuer(), 99), ALICE)
+    return answered(authority, query=other)
+
+
+def unknown(authority: Authority) -> bytes:
+    """Good, turned into unknown, and signed again: this authority says no such thing."""
+    honest = answered(authority)
+    tbs = ocsp.load_der_ocsp_response(honest).tbs_response_bytes
+    assert tbs.count(b"\x80\x00\x18\x0f") == 1
+    changed = tbs.replace(b"\x80\x00\x18\x0f", b"\x82\x00\x18\x0f")
+    while True:  # until the new signature is as long as the old one, so that no length around it changes
+        signature = authority.issuer_key.sign(changed, ec.ECDSA(hashes.SHA256()))
+        old = ocsp.load_der_ocsp_response(honest).signature
+        if len(signature) == len(old):
+            return honest.replace(tbs, changed).replace(old, signature)
+
+
+BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [
+    ("too large", 1, "too-large", lambda _: bytes(RESPONSE_SIZE_LIMIT + 1)),
+    ("no response", 1, "malformed", lambda _: b"\x30\x03\x02\x01\x05"),
+    ("a refusal", 1, "unsuccessful", unsuccessful),
+    ("a critical extension", 1, "critical", lambda a: by_cryptography(a, critical=True)),
+    ("hashes that are not truncated", 2, "certificate", by_cryptography),
+    ("about another certificate", 2, "certificate", of_another_leaf),
+    ("by another key", 3, "signature", lambda a: answered(a, key=private_key(66))),
+    ("of the future", 4, "time", lambda a: answered(a, now=NOW + DAY)),
+    ("valid for too long", 4, "time", lambda a: answered(a, lifetime=RESPONSE_LIFETIME_LIMIT + 1)),
+    ("over", 4, "expired", lambda a: answered(a, now=NOW - 2 * DAY)),
+    ("unknown", 5, "unknown", unknown),
+    ("without the number", 6, "coverage", lambda a: answered(a, query=StatusQuery(query(a).certificate, None))),
+    ("for another number", 6, "coverage", lambda a: answered(a, query=StatusQuery(query(a).certificate, BOB))),
+]
+
+
+@pytest.mark.parametrize(("number", "code", "broken"), [pytest.param(*each[1:], id=each[0]) for each in BREAKS])
+def test_a_check_stops_what_it_is_for(
+    authority: Authority, number: int, code: str, broken: Callable[[Authority], bytes]
+) -> None:
+    with pytest.raises(RevocationError) as caught:
+        verified(authority, broken(authority))
+    assert (caught.value.check, caught.value.code) == (number, code)
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_refused_as_a_request_and_as_a_response(octets: bytes) -> None:
+    with pytest.raises(RevocationError):
+        decode_query(octets)
+    with pytest.raises(RevocationError):
+        verified(Authority(), octets)
+
+
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
+def test_a_response_with_other_octets_in_it_is_never_taken(place: int, octets: bytes) -> None:
+    authority = Authority()
+    honest = answered(authority)
+    place %= len(honest)
+    changed = honest[:place] + octets + honest[place + len(octets) :]
+    if changed != honest:
+        with pytest.raises(RevocationError):
+            verified(authority, changed)
+
+
+@given(st.integers(0, 150), st.binary(min_size=1, max_size=3))
+def test_a_request_with_other_octets_in_it_is_another_request_or_none(place: int, octets: bytes) -> None:
+    authority = Authority()
+    honest = encode_query(leaf(authority), der(authority.issuer()), ALICE)
+    place %= len(honest)
+    changed = honest[:place] + octets + honest[place + len(octets) :]
+    try:
+        decode_query(changed)
+    except RevocationError:
+        return
+    assert len(changed) <= REQUEST_SIZE_LIMIT
