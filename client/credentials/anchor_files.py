@@ -106,7 +106,7 @@ def read_trust(home: Home) -> TrustAnchors:
         policy = _policy(home.trust_policy.read_bytes())
     except FileNotFoundError:
         policy = TrustPolicy()
-    return TrustAnchors.from_pem(pem, policy) if pem else TrustAnchors((), policy)
+    return TrustAnchors.from_pem(pem, policy)
 
 
 def _policy(octets: bytes) -> TrustPolicy:

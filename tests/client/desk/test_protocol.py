@@ -12,13 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import client
-from client.desk.api import Admission, Chats, Device, Messages, People
+from client.desk.api import Admission, Chats, Device, Devices, Messages, People, Trust
 from client.desk.codes import advice
 from client.desk.protocol import CALLS, EVENTS, INTEGER_LIMIT, Request, RequestError, id_of, parse_request, request_line
 from client.desk.schema import LINES, schema_document
 from tests.client.desk.schema_reader import invalid
 
-AREAS = {"chats": Chats, "messages": Messages, "people": People, "admission": Admission, "device": Device}
+AREAS = {
+    "chats": Chats,
+    "messages": Messages,
+    "people": People,
+    "admission": Admission,
+    "device": Device,
+    "devices": Devices,
+    "trust": Trust,
+}
 PACKAGE = Path(client.__file__).parent
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
