@@ -18,6 +18,7 @@ from identity.authority.acme.wire import Problem as AcmeProblem
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.report_policy import ReportPolicy
+from identity.authority.store import AuthorityStore
 from identity.authority.tokens.wire import TokenRequest
 from identity.authority.wire import (
     PROBLEM_TYPE,
@@ -71,6 +72,7 @@ class Authority:
     clock: Clock
     outbox: CodeOutbox
     close: Callable[[], None]
+    store: AuthorityStore
 
     async def post(self, path: str, body: msgspec.Struct) -> httpx.Response:
         headers = {"content-type": "application/json"}
@@ -180,7 +182,7 @@ async def open_at(folder: Path, clock: Clock) -> AsyncIterator[Opener]:
             transport=transport, base_url=BASE_URL, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
         opened.append((client, app.state.store))
-        return Authority(client, clock, outbox, app.state.store.close)
+        return Authority(client, clock, outbox, app.state.store.close, app.state.store)
 
     yield opener
     for client, store in opened:
