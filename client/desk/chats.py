@@ -216,6 +216,7 @@ class DeskChats(Chats):
                 known=self._steps.continuity.get(member.identity),
                 new=self._steps.continuity.is_new(member.identity),
                 status=self._works.showing.status(number_of(member)),
+                revocations=self._steps.revocations,
             )
             for member in members
         ]

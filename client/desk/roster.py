@@ -6,18 +6,22 @@ from contextlib import suppress
 import mls_rs
 from cryptography import x509
 
+from client.credentials.revocations import KnownRevocations
 from client.defence.continuity import DeviceKey, How, key_part
 from client.desk.people_views import KeyView
 from client.desk.showing import moment
 from client.desk.views import CertificateState, MemberView
 from client.device import number_of
 from client.groups import fingerprint
+from client.wording import status_words
 from identity.binding import DeviceVerifier
 from identity.certificate_fields import validity
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
+from identity.revocation import StatusState
 
 EXPIRED = "~ CERTIFICATE HAS ENDED: the device renews it when it is next used"
+REVOKED = "✗ CERTIFICATE REVOKED"
 NEW_KEY = "not met: a new telephone, or a new holder of the number"
 KEY_WORDS: dict[How | None, str] = {
     How.FIRST: "the first key of this number that you met",
@@ -48,10 +52,11 @@ def member_view(
     known: DeviceKey,
     new: bool,
     status: str,
+    revocations: KnownRevocations,
 ) -> MemberView:
     """One device, with what its certificate shows now. Without roles everybody is an admin."""
     number = number_of(member)
-    state, words = _state(member, verifier, now)
+    state, words = _state(member, verifier, revocations, now)
     return MemberView(
         number=number.e164,
         name=names.get(number.e164) if not new and known.how is not How.ACCEPTED else None,
@@ -83,14 +88,19 @@ def key_view(number: TelephoneNumber, key: DeviceKey, *, new: bool) -> KeyView:
     )
 
 
-def _state(member: mls_rs.Member, verifier: DeviceVerifier, now: int) -> tuple[CertificateState, str]:
+def _state(
+    member: mls_rs.Member, verifier: DeviceVerifier, revocations: KnownRevocations, now: int
+) -> tuple[CertificateState, str]:
     chain, key = member.credential.chain, member.signature_key
+    status = revocations.status(chain, now)
+    if status.state is StatusState.REVOKED:
+        return "revoked", f"{REVOKED}: {status_words(status)}"
     try:
         verifier.verify(chain, key, now)
     except IdentityError as error:
         if error.code == "expired" and _was_valid(chain, key, verifier, now):
             return "expired", EXPIRED
-        return "revoked" if error.code == "revoked" else "invalid", f"✗ CERTIFICATE NOT VALID: {error}"
+        return "invalid", f"✗ CERTIFICATE NOT VALID: {error}"
     return "valid", "✓ NUMBER VERIFIED"
 
 
