@@ -6,14 +6,14 @@ from pathlib import Path
 
 from starlette.routing import Route
 
-from identity.authority.issuer import ISSUER_NAME, Issuer
+from identity.authority.issuer import Issuer
 from identity.authority.log.certificate_log import CertificateLog
 from identity.authority.log.endpoints import log_routes, logs_route
 from identity.authority.log.folder import FOLDER, open_log
 from identity.authority.log.remote import RemoteLog
 from identity.authority.log.wire import Log
 
-LOG_NAME = f"{ISSUER_NAME} log"
+LOG_NAME = "Ringtrue development log"
 
 
 @dataclass(frozen=True, slots=True)
