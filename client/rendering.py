@@ -14,15 +14,16 @@ from client.desk.views import (
     AgreementView,
     ChatView,
     CheckNumberView,
+    CheckView,
     InspectionView,
     MemberView,
     MessageView,
     ProofView,
 )
-from client.lines import FailedCheckLine, VerifiedReport
+from client.lines import CheckLine, FailedCheckLine, VerifiedReport
 from client.spelling import counted, shown_number
 from client.terminal import Terminal
-from client.text import folded
+from client.text import folded, safe_text
 from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, REVOKED_SINCE, STATUS_WORDS, VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.passport import parse_passport
@@ -151,7 +152,23 @@ def tell_exported(terminal: Terminal, verification: Verification, text: str) -> 
         passport = parse_passport(verification.evidence.passport)
         values |= {"signed": moment(passport.iat), "group": passport.dest_uris[0]}
         words += f"\nSigned {values['signed']} for {values['group']}; whether it arrived then is the exporter's word."
+    checks = check_lines(verification)
+    words = "\n".join((words, *map(check_words, checks)))
+    values["checks"] = msgspec.to_builtins(checks)
     terminal.tell("verification", folded(words, terminal.cells), text=text, **values)
+
+
+def check_lines(verification: Verification) -> list[CheckLine]:
+    """Every numbered check with what it compared, safe to show."""
+    return [
+        CheckLine(each.number, each.name, each.outcome, safe_text(each.compared).text, each.code)
+        for each in verification.checks
+    ]
+
+
+def check_words(check: CheckLine | CheckView) -> str:
+    """One check as a line."""
+    return f"{check.number:2} {check.outcome:9} {check.name}: {check.compared}".rstrip(": ")
 
 
 def tell_read_report(terminal: Terminal, read: ReadReport) -> None:
@@ -184,7 +201,7 @@ def _inspected(inspection: InspectionView) -> Iterator[str]:
     yield inspection.sentence
     yield inspection.caution
     for check in inspection.checks:
-        yield f"{check.number:2} {check.outcome:9} {check.name}: {check.compared}"
+        yield check_words(check)
     for certificate in inspection.chain:
         yield f"certificate {certificate.subject}, by {certificate.issuer}, for {certificate.numbers}"
     if inspection.confirmable is not None:
@@ -194,6 +211,8 @@ def _inspected(inspection: InspectionView) -> Iterator[str]:
         yield f"judged at {inspection.judged:%Y-%m-%d %H:%M UTC}; {known}"
     if inspection.revoked_since:
         yield REVOKED_SINCE
+    if inspection.trust:
+        yield inspection.trust
     yield f"age {inspection.age}, epoch {inspection.epoch}, leaf {inspection.leaf}"
 
 

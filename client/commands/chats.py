@@ -120,8 +120,12 @@ async def members(terminal: Terminal, chat_name: str) -> None:
     """List the people in CHAT, one line for each device."""
     async with opened(terminal) as api:
         await sync_if_possible(terminal, api)
-        for member in await api.chats.members((await api.chats.find(chat_name)).group):
+        group = (await api.chats.find(chat_name)).group
+        for member in await api.chats.members(group):
             tell_member(terminal, member)
+        anchors = await api.trust.group(group)
+        if not anchors.same:
+            terminal.hint(f"This chat names the trust anchors {anchors.named}; yours are {anchors.own}.")
 
 
 @click.command()

@@ -37,7 +37,7 @@ class GroupAnchors:
         """Note in a chat that this device has joined if it names another set than one's own."""
         named = anchors_of(group.context_extensions())
         if named is not None and named != self._groups.trust.fingerprint:
-            words = f"This chat was begun with other trust anchors ({named.hex()[:SHOWN]}) than yours. {DIFFERS}"
+            words = f"This chat was begun with other trust anchors ({_short(named)}) than yours. {DIFFERS}"
             self._history.note(Kind.NOTICE, group.group_id, None, words, now, at_ms)
 
     def changed(self, before: set[bytes], now: int) -> list[bytes]:
@@ -52,4 +52,20 @@ class GroupAnchors:
 
     def _short(self, group_id: bytes) -> str:
         named = self.named(group_id)
-        return "" if named is None else named.hex()[:SHOWN]
+        return "" if named is None else _short(named)
+
+
+def sets_words(judged: bytes | None, own: bytes, named: bytes | None) -> str:
+    """By which set a message was judged, and how the account's own and the chat's stand to it."""
+    words = []
+    if judged is not None:
+        words.append(
+            f"judged by the trust anchors {_short(judged)}, {'yours' if judged == own else 'which you had then'}"
+        )
+    if named is not None and named != own:
+        words.append(f"this chat names {_short(named)}, which are not yours ({_short(own)})")
+    return "; ".join(words)
+
+
+def _short(fingerprint: bytes) -> str:
+    return fingerprint.hex()[:SHOWN]

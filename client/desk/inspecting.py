@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from client.content import decode
+from client.credentials.group_anchors import sets_words
 from client.desk.showing import Showing, moment
 from client.desk.views import CertificateView, CheckView, InspectionView, MessageView
 from client.errors import ChatError
@@ -66,7 +67,15 @@ def inspection(steps: Steps, showing: Showing, message: Message, now: int) -> In
         content=message.framed.hex(" ") if view.place == "inbox" else "",
         confirmable=None if message.verification is None else message.frank.value,
         **_judged(steps, message.verification, now),
+        trust=_trust(steps, message),
     )
+
+
+def _trust(steps: Steps, message: Message) -> str:
+    evidence = None if message.verification is None else message.verification.evidence
+    is_member = steps.chats.known(message.group_id).standing.is_member
+    named = steps.group_anchors.named(message.group_id) if is_member else None
+    return sets_words(None if evidence is None else evidence.anchors, steps.groups.trust.fingerprint, named)
 
 
 class _Judged(TypedDict, total=False):

@@ -226,6 +226,7 @@ class InspectionView(View, frozen=True, kw_only=True):
     §6.1); None for own messages. `judged`: when the verdict was made, with what was known then of the sender's
     certificate (`status_then`); `status_now`: what is known today, which changes no verdict. All empty where no
     verdict was kept. `revoked_since`: whether today's list names the certificate and the verdict did not know it.
+    `trust`: by which set of trust anchors it was judged, beside the account's and the chat's.
     """
 
     message: MessageView
@@ -247,6 +248,7 @@ class InspectionView(View, frozen=True, kw_only=True):
     status_then: str = ""
     status_now: str = ""
     revoked_since: bool = False
+    trust: str = ""
 
 
 class AccountView(View, frozen=True, kw_only=True):

@@ -431,3 +431,18 @@ async def test_a_member_below_a_root_that_the_others_do_not_have_is_refused_by_t
     assert alice.steps.groups.verifier.chains.verify(chain, now).number == CAROL
     with pytest.raises(CertificateError):
         verifier.chains.verify(chain, now)
+
+
+async def test_an_inspection_says_by_which_set_a_message_was_judged(world: World, desks: list[Desk]) -> None:
+    alice, bob = desks
+    group = await talking(alice, bob)
+    await heard(alice, bob, group, "hello")
+    row = (await bob.messages.page(group))[-1].row
+    before = (await bob.trust.show()).fingerprint[:8]
+    assert (await bob.messages.inspect(row)).trust == f"judged by the trust anchors {before}, yours"
+    world.clock.now = NOW
+    changed = await bob.trust.policy(code_leaves=False)
+    assert (await bob.messages.inspect(row)).trust == (
+        f"judged by the trust anchors {before}, which you had then; "
+        f"this chat names {before}, which are not yours ({changed.fingerprint[:8]})"
+    )
