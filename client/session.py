@@ -13,6 +13,7 @@ import httpx
 from client.account import Account, load_account
 from client.chats import Chat
 from client.credentials.devices import Devices
+from client.credentials.linking import Linking
 from client.credentials.revocation_refresh import RevocationRefresh
 from client.credentials.revocations import KnownCrl
 from client.credentials.trust import load_trust
@@ -92,6 +93,7 @@ class Session:
             drive=self.drive,
             tell=self._tell,
         )
+        self.linking = Linking(steps, self.devices, worker, clock=clock, transport=transport)
         self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 

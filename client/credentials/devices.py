@@ -29,6 +29,7 @@ from identity.authority.wire import Holding
 from identity.certificate_fields import load_certificate, validity
 
 INTERVAL = 3600  # seconds between looks at what could not be done
+RETRY = 60  # seconds until what a service did not answer is tried again
 LATER = (UnreachableError, RateLimitedError, NoKeyPackageError, NotFoundError)  # what another time may cure
 
 
@@ -73,7 +74,7 @@ class Devices:
         self._change = change
         self._drive = drive
         self._tell = tell
-        self._looked_at: float | None = None
+        self._due_at = 0.0
 
     async def all(self, *, ask: bool) -> list[OwnDevice]:
         """This device first, then the others by when they were met; with `ask`, also what the authority has issued."""
@@ -87,11 +88,11 @@ class Devices:
             return await authority.holdings(account.key, account.chain)
 
     async def run(self) -> None:
-        """Go on with what was begun: add devices to chats; looks at most once an INTERVAL."""
+        """Go on with what was begun: add devices to chats; looks once an INTERVAL, sooner after a passing trouble."""
         now = self._clock()
-        if self._looked_at is not None and now < self._looked_at + INTERVAL:
+        if self._due_at - INTERVAL <= now < self._due_at:
             return
-        self._looked_at = now
+        self._due_at = now + INTERVAL
         for granted in await self._run(self._siblings.granted):
             if await self._package_of(granted.identity) is not None:
                 await self._run(self._siblings.ready, granted.identity, self._now())
@@ -102,9 +103,10 @@ class Devices:
         for each in await self._run(self._siblings.due, self._now()):
             try:
                 await self._add(each)
-            except GroupRefusedError as error:
+            except (GroupRefusedError, mls_rs.MlsError) as error:
                 await self._run(self._siblings.refused, each, str(error), self._now())
             except LATER as error:
+                self._due_at = self._clock() + RETRY
                 self._tell([Trouble(each.group_id, error, error.code, f"your other device is not added yet: {error}")])
         await self._run(self._siblings.due, self._now())  # what was done is settled
 

@@ -31,11 +31,11 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="offer"
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="hello"):
-    """The new device: what it is called, its key, and the fingerprint of its account at the authority (RFC 9447)."""
+    """The new device: what it is called, its key, and the thumbprint of its account's key there (RFC 7638)."""
 
     name: Name
     key: Point
-    account: Annotated[str, msgspec.Meta(max_length=200)]
+    account: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class KnownPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

@@ -12,7 +12,7 @@ from cryptography import x509
 from client.account import Account
 from client.credentials.logs_seen import LogsSeen, OwnPromise, SeenLog
 from client.defence.alarms import AHEAD, AlarmKind, Alarms
-from client.defence.continuity import Continuity, identity_of_key
+from client.defence.continuity import Continuity
 from client.groups import Groups
 from client.store import Store
 from client.text import safe_name
@@ -145,7 +145,7 @@ class LogMonitor:
             return False
         own = spki_hash(public_point(self._groups.account.key.public_key()))
         enrolled = self._continuity.get(self._continuity.own).first_seen
-        met = self._continuity.get(identity_of_key(self._groups.account.number, key)).met
+        met = self._continuity.is_own_device(key, at_ms // 1000)
         if key == own or met or validity(certificate)[1] < enrolled:
             return False
         words = _certified_words(log, certificate, before=at_ms // 1000 < enrolled)

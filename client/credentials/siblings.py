@@ -87,9 +87,8 @@ class Siblings:
         granted = self.get(identity)
         with self._store.transaction():
             self._put(identity, "" if granted is None else granted.name, SiblingState.LINKED, now)
-            for chat in self._groups.chats.all():
-                if _is_open(chat):
-                    self._want(identity, chat.group_id)
+            for chat in self.open_chats():
+                self._want(identity, chat.group_id)
 
     def withdraw(self, identity: bytes) -> None:
         """Take back a grant that came to nothing: the key is a stranger's again."""
@@ -114,6 +113,10 @@ class Siblings:
             for group_id in groups:
                 self._intents.add_once(group_id, RemoveDevice(identity))
         return groups
+
+    def open_chats(self) -> list[Chat]:
+        """The chats that a device of one's own is to be in."""
+        return [chat for chat in self._groups.chats.all() if _is_open(chat)]
 
     def chats_of(self, identity: bytes) -> list[Chat]:
         """The chats in which a device is a member beside this one."""

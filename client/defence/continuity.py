@@ -152,13 +152,19 @@ class Continuity:
         """Take a person's word that a key of their own number is their own."""
         self._meet(identity_of_key(self._groups.account.number, spki_hash), How.PERSON, now)
 
+    def is_own_device(self, spki_hash: str, issued_at: int) -> bool:
+        """Whether a certificate of one's number is for a device that the person knows, or knew until it was removed."""
+        identity = identity_of_key(self._groups.account.number, spki_hash)
+        row = self._store.row("SELECT at FROM sibling WHERE identity = ? AND state = 'removed'", identity)
+        return self.get(identity).met or (row is not None and issued_at <= row[0])
+
     def link_own(self, identity: bytes, now: int) -> None:
         """Meet a device of one's own number that the person links with this one."""
         self._meet(identity, How.LINKED, now)
 
     def unlink_own(self, identity: bytes) -> None:
         """Know a device of one's own number no more: its key is a stranger's."""
-        self._store.execute("UPDATE device_key SET met_at = NULL, how = NULL WHERE identity = ?", identity)
+        self._store.execute("UPDATE device_key SET met_at = NULL, how = '' WHERE identity = ?", identity)
 
     def check_invited(self, key_packages: Iterable[bytes], now: int, *, new_keys: bool) -> None:
         """Raise NewKeyError if the owner of a key package is a new key; with `new_keys` they are met on purpose."""

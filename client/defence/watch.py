@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from client.defence.alarms import AlarmKind, Alarms
-from client.defence.continuity import Continuity, identity_of_key
+from client.defence.continuity import Continuity
 from client.errors import ChatError
 from client.groups import Groups
 from client.service import ATTEMPTS
@@ -89,7 +89,7 @@ class Watch:
                 if each.key == own_key:
                     raised |= not first and self._strange_renewal(each, now)
                     self._keep_certificate(each.fingerprint)
-                elif not self._is_own_device(each):
+                elif not self._continuity.is_own_device(each.key, each.issued_at):
                     words = _certified_words(each, since)
                     raised |= self._alarms.raise_(AlarmKind.CERTIFICATE, each.key, words, each.issued_at, now)
             self._store.execute("DELETE FROM renewal_attempt WHERE at < ?", now - RETENTION)
@@ -138,12 +138,6 @@ class Watch:
             return False
         words = f"A certificate for this device's key was issued, by a {held.by}, that this device did not ask for."
         return self._alarms.raise_(AlarmKind.RENEWAL, held.fingerprint, words, held.issued_at, now)
-
-    def _is_own_device(self, held: Holding) -> bool:
-        """Whether a certificate is for a device that the person knows, or was until it was removed."""
-        identity = identity_of_key(self._groups.account.number, held.key)
-        row = self._store.row("SELECT at FROM sibling WHERE identity = ? AND state = 'removed'", identity)
-        return self._continuity.get(identity).met or (row is not None and held.issued_at <= row[0])
 
     def _was_asked_for(self, issued_at: int) -> bool:
         """Whether a certificate is the lost answer to a renewal; each attempt accounts for one."""

@@ -7,6 +7,7 @@ signatures make the in-process desk (client.desk.Desk), the daemon's protocol an
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from client.desk.device_views import LinkView, OwnDeviceView
 from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
 from client.desk.report_views import ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.rule_views import CountView, RulesView, TrialView
@@ -358,6 +359,28 @@ class Trust(Protocol):
         """The set of trust anchors that a chat names."""
 
 
+class Devices(Protocol):
+    """The devices of this account's number. `key`: the beginning of one's key, as its view names it."""
+
+    async def all(self, ask: bool = False) -> list[OwnDeviceView]:
+        """This device, then the others; with `ask`, also what the authority has certified and nobody has met."""
+
+    async def remove(self, key: str) -> list[OwnDeviceView]:
+        """Take a device out of every chat and have its certificate revoked, for one that is lost or given away."""
+
+    async def link(self) -> LinkView:
+        """Begin to link a second device: its view has the code for it. Refused while one is being linked."""
+
+    async def linking(self, seen: int | None = None) -> LinkView:
+        """The device that is being linked, or was last; waits a while for a step after the one that was `seen`."""
+
+    async def agree(self, agreed: bool) -> LinkView:
+        """Answer, once both devices show the same digits: let it have the number, or not."""
+
+    async def cancel(self) -> LinkView:
+        """Go no further; what was granted is taken back, unless the device is in chats already."""
+
+
 class Api(Protocol):
     """One open account."""
 
@@ -373,6 +396,8 @@ class Api(Protocol):
     def device(self) -> Device: ...
     @property
     def trust(self) -> Trust: ...
+    @property
+    def devices(self) -> Devices: ...
 
     def events(self) -> AsyncGenerator[Told]:
         """What happens from now on; close it with `contextlib.aclosing`."""

@@ -12,6 +12,7 @@ from client.desk.admission import DeskAdmission
 from client.desk.api import Api
 from client.desk.chats import DeskChats
 from client.desk.device import DeskDevice
+from client.desk.devices import DeskDevices
 from client.desk.messages import DeskMessages
 from client.desk.people import DeskPeople
 from client.desk.telling import Telling
@@ -43,6 +44,7 @@ class Desk(Api):
         self._people, self._device = DeskPeople(self._works), device
         self._admission = DeskAdmission(self._works)
         self._trust = DeskTrust(self._works, home)
+        self._devices = DeskDevices(self._works)
 
     @property
     def chats(self) -> DeskChats:
@@ -68,6 +70,10 @@ class Desk(Api):
     def trust(self) -> DeskTrust:
         return self._trust
 
+    @property
+    def devices(self) -> DeskDevices:
+        return self._devices
+
     def events(self) -> AsyncGenerator[Told]:
         """What happens from now on."""
         return self._telling.events()
@@ -86,6 +92,7 @@ class Desk(Api):
             yield
         finally:
             self.session.remove_listener(self._heard)
+            await self.session.linking.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ While it is on nothing is marked read, no draft is kept, and nothing is exported
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
-from client.desk.api import Admission, Api, Chats, Device, Messages, People, Trust
+from client.desk.api import Admission, Api, Chats, Device, Devices, Messages, People, Trust
 from client.desk.told import Told
 from client.desk.views import Rendering
 from client.errors import ClientError
@@ -46,6 +46,11 @@ class IncognitoApi:
     def trust(self) -> Trust:
         """Whom the account believes."""
         return self._api.trust
+
+    @property
+    def devices(self) -> Devices:
+        """The devices of the account's number."""
+        return self._api.devices
 
     def events(self) -> AsyncGenerator[Told]:
         """What happens from now on."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from client.desk.api import Admission, Api, Chats, Device, Messages, People, Trust
+from client.desk.api import Admission, Api, Chats, Device, Devices, Messages, People, Trust
 from client.desk.endpoint import connect
 from client.desk.protocol import CALLS, NOTHING, Answer, Call, request_line
 from client.desk.told import Told
@@ -54,6 +54,7 @@ class RemoteDesk:
         self.admission = cast(Admission, connection.area("admission"))
         self.device = cast(Device, connection.area("device"))
         self.trust = cast(Trust, connection.area("trust"))
+        self.devices = cast(Devices, connection.area("devices"))
 
     async def events(self) -> AsyncGenerator[Told]:
         """What happens from now on. Raises DaemonGoneError when the daemon ends."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from client import lines
-from client.desk import people_views, protocol, report_views, rule_views, trust_views, views
+from client.desk import device_views, people_views, protocol, report_views, rule_views, trust_views, views
 from client.desk.codes import advice
 from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
@@ -51,11 +51,14 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "alarm": people_views.AlarmView,
     "key": people_views.KeyView,
     "trust": trust_views.TrustView,
+    "own-device": device_views.OwnDeviceView,
+    "link": device_views.LinkView,
     "anchor": trust_views.AnchorView,
     "footing": trust_views.FootingView,
     "exported": lines.Written,
     "saved": lines.Written,
     "verification": lines.Verified,
+    "token-verification": lines.VerifiedToken,
     "report-verification": lines.VerifiedReport,
     "ready": lines.Ready,
     "warning": lines.Warned,

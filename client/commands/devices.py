@@ -1,0 +1,156 @@
+"""Commands about the devices of one's own number: see them, link another one, remove one; and the new device's side."""
+
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import click
+import msgspec
+
+from client.commands.opened import opened
+from client.credentials.link_code import parse_link_code
+from client.credentials.link_here import link_here
+from client.desk.api import Api
+from client.desk.device_views import LinkView, OwnDeviceView
+from client.device_words import COMPARE, REMOVE, device_lines, link_words
+from client.errors import ClientError, LinkError
+from client.home import AUTHORITY
+from client.qr import coloured_rows
+from client.rendering import show
+from client.spelling import counted, shown_number
+from client.terminal import Listing, Terminal, account_command
+from identity.certificates import TrustAnchors
+from identity.number import TelephoneNumber
+
+_YES = click.option("--yes", is_flag=True, help="Ask nothing: for scripts that have compared the digits.")
+
+
+@click.group(cls=Listing)
+def devices() -> None:
+    """See the devices of your number, link another one, or remove one."""
+
+
+@devices.command("list")
+@click.option("--offline", is_flag=True, help="Do not ask the authority what it has certified.")
+@account_command
+async def devices_list(terminal: Terminal, offline: bool) -> None:
+    """List the devices of your number, and in which chats each is."""
+    async with opened(terminal) as api:
+        for device in await api.devices.all(not offline):
+            tell_device(terminal, device)
+
+
+@devices.command("add")
+@_YES
+@account_command
+async def devices_add(terminal: Terminal, yes: bool) -> None:
+    """Show a code for another device, which is to have your number, too."""
+    async with opened(terminal, follow=True) as api, _cancelled_if_left(api):
+        link = await api.devices.link()
+        while True:
+            _tell_link(terminal, link)
+            if link.state == "comparing":
+                link = await api.devices.agree(yes or _agreed(COMPARE))
+            if link.state in ("done", "ended"):
+                break
+            link = await _next(api, link)
+        if link.state == "ended":
+            raise LinkError(link.why, code=link.error, hint=link.hint)
+
+
+@devices.command("remove")
+@click.argument("key")
+@_YES
+@account_command
+async def devices_remove(terminal: Terminal, key: str, yes: bool) -> None:
+    """Take the device whose KEY begins so out of every chat, and have its certificate revoked."""
+    async with opened(terminal) as api:
+        found = [each for each in await api.devices.all() if each.key.startswith(key.lower()) and not each.this]
+        for device in found:
+            tell_device(terminal, device)
+        if found and not yes and not _agreed(REMOVE):
+            raise LinkError("nothing was changed", code="device-not-agreed", hint="Answer the question, or add --yes.")
+        for device in await api.devices.remove(key):
+            tell_device(terminal, device)
+
+
+@click.command()
+@click.argument("code")
+@click.option("--authority", help=f"Where the devices meet, as the other one shows it.  [default: {AUTHORITY}]")
+@click.option("--name", help="What this device is called on the other one.  [default: the machine's name]")
+@_YES
+@account_command
+async def link(terminal: Terminal, code: str, authority: str | None, name: str | None, yes: bool) -> None:
+    """Let this device have the number of another one, which shows CODE: run `ringtrue devices add` there."""
+    parsed = parse_link_code(code)
+    linked = await link_here(
+        terminal.home,
+        terminal.new_passphrase(),
+        parsed,
+        _Before(terminal, yes),
+        authority=authority or parsed.authority or AUTHORITY,
+        name=name or socket.gethostname(),
+    )
+    number = linked.account.number.e164
+    words = f"{shown_number(number)} is ready on this device, in {counted(linked.chats, 'chat')}."
+    if linked.left_out:
+        words += f" {counted(linked.left_out, 'chat')} did not take it; the other device says why: ringtrue devices"
+    if not linked.finished:
+        words += " The other device did not say that it is done; it goes on by itself when it is next used."
+    anchors = TrustAnchors.from_pem(linked.account.anchors).fingerprint.hex()
+    terminal.tell("enrolled", words, number=number, home=str(terminal.home), anchors=anchors)
+
+
+def tell_device(terminal: Terminal, device: OwnDeviceView) -> None:
+    """Show one device."""
+    show(terminal, "own-device", "\n".join(device_lines(device)), device)
+
+
+class _Before:
+    """The person before the new device, at its terminal."""
+
+    def __init__(self, terminal: Terminal, yes: bool) -> None:
+        self._terminal = terminal
+        self._yes = yes
+
+    def compare(self, digits: str) -> None:
+        self._terminal.hint(f"The other device must show these digits: {digits}\nCompare them, and agree there.")
+
+    async def agrees(self, number: TelephoneNumber, authority: str) -> bool:
+        if self._yes:
+            return True
+        return _agreed(f"Have {number}, certified by {authority}, on this device?")
+
+    def hear(self, words: str) -> None:
+        self._terminal.hint(f"{words} ...")
+
+
+def _tell_link(terminal: Terminal, link: LinkView) -> None:
+    """Show a step; an end is told as the error that it is."""
+    if link.state == "ended":
+        return
+    drawn = [*coloured_rows(link.uri), ""] if link.state == "waiting" and sys.stdout.isatty() else []
+    terminal.tell("link", "\n".join((*drawn, link_words(link))), **msgspec.to_builtins(link))
+
+
+async def _next(api: Api, link: LinkView) -> LinkView:
+    while (later := await api.devices.linking(link.step)).step == link.step:
+        pass
+    return later
+
+
+@asynccontextmanager
+async def _cancelled_if_left(api: Api) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(ClientError):
+            await api.devices.cancel()
+        raise
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise LinkError("nobody is there to agree", code="device-not-agreed", hint="Answer the question, or add --yes.")
+    return click.confirm(question, err=True)

@@ -1,0 +1,45 @@
+"""The devices of one's own number, and the linking of one, in words."""
+
+from client.desk.device_views import LinkView, OwnDeviceView
+from client.spelling import counted
+
+STATE_WORDS = {"valid": "✓ valid", "expired": "~ expired", "revoked": "✗ revoked", "": "- no certificate seen"}
+KEY_DIGITS = 8  # of a key, as it is shown
+COMPARE = "Does the new device show the same digits?"
+REMOVE = "Take it out of all your chats, and have its certificate revoked?"
+SECRET = "Whoever sees the code can use it: let nobody look on."  # noqa: S105 - no password
+
+
+def device_lines(device: OwnDeviceView) -> list[str]:
+    """One device, and under it what it is not in yet."""
+    ends = "" if device.certificate_ends is None else f" until {device.certificate_ends:%Y-%m-%d}"
+    since = "" if device.since is None else f", since {device.since:%Y-%m-%d}"
+    head = f"{called(device)}: {STATE_WORDS[device.state]}{ends}. {device.words[:1].upper()}{device.words[1:]}"
+    lines = [f"{head}{since}; in {counted(len(device.chats), 'chat')}."]
+    return lines + [f"Not in “{each.chat}” yet{f': {each.why}' if each.why else ''}" for each in device.left_out]
+
+
+def called(device: OwnDeviceView | LinkView) -> str:
+    """A device by its key, and what it calls itself."""
+    return f"{device.key[:KEY_DIGITS]} {device.name}".strip()
+
+
+def link_words(link: LinkView) -> str:
+    """How far a linking is, and what is to be done now."""
+    match link.state:
+        case "waiting":
+            command = f"ringtrue link {link.code} --authority {link.authority}"
+            until = f"{link.ends.astimezone():%H:%M}"
+            return f"On the new device: {command}\nThe code is good for one device, until {until}. {SECRET}"
+        case "comparing":
+            return f"{called(link)} wants to have your number. It must show these digits: {link.comparison}"
+        case "granting":
+            return f"{called(link)} may have your number, and gets its certificate."
+        case "adding":
+            return f"{called(link)} has its certificate, and comes into your chats."
+        case "done":
+            lines = [f"{called(link)} is linked, and in {counted(link.chats, 'chat')}."]
+            return "\n".join(lines + [f"Not in “{each.chat}” yet: {each.why}" for each in link.left_out])
+        case "ended":
+            why = f"{link.why[:1].upper()}{link.why[1:]}".rstrip(".")
+            return f"{why}. {link.hint}".strip()
