@@ -1,20 +1,21 @@
-"""The authority as an ASGI application: reads the clock, sends codes, and leaves every decision to registration."""
+"""The authorities as ASGI applications, both in one or each by itself: what they are made of, and the /v1 addresses."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from identity.authority.acme.app import TokenAuthorities, acme_server
-from identity.authority.admission import ByAuthority
+from identity.authority.admission import ByAuthority, ByPrefix
 from identity.authority.codes import CodeSender
 from identity.authority.errors import AuthorityError, RefusedError
 from identity.authority.exchange import (
@@ -26,17 +27,18 @@ from identity.authority.exchange import (
     read_json,
     refused,
 )
-from identity.authority.folder import open_folder
+from identity.authority.folder import open_folder, open_store
 from identity.authority.holdings import HoldingsDesk
 from identity.authority.issuer import Issuer
+from identity.authority.keys import have_keys
 from identity.authority.links import endpoints as links
-from identity.authority.log.service import NO_LOGS, Transparency, open_transparency
+from identity.authority.log.service import open_transparency
 from identity.authority.publishing import StatusPublisher
 from identity.authority.registration import RegistrationAuthority
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
 from identity.authority.status import endpoints as certificate_status
-from identity.authority.store import AuthorityStore
+from identity.authority.store import AuthorityStore, PublishedPath
 from identity.authority.tokens.app import TokenService
 from identity.authority.tokens.carriers import NO_CARRIERS, Carriers
 from identity.authority.tokens.desk import Rights, TokenDesk
@@ -54,59 +56,10 @@ from identity.authority.wire import (
     Status,
 )
 from identity.authority_token import TokenIssuers
+from identity.certificates import TrustAnchors
+from identity.prefixes import DEFAULT_PREFIXES, authority_list
 
 PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-1000074: a verifier caches for a day
-
-
-def create_app(
-    store: AuthorityStore,
-    issuer: Issuer,
-    tokens: TokenService,
-    *,
-    clock: Callable[[], float],
-    base_url: str,
-    policy: ReportPolicy | None = None,
-    transparency: Transparency = NO_LOGS,
-) -> Starlette:
-    """Serve the addresses of `wire`; clients reach them at `base_url`. The application closes the store at its end."""
-    base_url = checked_base_url(base_url)
-    authorities = TokenAuthorities(lambda: TokenIssuers(tokens.signer.roots), base_url)
-    service = _Service(store, issuer, tokens.store, clock, base_url, policy or ReportPolicy())
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        store.close()
-        tokens.store.close()
-        transparency.close()
-
-    app = Starlette(
-        routes=[
-            *tokens.routes(),
-            acme_server(store, issuer, authorities, clock=clock, base_url=base_url),
-            Route("/v1/certificates", service.certificates, methods=["POST"]),
-            Route("/v1/renewals", service.renewals, methods=["POST"]),
-            Route("/v1/holdings", service.holdings, methods=["POST"]),
-            Route("/v1/reports", service.reports, methods=["POST"]),
-            Route("/v1/standing", service.standing, methods=["POST"]),
-            Route("/v1/status-list", service.status_list),
-            Route("/v1/status", service.status),
-            Route("/v1/anchors.pem", service.anchors),
-            Route("/certificates/{name}.pem", service.published),
-            *links.routes(store, clock),
-            *certificate_status.routes(store, issuer, clock),
-            *transparency.routes(clock),
-        ],
-        exception_handlers={
-            RefusedError: refused,
-            HTTPException: no_such_thing,
-            ClientDisconnect: disconnected,
-            Exception: failed,
-        },
-        lifespan=lifespan,
-    )
-    app.state.store = store
-    return app
 
 
 def open_authority(
@@ -120,24 +73,106 @@ def open_authority(
     carriers: Carriers = NO_CARRIERS,
     logs: Sequence[str] = (),
 ) -> Starlette:
-    """Open the authority in a folder, with new keys on the first run. Raises DataFolderError, NumberError, ValueError.
+    """Open both authorities in a folder, with new keys on the first run, as one service at one base URL.
 
     `allow` sets the prefixes of the numbers to certify; None keeps what they were, at first prefixes.DEFAULT_PREFIXES.
-    `policy` says what follows from verified reports; None is what README.md states. `logs`: URLs of the logs that take
-    what is issued; without any, one of its own runs beside it. Raises LogError if one of them cannot be had.
+    `policy` says what follows from verified reports; None is what README.md states. `carriers` may vouch for numbers.
+    `logs`: URLs of the logs that take what is issued; without any, one of its own runs beside it. Raises
+    DataFolderError, NumberError, ValueError, and LogError if a log cannot be had.
     """
     base_url = checked_base_url(base_url)
     store, issuer = open_folder(folder, int(clock()), allow)
     token_store, signer = open_token_folder(folder, base_url, int(clock()), before=store)
     rights = Rights(ByAuthority(store, issuer), lambda _: issuer.anchors, carriers)
     tokens = TokenService(TokenDesk(token_store, signer, rights, base_url), token_store, signer, sender, clock)
+    taken = TokenAuthorities(lambda _: TokenIssuers(signer.roots), base_url)
     try:
         transparency = open_transparency(folder, base_url, issuer, int(clock()), logs)
     except AuthorityError:
         store.close()
         token_store.close()
         raise
-    return create_app(store, issuer, tokens, clock=clock, base_url=base_url, policy=policy, transparency=transparency)
+    service = _Service(store, issuer, token_store, clock, base_url, policy or ReportPolicy())
+    routes = [*tokens.routes(), *service.routes(taken), *transparency.routes(clock)]
+    app = _application(routes, store, token_store, transparency)
+    app.state.store, app.state.tokens = store, token_store
+    return app
+
+
+def open_certificates(
+    folder: Path,
+    base_url: str,
+    tokens: TokenAuthorities,
+    clock: Callable[[], float] = time.time,
+    *,
+    allow: Sequence[str] | None = None,
+    policy: ReportPolicy | None = None,
+    logs: Sequence[str] = (),
+) -> Starlette:
+    """Open the certification authority alone, which takes tokens of others: as `open_authority` otherwise."""
+    base_url = checked_base_url(base_url)
+    store, issuer = open_folder(folder, int(clock()), allow)
+    try:
+        transparency = open_transparency(folder, base_url, issuer, int(clock()), logs)
+    except AuthorityError:
+        store.close()
+        raise
+    service = _Service(store, issuer, None, clock, base_url, policy or ReportPolicy())
+    app = _application([*service.routes(tokens), *transparency.routes(clock)], store, transparency)
+    app.state.store = store
+    return app
+
+
+def open_tokens(
+    folder: Path,
+    base_url: str,
+    sender: CodeSender,
+    clock: Callable[[], float] = time.time,
+    *,
+    allow: Sequence[str] | None = None,
+    anchors: Callable[[int], TrustAnchors],
+    carriers: Carriers = NO_CARRIERS,
+) -> Starlette:
+    """Open the token authority alone: for numbers of these prefixes, None for all. Raises as `open_authority`.
+
+    `anchors` are the roots under which devices verify that ask by their certificates.
+    """
+    base_url = checked_base_url(base_url)
+    numbers = authority_list(allow or DEFAULT_PREFIXES)
+    before = open_store(folder) if have_keys(folder) else None
+    store, signer = open_token_folder(folder, base_url, int(clock()), before)
+    if before is not None:
+        before.close()
+    desk = TokenDesk(store, signer, Rights(ByPrefix(numbers), anchors, carriers), base_url)
+    app = _application(TokenService(desk, store, signer, sender, clock).routes(), store)
+    app.state.tokens = store
+    return app
+
+
+def open_log_alone(
+    folder: Path, base_url: str, name: str, roots: Callable[[], Sequence[Certificate]], clock: Clock = time.time
+) -> Starlette:
+    """Open a log alone, for what is issued below these roots. Raises DataFolderError, ValueError."""
+    log = open_log(private_folder(folder) / FOLDER, name, roots)
+    transparency = Transparency((Log(log.log.name, log.log.spki, checked_base_url(base_url)),), log)
+    return _application(transparency.routes(clock), transparency)
+
+
+class _Closing(Protocol):
+    def close(self) -> None: ...
+
+
+def _application(routes: Sequence[BaseRoute], *parts: _Closing) -> Starlette:
+    """Serve the routes; the parts are closed at the end."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        for part in parts:
+            part.close()
+
+    handlers = {RefusedError: refused, HTTPException: no_such_thing, ClientDisconnect: disconnected, Exception: failed}
+    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
 
 
 def checked_base_url(text: str) -> str:
@@ -153,27 +188,49 @@ class _Service:
         self,
         store: AuthorityStore,
         issuer: Issuer,
-        tokens: TokenStore,
+        tokens: TokenStore | None,
         clock: Callable[[], float],
         base_url: str,
         policy: ReportPolicy,
     ) -> None:
-        self._registration = RegistrationAuthority(store, issuer, base_url, tokens)
+        self._store = store
+        self._base_url = base_url
+        self._registration = RegistrationAuthority(store, issuer, base_url, tokens) if tokens else None
         self._holdings = HoldingsDesk(store, issuer, base_url)
         self._reports = ReportDesk(store, issuer, base_url, policy)
         self._statuses = StatusPublisher(store, issuer, base_url, policy)
         self._issuer = issuer
         self._clock = clock
 
+    def routes(self, tokens: TokenAuthorities) -> list[BaseRoute]:
+        """The addresses of a certification authority that takes these tokens."""
+        store, issuer, clock = self._store, self._issuer, self._clock
+        return [
+            acme_server(store, issuer, tokens, clock=clock, base_url=self._base_url),
+            Route("/v1/certificates", self.certificates, methods=["POST"]),
+            Route("/v1/renewals", self.renewals, methods=["POST"]),
+            Route("/v1/holdings", self.holdings, methods=["POST"]),
+            Route("/v1/reports", self.reports, methods=["POST"]),
+            Route("/v1/standing", self.standing, methods=["POST"]),
+            Route("/v1/status-list", self.status_list),
+            Route("/v1/status", self.status),
+            Route("/v1/anchors.pem", self.anchors),
+            Route("/certificates/{name}.pem", self.published),
+            *links.routes(store, clock),
+            *certificate_status.routes(store, issuer, clock),
+        ]
+
     def _now(self) -> int:
         return int(self._clock())
 
     async def certificates(self, request: Request) -> Response:
+        assert self._registration is not None
         body = await read_json(request, CertificateRequest)
         certify = self._registration.certify
         return json_response(await asyncio.to_thread(certify, body, client_address(request), self._now()), 201)
 
     async def renewals(self, request: Request) -> Response:
+        assert self._registration is not None
         body = await read_json(request, RenewalRequest)
         renew = self._registration.renew
         return json_response(await asyncio.to_thread(renew, body, client_address(request), self._now()), 201)
@@ -208,8 +265,15 @@ class _Service:
 
     async def published(self, request: Request) -> Response:
         fingerprint = _fingerprint(request.path_params["name"])
-        path = await asyncio.to_thread(self._registration.published, fingerprint)
+        path = await asyncio.to_thread(self._published, fingerprint)
         return Response(path.pem, headers=PATH_CACHE, media_type=PEM_TYPE)
+
+    def _published(self, fingerprint: bytes) -> PublishedPath:
+        with self._store.transaction():
+            found = self._store.published(fingerprint)
+        if found is None:
+            raise RefusedError("not-found", "no certificate of that name is published here")
+        return found
 
 
 def _fingerprint(name: str) -> bytes:

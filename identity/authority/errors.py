@@ -5,7 +5,7 @@ AuthorityError
 ├── CodeNotSentError     a code sender could not hand over a code
 ├── DataFolderError      the data folder cannot be used; the message says what to do
 ├── CarrierError         a carrier's certificate cannot be used; the message says what to do
-├── AnchorsError         the roots of another authority cannot be had; the message says what to do
+├── RootsError           the roots of another authority cannot be had; the message says what to do
 ├── LogError             a log of certificates cannot be had, or does not promise what it is to promise
 └── HubError             the franking key of a delivery service cannot be had; the message says what to do
 """
@@ -44,7 +44,7 @@ class CarrierError(AuthorityError):
     """A file holds no certificate of a carrier."""
 
 
-class AnchorsError(AuthorityError):
+class RootsError(AuthorityError):
     """The roots of another authority cannot be had from where they should be."""
 
 

@@ -76,14 +76,6 @@ class RegistrationAuthority:
             path = self._issue(key, number, proved_at, now, by_code=False)
         return self._answer(path)
 
-    def published(self, fingerprint: bytes) -> PublishedPath:
-        """Find an issued path by its leaf's SHA-256."""
-        with self._store.transaction():
-            found = self._store.published(fingerprint)
-        if found is None:
-            raise RefusedError("not-found", "no certificate of that name is published here")
-        return found
-
     def _certifiable(self, text: str) -> TelephoneNumber:
         try:
             number = TelephoneNumber.parse(text)

@@ -267,5 +267,6 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "report-refused": (422, "The report does not prove what it says"),
     "rate-limited": (429, "Too many requests"),
     "internal": (500, "The authority failed"),
+    "authority-unreachable": (503, "The other authority cannot be reached"),
     "code-not-sent": (503, "The code could not be sent"),
 }

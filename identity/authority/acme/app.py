@@ -34,9 +34,9 @@ Act = Callable[[Request, SignedRequest, int], Response]
 
 @dataclass(frozen=True, slots=True)
 class TokenAuthorities:
-    """Whose tokens are taken, as of now; `url`: the base URL of one of them, told to clients."""
+    """Whose tokens are taken at a time; `url`: the base URL of one of them, told to clients."""
 
-    issuers: Callable[[], TokenIssuers]
+    issuers: Callable[[int], TokenIssuers]
     url: str | None
 
 

@@ -41,13 +41,15 @@ _WORDS = {
     "already-revoked": "alreadyRevoked",
     "reason-refused": "badRevocationReason",
     "internal": "serverInternal",
+    "authority-unreachable": "connection",
 }
+_SAME_STATUS = _WORDS.keys() - {"not-found", "authority-unreachable"}
 
 
 def as_acme(error: RefusedError, identifier: Identifier | None = None) -> AcmeError:
     """Say the same as an ACME problem."""
     word = _WORDS.get(error.word, "malformed")
-    status = None if error.word in _WORDS and error.word != "not-found" else error.status
+    status = None if error.word in _SAME_STATUS else error.status
     after = error.extensions.get("retry_after")
     headers = {} if after is None else {"retry-after": str(after)}
     return AcmeError(word, error.detail, status=status, identifier=identifier, headers=headers)

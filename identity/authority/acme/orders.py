@@ -36,7 +36,7 @@ class OrderDesk:
     store: AuthorityStore
     issuer: Issuer
     addresses: Addresses
-    token_issuers: Callable[[], TokenIssuers]
+    token_issuers: Callable[[int], TokenIssuers]
 
     def place(self, request: SignedRequest, address: str, now: int) -> Order:
         """Open an order of one TNAuthList."""
@@ -105,7 +105,9 @@ class OrderDesk:
 
     def _verified(self, tkauth: str, order: Order, request: SignedRequest, now: int) -> AuthorityToken | wire.Problem:
         try:
-            return verify_authority_token(tkauth, order.identifier, request.jwk.thumbprint, self.token_issuers(), now)
+            return verify_authority_token(
+                tkauth, order.identifier, request.jwk.thumbprint, self.token_issuers(now), now
+            )
         except AuthorityTokenError as error:
             word = _PROBLEM_OF_CHECK[error.check]
             detail = f"the authority token was refused: {error} (RFC 9448 §6, check {error.check})"

@@ -35,7 +35,8 @@ class RevokingDesk:
         """Revoke a certificate that was issued here.
 
         1. the request names a certificate and a reason that can be given
-        2. it is signed by the account that ordered it, or by the certificate's own key
+        2. it is signed by the account that ordered it, by one that is authorised for the same number (so that one
+           device removes another that was lost), or by the certificate's own key
         """
         asked = request.body(wire.Revocation)
         reason = CODES.get(asked.reason)
@@ -48,10 +49,26 @@ class RevokingDesk:
             row = self.store.row("SELECT account FROM certificates WHERE fingerprint = ?", fingerprint)
             if row is None:
                 raise AcmeError("malformed", "no such certificate was issued here", status=404)
-            own = request.jwk == key if request.account is None else row[0] == request.account.id
+            if request.account is None:
+                own = request.jwk == key
+            else:
+                own = row[0] == request.account.id or self._holds(request.account.id, fingerprint, now)
             if not own:
-                raise AcmeError("unauthorized", "sign with the account that ordered it, or with the certificate's key")
+                words = "sign with the account that ordered it, one of the same number, or the certificate's key"
+                raise AcmeError("unauthorized", words)
             revoke(self.store, fingerprint, reason, now)
+
+    def _holds(self, account: str, fingerprint: bytes, now: int) -> bool:
+        """Whether the account has a live certificate of the same number, which it was authorised for."""
+        row = self.store.row(
+            "SELECT 1 FROM certificates own JOIN certificates other ON other.number = own.number "
+            "WHERE own.account = ? AND other.fingerprint = ? AND own.not_after >= ? "
+            "AND own.fingerprint NOT IN (SELECT fingerprint FROM revocations) LIMIT 1",
+            account,
+            fingerprint,
+            now,
+        )
+        return row is not None
 
 
 def _certificate(text: str) -> tuple[bytes, JWK]:

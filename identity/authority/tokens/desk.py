@@ -90,11 +90,6 @@ class TokenDesk:
             case _:
                 raise RefusedError("right-refused", "the address does not fit the kind of right")
 
-    def port_out(self, number: TelephoneNumber) -> int:
-        """Forget every proof of a number that has left: a code is needed again. Says how many keys rested on one."""
-        with self._store.transaction():
-            return self._store.forget_number(number)
-
     def _by_code(self, subject: str, code: str, request: TokenRequest, asked: TNAuthList, now: int) -> str:
         with self._store.transaction():
             known = self._store.challenge(subject)
