@@ -15,6 +15,7 @@ from identity.authority.errors import RefusedError
 from identity.authority.folder import open_store
 from identity.authority.status.revocations import REASONS, revocations, revoke, revoke_number
 from identity.authority.wire import CRL_TYPE, OCSP_REQUEST_TYPE, OCSP_RESPONSE_TYPE
+from identity.base64url import encode_base64url
 from identity.certificate_fields import load_certificate
 from identity.errors import RevocationError
 from identity.number import TelephoneNumber
@@ -200,6 +201,46 @@ async def test_a_lost_key_is_certified_no_more(authority, make_device, folder, a
     refused = await account.finalize(await authority.ready(account, device), device.csr())
     kind, found = acme_problem(refused)
     assert (kind, "reported as lost" in found.detail) == ("badCSR", True)
+
+
+async def certified(authority, device) -> tuple[tuple[bytes, ...], object]:
+    """The chain of a device, and the account that ordered it."""
+    account = await authority.account()
+    issued = await authority.issued(account, await authority.ready(account, device), device.csr())
+    return tuple(issued.chain[:2]), account
+
+
+async def revoked_by(account, chain: tuple[bytes, ...], reason: int = 5) -> httpx.Response:
+    certificate = encode_base64url(chain[0]).decode()
+    url = str(account.http.base_url.join("/acme/revoke-certificate"))
+    return await account.post(url, {"certificate": certificate, "reason": reason})
+
+
+async def test_an_owner_revokes_by_the_account_that_ordered_it(authority, make_device) -> None:
+    chain, account = await certified(authority, make_device(ALICE))
+    assert (await revoked_by(account, chain)).status_code == 200
+    assert (await told(authority, chain)).reason is CESSATION
+
+
+async def test_another_device_of_the_number_revokes_one_that_was_lost(authority, make_device) -> None:
+    lost, _ = await certified(authority, make_device(ALICE))
+    kept, account = await certified(authority, make_device(ALICE))
+    assert (await revoked_by(account, lost, 1)).status_code == 200
+    assert (await told(authority, lost)).reason is Reason.key_compromise
+    assert (await told(authority, kept)).state is StatusState.GOOD
+
+
+async def test_nobody_else_revokes_it(authority, make_device, folder, acme_problem) -> None:
+    chain, own = await certified(authority, make_device(ALICE))
+    _, stranger = await certified(authority, make_device(BOB))
+    assert acme_problem(await revoked_by(stranger, chain))[0] == "unauthorized"
+    fresh = await authority.account()
+    assert acme_problem(await revoked_by(fresh, chain))[0] == "unauthorized"
+    moved, newcomer = await certified(authority, make_device(ALICE))
+    revoke_in(folder, chain, Reason.privilege_withdrawn, authority.clock.now)
+    assert acme_problem(await revoked_by(own, moved))[0] == "unauthorized"  # its own is withdrawn
+    assert acme_problem(await revoked_by(newcomer, chain))[0] == "alreadyRevoked"
+    assert (await told(authority, moved)).state is StatusState.GOOD
 
 
 async def test_the_operator_revokes_lists_and_lets_a_number_go(open_at, make_device, folder, clock) -> None:
