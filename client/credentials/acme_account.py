@@ -41,12 +41,12 @@ class Certifier:
 
 
 def new_acme_account(
-    authority: str, key: ec.EllipticCurvePrivateKey, certifier: Certifier | None = None
+    authority: str, key: ec.EllipticCurvePrivateKey | None = None, certifier: Certifier | None = None
 ) -> AcmeAccount:
     """An account that is registered when it is first used, at the authority's own directory or the certifier's."""
-    chosen = certifier or Certifier()
+    chosen, own = certifier or Certifier(), key or ec.generate_private_key(ec.SECP256R1())
     directory = chosen.directory or authority.rstrip("/") + DIRECTORY_PATH
-    return AcmeAccount(directory, key, chosen.token_authority.rstrip("/"), accepts_terms=chosen.accepts_terms)
+    return AcmeAccount(directory, own, chosen.token_authority.rstrip("/"), accepts_terms=chosen.accepts_terms)
 
 
 def save_acme_account(store: Store, account: AcmeAccount) -> None:
