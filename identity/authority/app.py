@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from cryptography.x509 import Certificate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -30,9 +31,11 @@ from identity.authority.exchange import (
 from identity.authority.folder import open_folder, open_store
 from identity.authority.holdings import HoldingsDesk
 from identity.authority.issuer import Issuer
-from identity.authority.keys import have_keys
+from identity.authority.keys import have_keys, private_folder
 from identity.authority.links import endpoints as links
-from identity.authority.log.service import open_transparency
+from identity.authority.log.folder import FOLDER, open_log
+from identity.authority.log.service import Transparency, open_transparency
+from identity.authority.log.wire import Log
 from identity.authority.publishing import StatusPublisher
 from identity.authority.registration import RegistrationAuthority
 from identity.authority.report_policy import ReportPolicy
@@ -87,7 +90,7 @@ def open_authority(
     tokens = TokenService(TokenDesk(token_store, signer, rights, base_url), token_store, signer, sender, clock)
     taken = TokenAuthorities(lambda _: TokenIssuers(signer.roots), base_url)
     try:
-        transparency = open_transparency(folder, base_url, issuer, int(clock()), logs)
+        transparency = open_transparency(folder, base_url, issuer, logs)
     except AuthorityError:
         store.close()
         token_store.close()
@@ -113,7 +116,7 @@ def open_certificates(
     base_url = checked_base_url(base_url)
     store, issuer = open_folder(folder, int(clock()), allow)
     try:
-        transparency = open_transparency(folder, base_url, issuer, int(clock()), logs)
+        transparency = open_transparency(folder, base_url, issuer, logs)
     except AuthorityError:
         store.close()
         raise
@@ -150,7 +153,11 @@ def open_tokens(
 
 
 def open_log_alone(
-    folder: Path, base_url: str, name: str, roots: Callable[[], Sequence[Certificate]], clock: Clock = time.time
+    folder: Path,
+    base_url: str,
+    name: str,
+    roots: Callable[[], Sequence[Certificate]],
+    clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """Open a log alone, for what is issued below these roots. Raises DataFolderError, ValueError."""
     log = open_log(private_folder(folder) / FOLDER, name, roots)

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from identity.authority.folder import read_anchors
+from identity.authority.marking_commands import numbers
 from identity.authority.report_commands import clear_reports, list_reports, show_reports
-from identity.authority.serving import data_folder, explained, serve, serve_certificates, serve_tokens
+from identity.authority.serving import data_folder, explained, serve, serve_certificates, serve_log, serve_tokens
 from identity.authority.status.commands import REASON_NAMES, list_revocations, port_out, revoke_certificate
 from identity.authority.tokens.folder import read_token_roots
 
@@ -17,7 +18,7 @@ def authority() -> None:
     """Certify telephone numbers: for development and pilots."""
 
 
-for command in (serve, serve_tokens, serve_certificates):
+for command in (serve, serve_tokens, serve_certificates, serve_log, numbers):
     authority.add_command(command)
 
 

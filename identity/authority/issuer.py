@@ -97,6 +97,7 @@ class Issuer:
     ) -> None:
         self._declared = declared
         self._logs: tuple[Submission, ...] = ()
+        self._logged_issuer = b""
         self._keys = keys
         self._folder = folder
         self._authority = authority or _covered(keys.issuer)
@@ -140,16 +141,19 @@ class Issuer:
         leaf = issue_device_certificate(issuer_key, issuer, key, number, now, lifetime, attributes=attributes, log=log)
         return IssuedPath(leaf, issuer, self._keys.roots[0])
 
-    def use_logs(self, logs: Sequence[Submission], now: int) -> None:
-        """From now on, log what is issued before it is issued; the issuer's own certificate is logged at once."""
+    def use_logs(self, logs: Sequence[Submission]) -> None:
+        """From now on, log what is issued before it is issued, and before the first the issuer's own certificate."""
         self._logs = tuple(logs)
-        self._log_issuer(now)
 
     def logging(self, now: int) -> Logging | None:
         """Takes what this issuer is about to sign to the logs, if there are any."""
         if not self._logs:
             return None
         above = [certificate.public_bytes(Encoding.DER) for certificate in (self._keys.issuer, self._keys.roots[0])]
+        if self._logged_issuer != above[0]:
+            for each in self._logs:
+                each.add_chain(above, now)
+            self._logged_issuer = above[0]
 
         def log(precertificate: x509.Certificate) -> list[SignedTimestamp]:
             chain = [precertificate.public_bytes(Encoding.DER), *above]
@@ -208,12 +212,6 @@ class Issuer:
         issuer = issuer_certificate(key, root, issuer_key, ISSUER_NAME, self._authority, now, ISSUER_LIFETIME)
         self._keys = replace(self._keys, issuer=issuer)
         self._save(ISSUER, (issuer,))
-        self._log_issuer(now)
-
-    def _log_issuer(self, now: int) -> None:
-        issuer, root = (each.public_bytes(Encoding.DER) for each in (self._keys.issuer, self._keys.roots[0]))
-        for log in self._logs:
-            log.add_chain((issuer, root), now)
 
     def _save(self, name: str, certificates: tuple[x509.Certificate, ...]) -> None:
         if self._folder is not None:

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import httpx
 import msgspec
-from cryptography import x509
 
 from identity.authority.errors import LogError
 from identity.authority.log.wire import PREFIX, Chain, Log, Logs, Timestamp
@@ -57,18 +56,6 @@ class RemoteLog:
         if not timestamp.is_by(self._log, entry):
             raise LogError(f"{url} answers with a timestamp that the log has not signed for this certificate")
         return timestamp
-
-
-def remote_roots(urls: Sequence[str]) -> list[x509.Certificate]:
-    """The roots that authorities at these URLs publish, for a log that is to take what they issue. Raises LogError."""
-    roots = []
-    for url in urls:
-        pem = _sent("GET", f"{url.rstrip('/')}/v1/anchors.pem")
-        try:
-            roots += x509.load_pem_x509_certificates(pem)
-        except ValueError as error:
-            raise LogError(f"{url} publishes no roots in PEM") from error
-    return roots
 
 
 def _answer(method: str, url: str, shape: type[Answer], body: msgspec.Struct | None = None) -> Answer:

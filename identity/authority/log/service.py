@@ -36,14 +36,12 @@ class Transparency:
 NO_LOGS = Transparency(())
 
 
-def open_transparency(
-    folder: Path, base_url: str, issuer: Issuer, now: int, elsewhere: Sequence[str] = ()
-) -> Transparency:
+def open_transparency(folder: Path, base_url: str, issuer: Issuer, elsewhere: Sequence[str] = ()) -> Transparency:
     """Have the issuer log what it issues, at these URLs or beside itself. Raises DataFolderError, LogError."""
     if elsewhere:
         logs = [RemoteLog.at(url) for url in elsewhere]
-        issuer.use_logs(logs, now)
+        issuer.use_logs(logs)
         return Transparency(tuple(log.named for log in logs))
     own = open_log(folder / FOLDER, LOG_NAME, lambda: issuer.anchors.roots)
-    issuer.use_logs([own], now)
+    issuer.use_logs([own])
     return Transparency((Log(own.log.name, own.log.spki, base_url),), own)
