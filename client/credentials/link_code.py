@@ -8,7 +8,6 @@ with the authority's address, where the two devices meet.
 import re
 import secrets
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 from client.errors import LinkError
 from client.invite import FORGIVEN, GROUP, SYMBOLS, check_symbols, remainder
@@ -18,7 +17,9 @@ SECRET_SYMBOLS = 16
 CHECKS = 2
 SCHEME = "ringtrue:"
 INPUT_LIMIT = 1000  # characters
-_LINK = f"{SCHEME}link"
+_LINK = f"{SCHEME}link/"
+# An address without a path means the same in capitals, and QR codes have a smaller form for those (ISO/IEC 18004).
+_CASELESS = re.compile(r"(?:/https?://[0-9A-Za-z.:-]+)?")
 _CODE = re.compile(rf"[{SYMBOLS}]{{{SECRET_SYMBOLS + CHECKS}}}")
 _HINT = "Look at the code on the other device and type it again; capitals, spaces and hyphens make no difference."
 
@@ -50,11 +51,10 @@ class LinkCode:
 
     @property
     def uri(self) -> str:
-        """The code to be scanned, with the authority if it is known: ringtrue:link?code=…&authority=…"""
-        parts = {"code": self.text.replace("-", "")}
-        if self.authority is not None:
-            parts["authority"] = self.authority
-        return f"{_LINK}?{urlencode(parts)}"
+        """The code to be scanned: ringtrue:link/CODE/AUTHORITY, in capitals where that makes the QR code smaller."""
+        where = "" if self.authority is None else f"/{self.authority.rstrip('/')}"
+        uri = f"{_LINK}{self.text.replace('-', '')}{where}"
+        return uri.upper() if _CASELESS.fullmatch(where) else uri
 
 
 def new_link_code(authority: str) -> LinkCode:
@@ -71,14 +71,12 @@ def parse_link_code(text: str) -> LinkCode:
 
 
 def _from_uri(written: str) -> LinkCode:
-    try:
-        query = parse_qs(urlsplit(written).query, strict_parsing=True, max_num_fields=8)
-    except ValueError:
-        query = {}
-    if not written.lower().startswith(f"{_LINK}?") or "code" not in query:
+    if not written.lower().startswith(_LINK):
         raise LinkError("this address is none for linking a device", code="link-code", hint=_HINT)
-    authority = query.get("authority", [None])[0]
-    return LinkCode(_symbols(query["code"][0]), authority)
+    code, _, authority = written[len(_LINK) :].partition("/")
+    if authority.upper() == authority:  # it was in capitals for the QR code's sake, or has no letters
+        authority = authority.lower()
+    return LinkCode(_symbols(code), authority or None)
 
 
 def _symbols(written: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from client.errors import LinkError
 from client.invite import SYMBOLS
 from identity.authority.links.wire import BOX_LIMIT, MAILBOX_DIGITS
 
-AUTHORITY = "https://authority.test/at?x=1&y=2"
+AUTHORITY = "https://authority.test"
 T = TypeVar("T")
 CODES = st.lists(st.integers(0, 31), min_size=16, max_size=16).map(lambda symbols: LinkCode(tuple(symbols)))
 
@@ -65,15 +65,21 @@ def test_whatever_else_is_typed_is_refused_in_words(typed: str) -> None:
         assert len(read.symbols) == 16
 
 
-@given(CODES, st.sampled_from([AUTHORITY, "http://127.0.0.1:8441", "https://é.example"]))
+@given(
+    CODES,
+    st.sampled_from(
+        [AUTHORITY, "http://127.0.0.1:8441", "https://é.example", "https://a.test/Some/Path", "http://[::1]:8441"]
+    ),
+)
 def test_what_is_scanned_says_where_to_meet(code: LinkCode, authority: str) -> None:
-    read = parse_link_code(LinkCode(code.symbols, authority).uri)
-    assert (read.symbols, read.authority) == (code.symbols, authority)
+    scanned = LinkCode(code.symbols, authority).uri
+    for written in (scanned, f" {scanned}\n", scanned.replace("RINGTRUE:LINK", "ringtrue:link")):
+        read = parse_link_code(written)
+        assert (read.symbols, read.authority) == (code.symbols, authority)
 
 
 @pytest.mark.parametrize(
-    "uri",
-    ["ringtrue:link", "ringtrue:link?", "ringtrue:+12025550142", "ringtrue:link?code=", "ringtrue:link?" + "a=1&" * 20],
+    "uri", ["ringtrue:link", "ringtrue:link/", "ringtrue:+12025550142", "ringtrue:link/0/x", "ringtrue:"]
 )
 def test_another_address_is_no_code(uri: str) -> None:
     with pytest.raises(LinkError):
