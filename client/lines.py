@@ -77,6 +77,16 @@ class FailedCheckLine(Line, frozen=True):
     name: str
 
 
+class CheckLine(Line, frozen=True):
+    """One numbered check: what it compared, or why it did not pass; `code` is that of RFC 8224 §6.2.2."""
+
+    number: int
+    name: str
+    outcome: str
+    compared: str
+    code: int | None
+
+
 class Verified(Line, frozen=True):
     """The verdict on an exported message; `signed` and `group` only where its signature was verified."""
 
@@ -89,6 +99,43 @@ class Verified(Line, frozen=True):
     check: FailedCheckLine | None
     signed: str | msgspec.UnsetType = msgspec.UNSET
     group: str | msgspec.UnsetType = msgspec.UNSET
+    checks: list[CheckLine] = []
+
+
+class SaidLine(Line, frozen=True):
+    """What a token says, and nobody else: its type (`ppt`), who to whom, and when."""
+
+    ppt: str
+    orig: str
+    dest: list[str]
+    signed: str
+
+
+class PresentedLine(Line, frozen=True):
+    """How a signer asks to be presented: a claim, whose `issuer` vouches for it only where it is `bound`."""
+
+    name: str
+    number: str | None
+    icon: str | None
+    reason: str | None
+    issuer: str
+    bound: bool
+
+
+class VerifiedToken(Line, frozen=True):
+    """The verdict on one PASSporT; `says` only where its signature was verified: type, orig, dest, and when."""
+
+    place: str
+    verdict: str
+    label: str
+    number: str | None
+    reason: str
+    code: int | None
+    check: FailedCheckLine | None
+    checks: list[CheckLine]
+    says: SaidLine | None
+    claimed: PresentedLine | None
+    fetch: str | None
 
 
 class VerifiedReport(Line, frozen=True):

@@ -163,7 +163,7 @@ class Outside:
         given, carried = self.expected.chain, header.x5c
         if given and carried and given[0] != carried[0]:
             raise BindingError("signer", "x5c is another certificate than the one at hand", check=4)
-        chain = given or _without_root(carried, chains)
+        chain = _without_root(given or carried, chains)
         if not chain:
             raise BindingError("no-chain", f"no certificate is at hand, only its address {header.x5u!a}", check=4)
         source = "as at hand" if given else "from x5c in the token"
@@ -253,10 +253,10 @@ def _holds(leaf: x509.Certificate, orig: Identity) -> bool:
     return numbers is not None and numbers.covers(orig) is not Coverage.NO
 
 
-def _without_root(carried: tuple[bytes, ...], chains: ChainVerifier) -> tuple[bytes, ...]:
+def _without_root(listed: tuple[bytes, ...], chains: ChainVerifier) -> tuple[bytes, ...]:
     """Leave out a root at the end of a list (RFC 9060 §5 has it there): one trusts one's own copy of it."""
-    roots = {root.public_bytes(Encoding.DER) for root in chains.anchors.roots} if len(carried) > 1 else set()
-    return carried[:-1] if carried[-1:] and carried[-1] in roots else carried
+    roots = {root.public_bytes(Encoding.DER) for root in chains.anchors.roots} if len(listed) > 1 else set()
+    return listed[:-1] if listed[-1:] and listed[-1] in roots else listed
 
 
 def _dest(dest: Collection[Identity]) -> dict[str, list[str]]:

@@ -103,6 +103,7 @@ class UnverifiedPassport(NamedTuple):
     msgi: str
     claims: Mapping[str, object]
     kind: Kind = MESSAGE
+    x5c: tuple[bytes, ...] = ()
 
 
 def sign_passport(
@@ -205,7 +206,18 @@ def read_claims(octets: bytes, token: Token, header: Header, profile: Profile = 
     orig = read_identity(claims["orig"], "orig", uris=profile.uris)
     check_type_claims(claims, kind)
     return UnverifiedPassport(
-        octets, token.signing_input, token.signature, header.x5u, orig, numbers, uris, iat, msgi, claims, kind
+        octets,
+        token.signing_input,
+        token.signature,
+        header.x5u,
+        orig,
+        numbers,
+        uris,
+        iat,
+        msgi,
+        claims,
+        kind,
+        header.x5c,
     )
 
 

@@ -144,6 +144,8 @@ def refuse(error: IdentityError, setting: Setting, chains: ChainVerifier, rules:
 
 def _concluded(verdict: Verdict, trail: Trail, chain: VerifiedChain, evidence: Evidence, iat: int) -> Verification:
     reason = _REASONS.get(verdict) or f"Signed {_duration(evidence.arrived - iat)} before it arrived."
+    if chain.uris and verdict is Verdict.VERIFIED:
+        reason = "The sender proved control of this URI when the message was signed."
     code = 403 if verdict is Verdict.STALE else None
     for number, words in _UNDECIDED_REASONS.items():
         if isinstance(trail.operands[number], Undecided):

@@ -1,27 +1,21 @@
 """The commands about the account itself; those that use it are in client.commands."""
 
-import sys
 from contextlib import aclosing
 from pathlib import Path
 
 import click
 
-from client.defence.report_file import read_report
+from client.credentials.acme_account import Certifier
 from client.doctor import Doctor
 from client.enrolling import enrol
 from client.errors import AccountError
 from client.home import AUTHORITY, DELIVERY, Home
-from client.proof import ProofError, verify
-from client.rendering import tell_exported, tell_read_report
 from client.session import Session
 from client.terminal import Terminal, account_command
 from identity.authority.wire import ChallengeOpened
-from identity.binding import Verdict
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 
-EXIT_REFUSED, EXIT_UNDECIDED = 3, 4
-_VERIFY_EXIT = {Verdict.FAILED: EXIT_REFUSED, Verdict.UNSIGNED: EXIT_REFUSED, Verdict.UNDECIDED: EXIT_UNDECIDED}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -39,6 +33,9 @@ class CodeNeededError(AccountError):
 @click.option("--code", help="The code that was sent to the number.")
 @click.option("--code-file", type=_FILE, help="Read the code from this file.")
 @click.option("--anchors", type=_FILE, help="PEM file of roots to trust, instead of the authority's own word.")
+@click.option("--acme-directory", default="", help="The ACME server that certifies, if it is not the authority's own.")
+@click.option("--token-authority", default="", help="Who sends the code, if it is not whom the ACME server names.")
+@click.option("--accept-terms", is_flag=True, help="You have read the ACME server's terms of service, and agree.")
 @account_command
 async def enroll(
     terminal: Terminal,
@@ -48,8 +45,19 @@ async def enroll(
     code: str | None,
     code_file: Path | None,
     anchors: Path | None,
+    acme_directory: str,
+    token_authority: str,
+    accept_terms: bool,
 ) -> None:
-    """Prove that NUMBER is yours and make it usable on this device."""
+    """Prove that NUMBER is yours and make it usable on this device.
+
+    A code is sent to the number. For it a token authority states that the number is yours, and a certification
+    authority certifies a key of this device by ACME (RFC 8555, RFC 9448). The service at --authority is both, or names
+    the other one. To have another ACME server certify, give --acme-directory: it has to take the identifier TNAuthList,
+    and its root has to be among --anchors.
+
+    If it is interrupted, run it again: a code that was sent is asked for again, not sent again.
+    """
     owner = TelephoneNumber.parse(number)
 
     async def ask_code(_: ChallengeOpened) -> str:
@@ -61,40 +69,22 @@ async def enroll(
 
     passphrase = terminal.new_passphrase()
     trusted = None if anchors is None else TrustAnchors.from_pem(anchors.read_bytes())
+    certifier = Certifier(acme_directory, token_authority, accept_terms)
     account = await enrol(
-        terminal.home, passphrase, owner, authority=authority, delivery=delivery, ask_code=ask_code, anchors=trusted
+        terminal.home,
+        passphrase,
+        owner,
+        authority=authority,
+        delivery=delivery,
+        ask_code=ask_code,
+        anchors=trusted,
+        certifier=None if certifier == Certifier() else certifier,
     )
     async with Session.open(terminal.home, passphrase) as session:
         await session.maintain()
     roots = TrustAnchors.from_pem(account.anchors).fingerprint.hex()
     words = f"{owner} is ready on this device.\nIt trusts the roots with the fingerprint {roots}."
     terminal.tell("enrolled", words, number=owner.e164, home=str(terminal.home), anchors=roots)
-
-
-@click.command("verify")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True))
-@click.option("--anchors", type=_FILE, help="PEM file of roots to trust, instead of the account's.")
-@account_command
-async def verify_file(terminal: Terminal, file: Path, anchors: Path | None) -> None:
-    """Verify an exported message or report offline: exit code 0 verified, 3 failed, 4 could not be checked."""
-    octets = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    source = anchors or Home(terminal.home).anchors
-    if not source.exists():
-        raise ProofError(
-            "there is no trust list to verify with", code="no-anchors", hint="Give one with --anchors FILE."
-        )
-    roots = TrustAnchors.from_pem(source.read_bytes())
-    reported = read_report(octets, roots)
-    if reported is not None:
-        tell_read_report(terminal, reported)
-        if not reported.verification.accepted:
-            raise click.exceptions.Exit(_VERIFY_EXIT[Verdict.FAILED])
-        return
-    verification, text = verify(octets, roots)
-    tell_exported(terminal, verification, text)
-    exit_code = _VERIFY_EXIT.get(verification.verdict, 0)
-    if exit_code:
-        raise click.exceptions.Exit(exit_code)
 
 
 @click.command()

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.commands.account import verify_file
+from client.commands.verifying import verify_file
 from identity.authority.issuer import Issuer, create_keys
 from identity.authority.wire import ReportRequest
 from identity.binding import attest_message, group_uri
