@@ -10,7 +10,18 @@ import click
 
 from lab.bench.rows import Row, table
 
-BENCHES = ("passport", "franking", "reports", "admission", "mls", "delivery", "end_to_end", "memory", "terminal")
+BENCHES = (
+    "passport",
+    "franking",
+    "reports",
+    "admission",
+    "mls",
+    "delivery",
+    "end_to_end",
+    "memory",
+    "terminal",
+    "renewals",
+)
 
 
 @click.command(name="bench")

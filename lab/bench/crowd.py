@@ -1,7 +1,7 @@
 """A large MLS group whose members all hold real certificates, built through the engine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import mls_rs
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.binding import DeviceVerifier
-from identity.certificates import TrustAnchors
+from identity.certificates import TrustAnchors, leaf_number
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
@@ -59,14 +59,23 @@ class Certifier:
         self.anchors = TrustAnchors((root,))
         self._issued = 0
 
-    def device(self) -> tuple[bytes, tuple[bytes, ...]]:
-        """A fresh key (P-256 scalar) and its chain."""
+    def device(self, now: int | None = None) -> tuple[bytes, tuple[bytes, ...]]:
+        """A fresh key (P-256 scalar) and its chain, issued `now`."""
         key = ec.generate_private_key(ec.SECP256R1())
         number = TelephoneNumber.from_digits(str(FIRST_NUMBER + self._issued))
         self._issued += 1
-        leaf = issue_device_certificate(self.issuer_key, self.issuer, key.public_key(), number, self.now)
-        chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in (leaf, self.issuer))
+        chain = self._chain(key.public_key(), number, self.now if now is None else now)
         return key.private_numbers().private_value.to_bytes(32, "big"), chain
+
+    def renewed(self, chain: Sequence[bytes], key: ec.EllipticCurvePublicKey, now: int) -> tuple[bytes, ...]:
+        """A successor of the chain, for the same key and number."""
+        number = leaf_number(chain[0])
+        assert number is not None, "a device has one number"
+        return self._chain(key, number, now)
+
+    def _chain(self, key: ec.EllipticCurvePublicKey, number: TelephoneNumber, now: int) -> tuple[bytes, ...]:
+        leaf = issue_device_certificate(self.issuer_key, self.issuer, key, number, now)
+        return tuple(certificate.public_bytes(Encoding.DER) for certificate in (leaf, self.issuer))
 
 
 def newcomer_to_group_of(members: int) -> Newcomer:

@@ -157,7 +157,7 @@ async def test_a_certificate_that_has_ended_says_which_command_helps(world: Worl
     findings = await examine(world)
     assert "certificate" in wrong(findings)
     assert "ringtrue receive" in findings["certificate"].words
-    world.clock.now += 30 * DAY
+    world.clock.now += 38 * DAY
     assert f"ringtrue enroll +12025550142 --authority {AUTHORITY}" in (await examine(world))["certificate"].words
 
 

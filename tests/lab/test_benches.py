@@ -1,6 +1,6 @@
 """The measurements run, at a small size, and measure what they say."""
 
-from lab.bench import admission, end_to_end, franking, memory
+from lab.bench import admission, end_to_end, franking, memory, renewals
 
 
 def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
@@ -28,3 +28,14 @@ def test_memory_is_that_of_the_joining_process() -> None:
     joined, received = memory.run(quick=True)
     assert joined.floor is not None
     assert 10 < joined.floor <= joined.ours <= received.ours < 1_000
+
+
+def test_renewals_cost_a_group_less_than_a_commit_each() -> None:
+    rows = renewals.run(quick=True)
+    assert len(rows) == 6
+    for row in rows:
+        assert row.floor is not None
+        assert 0 < row.ours < row.floor
+    commits, quiet = rows[0], rows[3]
+    assert commits.floor == quiet.floor == 80
+    assert quiet.ours <= commits.ours
