@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.credentials.acme_account import AcmeAccount, load_acme_account, save_acme_account
+from client.credentials.enrolling_keys import forget_keys
 from client.credentials.renewal import renewal_at
 from client.errors import AccountExistsError, NotEnrolledError
 from client.store import Store
@@ -48,9 +49,9 @@ class Account:
         """The device's public key, an uncompressed point."""
         return public_point(self.key.public_key())
 
-    def with_chain(self, chain: Sequence[bytes]) -> "Account":
-        """The same device after a renewal."""
-        return replace(self, chain=tuple(chain))
+    def with_chain(self, chain: Sequence[bytes], acme: AcmeAccount | None = None) -> "Account":
+        """The same device after a renewal, and what is known of its account at the authority since."""
+        return replace(self, chain=tuple(chain), acme=acme or self.acme)
 
     def validity(self) -> tuple[int, int]:
         """The first and last second of the certificate."""
@@ -79,6 +80,7 @@ def save_account(store: Store, account: Account) -> None:
         )
         if account.acme is not None:
             save_acme_account(store, account.acme)
+        forget_keys(store)
         _keep_certificate(store, account.chain)
 
 

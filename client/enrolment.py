@@ -1,13 +1,18 @@
-"""The authority's client: prove a number by a code, get the certificate chain, renew it.
+"""The authority's client: prove a number to the token authority, order its certificate by ACME, renew and revoke it.
 
-Nothing that the authority answers is used before it was verified with the trust anchors in hand.
+    challenge  the token authority sends a code
+    certify    code -> authority token -> order (RFC 8555, RFC 9448) -> chain
+    renew      the device's key stands in for the code
+
+An order is placed before the code is used, so that a code is not spent on a server that cannot be reached. Nothing
+that the authority answers is used before it was verified with the trust anchors in hand.
 """
 
 import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -16,21 +21,23 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.answers import from_json
+from client.credentials.acme import AcmeServer, origin
+from client.credentials.acme_account import AcmeAccount, new_acme_account
+from client.credentials.acme_answers import Challenge
+from client.credentials.acme_order import Prove, place_order
+from client.credentials.enrolled import Enrolled, Expected, check_delivered
+from client.credentials.token_authority import TokenAuthority, Wanted, thumbprint
 from client.errors import EnrolmentError, UnexpectedAnswerError
 from client.service import Call, Service
+from identity.authority.acme.wire import DIRECTORY_PATH, Revocation
 from identity.authority.wire import (
     JSON_TYPE,
     OCSP_REQUEST_TYPE,
-    CertificateRequest,
     ChallengeOpened,
-    ChallengeRequest,
     Holding,
     Holdings,
     HoldingsClaims,
     HoldingsRequest,
-    IssuedChain,
-    RenewalClaims,
-    RenewalRequest,
     ReportRequest,
     ReportTaken,
     Standing,
@@ -38,11 +45,10 @@ from identity.authority.wire import (
     StandingRequest,
     Status,
     sign_holdings_proof,
-    sign_renewal_proof,
     sign_standing_proof,
 )
-from identity.binding import DeviceIdentity, DeviceVerifier, x5u_for
-from identity.certificates import TRUST_LIST_SIZE_LIMIT, TrustAnchors, leaf_number, public_point
+from identity.base64url import encode_base64url
+from identity.certificates import TRUST_LIST_SIZE_LIMIT, TrustAnchors, leaf_number
 from identity.errors import IdentityError
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
@@ -55,21 +61,12 @@ NONCE_SIZE = 16  # octets
 ANSWER_LIMIT = TRUST_LIST_SIZE_LIMIT  # octets
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """A device whose chain was verified, and the address where the authority publishes that chain."""
-
-    identity: DeviceIdentity
-    x5u: str
-
-    @property
-    def chain(self) -> tuple[bytes, ...]:
-        """DER, leaf first, without the root."""
-        return self.identity.chain.certificates
-
-
 class EnrolmentClient:
-    """One authority; its base address is part of the `x5u` that its certificates are published at."""
+    """One authority, and this device's account at the ACME server that certifies for it.
+
+    Without `acme` that is the authority's own, with a new account: what `self.acme` is in the end can be kept and
+    given again.
+    """
 
     def __init__(
         self,
@@ -77,9 +74,16 @@ class EnrolmentClient:
         *,
         clock: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
+        acme: AcmeAccount | None = None,
     ) -> None:
         self._service = Service(base_url, ANSWER_LIMIT, transport)
+        self._services = {self.base_url: self._service}
+        self._transport = transport
         self._clock = clock
+        account = acme or new_acme_account(self.base_url)
+        directory_origin = origin(account.directory)
+        ours = directory_origin == origin(self.base_url)
+        self._server = AcmeServer(self._service if ours else self._at(directory_origin), account, clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,7 +95,13 @@ class EnrolmentClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._service.aclose()
+        for service in self._services.values():
+            await service.aclose()
+
+    @property
+    def acme(self) -> AcmeAccount:
+        """The account at the ACME server, with what became known of it meanwhile."""
+        return self._server.account
 
     @property
     def base_url(self) -> str:
@@ -114,8 +124,11 @@ class EnrolmentClient:
         return anchors
 
     async def challenge(self, number: TelephoneNumber) -> ChallengeOpened:
-        """Have a code sent to the number. Each call sends one, so none is repeated by itself."""
-        return from_json(await self._post("/v1/challenges", ChallengeRequest(number.e164), False), ChallengeOpened)
+        """Have the token authority send a code; `self.acme` names it afterwards. Each call sends one, none repeats."""
+        where = await self._token_authority(number)
+        opened = await TokenAuthority(self._at(where), self._clock).challenge(number)
+        self._server.account = replace(self.acme, token_authority=where)
+        return opened
 
     async def certify(
         self,
@@ -126,18 +139,50 @@ class EnrolmentClient:
         anchors: TrustAnchors,
     ) -> Enrolled:
         """Exchange the code for a certificate of `number` for `key`; anything else is an EnrolmentError."""
-        request = CertificateRequest(challenge, code, device_csr(key, number))
-        issued = from_json(await self._post("/v1/certificates", request, True), IssuedChain)
-        return self._verified(issued, key, number, anchors)
+        where = await self._token_authority(number)
+        wanted = Wanted(number, thumbprint(self.acme.key), thumbprint(key))
+
+        async def prove(asked: Challenge) -> str:
+            _check_same(asked, where)
+            return await TokenAuthority(self._at(where), self._clock).token_by_code(challenge, code, wanted)
+
+        return await self._ordered(number, key, anchors, prove)
 
     async def renew(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes], anchors: TrustAnchors) -> Enrolled:
         """Get a successor of `chain` for the same key and number. Raises EnrolmentError if it is for anything else."""
         number = _number(chain)
-        csr = device_csr(key, number)
-        claims = RenewalClaims(self.base_url, hashlib.sha256(csr).hexdigest(), int(self._clock()))
-        request = RenewalRequest(list(chain), csr, sign_renewal_proof(key, claims))
-        issued = from_json(await self._post("/v1/renewals", request, False), IssuedChain)
-        return self._verified(issued, key, number, anchors)
+        wanted = Wanted(number, thumbprint(self.acme.key), thumbprint(key))
+
+        async def prove(asked: Challenge) -> str:
+            # A proof is for the token authority that it names alone: unlike a code, it can go where the server says.
+            where = asked.token_authority.rstrip("/") or await self._token_authority(number)
+            return await TokenAuthority(self._at(where), self._clock).token_by_device(key, chain, wanted)
+
+        return await self._ordered(number, key, anchors, prove)
+
+    async def certify_by_token(
+        self, token: str, key: ec.EllipticCurvePrivateKey, number: TelephoneNumber, anchors: TrustAnchors
+    ) -> Enrolled:
+        """Get a certificate of `number` for `key` on an authority token for this account that came from elsewhere."""
+
+        async def prove(_: Challenge) -> str:
+            return token
+
+        return await self._ordered(number, key, anchors, prove)
+
+    async def token(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes], wanted: Wanted) -> str:
+        """An authority token for another device of the chain's number: its account's key and its own are `wanted`."""
+        where = await self._token_authority(wanted.number)
+        return await TokenAuthority(self._at(where), self._clock).token_by_device(key, chain, wanted)
+
+    async def revoke(self, key: ec.EllipticCurvePrivateKey | None, chain: Sequence[bytes], reason: int = 0) -> None:
+        """Revoke the chain's leaf by its own key, or by the account that ordered it if `key` is None.
+
+        `reason` is a CRLReason (RFC 5280 §5.3.1). Raises CertificationRefusedError, such as `already-revoked`.
+        """
+        request = Revocation(encode_base64url(chain[0]).decode("ascii"), reason)
+        url = (await self._server.directory()).revoke_cert
+        await (self._server.post(url, request) if key is None else self._server.post_by_key(url, request, key))
 
     async def holdings(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes]) -> list[Holding]:
         """The live certificates of the chain's number, the newest first."""
@@ -186,23 +231,49 @@ class EnrolmentClient:
         body = msgspec.json.encode(request)
         return await self._service.send(Call("POST", path, body, headers, repeatable=repeatable))
 
-    def _verified(
-        self, issued: IssuedChain, key: ec.EllipticCurvePrivateKey, number: TelephoneNumber, anchors: TrustAnchors
+    def _at(self, address: str) -> Service:
+        if address not in self._services:
+            self._services[address] = Service(address, ANSWER_LIMIT, self._transport)
+        return self._services[address]
+
+    async def _token_authority(self, number: TelephoneNumber) -> str:
+        """Its base address: the one that was given or found before, or else the one that the authority names."""
+        if self.acme.token_authority:
+            return self.acme.token_authority
+        if self._is_own_server():
+            named = (await self.status()).token_authority
+        else:
+            challenge = await (await place_order(self._server, number)).challenge()
+            named = "" if challenge is None else challenge.token_authority
+        return named.rstrip("/") or self.base_url
+
+    async def _ordered(
+        self, number: TelephoneNumber, key: ec.EllipticCurvePrivateKey, anchors: TrustAnchors, prove: Prove
     ) -> Enrolled:
-        point = public_point(key.public_key())
-        try:
-            identity = DeviceVerifier(anchors).verify(issued.chain, point, int(self._clock()))
-        except IdentityError as error:
-            raise EnrolmentError(f"the certificate from the authority is not acceptable: {error}") from error
-        if identity.number != number:
-            raise EnrolmentError(f"the authority certified {identity.number}, not {number}")
-        if issued.x5u != x5u_for(self.base_url, issued.chain[0]):
-            raise EnrolmentError(
-                f"the authority publishes its certificates at {issued.x5u!a}, which is not below {self.base_url}",
-                code="address",
-                hint="Use the address that the authority's operator gave as its base URL.",
-            )
-        return Enrolled(identity, issued.x5u)
+        order = await place_order(self._server, number)
+        challenge = await order.challenge()
+        if challenge is not None:
+            await order.answer(challenge, await prove(challenge))
+        delivered = await order.finalize(device_csr(key, number))
+        now, elsewhere = int(self._clock()), not self._is_own_server()
+        expected = Expected(number, key.public_key(), anchors, now, self.base_url, elsewhere)
+        enrolled = check_delivered(delivered, expected)
+        self._server.account = replace(self.acme, published=enrolled.published)
+        return enrolled
+
+    def _is_own_server(self) -> bool:
+        return self.acme.directory == self.base_url + DIRECTORY_PATH
+
+
+def _check_same(asked: Challenge, where: str) -> None:
+    """A code goes to nobody but the token authority that sent it, whatever the ACME server says."""
+    named = asked.token_authority.rstrip("/")
+    if named and named != where:
+        raise EnrolmentError(
+            f"the authority takes the tokens of {named[:300]!a}, and the code is one of {where}",
+            code="address",
+            hint="Nothing was sent there. If you rely on it: ringtrue enroll --token-authority URL",
+        )
 
 
 def _number(chain: Sequence[bytes]) -> TelephoneNumber:

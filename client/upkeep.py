@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import httpx
 
 from client.account import Account, save_chain
+from client.credentials.acme_account import AcmeAccount, save_acme_account
 from client.credentials.log_watch import LogWatch
 from client.credentials.renewal import Refusals
 from client.defence.watch import Watched
@@ -153,16 +154,20 @@ class Upkeep:
 
     async def _renew(self, account: Account) -> None:
         await self._worker.run(self._steps.watch.renewing, int(self._clock()))
-        async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
+        async with EnrolmentClient(
+            account.authority, clock=self._clock, transport=self._transport, acme=account.acme
+        ) as authority:
             enrolled = await authority.renew(account.key, account.chain, self._steps.groups.trust)
-        await self._worker.run(self._adopt, enrolled.chain)
+        await self._worker.run(self._adopt, enrolled.chain, authority.acme)
         self._delivery.use_chain(enrolled.chain)
 
-    def _adopt(self, chain: Sequence[bytes]) -> None:
-        renewed = self._steps.groups.account.with_chain(chain)
+    def _adopt(self, chain: Sequence[bytes], acme: AcmeAccount) -> None:
+        renewed = self._steps.groups.account.with_chain(chain, acme)
         if renewed.validity()[1] <= self._steps.groups.account.validity()[1]:
             raise EnrolmentError("the authority's new certificate ends no later than the old one", hint=KEPT)
-        adopt_chain(self._steps.store, chain)
+        with self._steps.store.transaction():
+            adopt_chain(self._steps.store, chain)
+            save_acme_account(self._steps.store, acme)
         self._steps.groups.use_account(renewed)
 
     def _rotate_due(self, now: int) -> None:

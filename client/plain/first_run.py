@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from client.account import Account
 from client.countries import country
 from client.enrolling import Enrolment, PendingEnrolment, Services, look_at_services, pending_enrolment
@@ -101,7 +99,6 @@ async def _number(paper: Paper, before: str) -> TelephoneNumber:
 
 async def _certified(paper: Paper, enrolment: Enrolment, services: Services) -> Account:
     """Steps 2 and 3: the code, and the certificate for it."""
-    key = ec.generate_private_key(ec.SECP256R1())
     opened = await _challenge(paper, enrolment, again=False)
     while True:
         code = (await paper.ask(f"The code (or {AGAIN}, for another one):")).replace(" ", "")
@@ -109,7 +106,7 @@ async def _certified(paper: Paper, enrolment: Enrolment, services: Services) -> 
             opened = await _challenge(paper, enrolment, again=True)
             continue
         try:
-            account = await enrolment.certify(opened, code, key, services.anchors)
+            account = await enrolment.certify(opened, code, services.anchors)
         except CodeEndedError as error:
             paper.trouble(error)
             opened = await _challenge(paper, enrolment, again=True)

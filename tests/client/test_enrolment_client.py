@@ -1,20 +1,23 @@
 """Enrolment against the real authority, and against answers that prove something else."""
 
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.enrolment import EnrolmentClient
 from client.errors import CredentialRefusedError, EnrolmentError, NotFoundError, RateLimitedError, ServiceError
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
-from identity.authority.wire import IssuedChain
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 
@@ -22,7 +25,9 @@ BASE_URL = "http://authority.example"
 NOW = 1_800_000_000
 ALICE = TelephoneNumber.from_digits("12025550142")
 BOB = TelephoneNumber.from_digits("12025550143")
-Change = Callable[[IssuedChain], IssuedChain]
+Chain = list[bytes]
+Change = Callable[[Chain], Chain]
+Instead = Callable[[httpx.Request], httpx.Response | None]
 
 
 @dataclass
@@ -34,19 +39,40 @@ class Clock:
 
 
 class Tampering(httpx.AsyncBaseTransport):
-    """The authority, with a hand on the chains that it hands out."""
+    """The authority, with a hand on the chains and addresses that it hands out; `refuse` answers in its place."""
 
     def __init__(self, authority: httpx.AsyncBaseTransport) -> None:
         self._authority = authority
-        self.change: Change = lambda issued: issued
+        self.requests: list[httpx.Request] = []
+        self.chain: Change = lambda chain: chain
+        self.order: Callable[[dict[str, Any]], dict[str, Any]] = lambda order: order
+        self.instead: Instead = lambda request: None
+        self.lose: Callable[[httpx.Request], bool] = lambda request: False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._authority.handle_async_request(request)
-        if request.url.path not in ("/v1/certificates", "/v1/renewals") or response.status_code != 201:
-            return response
-        issued = msgspec.json.decode(await response.aread(), type=IssuedChain)
-        body = msgspec.json.encode(self.change(issued))
-        return httpx.Response(201, stream=httpx.ByteStream(body))
+        self.requests.append(request)
+        answer = self.instead(request) or await self._authority.handle_async_request(request)
+        if self.lose(request):
+            raise httpx.ReadError("the answer is lost", request=request)
+        body = await answer.aread()
+        if "/acme/certificate/" in request.url.path:
+            body = _pem(self.chain(_ders(body)))
+        elif "/acme/order/" in request.url.path and answer.is_success:
+            body = msgspec.json.encode(self.order(msgspec.json.decode(body)))
+        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return httpx.Response(answer.status_code, headers=headers, stream=httpx.ByteStream(body))
+
+    def sent(self, path: str) -> int:
+        return sum(path in request.url.path for request in self.requests)
+
+
+def _ders(pem: bytes) -> Chain:
+    return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem)]
+
+
+def _pem(chain: Chain) -> bytes:
+    lines = (base64.encodebytes(der).decode("ascii") for der in chain)
+    return "".join(f"-----BEGIN CERTIFICATE-----\n{each}-----END CERTIFICATE-----\n" for each in lines).encode("ascii")
 
 
 @dataclass
@@ -153,7 +179,7 @@ async def test_a_certificate_for_another_number_is_refused(
     authority: Authority, anchors: TrustAnchors, key: ec.EllipticCurvePrivateKey
 ) -> None:
     others = await authority.client.certify(*await authority.code(BOB), key, BOB, anchors)
-    authority.transport.change = lambda issued: msgspec.structs.replace(issued, chain=list(others.chain))
+    authority.transport.chain = lambda _: list(others.chain)
     with pytest.raises(EnrolmentError, match="202-555-0143"):
         await authority.client.certify(*await authority.code(ALICE), key, ALICE, anchors)
 
@@ -164,7 +190,7 @@ async def test_a_certificate_for_another_key_is_refused(
     others = await authority.client.certify(
         *await authority.code(), ec.generate_private_key(ec.SECP256R1()), ALICE, anchors
     )
-    authority.transport.change = lambda issued: msgspec.structs.replace(issued, chain=list(others.chain))
+    authority.transport.chain = lambda _: list(others.chain)
     with pytest.raises(EnrolmentError):
         await authority.client.certify(*await authority.code(), key, ALICE, anchors)
 
@@ -182,23 +208,37 @@ async def test_a_chain_of_another_root_is_refused(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda issued: msgspec.structs.replace(issued, chain=[]),
-        lambda issued: msgspec.structs.replace(issued, chain=[b"\x30\x00"]),
-        lambda issued: msgspec.structs.replace(issued, chain=issued.chain[:1]),
-        lambda issued: msgspec.structs.replace(issued, chain=issued.chain[::-1]),
-        lambda issued: msgspec.structs.replace(
-            issued, x5u="https://elsewhere.example/" + issued.x5u.rpartition("/")[2]
-        ),
-        lambda issued: msgspec.structs.replace(issued, x5u=issued.x5u.replace("/certificates/", "/other/")),
+        lambda chain: [],
+        lambda chain: [b"\x30\x00"],
+        lambda chain: chain[:1],
+        lambda chain: chain[::-1],
     ],
-    ids=["empty", "garbage", "no-issuer", "backwards", "published-elsewhere", "published-under-another-name"],
+    ids=["empty", "garbage", "no-issuer", "backwards"],
 )
-async def test_an_answer_that_does_not_prove_the_number_is_refused(
+async def test_a_chain_that_does_not_prove_the_number_is_refused(
     authority: Authority, anchors: TrustAnchors, key: ec.EllipticCurvePrivateKey, change: Change
 ) -> None:
-    authority.transport.change = change
+    authority.transport.chain = change
     with pytest.raises(EnrolmentError):
         await authority.client.certify(*await authority.code(), key, ALICE, anchors)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x5u: "https://elsewhere.example/" + x5u.rpartition("/")[2],
+        lambda x5u: x5u.replace("/certificates/", "/other/"),
+        lambda x5u: x5u.replace(BASE_URL, "https://elsewhere.example"),
+    ],
+    ids=["published-elsewhere", "under-another-name", "by-somebody-else"],
+)
+async def test_a_certificate_that_is_not_published_below_its_authority_is_refused(
+    authority: Authority, anchors: TrustAnchors, key: ec.EllipticCurvePrivateKey, change: Callable[[str], str]
+) -> None:
+    authority.transport.order = lambda order: order | {"x5u": change(order["x5u"])} if "x5u" in order else order
+    with pytest.raises(EnrolmentError) as caught:
+        await authority.client.certify(*await authority.code(), key, ALICE, anchors)
+    assert caught.value.code == "address"
 
 
 async def test_a_clock_past_the_certificates_end_is_noticed(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric import ec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Static
 
 from client.account import Account
+from client.credentials.enrolling_keys import EnrollingKeys
 from client.enrolling import Enrolment, pending_enrolment
 from client.home import Home
 from client.keys import Argon2id
@@ -162,7 +162,7 @@ class WelcomeScreen(Screen[str | None]):
         self._certificate = CertificateStep()
         self._keep = KeepStep(cost)
         self._enrolment: Enrolment | None = None
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._keys = EnrollingKeys.generate()
         self._account: Account | None = None
 
     def compose(self) -> ComposeResult:
@@ -259,14 +259,15 @@ class WelcomeScreen(Screen[str | None]):
         with self._code.doing(f"Having a key certified for {enrolment.number}"):
             if services is None:  # the attempt was resumed, and the services have not answered before
                 services = await self._number.look()
-            self._account = await enrolment.certify(opened, self._code.code, self._key, services.anchors)
+            self._account = await enrolment.certify(opened, self._code.code, services.anchors)
             self._certificate.begin(self._account, services.name)
             self._show("certificate-step")
 
     def _entered(self) -> Enrolment:
         number = self._number.number
         assert number is not None
-        return Enrolment(self._home, number, *self._number.addresses(), self._clock, self._transport)
+        addresses = self._number.addresses()
+        return Enrolment(self._home, number, *addresses, self._clock, self._transport, keys=self._keys)
 
     def _show(self, place: Place) -> None:
         self.query_one(ContentSwitcher).current = place
