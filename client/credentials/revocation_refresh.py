@@ -4,7 +4,7 @@ Of nobody else's certificate is anything asked, so no question shows who is met.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import httpx
 
@@ -45,16 +45,12 @@ class RevocationRefresh:
     async def run(self) -> None:
         """Fetch what it is time for; trouble is told once, until it is over."""
         async with self._lock:
-            try:
-                if self._is_due():
-                    await self._fetch_list()
-                    await self._look_at_oneself()
-                await self._refresh_staple()
-            except ClientError as error:
-                if self._failed_at is None:
-                    words = f"What the authority says of certificates could not be refreshed: {error}"
-                    self._tell([Trouble(None, error, error.code, words)])
-                self._failed_at = self._now()
+            if self._is_resting():
+                return
+            troubles = [trouble for work in (self._list, self._staple) if (trouble := await self._tried(work))]
+            if troubles and self._failed_at is None:
+                self._tell(troubles[:1])
+            self._failed_at = self._now() if troubles else None
 
     async def now(self) -> KnownCrl | None:
         """Fetch the list now; None if this device's certificate has no issuer who has one. Raises ClientError."""
@@ -67,14 +63,24 @@ class RevocationRefresh:
     def _now(self) -> int:
         return int(self._clock())
 
-    def _is_due(self) -> bool:
-        now, known = self._now(), self._steps.revocations.known
-        if not self._steps.revocations.has_issuer or self._is_resting():
-            return False
-        return known is None or now >= min(known.fetched_at + INTERVAL, known.next_update)
-
     def _is_resting(self) -> bool:
         return self._failed_at is not None and self._now() < self._failed_at + RETRY
+
+    async def _tried(self, work: Callable[[], Awaitable[None]]) -> Trouble | None:
+        try:
+            await work()
+        except ClientError as error:
+            words = f"What the authority says of certificates could not be refreshed: {error}"
+            return Trouble(None, error, error.code, words)
+        return None
+
+    async def _list(self) -> None:
+        """Fetch the list if it is time for it."""
+        now, known = self._now(), self._steps.revocations.known
+        is_due = known is None or now >= min(known.fetched_at + INTERVAL, known.next_update)
+        if self._steps.revocations.has_issuer and is_due:
+            await self._fetch_list()
+            await self._look_at_oneself()
 
     def _authority(self) -> EnrolmentClient:
         return EnrolmentClient(self._steps.groups.account.authority, clock=self._clock, transport=self._transport)
@@ -93,7 +99,6 @@ class RevocationRefresh:
                 await self._worker.run(revocations.adopt, der, now)
             except RevocationError as error:
                 raise RevocationsRefusedError(f"the authority's list of revocations is refused: {error}") from error
-        self._failed_at = None
 
     async def _look_at_oneself(self) -> None:
         """Say that this device's certificate was revoked: by its owner elsewhere, or because the number moved on."""
@@ -106,10 +111,10 @@ class RevocationRefresh:
             error = CertificateRevokedError("the certificate of this device was revoked: what it sends counts no more")
             self._tell([Trouble(None, error, error.code, str(error))])
 
-    async def _refresh_staple(self) -> None:
+    async def _staple(self) -> None:
         """Fetch the status of one's own long-lived certificate, and put it where an older one is nearly over."""
         account, store, now = self._steps.groups.account, self._steps.store, self._now()
-        if not staple.is_needed(account.chain) or self._is_resting():
+        if not staple.is_needed(account.chain):
             return
         if await self._worker.run(staple.is_due, store, account.chain, now):
             async with self._authority() as authority:
