@@ -22,13 +22,16 @@ class Transparency:
 
     named: tuple[Log, ...]
     own: CertificateLog | None = None
+    others: tuple[RemoteLog, ...] = ()
 
     def routes(self, clock: Callable[[], float]) -> list[Route]:
         """The addresses that the authority adds to its own."""
         return [logs_route(self.named), *([] if self.own is None else log_routes(self.own, clock))]
 
     def close(self) -> None:
-        """Close the file of the own log."""
+        """Close the file of the own log, and the connections to others."""
+        for log in self.others:
+            log.close()
         if self.own is not None:
             self.own.close()
 
@@ -39,9 +42,9 @@ NO_LOGS = Transparency(())
 def open_transparency(folder: Path, base_url: str, issuer: Issuer, elsewhere: Sequence[str] = ()) -> Transparency:
     """Have the issuer log what it issues, at these URLs or beside itself. Raises DataFolderError, LogError."""
     if elsewhere:
-        logs = [RemoteLog.at(url) for url in elsewhere]
+        logs = tuple(map(RemoteLog, elsewhere))
         issuer.use_logs(logs)
-        return Transparency(tuple(log.named for log in logs))
+        return Transparency(tuple(log.named for log in logs), others=logs)
     own = open_log(folder / FOLDER, LOG_NAME, lambda: issuer.anchors.roots)
     issuer.use_logs([own])
     return Transparency((Log(own.log.name, own.log.spki, base_url),), own)
