@@ -1,4 +1,4 @@
-"""When a certificate is renewed, and when each group gets the new one: both rules (docs/binding.md §2.3).
+"""When a certificate is renewed, and when each group gets the new one: both rules (docs/binding.md §3.3).
 
 A renewal concerns the authority alone. In a group it costs a commit that every member processes, so it gets there only
 when somebody would miss it. An expired member stays a member (RFC 9420 §5.3), can read, and keeps nobody out for
