@@ -7,10 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.errors import ContentError
-from client.fetching import FetchError
 from identity.attestation import ClaimedDisplay, Expected, claimed_display, unverified_passport, verify
 from identity.certificates import ChainVerifier
-from identity.errors import IdentityError
+from identity.errors import FetchError, IdentityError
 from identity.passport import UnverifiedPassport
 from identity.sip import MESSAGE_LIMIT, identity_fields, parse_identity, verify_identity
 from identity.verdict import Verification

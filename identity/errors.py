@@ -98,6 +98,10 @@ class RevocationError(IdentityError):
         self.check = check
 
 
+class FetchError(IdentityError):
+    """The certificates at a token's address were not fetched, or are none."""
+
+
 class StatusListError(IdentityError):
     """A status list is malformed, out of date, or not by an authority that may speak of its numbers."""
 

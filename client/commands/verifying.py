@@ -10,7 +10,6 @@ import click
 
 from client.credentials.anchor_files import read_trust
 from client.defence.report_file import read_report
-from client.fetching import fetch_chain
 from client.home import Home
 from client.proof import ProofError, verify
 from client.rendering import tell_exported, tell_read_report
@@ -20,6 +19,7 @@ from client.tokens import find_tokens, judge_token, read_chain
 from identity.attestation import Expected, Identity
 from identity.binding import Verdict
 from identity.certificates import ChainVerifier, TrustAnchors
+from identity.fetching import fetch_chain
 from identity.number import TelephoneNumber
 from identity.passport_kinds import READ
 from identity.trust import TrustPolicy

@@ -52,7 +52,6 @@ _WORDS = {
     "code-needed": "Run the same command again with --code-file FILE (or --code CODE).",
     "no-anchors": "Give a trust list with --anchors FILE.",
     "no-token": "Give an exported message or report, a PASSporT, or a SIP Identity header field.",
-    "not-fetched": "Get the certificates by other means, and give them with --chain FILE.",
     "not-confirmed": "Report it with the proof of its number, where it has one.",
     "franking-key": "See what the service shows: ringtrue franking list",
     "system": SYSTEM_HINT,

@@ -1,4 +1,7 @@
-"""Fetching the certificates that a token names: once a person has asked for it, and by the rules of ATIS-1000074."""
+"""Fetching the certificates that a token names: for whoever was asked to, and by the rules of ATIS-1000074.
+
+`import identity` does not load this module: it is the only one beside `authority/` that opens a connection.
+"""
 
 import asyncio
 import socket
@@ -11,26 +14,18 @@ import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.errors import ClientError
-from identity.authority.wire import PEM_TYPE
 from identity.certificates import CHAIN_LENGTH_LIMIT
+from identity.errors import FetchError
 
 CHAIN_SIZE_LIMIT = 65_536  # octets of PEM
 FETCH_TIMEOUT = 10  # seconds for all of it
 PORTS = (443, 8443)  # ATIS-1000074
+PEM_TYPE = "application/pem-certificate-chain"  # RFC 8555 §9.1
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 
 Address = tuple[str, int]
 Resolver = Callable[[str, int], Awaitable[list[Address]]]
-
-
-class FetchError(ClientError):
-    """The certificates at a token's address were not fetched, or are none."""
-
-    code = "not-fetched"
-    hint = "Get the certificates by other means, and give them with --chain FILE."
-    exit_code = 4
 
 
 async def fetch_chain(
@@ -53,7 +48,9 @@ async def fetch_chain(
             address, port = (await (resolve or _public_addresses)(str(parts.hostname), port))[0]
             return _certificates(await _body(parts, address, port, tls or httpx.create_ssl_context()))
     except (httpx.HTTPError, OSError, TimeoutError) as error:
-        raise FetchError(f"{parts.hostname!a} did not give the certificates: {str(error) or 'too slow'!a}") from error
+        raise FetchError(
+            "not-fetched", f"{parts.hostname!a} did not give the certificates: {str(error) or 'too slow'!a}"
+        ) from error
 
 
 def _checked(url: str) -> SplitResult:
@@ -61,13 +58,13 @@ def _checked(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise FetchError(f"{url!a} is not a URL") from error
+        raise FetchError("not-fetched", f"{url!a} is not a URL") from error
     if parts.scheme != "https" or not parts.hostname or not url.isascii():
-        raise FetchError(f"{url!a} is not an https URL: certificates are not fetched otherwise")
+        raise FetchError("not-fetched", f"{url!a} is not an https URL: certificates are not fetched otherwise")
     if port not in (None, *PORTS):
-        raise FetchError(f"{url!a} names port {port}: certificates are fetched from 443 or 8443 only")
+        raise FetchError("not-fetched", f"{url!a} names port {port}: certificates are fetched from 443 or 8443 only")
     if parts.username is not None or parts.password is not None or "?" in url or "#" in url:
-        raise FetchError(f"{url!a} has a user, a query or a fragment: it could tell who reads what")
+        raise FetchError("not-fetched", f"{url!a} has a user, a query or a fragment: it could tell who reads what")
     return parts
 
 
@@ -75,7 +72,7 @@ async def _public_addresses(host: str, port: int) -> list[Address]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(each[4][0]) for each in found]
     if not addresses or not all(map(is_public, addresses)):
-        raise FetchError(f"{host!a} is inside a network: only public addresses are asked")
+        raise FetchError("not-fetched", f"{host!a} is inside a network: only public addresses are asked")
     return [(address, port) for address in addresses]
 
 
@@ -100,14 +97,14 @@ async def _body(parts: SplitResult, address: str, port: int, tls: ssl.SSLContext
         client.stream("GET", url, headers=headers, extensions=names) as response,
     ):
         if response.status_code != httpx.codes.OK:
-            raise FetchError(f"{parts.hostname!a} answered {response.status_code}, not 200")
+            raise FetchError("not-fetched", f"{parts.hostname!a} answered {response.status_code}, not 200")
         if response.headers.get("content-type", "").partition(";")[0].strip().lower() != PEM_TYPE:
-            raise FetchError(f"{parts.hostname!a} did not answer with {PEM_TYPE}")
+            raise FetchError("not-fetched", f"{parts.hostname!a} did not answer with {PEM_TYPE}")
         body = bytearray()
         async for piece in response.aiter_raw():
             body += piece
             if len(body) > CHAIN_SIZE_LIMIT:
-                raise FetchError(f"{parts.hostname!a} answered with more than {CHAIN_SIZE_LIMIT} octets")
+                raise FetchError("not-fetched", f"{parts.hostname!a} answered with more than {CHAIN_SIZE_LIMIT} octets")
     return bytes(body)
 
 
@@ -115,7 +112,7 @@ def _certificates(pem: bytes) -> tuple[bytes, ...]:
     try:
         chain = tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
     except ValueError as error:
-        raise FetchError("what was fetched is not a list of certificates in PEM") from error
+        raise FetchError("not-fetched", "what was fetched is not a list of certificates in PEM") from error
     if len(chain) > CHAIN_LENGTH_LIMIT + 1:
-        raise FetchError(f"what was fetched has more than {CHAIN_LENGTH_LIMIT + 1} certificates")
+        raise FetchError("not-fetched", f"what was fetched has more than {CHAIN_LENGTH_LIMIT + 1} certificates")
     return chain

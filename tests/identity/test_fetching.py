@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from client import fetching
-from client.fetching import CHAIN_SIZE_LIMIT, FetchError, fetch_chain, is_public
+from identity import fetching
+from identity.errors import FetchError
+from identity.fetching import CHAIN_SIZE_LIMIT, fetch_chain, is_public
 
 HOST = "certificates.example"
 URL = f"https://{HOST}/alice.pem"
