@@ -35,14 +35,15 @@ class DelegationRequest:
     key: ec.EllipticCurvePublicKey
     name: str
     authority: TNAuthList
+    path_length: int = 0
 
 
-def delegation_csr(key: ec.EllipticCurvePrivateKey, name: str, authority: TNAuthList) -> bytes:
+def delegation_csr(key: ec.EllipticCurvePrivateKey, name: str, authority: TNAuthList, path_length: int = 0) -> bytes:
     """Make a sub-issuer's request (PKCS #10, DER): CA:true, its name and the numbers. Raises CertificateError."""
     _check_name(name)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
     builder = builder.add_extension(x509.UnrecognizedExtension(TN_AUTH_LIST_OID, authority.encode()), critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
@@ -69,7 +70,7 @@ def check_delegation_request(der: bytes) -> DelegationRequest:
     if not isinstance(asked, x509.UnrecognizedExtension):
         raise CertificateError("tn-auth-list", "the request does not say for which numbers it is")
     try:
-        return DelegationRequest(key, name, TNAuthList.decode(asked.value))
+        return DelegationRequest(key, name, TNAuthList.decode(asked.value), basic.path_length or 0)
     except TNAuthListError as error:
         raise CertificateError("tn-auth-list", str(error)) from error
 

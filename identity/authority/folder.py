@@ -7,7 +7,18 @@ import apsw
 
 from identity.authority.errors import DataFolderError
 from identity.authority.issuer import Issuer, create_keys
-from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
+from identity.authority.keys import (
+    KEY_FOLDER,
+    AuthorityKeys,
+    DelegatedKeys,
+    certificates_pem,
+    have_keys,
+    is_delegated,
+    private_folder,
+    read_delegated_keys,
+    read_keys,
+    write_keys,
+)
 from identity.authority.markings import Markings
 from identity.authority.store import AuthorityStore
 from identity.prefixes import DEFAULT_PREFIXES, authority_list
@@ -20,13 +31,17 @@ def open_folder(folder: Path, now: int, allow: Sequence[str] | None) -> tuple[Au
     authority = None if allow is None else authority_list(allow)
     private_folder(folder)
     store = _existing_store(folder) if have_keys(folder) else _first_run(folder, now, allow or DEFAULT_PREFIXES)
-    return store, Issuer(read_keys(folder), now, authority=authority, folder=folder, declared=Markings(store).of)
+    return store, Issuer(_keys(folder), now, authority=authority, folder=folder, declared=Markings(store).of)
+
+
+def _keys(folder: Path) -> AuthorityKeys | DelegatedKeys:
+    return read_delegated_keys(folder) if is_delegated(folder) else read_keys(folder)
 
 
 def _existing_store(folder: Path) -> AuthorityStore:
     if not (folder / DATABASE).exists():
         raise _half_there(folder, KEY_FOLDER, DATABASE)
-    return _store(folder / DATABASE, read_keys(folder).secret)
+    return _store(folder / DATABASE, _keys(folder).secret)
 
 
 def _first_run(folder: Path, now: int, prefixes: Sequence[str]) -> AuthorityStore:
@@ -63,4 +78,4 @@ def read_anchors(folder: Path) -> bytes:
     """Read the roots of an authority that exists, as PEM. Raises DataFolderError."""
     if not have_keys(folder):
         raise DataFolderError(f"{folder} has no authority yet; `authority serve` makes one")
-    return certificates_pem(read_keys(folder).roots)
+    return certificates_pem(_keys(folder).roots)

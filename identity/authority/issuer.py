@@ -9,10 +9,26 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from identity.authority.keys import ISSUER, ROOTS, AuthorityKeys, certificates_pem, new_secret, replace_certificates
+from identity.authority.keys import (
+    ISSUER,
+    ROOTS,
+    AuthorityKeys,
+    DelegatedKeys,
+    certificates_pem,
+    new_secret,
+    replace_certificates,
+)
 from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_list, validity
 from identity.certificates import TrustAnchors
+from identity.delegation import (
+    DEPTH_LIMIT,
+    SUB_ISSUER_LIFETIME,
+    check_delegation_request,
+    depth_below,
+    issue_sub_issuer,
+)
 from identity.errors import CertificateError
 from identity.issuing import (
     DEVICE_LIFETIME,
@@ -27,11 +43,13 @@ from identity.issuing import (
 from identity.number import TelephoneNumber
 from identity.number_attributes import NumberAttributes
 from identity.ocsp import CertificateName, StatusQuery, sign_response
+from identity.path_policy import check_within
 from identity.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
 from identity.revocation import CertificateStatus, Reason, issuer_name, sign_crl
 from identity.status_list import SignedStatusList, sign_status_list
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompassing
 from identity.transparency.timestamps import SignedTimestamp
+from identity.trust import DEFAULT_POLICY
 
 ROOT_NAME = "Ringtrue development root"
 ISSUER_NAME = "Ringtrue development authority"
@@ -44,11 +62,12 @@ ISSUER_RENEWAL = 30 * 86_400  # left of the issuer when it is renewed: a device 
 
 @dataclass(frozen=True, slots=True)
 class IssuedPath:
-    """A device certificate, its issuer's and the root's."""
+    """A certificate, its issuer's, those `above` that one, lowest first, and the root's."""
 
     leaf: x509.Certificate
     issuer: x509.Certificate
     root: x509.Certificate
+    above: tuple[x509.Certificate, ...] = ()
 
     @property
     def fingerprint(self) -> bytes:
@@ -58,17 +77,18 @@ class IssuedPath:
     @property
     def chain(self) -> list[bytes]:
         """The chain that MLS carries: DER, leaf first, without the root."""
-        return [certificate.public_bytes(Encoding.DER) for certificate in (self.leaf, self.issuer)]
+        return [certificate.public_bytes(Encoding.DER) for certificate in (self.leaf, self.issuer, *self.above)]
 
     @property
     def pem(self) -> bytes:
         """The whole path, signer to anchor (RFC 9060 §7)."""
-        return certificates_pem((self.leaf, self.issuer, self.root))
+        return certificates_pem((self.leaf, self.issuer, *self.above, self.root))
 
     @classmethod
     def from_pem(cls, pem: bytes) -> "IssuedPath":
         """Read back what `pem` wrote."""
-        return cls(*x509.load_pem_x509_certificates(pem))
+        leaf, issuer, *above, root = x509.load_pem_x509_certificates(pem)
+        return cls(leaf, issuer, root, tuple(above))
 
 
 class Submission(Protocol):
@@ -82,13 +102,15 @@ class Submission(Protocol):
 class Issuer:
     """Issues under the keys given; with a folder, certificates that it renews are written there.
 
+    Below another authority (DelegatedKeys) it renews none: its operator asks for the next one (`authority delegate`).
+
     `authority` replaces the numbers that the issuer's certificate covers; `declared` tells what a number's certificate
     says of it. Not for several threads at once.
     """
 
     def __init__(
         self,
-        keys: AuthorityKeys,
+        keys: AuthorityKeys | DelegatedKeys,
         now: int,
         *,
         authority: TNAuthList | None = None,
@@ -101,12 +123,15 @@ class Issuer:
         self._keys = keys
         self._folder = folder
         self._authority = authority or _covered(keys.issuer)
+        if isinstance(keys, DelegatedKeys):
+            check_within(_covered(keys.issuer), self._authority, DEFAULT_POLICY)
         self.refresh(now)
 
     @property
     def name(self) -> str:
         """What people know this authority by."""
-        return ISSUER_NAME
+        names = self._keys.issuer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(names[0].value) if names else ISSUER_NAME
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -139,7 +164,35 @@ class Issuer:
         attributes, log = self._declared(number), self.logging(now)
         issuer_key, issuer = self._keys.issuer_key, self._keys.issuer
         leaf = issue_device_certificate(issuer_key, issuer, key, number, now, lifetime, attributes=attributes, log=log)
-        return IssuedPath(leaf, issuer, self._keys.roots[0])
+        return IssuedPath(leaf, issuer, self._keys.roots[0], self._keys.above)
+
+    def delegate(
+        self, request: bytes, authority: TNAuthList | None, now: int, lifetime: int = SUB_ISSUER_LIFETIME
+    ) -> IssuedPath:
+        """Certify a sub-issuer by its request (DER), for exactly the list `authority` if one is stated.
+
+        Its path length is what it asks for, 0 if nothing. Raises CertificateError: see `issue_sub_issuer`.
+        """
+        self.refresh(now)
+        asked = check_delegation_request(request)
+        if authority not in (None, asked.authority):
+            raise CertificateError("tn-auth-list", "the request is for other numbers than were ordered")
+        check_within(self._authority, asked.authority, DEFAULT_POLICY)
+        keys = self._keys
+        made = issue_sub_issuer(
+            keys.issuer_key,
+            keys.issuer,
+            asked.key,
+            asked.name,
+            asked.authority,
+            now,
+            lifetime,
+            path_length=asked.path_length,
+        )
+        path = IssuedPath(made, keys.issuer, keys.roots[0], keys.above)
+        for log in self._logs:
+            log.add_chain([*path.chain, path.root.public_bytes(Encoding.DER)], now)
+        return path
 
     def use_logs(self, logs: Sequence[Submission]) -> None:
         """From now on, log what is issued before it is issued, and before the first the issuer's own certificate."""
@@ -149,7 +202,8 @@ class Issuer:
         """Takes what this issuer is about to sign to the logs, if there are any."""
         if not self._logs:
             return None
-        above = [certificate.public_bytes(Encoding.DER) for certificate in (self._keys.issuer, self._keys.roots[0])]
+        path = (self._keys.issuer, *self._keys.above, self._keys.roots[0])
+        above = [certificate.public_bytes(Encoding.DER) for certificate in path]
         if self._logged_issuer != above[0]:
             for each in self._logs:
                 each.add_chain(above, now)
@@ -172,6 +226,7 @@ class Issuer:
             serial=serial,
             now=now,
             lifetime=lifetime,
+            above=self._keys.above,
         )
 
     @property
@@ -195,22 +250,29 @@ class Issuer:
 
     def refresh(self, now: int) -> None:
         """Renew root and issuer certificate when their time comes, each with its old key."""
-        if _end(self._keys.roots[0]) - now < ROOT_RENEWAL:
-            self._renew_root(now)
-        if _end(self._keys.issuer) - now < ISSUER_RENEWAL or _covered(self._keys.issuer) != self._authority:
-            self._renew_issuer(now)
+        if isinstance(self._keys, DelegatedKeys):
+            if _end(self._keys.issuer) <= now:
+                raise CertificateError("expired", "this authority's own certificate has ended; ask for the next one")
+            return
+        keys = self._keys
+        if _end(keys.roots[0]) - now < ROOT_RENEWAL:
+            keys = self._renew_root(keys, now)
+        if _end(keys.issuer) - now < ISSUER_RENEWAL or _covered(keys.issuer) != self._authority:
+            self._renew_issuer(keys, now)
 
-    def _renew_root(self, now: int) -> None:
-        root = root_certificate(self._keys.root_key, ROOT_NAME, now, ROOT_LIFETIME)
-        roots = (root, *(old for old in self._keys.roots if _end(old) >= now))
-        self._keys = replace(self._keys, roots=roots)
-        self._save(ROOTS, roots)
+    def _renew_root(self, keys: AuthorityKeys, now: int) -> AuthorityKeys:
+        root = root_certificate(keys.root_key, ROOT_NAME, now, ROOT_LIFETIME, path_length=DEPTH_LIMIT)
+        keys = replace(keys, roots=(root, *(old for old in keys.roots if _end(old) >= now)))
+        self._keys = keys
+        self._save(ROOTS, keys.roots)
+        return keys
 
-    def _renew_issuer(self, now: int) -> None:
-        key, root = self._keys.root_key, self._keys.roots[0]
-        issuer_key = self._keys.issuer_key.public_key()
-        issuer = issuer_certificate(key, root, issuer_key, ISSUER_NAME, self._authority, now, ISSUER_LIFETIME)
-        self._keys = replace(self._keys, issuer=issuer)
+    def _renew_issuer(self, keys: AuthorityKeys, now: int) -> None:
+        root, key, room = keys.roots[0], keys.issuer_key.public_key(), depth_below(keys.roots[0]) - 1
+        issuer = issuer_certificate(
+            keys.root_key, root, key, ISSUER_NAME, self._authority, now, ISSUER_LIFETIME, path_length=room
+        )
+        self._keys = replace(keys, issuer=issuer)
         self._save(ISSUER, (issuer,))
 
     def _save(self, name: str, certificates: tuple[x509.Certificate, ...]) -> None:
@@ -221,8 +283,10 @@ class Issuer:
 def create_keys(now: int, prefixes: Sequence[str] = DEFAULT_PREFIXES) -> AuthorityKeys:
     """Make a new authority for numbers of these prefixes. Raises NumberError on a prefix that is none."""
     authority = authority_list(prefixes)
-    root_key, root = create_root(ROOT_NAME, now, ROOT_LIFETIME)
-    issuer_key, issuer = create_issuer(root_key, root, ISSUER_NAME, authority, now, ISSUER_LIFETIME)
+    root_key, root = create_root(ROOT_NAME, now, ROOT_LIFETIME, path_length=DEPTH_LIMIT)
+    issuer_key, issuer = create_issuer(
+        root_key, root, ISSUER_NAME, authority, now, ISSUER_LIFETIME, path_length=DEPTH_LIMIT - 1
+    )
     return AuthorityKeys(root_key, (root,), issuer_key, issuer, new_secret())
 
 

@@ -23,6 +23,7 @@ from identity.authority.errors import DataFolderError
 
 KEY_FOLDER = "keys"
 ROOT_KEY, ROOTS, ISSUER_KEY, ISSUER, SECRET = "root.key", "roots.pem", "issuer.key", "issuer.pem", "codes.secret"
+ABOVE = "above.pem"  # in the place of root.key: the issuers between this one and its root
 SECRET_LENGTH = 32  # octets
 
 _NEW_FOLDER = ".new-keys"
@@ -34,6 +35,22 @@ class AuthorityKeys:
 
     root_key: ec.EllipticCurvePrivateKey
     roots: tuple[x509.Certificate, ...]
+    issuer_key: ec.EllipticCurvePrivateKey
+    issuer: x509.Certificate
+    secret: bytes
+
+    @property
+    def above(self) -> tuple[x509.Certificate, ...]:
+        """The issuers between this one and its root: none."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class DelegatedKeys:
+    """The key of an issuer below another (RFC 9060), the issuers `above` it, lowest first, and their root."""
+
+    roots: tuple[x509.Certificate, ...]
+    above: tuple[x509.Certificate, ...]
     issuer_key: ec.EllipticCurvePrivateKey
     issuer: x509.Certificate
     secret: bytes
@@ -52,7 +69,7 @@ def have_keys(folder: Path) -> bool:
     return (folder / KEY_FOLDER).exists()
 
 
-def write_keys(folder: Path, keys: AuthorityKeys) -> None:
+def write_keys(folder: Path, keys: AuthorityKeys | DelegatedKeys) -> None:
     """Write all key files and then, in one step, give them their place; a crash before that leaves none."""
     new = folder / _NEW_FOLDER
     with _explained(new):
@@ -65,19 +82,30 @@ def write_keys(folder: Path, keys: AuthorityKeys) -> None:
         _sync(folder)
 
 
+def is_delegated(folder: Path) -> bool:
+    """Say whether the keys here are those of an authority below another."""
+    return (folder / KEY_FOLDER / ABOVE).exists()
+
+
+def read_delegated_keys(folder: Path) -> DelegatedKeys:
+    """Read the keys of an authority below another, checked as `read_keys` does. Raises DataFolderError."""
+    keys = folder / KEY_FOLDER
+    roots, above, issuer_key, issuer, secret = _contents_of(keys, (ROOTS, ABOVE, ISSUER_KEY, ISSUER, SECRET))
+    found = DelegatedKeys(
+        tuple(_certificates(keys / ROOTS, roots)),
+        tuple(_certificates(keys / ABOVE, above)) if above else (),
+        _private_key(keys / ISSUER_KEY, issuer_key),
+        _certificates(keys / ISSUER, issuer)[0],
+        secret,
+    )
+    _check_pairs(keys, found)
+    return found
+
+
 def read_keys(folder: Path) -> AuthorityKeys:
     """Read the keys after checking that all are there, private and matching. Raises DataFolderError."""
     keys = folder / KEY_FOLDER
-    with _explained(keys):
-        _check_private(keys)
-        files = [keys / name for name in (ROOT_KEY, ROOTS, ISSUER_KEY, ISSUER, SECRET)]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            advice = "restore them from a backup, or move the folder away to start a new authority"
-            raise DataFolderError(f"{keys}: {', '.join(missing)} missing; {advice}")
-        for file in files:
-            _check_private(file)
-        root_key, roots, issuer_key, issuer, secret = (file.read_bytes() for file in files)
+    root_key, roots, issuer_key, issuer, secret = _contents_of(keys, (ROOT_KEY, ROOTS, ISSUER_KEY, ISSUER, SECRET))
     found = AuthorityKeys(
         _private_key(keys / ROOT_KEY, root_key),
         tuple(_certificates(keys / ROOTS, roots)),
@@ -129,9 +157,26 @@ def new_secret() -> bytes:
     return secrets.token_bytes(SECRET_LENGTH)
 
 
-def _contents(keys: AuthorityKeys) -> dict[str, bytes]:
-    return {
-        ROOT_KEY: _key_pem(keys.root_key),
+def _contents_of(keys: Path, names: tuple[str, ...]) -> list[bytes]:
+    with _explained(keys):
+        _check_private(keys)
+        files = [keys / name for name in names]
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            advice = "restore them from a backup, or move the folder away to start a new authority"
+            raise DataFolderError(f"{keys}: {', '.join(missing)} missing; {advice}")
+        for file in files:
+            _check_private(file)
+        return [file.read_bytes() for file in files]
+
+
+def _contents(keys: AuthorityKeys | DelegatedKeys) -> dict[str, bytes]:
+    own = (
+        {ROOT_KEY: _key_pem(keys.root_key)}
+        if isinstance(keys, AuthorityKeys)
+        else {ABOVE: certificates_pem(keys.above)}
+    )
+    return own | {
         ROOTS: certificates_pem(keys.roots),
         ISSUER_KEY: _key_pem(keys.issuer_key),
         ISSUER: certificates_pem((keys.issuer,)),
@@ -160,11 +205,9 @@ def _certificates(path: Path, pem: bytes) -> list[x509.Certificate]:
         raise DataFolderError(f"{path} holds no PEM certificate") from error
 
 
-def _check_pairs(folder: Path, keys: AuthorityKeys) -> None:
-    for key, certificate, name in (
-        *((keys.root_key, root, ROOTS) for root in keys.roots),
-        (keys.issuer_key, keys.issuer, ISSUER),
-    ):
+def _check_pairs(folder: Path, keys: AuthorityKeys | DelegatedKeys) -> None:
+    roots = [(keys.root_key, root, ROOTS) for root in keys.roots] if isinstance(keys, AuthorityKeys) else []
+    for key, certificate, name in (*roots, (keys.issuer_key, keys.issuer, ISSUER)):
         if _spki(key.public_key()) != certificate.public_key().public_bytes(
             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         ):
