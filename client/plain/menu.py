@@ -7,6 +7,7 @@ from types import MappingProxyType
 from client.errors import ClientError
 from client.plain.account_items import ACCOUNT_ITEMS
 from client.plain.chat_items import CHAT_ITEMS
+from client.plain.device_items import DEVICE_ITEMS
 from client.plain.file_items import FILE_ITEMS
 from client.plain.item import Item
 from client.plain.list_items import LIST_ITEMS
@@ -55,7 +56,7 @@ def read_menu(talk: Talk) -> None:
 
 
 HELP = Item("help", "read out this menu", _help)
-MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *RULE_ITEMS, *STANDING_ITEMS, *ACCOUNT_ITEMS, HELP)
+MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *RULE_ITEMS, *STANDING_ITEMS, *DEVICE_ITEMS, *ACCOUNT_ITEMS, HELP)
 IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *REPORT_ITEMS, *FILE_ITEMS, *CHAT_ITEMS, HELP)
 _BY_WORD = {item.word: item for item in (*MAIN, *IN_CHAT)}
 

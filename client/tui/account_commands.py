@@ -26,6 +26,12 @@ async def _alarms(app: "RingtrueApp", argument: str) -> None:
     await app.push_screen(AlarmsScreen())
 
 
+async def _devices(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.devices import DevicesScreen
+
+    await app.push_screen(DevicesScreen())
+
+
 async def _standing(app: "RingtrueApp", argument: str) -> None:
     from client.tui.screens.standing import StandingScreen
 
@@ -115,6 +121,7 @@ ACCOUNT_COMMANDS = (
     Command("my_number", "My number", "Your number as QR code, address and short code", "me", _invite_screen),
     Command("status", "Network and services", "How the account stands towards them", "status", _status),
     Command("alarms", "Alarms", "Signs that your number or key is used elsewhere", "alarms", _alarms),
+    Command("devices", "Devices", "The devices of your number: link another, remove one", "devices", _devices),
     Command("doctor", "Doctor", "Look at keys, certificate, clock, services and store", "doctor", _status),
     Command("sync", "Read what is new", "Read and send whatever there is, now", "sync", _sync),
     Command("settings", "Settings", "Theme, keys, notifications and more", "settings", _settings),
