@@ -19,6 +19,8 @@ from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.store import AuthorityStore
+from identity.authority.tokens.carriers import NO_CARRIERS, Carriers
+from identity.authority.tokens.store import TokenStore
 from identity.authority.tokens.wire import TokenRequest
 from identity.authority.wire import (
     PROBLEM_TYPE,
@@ -73,6 +75,7 @@ class Authority:
     outbox: CodeOutbox
     close: Callable[[], None]
     store: AuthorityStore
+    tokens: TokenStore
 
     async def post(self, path: str, body: msgspec.Struct) -> httpx.Response:
         headers = {"content-type": "application/json"}
@@ -173,21 +176,23 @@ async def open_at(folder: Path, clock: Clock) -> AsyncIterator[Opener]:
         *,
         show_exceptions: bool = True,
         policy: ReportPolicy | None = None,
+        carriers: Carriers = NO_CARRIERS,
     ) -> Authority:
         outbox = CodeOutbox()
-        app = open_authority(folder, BASE_URL, outbox, clock, allow=allow, policy=policy)
+        app = open_authority(folder, BASE_URL, outbox, clock, allow=allow, policy=policy, carriers=carriers)
         transport = httpx.ASGITransport(app, show_exceptions, client=(address, 1))
         # An empty TLS context: reading the machine's trust store costs more than all else here.
         client = httpx.AsyncClient(
             transport=transport, base_url=BASE_URL, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
-        opened.append((client, app.state.store))
-        return Authority(client, clock, outbox, app.state.store.close, app.state.store)
+        opened.append((client, app.state.store, app.state.tokens))
+        return Authority(client, clock, outbox, app.state.store.close, app.state.store, app.state.tokens)
 
     yield opener
-    for client, store in opened:
+    for client, *stores in opened:
         await client.aclose()
-        store.close()
+        for store in stores:
+            store.close()
 
 
 @pytest_asyncio.fixture

@@ -47,13 +47,14 @@ class AcmeAccount:
     http: httpx.AsyncClient
     key: ec.EllipticCurvePrivateKey = field(default_factory=private_key)
     kid: str | None = None
+    base_url: str = BASE_URL
 
     @property
     def fingerprint(self) -> str:
         return account_fingerprint(JWK.of(self.key.public_key()).thumbprint)
 
     async def nonce(self) -> str:
-        return (await self.http.head(f"{BASE_URL}/acme/new-nonce")).headers["replay-nonce"]
+        return (await self.http.head(f"{self.base_url}/acme/new-nonce")).headers["replay-nonce"]
 
     async def send(self, url: str, body: bytes, content_type: str = JOSE_TYPE) -> httpx.Response:
         return await self.http.post(url, content=body, headers={"content-type": content_type})
@@ -70,14 +71,14 @@ class AcmeAccount:
         return await self.send(url, flattened(self.key, octets, await self.headers(url, **changes)))
 
     async def register(self) -> "AcmeAccount":
-        response = await self.post(f"{BASE_URL}/acme/new-account", wire.NewAccount())
+        response = await self.post(f"{self.base_url}/acme/new-account", wire.NewAccount())
         assert response.status_code in (200, 201), response.text
         self.kid = response.headers["location"]
         return self
 
     async def order(self, *values: str) -> "OrderAt":
         identifiers = [wire.Identifier(TN_AUTH_LIST, value) for value in values]
-        response = await self.post(f"{BASE_URL}/acme/new-order", wire.NewOrder(identifiers))
+        response = await self.post(f"{self.base_url}/acme/new-order", wire.NewOrder(identifiers))
         assert response.status_code == 201, response.text
         return OrderAt(response.headers["location"], response.json())
 
@@ -108,6 +109,7 @@ class AcmeAccount:
         number: TelephoneNumber,
         key: ec.EllipticCurvePrivateKey,
         now: int,
+        /,
         **changes: Any,
     ) -> TokenRequest:
         """A request for a token by a certified device's key; `changes` are claims that are not as they should be."""
