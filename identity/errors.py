@@ -16,6 +16,7 @@ IdentityError                   .code: a short stable word, for programs
 ├── JWSError                    a signed request of ACME cannot be read, or is not by its key
 ├── AuthorityTokenError         an authority token does not show the right to a number  .check: its number (RFC 9448 §6)
 ├── ReportError                 a report does not prove what it says              .check: its number among the checks
+├── FetchError                  the certificates at a token's address were not fetched
 └── StatusListError             a status list is malformed, or not by an authority that may speak of its numbers
 
 Messages quote untrusted text only through `ascii()`, so they may be shown on a terminal.
