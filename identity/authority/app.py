@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -220,7 +220,7 @@ class _Service:
             Route("/v1/reports", self.reports, methods=["POST"]),
             Route("/v1/standing", self.standing, methods=["POST"]),
             Route("/v1/status-list", self.status_list),
-            Route("/v1/status", self.status),
+            Route("/v1/status", self._status(tokens.url)),
             Route("/v1/anchors.pem", self.anchors),
             Route("/certificates/{name}.pem", self.published),
             *links.routes(store, clock),
@@ -264,8 +264,12 @@ class _Service:
             return Response(status_code=304, headers=headers)
         return Response(published.octets, headers=headers, media_type=STATUS_LIST_MEDIA_TYPE)
 
-    async def status(self, _: Request) -> Response:
-        return json_response(Status(self._issuer.name, list(self._issuer.prefixes), self._now()), 200)
+    def _status(self, token_authority: str | None) -> Callable[[Request], Awaitable[Response]]:
+        async def status(_: Request) -> Response:
+            prefixes = list(self._issuer.prefixes)
+            return json_response(Status(self._issuer.name, prefixes, self._now(), token_authority or ""), 200)
+
+        return status
 
     async def anchors(self, _: Request) -> Response:
         return Response(self._issuer.anchors_pem, media_type=PEM_TYPE)

@@ -102,7 +102,7 @@ class IssuedChain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The authority's name, the prefixes of the numbers that it certifies ("+" is any number), and its clock.
 
-    `token_authority` is the base URL of who proves numbers to it, "" if it does that itself.
+    `token_authority` is the base URL of who proves numbers to it, "" if it names nobody.
     """
 
     name: str
