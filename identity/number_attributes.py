@@ -100,6 +100,19 @@ class NumberAttributes:
         except ValueError as error:
             raise NumberAttributesError("malformed", "the number attributes are not DER of the draft's §3.2") from error
 
+    def words(self) -> list[str]:
+        """What is declared, for people."""
+        found = []
+        if self.do_not_originate:
+            found.append("makes no calls")
+        if self.do_not_originate_messaging:
+            found.append("sends no messages")
+        if self.authorized_originators:
+            found.append(f"providers speak for it only if they are {', '.join(self.authorized_originators)}")
+        if self.placement_services:
+            found.append(f"has PASSporTs at {', '.join(self.placement_services)}")
+        return found
+
     def encode(self) -> bytes:
         """Encode as DER, in the order of the types. Raises NumberAttributesError if nothing is declared."""
         attributes = [element(SEQUENCE, asn1.encode_der(int(type_)) + value) for type_, value in self._values()]

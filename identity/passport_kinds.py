@@ -21,12 +21,13 @@ class Kind:
 
 
 MESSAGE = Kind("msg", "attests a message (RFC 9475)", frozenset({"msgi"}))
+CALL = Kind("shaken", "attests a call (RFC 8588)", frozenset({"attest", "origid"}))
 KINDS = {
     kind.ppt: kind
     for kind in (
         MESSAGE,
         Kind("", "attests who communicates with whom (RFC 8225), and covers no content", frozenset()),
-        Kind("shaken", "attests a call (RFC 8588)", frozenset({"attest", "origid"})),
+        CALL,
         Kind("div", "attests that a call was diverted (RFC 8946)", frozenset({"div"})),
         Kind("div-o", "attests that a call was diverted (RFC 8946), around the token of that call"),
         Kind("rcd", "states how a caller is to be presented (RFC 9795)", frozenset()),

@@ -32,6 +32,7 @@ _ERROR_REASONS = {  # where the check's own sentence would be too general
     "no-anchors": "There is no trust list to check the certificate with.",
     "coverage": "The certificate does not cover this number.",
     "no-messages": "The certificate says that this number sends no messages.",
+    "no-calls": "The certificate says that this number makes no calls.",
     "originator": "The number's holder does not let this provider speak for it.",
     "no-chain": "The certificate of the signer is not at hand.",
     "info": "The header field names another certificate than its token.",

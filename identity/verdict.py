@@ -51,7 +51,7 @@ RULES = (
     Rule("number", 438, "The message was signed for another number.",
          "orig {}: {}; {} lists above reach it"),
     Rule("constraints", 438, "The certificate does not allow this proof.",
-         "claims meet the certificate's constraints {}"),
+         "claims meet the certificate's constraints {}{}"),
     Rule("signature", 438, "The signature is not by this sender.",
          "ES256 over {} octets with the leaf's key"),
     Rule("content", 438, "The proof was copied from another message.",

@@ -8,7 +8,7 @@ import click
 
 from identity.authority.errors import AuthorityError
 from identity.authority.folder import open_store
-from identity.authority.markings import Markings, words_of
+from identity.authority.markings import Markings
 from identity.authority.serving import data_folder
 from identity.errors import NumberAttributesError, NumberError
 from identity.number_attributes import NumberAttributes
@@ -40,7 +40,7 @@ def mark(data_dir: Path, prefix: str, no_calls: bool, no_messages: bool, origina
         if declared == NumberAttributes():
             raise click.UsageError("say what the numbers do not do, such as --do-not-originate-messaging")
         markings.mark(prefix, declared)
-    click.echo(f"{prefix}: {'; '.join(words_of(declared))}. {FROM_NOW_ON}")
+    click.echo(f"{prefix}: {'; '.join(declared.words())}. {FROM_NOW_ON}")
 
 
 @numbers.command("unmark")
@@ -61,7 +61,7 @@ def list_marks(data_dir: Path) -> None:
     with _markings(data_dir) as markings:
         found = markings.all()
     for each in found:
-        click.echo(f"{each.prefix}: {'; '.join(words_of(each.attributes))}")
+        click.echo(f"{each.prefix}: {'; '.join(each.attributes.words())}")
     if not found:
         click.echo("No number is marked.")
 

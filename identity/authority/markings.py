@@ -1,7 +1,6 @@
 """What an operator knows that numbers do not do: attributes by prefix, which go into every certificate from then on."""
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from identity.authority.store import AuthorityStore
@@ -47,18 +46,6 @@ class Markings:
             number.e164,
         )
         return None if row is None else NumberAttributes.decode(row[0])
-
-
-def words_of(attributes: NumberAttributes) -> Iterable[str]:
-    """What is declared, in words."""
-    if attributes.do_not_originate:
-        yield "makes no calls"
-    if attributes.do_not_originate_messaging:
-        yield "sends no messages"
-    if attributes.authorized_originators:
-        yield f"only through {', '.join(attributes.authorized_originators)}"
-    if attributes.placement_services:
-        yield f"PASSporTs at {', '.join(attributes.placement_services)}"
 
 
 def _checked(prefix: str) -> str:

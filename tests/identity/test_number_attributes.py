@@ -8,7 +8,8 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.certificates import verify_chain
+from identity import Expected, verify
+from identity.certificates import ChainVerifier, verify_chain
 from identity.errors import CertificateError, NumberAttributesError
 from identity.issuing import issue_device_certificate
 from identity.number_attributes import (
@@ -18,11 +19,13 @@ from identity.number_attributes import (
     VALUES_LIMIT,
     NumberAttributes,
 )
+from identity.passport import sign_token
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TNAuthList
 from identity.trust import TrustAnchors
-from identity.verdict import Verdict
+from identity.verdict import Verdict, Verification
 from tests.identity.conftest import (
     ALICE,
+    BOB,
     LEAF_FIELDS,
     NOW,
     Authority,
@@ -267,3 +270,29 @@ def test_attributes_give_no_authority(authority: Authority) -> None:
     verified = verify_chain(chain, TrustAnchors((authority.root,)), NOW)
     assert verified.tn_auth_list == one(ALICE)
     assert verified.tn_auth_list.codes == frozenset()
+
+
+def call_verdict(authority: Authority, declared: NumberAttributes) -> Verification:
+    """What somebody makes of a call by Alice's number, signed with a certificate that declares this of it."""
+    entries, origid = one(ALICE), "123e4567-e89b-12d3-a456-426655440000"
+    claims = {"attest": "A", "dest": {"tn": [BOB.digits]}, "iat": NOW, "orig": {"tn": ALICE.digits}, "origid": origid}
+    header = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://certificates.example/1.pem"}
+    token = sign_token(private_key(1), header, claims)
+    expected = Expected(NOW + 2, ALICE, {BOB}, chain=leaf_with(authority, entries, declared), kinds={"shaken"})
+    return verify(token, None, expected, ChainVerifier(authority.anchors))
+
+
+def test_a_call_by_a_number_that_makes_none_fails(authority: Authority) -> None:
+    verification = call_verdict(authority, NumberAttributes(do_not_originate=True))
+    assert verification.failed_check is not None
+    assert (verification.verdict, verification.failed_check.number) == (Verdict.FAILED, 7)
+    assert verification.reason == "The certificate says that this number makes no calls."
+
+
+def test_a_number_that_sends_no_messages_may_call(authority: Authority) -> None:
+    assert call_verdict(authority, MESSAGING_CLOSED).verdict is Verdict.VERIFIED
+
+
+def test_what_is_declared_is_shown_with_the_check(authority: Authority, scene: Scene) -> None:
+    scene.use_chain(leaf_with(authority, one(ALICE), NumberAttributes(do_not_originate=True)))
+    assert scene.verify().checks[7].compared.endswith("; it says of the number: makes no calls")

@@ -50,7 +50,7 @@ async def test_the_longest_prefix_counts(authority, folder) -> None:
     )
     assert told(folder, "list").output.splitlines() == [
         "+1202555: makes no calls",
-        "+12025550100: only through 1234, 5678",
+        "+12025550100: providers speak for it only if they are 1234, 5678",
     ]
 
 
