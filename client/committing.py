@@ -289,8 +289,8 @@ class Committer:
 
     def _still_absent(self, step: Step, key_packages: Sequence[bytes], now: int) -> list[bytes]:
         present = {member.signature_key for member in step.group.members()}
-        for key_package in key_packages:
-            self._groups.require_not_revoked(key_package, now)
+        if any(self._groups.is_revoked(each, now) for each in key_packages):
+            raise GroupRefusedError("a certificate of theirs was revoked: nobody is added by it", code="revoked")
         absent = [
             key_package
             for key_package in key_packages

@@ -19,7 +19,6 @@ from client.credentials import staple
 from client.credentials.renewal import Leaves
 from client.credentials.revocations import KnownRevocations
 from client.device import make_engine, number_of
-from client.errors import GroupRefusedError
 from client.store import Store
 from identity.binding import DeviceVerifier, MessageContext, group_uri
 from identity.certificate_fields import load_certificate, validity
@@ -206,13 +205,10 @@ class Groups:
             staple=staple.of_leaf(group.leaf_extensions(sender.index)) if epoch == group.epoch else None,
         )
 
-    def require_not_revoked(self, key_package: bytes, now: int) -> None:
-        """Raise GroupRefusedError if a key package, which is valid otherwise, is of a certificate that was revoked."""
+    def is_revoked(self, key_package: bytes, now: int) -> bool:
+        """Whether a key package, which is valid otherwise, is of a certificate that was revoked."""
         owner = self.engine.check_key_package(key_package, now)
-        status = self.revocations.status(owner.credential.chain, now)
-        if status.state is StatusState.REVOKED:
-            what = f"the certificate of {number_of(owner)} was revoked: nobody is added by it"
-            raise GroupRefusedError(what, code="revoked")
+        return self.revocations.status(owner.credential.chain, now).state is StatusState.REVOKED
 
     def note_credential(self, group_id: bytes, member: mls_rs.Member, since: int) -> None:
         """Note a credential that entered the group after this device; `since`: when the group was known without it."""

@@ -92,10 +92,13 @@ def revocations(store: AuthorityStore, now: int) -> list[Revocation]:
 
 
 def of_issuer(store: AuthorityStore, issuer: bytes, now: int) -> dict[int, tuple[int, Reason]]:
-    """The entries of an issuer's list: serial number to time and reason."""
+    """The entries of an issuer's list: serial number to time and reason.
+
+    None is of the future, which a clock that was set back would make of it: nobody would take the list.
+    """
     store.execute("DELETE FROM revocations WHERE not_after <= ?", now - RETENTION)
     rows = store.rows(f"{_SELECT} WHERE issuer = ?", issuer)
-    return {each.serial: (each.revoked_at, each.reason) for each in map(_revocation, rows)}
+    return {each.serial: (min(each.revoked_at, now), each.reason) for each in map(_revocation, rows)}
 
 
 def refuse_revoked(store: AuthorityStore, fingerprint: bytes) -> None:
