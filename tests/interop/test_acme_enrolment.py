@@ -80,7 +80,7 @@ async def test_who_is_certified_elsewhere_is_verified_by_whoever_trusts_that_roo
     alice_home, alice = await scene.enrol(ALICE, certifier)
     bob_home, bob = await scene.enrol(BOB, None)
     issuers = [x509.load_der_x509_certificate(each.chain[0]).issuer.rfc4514_string() for each in (alice, bob)]
-    assert issuers[0] == "Another issuer" != issuers[1]
+    assert issuers[0] == "CN=Another issuer" != issuers[1]
     async with Session.open(alice_home, PASSPHRASE) as a, Session.open(bob_home, PASSPHRASE) as b:
         await a.maintain()
         await b.maintain()
