@@ -18,7 +18,7 @@ from identity.authority.acme import answers, wire
 from identity.authority.acme.accounts import AccountDesk, own_account
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.errors import AcmeError, as_acme
-from identity.authority.acme.issuing import IssuingDesk, SubIssuing
+from identity.authority.acme.issuing import IssuingDesk
 from identity.authority.acme.orders import OrderDesk
 from identity.authority.acme.requests import Requests, SignedRequest
 from identity.authority.acme.revoking import RevokingDesk
@@ -47,16 +47,15 @@ def acme_server(
     *,
     clock: Callable[[], float],
     base_url: str,
-    delegate: SubIssuing | None = None,
 ) -> Mount:
-    """Serve the addresses of `wire`. `delegate`: see IssuingDesk."""
+    """Serve the addresses of `wire`."""
     addresses = Addresses(base_url)
     service = _Service(
         Requests(store, addresses),
         addresses,
         AccountDesk(store, addresses),
         OrderDesk(store, issuer, addresses, tokens.issuers),
-        IssuingDesk(store, issuer, delegate),
+        IssuingDesk(store, issuer),
         RevokingDesk(store),
         tokens.url,
         clock,

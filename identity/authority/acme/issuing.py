@@ -1,6 +1,5 @@
 """From a finalized order to a published certificate, and from a certificate to its revocation (RFC 8555 §7.4, §7.6)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -26,19 +25,13 @@ from identity.errors import CertificateError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TNAuthList
 
-SubIssuing = Callable[[bytes, TNAuthList, int], IssuedPath]
-
 
 @dataclass(frozen=True, slots=True)
 class IssuingDesk:
-    """Finalizes orders and hands out chains; every method may raise AcmeError or RefusedError.
-
-    `delegate` certifies a sub-issuer by its request (DER), list and time, raising CertificateError; None refuses all.
-    """
+    """Finalizes orders and hands out chains; every method may raise AcmeError or RefusedError."""
 
     store: AuthorityStore
     issuer: Issuer
-    delegate: SubIssuing | None = None
 
     def finalize(self, name: str, request: SignedRequest, now: int) -> Order:
         """Issue what was ordered, in one step.
@@ -82,7 +75,10 @@ class IssuingDesk:
     def _issue(self, requested: CertificateRequest, order: Order, grant: Grant, now: int) -> bytes:
         asked = check_identifier(self.store, self.issuer, order.about, now)
         try:
-            path = self._delegated(requested, asked, now) if grant.ca else self._certified(requested, asked, grant, now)
+            if grant.ca:
+                path = self.issuer.delegate(requested.der, asked, now)
+            else:
+                path = self._certified(requested, asked, grant, now)
         except CertificateError as error:
             raise AcmeError("badCSR", str(error), identifier=order.about) from error
         end = validity(path.leaf)[1]
@@ -98,11 +94,6 @@ class IssuingDesk:
         refuse_earlier_token(self.store, asked.number, grant.issued_at)
         self._count(asked.number, now)
         return self.issuer.issue(requested.key, asked.number, now)
-
-    def _delegated(self, requested: CertificateRequest, asked: TNAuthList, now: int) -> IssuedPath:
-        if self.delegate is None:
-            raise AcmeError("rejectedIdentifier", "this authority certifies no authorities below it")
-        return self.delegate(requested.der, asked, now)
 
     def _count(self, number: TelephoneNumber, now: int) -> None:
         rates.admit(self.store, ((rates.CERTIFICATES_PER_NUMBER, number.digits),), now)

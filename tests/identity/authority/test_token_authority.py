@@ -20,6 +20,9 @@ from identity.authority.tokens.carriers import Carriers
 from identity.authority.tokens.wire import AssertionClaims, CarrierRight, CodeRight, TokenRequest, sign_assertion
 from identity.authority.wire import NUMBER_PROOF_LIFETIME, RENEWAL_GRACE
 from identity.authority_token import TokenIssuers, identifier_value, verify_authority_token
+from identity.certificate_fields import certificate_tn_auth_list
+from identity.certificates import verify_chain
+from identity.delegation import delegation_csr
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
 from identity.revocation import Reason
@@ -27,7 +30,7 @@ from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumbe
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one, private_key, thumbprint
 
 DAY = 86_400
-ALICE = TelephoneNumber.from_digits("12025550142")
+NUMBER = TelephoneNumber.from_digits("12025550117")
 BOB = TelephoneNumber.from_digits("12025550143")
 RANGE = TNAuthList((TelephoneNumberRange("12025550100", 100), ServiceProviderCode("1234")))
 
@@ -382,6 +385,26 @@ async def test_a_carrier_vouches_for_an_authority_below_it(open_for, carrier, en
     response = await open_for.token("carrier", carrier.assertion(account, value, open_for.clock.now, ca=True))
 
     assert (await granted(open_for, account, response, value)).ca
+
+
+async def test_a_carriers_word_gets_a_sub_issuer_certified(open_for, carrier, acme_problem):
+    account, key = await open_for.account(), private_key()
+    wanted = TNAuthList((TelephoneNumberRange("12025550110", 10),))
+    order = await account.order(identifier_value(wanted))
+    request = carrier.assertion(account, identifier_value(wanted), open_for.clock.now, ca=True)
+    await account.answer(order, (await open_for.token("carrier", request)).json()["token"])
+    as_end_entity = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    word, problem = acme_problem(await account.finalize(order, as_end_entity.public_bytes(Encoding.DER)))
+    assert (word, problem.check) == ("badCSR", 9)
+
+    issued = await open_for.issued(account, order, delegation_csr(key, "Enterprise", wanted))
+
+    sub_issuer, *above = (x509.load_der_x509_certificate(der) for der in issued.chain)
+    assert certificate_tn_auth_list(sub_issuer) == wanted
+    assert sub_issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    leaf = issue_device_certificate(key, sub_issuer, private_key().public_key(), NUMBER, open_for.clock.now)
+    chain = [each.public_bytes(Encoding.DER) for each in (leaf, sub_issuer, *above)]
+    assert verify_chain(chain, await open_for.anchors(), open_for.clock.now).number == NUMBER
 
 
 async def test_a_list_is_certified_for_no_end_entity(open_for, carrier, device, acme_problem):
