@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from identity.authority.delegate_commands import delegate
 from identity.authority.folder import read_anchors
+from identity.authority.log.folder import FOLDER, read_log_key
 from identity.authority.marking_commands import numbers
 from identity.authority.report_commands import clear_reports, list_reports, show_reports
 from identity.authority.serving import data_folder, explained, serve, serve_certificates, serve_log, serve_tokens
@@ -18,7 +20,7 @@ def authority() -> None:
     """Certify telephone numbers: for development and pilots."""
 
 
-for command in (serve, serve_tokens, serve_certificates, serve_log, numbers):
+for command in (delegate, serve, serve_tokens, serve_certificates, serve_log, numbers):
     authority.add_command(command)
 
 
@@ -36,6 +38,14 @@ def token_anchors(data_dir: Path) -> None:
     """Print the roots of the token authority, which a certification authority elsewhere takes tokens under, as PEM."""
     with explained():
         sys.stdout.write(read_token_roots(data_dir).decode("ascii"))
+
+
+@authority.command("log-key")
+@data_folder
+def log_key(data_dir: Path) -> None:
+    """Print the public key of the log that runs here, which people know it by (ringtrue trust log), as PEM."""
+    with explained():
+        sys.stdout.write(read_log_key(data_dir / FOLDER).decode("ascii"))
 
 
 @authority.group()

@@ -45,8 +45,16 @@ def _existing_store(folder: Path) -> AuthorityStore:
 
 
 def _first_run(folder: Path, now: int, prefixes: Sequence[str]) -> AuthorityStore:
+    return _begun(folder, create_keys(now, prefixes))
+
+
+def adopt_keys(folder: Path, keys: DelegatedKeys) -> None:
+    """Begin an authority below another in a folder that has none. Raises DataFolderError."""
+    _begun(folder, keys).close()
+
+
+def _begun(folder: Path, keys: AuthorityKeys | DelegatedKeys) -> AuthorityStore:
     """Make the database before the keys: a crash between the two leaves an empty database, which is no loss."""
-    keys = create_keys(now, prefixes)
     store = _store(folder / DATABASE, keys.secret)
     if store.has_issued():
         store.close()

@@ -147,6 +147,15 @@ def replace_certificates(folder: Path, name: str, certificates: tuple[x509.Certi
         _sync(keys)
 
 
+def replace_delegated_certificates(folder: Path, keys: DelegatedKeys) -> None:
+    """Exchange the certificates of an authority below another for the next ones; the key stays.
+
+    The issuer's own comes last: what a crash leaves is the old one, beside a root and issuers that may be newer.
+    """
+    for name, certificates in ((ROOTS, keys.roots), (ABOVE, keys.above), (ISSUER, (keys.issuer,))):
+        replace_certificates(folder, name, certificates)
+
+
 def certificates_pem(certificates: tuple[x509.Certificate, ...]) -> bytes:
     """Join certificates to one PEM text."""
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
