@@ -83,12 +83,15 @@ class Bribed:
         return Outcome(None, "Bob's client said nothing of the invitation.", sent=sent)
 
     def _refusal(self, event: WelcomeRefused, device: Credentials, sent: str) -> Outcome:
-        """Which check made the client refuse: the one that refuses the certificate with the same words."""
+        """Which check made the client refuse: the one that refuses the certificate with the same words.
+
+        Of an inviter whose certificate has ended it says when the Welcome came, which nobody else knows to the second.
+        """
         try:
             DeviceVerifier(self.anchors).verify(device.chain, leaf_public_point(device.chain[0]), self.bob.now())
         except (CertificateError, BindingError) as error:
             number = error.check if isinstance(error, BindingError) else 5
-            if event.cause == str(error):
+            if event.cause == str(error) or (event.code, error.code) == ("inviter-refused", "expired"):
                 rule = RULES[number]
                 return Outcome(check(number), rule.reason, code=rule.code, compared=event.cause, sent=sent)
         return Outcome(Guard(Keeper.ENGINE, event.code), event.cause or event.reason, sent=sent)

@@ -24,8 +24,9 @@ ATTACK = Attack(
     run,
     story=(
         "Mallory had a number until last week, and still has its key and a certificate that has ended. The number "
-        "is another person's by now, and she wants to go on as its holder. Bob's client validates certificates at "
-        "the time at which it is asked, does not join, and notes that an invitation could not be accepted."
+        "is another person's by now, and she wants to go on as its holder. Bob's client accepts "
+        "members whose certificates have ended, but not one who invites: it does not join, and notes that an "
+        "invitation could not be accepted."
     ),
     has="a certificate that has ended, and its key",
     sees="a line: an invitation could not be accepted",

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from identity.binding import DeviceVerifier
 from identity.certificate_fields import CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID
-from identity.certificates import public_point
+from identity.certificates import TrustAnchors, public_point
 from identity.claim_constraints import ClaimConstraints
+from identity.device import MEMBER_GRACE
 from identity.errors import BindingError, CertificateError, IdentityError
 from identity.issuing import MESSAGING_ONLY
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
@@ -92,6 +93,26 @@ def test_an_expired_or_untrusted_chain_is_no_device() -> None:
     for verifier, now in ((devices(), NOW + 10**8), (DeviceVerifier(Authority(private_key(5)).anchors), NOW)):
         with pytest.raises(CertificateError):
             verifier.verify(CHAIN, POINT, now)
+
+
+def test_a_member_is_recognised_until_its_grace_is_over() -> None:
+    end = devices().verify(CHAIN, POINT, NOW).chain.not_after
+    for now in (NOW, end, end + 1, end + MEMBER_GRACE):
+        assert devices().verify_member(CHAIN, POINT, now).number == ALICE
+    with pytest.raises(CertificateError, match="too long") as refused:
+        devices().verify_member(CHAIN, POINT, end + MEMBER_GRACE + 1)
+    assert refused.value.code == "expired"
+
+
+def test_a_member_that_has_ended_meets_every_other_check_as_of_its_end() -> None:
+    after = devices().verify(CHAIN, POINT, NOW).chain.not_after + 1
+    with pytest.raises(BindingError) as refused:
+        devices().verify_member(CHAIN, public_point(private_key(2).public_key()), after)
+    assert refused.value.code == "key"
+    with pytest.raises(CertificateError):
+        DeviceVerifier(TrustAnchors(())).verify_member(CHAIN, POINT, after)
+    with pytest.raises(CertificateError):
+        devices().verify_member((), POINT, after)
 
 
 def test_a_successor_has_the_same_number() -> None:

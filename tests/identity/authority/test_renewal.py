@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from identity.authority.wire import IssuedChain
+from identity.authority.wire import RENEWAL_GRACE, IssuedChain
 from identity.binding import DeviceVerifier
 from identity.certificates import public_point
 from identity.issuing import create_issuer, create_root, issue_device_certificate
@@ -113,13 +113,13 @@ async def test_an_unsigned_token_is_no_proof(authority, device, word):
     assert word(await authority.renew(old.chain, csr, f"{header}.{payload}.")) == "proof-refused"
 
 
-async def test_a_chain_is_renewable_until_seven_days_after_its_end(authority, device, make_device, word):
+async def test_a_chain_is_renewable_until_its_grace_is_over(authority, device, make_device, word):
     early, late = await authority.enrol(device), await authority.enrol(late_device := make_device())
-    authority.clock.now = early.not_after + 7 * DAY - 1
+    authority.clock.now = early.not_after + RENEWAL_GRACE - 1
     csr = device.csr()
     assert (await authority.renew(early.chain, csr, authority.proof(device, csr))).status_code == 201
 
-    authority.clock.now = late.not_after + 7 * DAY
+    authority.clock.now = late.not_after + RENEWAL_GRACE
     csr = late_device.csr()
     assert word(await authority.renew(late.chain, csr, authority.proof(late_device, csr))) == "chain-refused"
 
