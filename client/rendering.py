@@ -9,7 +9,7 @@ from client.defence.admission import Frank
 from client.defence.new_keys import KEY_WORDS
 from client.defence.report_file import ReadReport
 from client.defence.rule_words import hidden_by
-from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
+from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView, WatchedLogView
 from client.desk.views import (
     AgreementView,
     ChatView,
@@ -113,6 +113,14 @@ def tell_alarm(terminal: Terminal, alarm: AlarmView) -> None:
     at = alarm.at.astimezone()
     words = f"✗ ALARM {alarm.id}, {at:%Y-%m-%d %H:%M}: {alarm.words}{put_away}\n  What to do: {alarm.advice}"
     show(terminal, "alarm", words, alarm)
+
+
+def tell_log(terminal: Terminal, log: WatchedLogView) -> None:
+    """Show how far one log of certificates was read."""
+    sign, when = "~", "not found in order yet"
+    if log.looked is not None:
+        sign, when = "✓", f"last found in order {log.looked.astimezone():%Y-%m-%d %H:%M}"
+    show(terminal, "log", f"{sign} {log.name}  {log.read} of {log.size} entries read, {when}  {log.log[:16]}", log)
 
 
 def tell_check_number(terminal: Terminal, number: CheckNumberView) -> None:

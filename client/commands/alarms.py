@@ -3,7 +3,7 @@
 import click
 
 from client.commands.opened import if_possible, opened
-from client.rendering import tell_alarm
+from client.rendering import tell_alarm, tell_log
 from client.terminal import Listing, Terminal, account_command
 
 
@@ -35,3 +35,16 @@ async def alarms_acknowledge(terminal: Terminal, alarm: int, mine: bool) -> None
     async with opened(terminal) as api:
         for left in await api.device.acknowledge(alarm, mine):
             tell_alarm(terminal, left)
+
+
+@alarms.command("logs")
+@account_command
+async def alarms_logs(terminal: Terminal) -> None:
+    """Ask now, and list the logs of certificates that are watched for your number."""
+    async with opened(terminal) as api:
+        await if_possible(terminal, api.device.watch())
+        found = await api.device.logs()
+        for log in found:
+            tell_log(terminal, log)
+        if not found:
+            terminal.hint("Your authority names no log: who is certified for your number, only the authority can say.")

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from client.desk.device_views import LinkView, OwnDeviceView
-from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView
+from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView, WatchedLogView
 from client.desk.report_views import ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.rule_views import CountView, RulesView, TrialView
 from client.desk.told import Told
@@ -295,6 +295,9 @@ class Device(Protocol):
     async def alarms(self, everything: bool = False) -> list[AlarmView]:
         """Signs that the number or this device's key is used elsewhere; with `everything` also those put away."""
 
+    async def logs(self) -> list[WatchedLogView]:
+        """The logs of certificates that are watched for this number."""
+
     async def watch(self) -> list[AlarmView]:
         """Ask both services now whether the number or this device's key is used elsewhere; the alarms that wait."""
 
@@ -365,8 +368,11 @@ class Devices(Protocol):
     async def all(self, ask: bool = False) -> list[OwnDeviceView]:
         """This device, then the others; with `ask`, also what the authority has certified and nobody has met."""
 
-    async def remove(self, key: str) -> list[OwnDeviceView]:
-        """Take a device out of every chat and have its certificate revoked, for one that is lost or given away."""
+    async def remove(self, key: str, lost: bool = False) -> list[OwnDeviceView]:
+        """Take a device out of every chat and have its certificates revoked.
+
+        `lost`: its key may be in other hands. What it has signed shows nothing any more then, old messages included.
+        """
 
     async def link(self) -> LinkView:
         """Begin to link a second device: its view has the code for it. Refused while one is being linked."""

@@ -1,10 +1,11 @@
 """The calls about this device."""
 
+from client.credentials.logs_seen import SeenLog
 from client.defence.admission import Consent, Place
 from client.defence.alarms import Alarm
 from client.desk import reporting
 from client.desk.api import Device
-from client.desk.people_views import AlarmView
+from client.desk.people_views import AlarmView, WatchedLogView
 from client.desk.report_views import StandingView, StatusListView
 from client.desk.showing import moment
 from client.desk.views import AccountView, FindingView, FrankingKeyView, StatusView
@@ -71,6 +72,9 @@ class DeskDevice(Device):
         alarms = await self._works.run(self._works.steps.alarms.all, acknowledged=everything)
         return [_alarm(each) for each in alarms]
 
+    async def logs(self) -> list[WatchedLogView]:
+        return [_log(each) for each in await self._works.run(self._works.steps.log_monitor.seen.all)]
+
     async def watch(self) -> list[AlarmView]:
         with self._works.in_flight("asking where the number and the key are used"):
             await self._works.session.maintain()
@@ -113,6 +117,18 @@ class DeskDevice(Device):
             unread=browsing.count_unread(),
             alarms=self._works.steps.alarms.waiting(),
         )
+
+
+def _log(log: SeenLog) -> WatchedLogView:
+    return WatchedLogView(
+        name=log.key.name,
+        log=log.key.log_id.hex(),
+        url=log.url,
+        size=log.head.size,
+        read=log.frontier.size,
+        head=moment(log.head.timestamp // 1000) if log.head.timestamp else None,
+        looked=None if log.looked_at is None else moment(log.looked_at),
+    )
 
 
 def _alarm(alarm: Alarm) -> AlarmView:

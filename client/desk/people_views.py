@@ -88,6 +88,22 @@ class AlarmView(View, frozen=True, kw_only=True):
     acknowledged: Moment | None
 
 
+class WatchedLogView(View, frozen=True, kw_only=True):
+    """A log of certificates that is watched for this number; `log` is the SHA-256 of its key.
+
+    `size`: entries, by its last head, which is of `head`; `read`: those that were read. `looked`: when it was last
+    found in order.
+    """
+
+    name: str
+    log: str
+    url: str
+    size: int
+    read: int
+    head: Moment | None
+    looked: Moment | None
+
+
 class ContactView(View, frozen=True, kw_only=True):
     """A person this account knows: by being accepted, written to, or named here."""
 

@@ -49,6 +49,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "reachable": people_views.ModeView,
     "ask": people_views.AskView,
     "alarm": people_views.AlarmView,
+    "log": people_views.WatchedLogView,
     "key": people_views.KeyView,
     "trust": trust_views.TrustView,
     "own-device": device_views.OwnDeviceView,

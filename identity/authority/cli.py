@@ -11,6 +11,7 @@ from identity.authority.log.folder import FOLDER, read_log_key
 from identity.authority.marking_commands import numbers
 from identity.authority.report_commands import clear_reports, list_reports, show_reports
 from identity.authority.serving import data_folder, explained, serve, serve_certificates, serve_log, serve_tokens
+from identity.authority.signing.commands import serve_signing
 from identity.authority.status.commands import REASON_NAMES, list_revocations, port_out, revoke_certificate
 from identity.authority.tokens.folder import read_token_roots
 
@@ -20,7 +21,7 @@ def authority() -> None:
     """Certify telephone numbers: for development and pilots."""
 
 
-for command in (delegate, serve, serve_tokens, serve_certificates, serve_log, numbers):
+for command in (delegate, serve, serve_tokens, serve_certificates, serve_log, serve_signing, numbers):
     authority.add_command(command)
 
 

@@ -63,3 +63,14 @@ async def test_a_known_number_on_a_new_key_is_reached_only_on_purpose_and_one_de
         (new,) = (each["key"] for each in left)
         met = (await alice.run("keys", "meet", BOB, new, "--json")).lines
         assert all(key["named"] for key in met)
+
+
+async def test_the_logs_that_are_watched_are_listed(tmp_path: Path) -> None:
+    async with World() as world:
+        alice = Shell(world, tmp_path, ALICE)
+        await alice.enroll()
+        shown = await alice.run("alarms", "logs")
+        assert shown.code == 0
+        assert "✓ Ringtrue development log  2 of 2 entries read, last found in order " in shown.out
+        (log,) = (await alice.run("alarms", "logs", "--json")).lines
+        assert (log["type"], log["size"], log["read"]) == ("log", 2, 2)

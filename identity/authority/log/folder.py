@@ -6,6 +6,7 @@ from pathlib import Path
 import apsw
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from identity.authority.errors import DataFolderError
 from identity.authority.keys import make_key, new_secret, private_folder, read_key
@@ -31,6 +32,13 @@ def open_log(folder: Path, name: str, roots: Callable[[], Sequence[x509.Certific
     except DataFolderError:
         store.close()
         raise
+
+
+def read_log_key(folder: Path) -> bytes:
+    """The public key of the log in a folder, as PEM. Raises DataFolderError."""
+    if not (folder / KEY).exists():
+        raise DataFolderError(f"{folder} has no log yet; `authority serve` or `authority serve-log` makes one")
+    return read_key(folder / KEY).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _key(path: Path, store: TreeStore) -> ec.EllipticCurvePrivateKey:

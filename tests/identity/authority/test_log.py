@@ -8,8 +8,11 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from identity.authority.cli import authority as command
 from identity.authority.errors import DataFolderError, RefusedError
 from identity.authority.log.certificate_log import HEAD_AGE, CertificateLog
 from identity.authority.log.folder import DATABASE, KEY, open_log
@@ -38,6 +41,7 @@ from identity.transparency.entries import (
     read_leaf,
 )
 from identity.transparency.heads import SIZE_LIMIT
+from identity.transparency.log_key import LogKey
 from identity.transparency.merkle import Frontier, consistent, includes, leaf_hash
 from identity.transparency.timestamps import SignedTimestamp, embedded_timestamps
 from identity.trust import TrustAnchors, TrustPolicy
@@ -374,3 +378,12 @@ def test_the_key_is_private(tmp_path: Path) -> None:
     (tmp_path / KEY).chmod(0o644)
     with pytest.raises(DataFolderError, match="chmod"):
         open_log(tmp_path, "a log", lambda: [SCENE.root])
+
+
+async def test_the_operator_can_print_the_key_of_the_log(authority, folder: Path) -> None:
+    printed = CliRunner().invoke(command, ["log-key", "--data-dir", str(folder)])
+    key = load_pem_public_key(printed.stdout.encode())
+    named = (await get(authority, "/v1/logs", Logs)).logs[0]
+    assert LogKey.of("log", key) == LogKey("log", named.key)
+    missing = CliRunner().invoke(command, ["log-key", "--data-dir", str(folder / "nowhere")])
+    assert (missing.exit_code, "has no log yet" in missing.stderr) == (1, True)
