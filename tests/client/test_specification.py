@@ -3,13 +3,18 @@
 import importlib
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from client.defence.lies import Lie
 from client.framing import unwrap
+from identity.delegation import DEPTH_LIMIT
+from identity.group_trust import ANCHORS_EXTENSION
 from identity.passport import split_token
+from identity.path_policy import KNOWN_POLICY_ARCS
+from identity.trust import FINGERPRINT_LABEL, CodeParents, TrustPolicy
 from identity.verdict import RULES, Verdict
 from tests.vectors.make_content_vectors import VECTORS
 
@@ -78,3 +83,24 @@ def _hex(after: str) -> str:
 
 def _octets(after: str) -> bytes:
     return bytes.fromhex(_hex(after))
+
+
+def test_the_switches_of_trust_are_those_of_the_code_with_their_defaults() -> None:
+    table = TEXT.partition("| switch | default |")[2].partition("\n\n")[0]
+    stated = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE))
+    words = {"True": "on", "False": "off", "frozenset()": "none", "0": "0", str(CodeParents.ADMIT): "`admit`"}
+    assert stated == {field: words[str(getattr(TrustPolicy(), field))] for field in stated}
+    assert {field.name for field in fields(TrustPolicy)} - {"logs", "directory"} == set(stated)
+
+
+def test_what_a_code_delegates_has_the_names_of_the_code() -> None:
+    table = TEXT.partition("| `code_parents` | a certificate")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [each.value for each in CodeParents]
+
+
+def test_known_certificate_policies_and_the_groups_extension_are_those_of_the_code() -> None:
+    for arc in KNOWN_POLICY_ARCS:
+        assert arc.removesuffix(".") in TEXT
+    assert f"0x{ANCHORS_EXTENSION:X}" in TEXT
+    assert repr(FINGERPRINT_LABEL.decode()).strip("'") in TEXT
+    assert f"at most {DEPTH_LIMIT} issuers below" in TEXT
