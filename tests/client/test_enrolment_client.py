@@ -39,13 +39,17 @@ class Clock:
 
 
 class Tampering(httpx.AsyncBaseTransport):
-    """The authority, with a hand on the chains and addresses that it hands out; `refuse` answers in its place."""
+    """The authority, with a hand on what it answers: on chains, on objects by their path, on headers.
+
+    `instead` answers in its place, `lose` throws its answer away.
+    """
 
     def __init__(self, authority: httpx.AsyncBaseTransport) -> None:
         self._authority = authority
         self.requests: list[httpx.Request] = []
         self.chain: Change = lambda chain: chain
-        self.order: Callable[[dict[str, Any]], dict[str, Any]] = lambda order: order
+        self.changes: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        self.headers: dict[str, str] = {}
         self.instead: Instead = lambda request: None
         self.lose: Callable[[httpx.Request], bool] = lambda request: False
 
@@ -57,10 +61,12 @@ class Tampering(httpx.AsyncBaseTransport):
         body = await answer.aread()
         if "/acme/certificate/" in request.url.path:
             body = _pem(self.chain(_ders(body)))
-        elif "/acme/order/" in request.url.path and answer.is_success:
-            body = msgspec.json.encode(self.order(msgspec.json.decode(body)))
+        elif answer.is_success:
+            for path, change in self.changes.items():
+                if path in request.url.path:
+                    body = msgspec.json.encode(change(msgspec.json.decode(body)))
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return httpx.Response(answer.status_code, headers=headers, stream=httpx.ByteStream(body))
+        return httpx.Response(answer.status_code, headers=headers | self.headers, stream=httpx.ByteStream(body))
 
     def sent(self, path: str) -> int:
         return sum(path in request.url.path for request in self.requests)
@@ -235,7 +241,10 @@ async def test_a_chain_that_does_not_prove_the_number_is_refused(
 async def test_a_certificate_that_is_not_published_below_its_authority_is_refused(
     authority: Authority, anchors: TrustAnchors, key: ec.EllipticCurvePrivateKey, change: Callable[[str], str]
 ) -> None:
-    authority.transport.order = lambda order: order | {"x5u": change(order["x5u"])} if "x5u" in order else order
+    def changed(order: dict[str, Any]) -> dict[str, Any]:
+        return order | {"x5u": change(order["x5u"])} if "x5u" in order else order
+
+    authority.transport.changes["/acme/order/"] = changed
     with pytest.raises(EnrolmentError) as caught:
         await authority.client.certify(*await authority.code(), key, ALICE, anchors)
     assert caught.value.code == "address"
