@@ -16,7 +16,7 @@ import mls_rs
 import pytest
 
 from client.enrolling import enrol
-from client.events import Gap, MessageReceived, WelcomeRefused
+from client.events import Gap, MembersChanged, MessageReceived, WelcomeRefused
 from client.session import Session
 from identity.authority.wire import ChallengeOpened
 from identity.number import TelephoneNumber
@@ -25,6 +25,8 @@ from lab.world import COST, PASSPHRASE, World
 VICTIM, PEER = TelephoneNumber.from_digits("12025550142"), TelephoneNumber.from_digits("12025550143")
 CANARY = "canary-in-the-text"
 REPORT_LIMIT = 1 << 24  # octets of what the victim holds, which grows with every round
+MOST_OF_A_LIFE = 6 * 86_400  # seconds: a certificate is renewed, and the last quarter of the old one's life has begun
+PARTS = 14
 ROUND = 120  # seconds by which all clocks go on in a round: the services' hourly limits are not what is tested here
 
 Round = Callable[[int], Awaitable[None]]
@@ -40,6 +42,7 @@ class Crash:
         self.home = home
         self.group_id = b""
         self.peer_saw: Counter[str] = Counter()
+        self.peer_saw_renewals = 0
         self.kept: list[bool] = []
         self._children = children
         self._log = log
@@ -57,16 +60,18 @@ class Crash:
         assert ended["killed"] or ended["ended"], "the client failed"
         return bool(ended["killed"])
 
-    async def at_every_boundary(self, op: str, text: str, prepare: Round, check: Check) -> int:
+    async def at_every_boundary(
+        self, op: str, text: str, prepare: Round, check: Check, *, first: int = 1, step: int = 1, pause: int = ROUND
+    ) -> int:
         """Kill the operation at its first boundary, at its second, and so on until it ends alive; recover each time."""
         await self.start()
-        for kill_at in count(1):
+        for kill_at in count(first, step):
             said = f"{text}-{kill_at}"
             await prepare(kill_at)
             witness = await self.peer.worker.run(self._copy_of_the_group) if self.group_id else None
             killed = await self.operate(op, said, kill_at)
             self.no_plaintext()
-            self.world.clock.advance(ROUND)
+            self.world.clock.advance(pause)
             recovered = await self.start()
             await self.peer_catches_up()
             self.no_key_is_reused(witness)
@@ -89,6 +94,7 @@ class Crash:
     async def peer_catches_up(self) -> None:
         for event in await self.peer.receive():
             assert not isinstance(event, Gap | WelcomeRefused), event
+            self.peer_saw_renewals += isinstance(event, MembersChanged) and VICTIM in event.renewed
             if isinstance(event, MessageReceived):
                 assert event.message.verification is not None
                 assert event.message.verification.verdict in ("verified", "delayed")
@@ -282,3 +288,22 @@ async def test_creating_a_chat_survives_a_kill_anywhere(crash: Crash) -> None:
     boundaries = await crash.at_every_boundary("create", "made", _nothing, check)
     assert boundaries > 50
     assert crash.kept[-1]
+
+
+@pytest.mark.parametrize("first", range(1, PARTS + 1))
+async def test_putting_a_new_certificate_in_before_a_message_survives_a_kill_anywhere(
+    chatting: Crash, first: int
+) -> None:
+    """In parts, because a number is proved anew every 90 days, and each round takes most of a certificate's life."""
+
+    async def prepare(_: int) -> None:
+        await chatting.peer.refresh(chatting.group_id)  # the peer's new certificate comes along
+
+    def check(said: str, rows: list[dict[str, Any]]) -> None:
+        assert chatting.peer_saw[said] == (said in _texts(rows, "sent"))
+
+    chatting.world.clock.advance(MOST_OF_A_LIFE)
+    await chatting.peer.receive()
+    renew = chatting.at_every_boundary("send", CANARY, prepare, check, first=first, step=PARTS, pause=MOST_OF_A_LIFE)
+    assert await renew > 60  # a message alone has fewer
+    assert chatting.peer_saw_renewals > 60 // PARTS
