@@ -36,8 +36,9 @@ from identity.authority.links import endpoints as links
 from identity.authority.log.folder import FOLDER, open_log
 from identity.authority.log.service import Transparency, open_transparency
 from identity.authority.log.wire import Log
+from identity.authority.openapi import document_route
+from identity.authority.operations import OPERATIONS
 from identity.authority.publishing import StatusPublisher
-from identity.authority.registration import RegistrationAuthority
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
 from identity.authority.status import endpoints as certificate_status
@@ -46,14 +47,11 @@ from identity.authority.tokens.app import TokenService
 from identity.authority.tokens.carriers import NO_CARRIERS, Carriers
 from identity.authority.tokens.desk import Rights, TokenDesk
 from identity.authority.tokens.folder import open_token_folder
-from identity.authority.tokens.store import TokenStore
 from identity.authority.wire import (
     PEM_TYPE,
     REPORT_BODY_LIMIT,
     STATUS_LIST_MEDIA_TYPE,
-    CertificateRequest,
     HoldingsRequest,
-    RenewalRequest,
     ReportRequest,
     StandingRequest,
     Status,
@@ -95,7 +93,7 @@ def open_authority(
         store.close()
         token_store.close()
         raise
-    service = _Service(store, issuer, token_store, clock, base_url, policy or ReportPolicy())
+    service = _Service(store, issuer, clock, base_url, policy or ReportPolicy())
     routes = [*tokens.routes(), *service.routes(taken), *transparency.routes(clock)]
     app = _application(routes, store, token_store, transparency)
     app.state.store, app.state.tokens = store, token_store
@@ -120,7 +118,7 @@ def open_certificates(
     except AuthorityError:
         store.close()
         raise
-    service = _Service(store, issuer, None, clock, base_url, policy or ReportPolicy())
+    service = _Service(store, issuer, clock, base_url, policy or ReportPolicy())
     app = _application([*service.routes(tokens), *transparency.routes(clock)], store, transparency)
     app.state.store = store
     return app
@@ -179,7 +177,8 @@ def _application(routes: Sequence[BaseRoute], *parts: _Closing) -> Starlette:
             part.close()
 
     handlers = {RefusedError: refused, HTTPException: no_such_thing, ClientDisconnect: disconnected, Exception: failed}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    described = document_route(routes, OPERATIONS, "Ringtrue's authority")
+    return Starlette(routes=[*routes, described], exception_handlers=handlers, lifespan=lifespan)
 
 
 def checked_base_url(text: str) -> str:
@@ -195,14 +194,12 @@ class _Service:
         self,
         store: AuthorityStore,
         issuer: Issuer,
-        tokens: TokenStore | None,
         clock: Callable[[], float],
         base_url: str,
         policy: ReportPolicy,
     ) -> None:
         self._store = store
         self._base_url = base_url
-        self._registration = RegistrationAuthority(store, issuer, base_url, tokens) if tokens else None
         self._holdings = HoldingsDesk(store, issuer, base_url)
         self._reports = ReportDesk(store, issuer, base_url, policy)
         self._statuses = StatusPublisher(store, issuer, base_url, policy)
@@ -214,8 +211,6 @@ class _Service:
         store, issuer, clock = self._store, self._issuer, self._clock
         return [
             acme_server(store, issuer, tokens, clock=clock, base_url=self._base_url),
-            Route("/v1/certificates", self.certificates, methods=["POST"]),
-            Route("/v1/renewals", self.renewals, methods=["POST"]),
             Route("/v1/holdings", self.holdings, methods=["POST"]),
             Route("/v1/reports", self.reports, methods=["POST"]),
             Route("/v1/standing", self.standing, methods=["POST"]),
@@ -229,18 +224,6 @@ class _Service:
 
     def _now(self) -> int:
         return int(self._clock())
-
-    async def certificates(self, request: Request) -> Response:
-        assert self._registration is not None
-        body = await read_json(request, CertificateRequest)
-        certify = self._registration.certify
-        return json_response(await asyncio.to_thread(certify, body, client_address(request), self._now()), 201)
-
-    async def renewals(self, request: Request) -> Response:
-        assert self._registration is not None
-        body = await read_json(request, RenewalRequest)
-        renew = self._registration.renew
-        return json_response(await asyncio.to_thread(renew, body, client_address(request), self._now()), 201)
 
     async def holdings(self, request: Request) -> Response:
         body = await read_json(request, HoldingsRequest)

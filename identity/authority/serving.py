@@ -122,7 +122,7 @@ def serve(
             data_dir, reachable, sender, allow=allow or None, policy=policy, carriers=believed, logs=logs
         )
 
-    run_service(build, host, port, base_url, trusted_proxy, f"Authority at {{}}, data in {data_dir}. Codes appear here.")
+    run(build, host, port, base_url, trusted_proxy, f"Authority at {{}}, data in {data_dir}. Codes appear here.")
 
 
 @click.command("serve-tokens")
@@ -159,7 +159,7 @@ def serve_tokens(
             carriers=believed,
         )
 
-    run_service(build, host, port, base_url, trusted_proxy, f"Token authority at {{}}, data in {data_dir}. Codes appear here.")
+    run(build, host, port, base_url, trusted_proxy, f"Token authority at {{}}, data in {data_dir}. Codes appear here.")
 
 
 @click.command("serve-certificates")
@@ -197,7 +197,7 @@ def serve_certificates(
         taken = taken_tokens(tokens, hosts)
         return open_certificates(data_dir, reachable, taken, allow=allow or None, policy=policy, logs=logs)
 
-    run_service(build, host, port, base_url, trusted_proxy, f"Certification authority at {{}}, data in {data_dir}.")
+    run(build, host, port, base_url, trusted_proxy, f"Certification authority at {{}}, data in {data_dir}.")
 
 
 @click.command("serve-log")
@@ -226,7 +226,7 @@ def serve_log(
         roots = roots_from(anchors, "v1/anchors.pem")
         return open_log_alone(data_dir, reachable, name, lambda: roots(int(time.time())))
 
-    run_service(build, host, port, base_url, trusted_proxy, f"Log at {{}}, data in {data_dir}.")
+    run(build, host, port, base_url, trusted_proxy, f"Log at {{}}, data in {data_dir}.")
 
 
 def taken_tokens(places: Sequence[str], hosts: Sequence[str] = ()) -> TokenAuthorities:
@@ -239,7 +239,7 @@ def taken_tokens(places: Sequence[str], hosts: Sequence[str] = ()) -> TokenAutho
     )
 
 
-def run_service(
+def run(
     build: Callable[[str], Starlette],
     host: str,
     port: int,

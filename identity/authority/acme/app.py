@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from identity.acme_jws import JOSE_TYPE
 from identity.authority.acme import answers, wire
@@ -173,8 +173,9 @@ class _Service:
 class _WithNonce:
     """Puts a nonce, the directory's address and no-store on every answer (RFC 8555 §6.5, §7.1)."""
 
-    def __init__(self, app: ASGIApp, requests: Requests, addresses: Addresses) -> None:
+    def __init__(self, app: Starlette, requests: Requests, addresses: Addresses) -> None:
         self._app = app
+        self.routes = app.routes  # which a Mount shows as its own
         self._requests = requests
         self._index = f'<{addresses.of(wire.DIRECTORY_PATH)}>;rel="index"'
 

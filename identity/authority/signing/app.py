@@ -16,6 +16,8 @@ from starlette.routing import Route
 
 from identity.authority.errors import RefusedError
 from identity.authority.exchange import BODY_TIMEOUT, disconnected, read_octets
+from identity.authority.openapi import document_route
+from identity.authority.operations import OPERATIONS
 from identity.authority.signing.errors import CallRefusedError
 from identity.authority.signing.signer import Signer
 from identity.authority.signing.verifier import CallVerifier
@@ -95,9 +97,9 @@ def create_app(
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """Serve the addresses of `wire`; without a signer, only verification."""
-    service = SigningService(signer, verifier, clients, clock)
+    routes = SigningService(signer, verifier, clients, clock).routes()
     return Starlette(
-        routes=service.routes(),
+        routes=[*routes, document_route(routes, OPERATIONS, "Ringtrue's signing service")],
         exception_handlers={
             CallRefusedError: _refused,
             RefusedError: _refused_body,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from starlette.applications import Starlette
 
-from identity.authority.serving import run_service
+from identity.authority.serving import run
 from identity.authority.signing.app import client_digest, create_app
 from identity.authority.signing.signer import Signer
 from identity.authority.signing.verifier import CallVerifier
@@ -59,7 +59,7 @@ def serve_signing(
         )
         return create_app(signer, verifier, () if clients is None else _digests(clients))
 
-    run_service(build, host, port, None, trusted_proxy, "Signing service at {}.")
+    run(build, host, port, None, trusted_proxy, "Signing service at {}.")
 
 
 def _digests(clients: Path) -> frozenset[bytes]:

@@ -1,0 +1,157 @@
+"""The OpenAPI document of a service: what its routes take and give, from the wire modules' own shapes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from identity.acme_jws import JOSE_TYPE
+from identity.authority.wire import JSON_TYPE
+
+DOCUMENT_PATH = "/openapi.json"
+
+_REFERENCE = "#/components/schemas/{name}"
+_BASE64URL = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}
+_ANCHORS = (("\\A", "^"), ("\\Z", "$"))  # Python's, and those of ECMA-262 that JSON Schema has
+
+_PHRASES = {200: "Done", 201: "Made", 204: "Nothing", 304: "As the client has it"}
+
+Shape = type[msgspec.Struct]
+
+
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """A body that is not JSON."""
+
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A flattened JWS (RFC 7515 §7.2.2) whose payload has this shape; None where there is none (POST-as-GET)."""
+
+    payload: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in path or query."""
+
+    name: str
+    schema: dict[str, Any]
+    place: str = "query"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one route does: its body, its answers by status (None: no body), and the shape of its refusals."""
+
+    method: str
+    path: str
+    summary: str
+    answers: tuple[tuple[int, Shape | Octets | None], ...]
+    refusal: Shape
+    refusal_type: str
+    takes: Shape | Octets | Signed | None = None
+    parameters: tuple[Parameter, ...] = ()
+
+
+def document(operations: Sequence[Operation], title: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these operations."""
+    shapes = dict.fromkeys(shape for each in operations for shape in _shapes(each))
+    schemas, components = msgspec.json.schema_components(shapes, ref_template=_REFERENCE)
+    known = dict(zip(shapes, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for each in operations:
+        paths.setdefault(each.path, {})[each.method.lower()] = _described(each, known)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": "1"},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": _translated(components)},
+    }
+
+
+def served(routes: Iterable[BaseRoute], below: str = "") -> list[tuple[str, str]]:
+    """Method and path of every route, those of mounted applications too."""
+    found: list[tuple[str, str]] = []
+    for route in routes:
+        if isinstance(route, Mount):
+            found += served(route.routes, below + route.path)
+        elif isinstance(route, Route):
+            methods = (route.methods or set()) - {"HEAD"}  # which goes with every GET
+            found += [(method, below + route.path) for method in methods]
+    return sorted(found)
+
+
+def document_route(routes: Sequence[BaseRoute], operations: Iterable[Operation], title: str) -> Route:
+    """`GET /openapi.json`: the document of these routes."""
+    there = {*served(routes), ("GET", DOCUMENT_PATH)}
+    own = [each for each in operations if (each.method, each.path) in there]
+    octets = msgspec.json.format(msgspec.json.encode(document(own, title)))
+
+    async def answer(_: Request) -> Response:
+        return Response(octets, media_type=JSON_TYPE)
+
+    return Route(DOCUMENT_PATH, answer)
+
+
+def _shapes(operation: Operation) -> Iterable[Shape]:
+    takes = operation.takes.payload if isinstance(operation.takes, Signed) else operation.takes
+    for shape in (takes, *(shape for _, shape in operation.answers), operation.refusal):
+        if isinstance(shape, type):
+            yield shape
+
+
+def _described(operation: Operation, known: dict[Shape, dict[str, Any]]) -> dict[str, Any]:
+    responses: dict[str, Any] = {
+        str(status): {"description": _PHRASES[status], **_content(shape, known)} for status, shape in operation.answers
+    }
+    refusal = {"schema": _translated(known[operation.refusal])}
+    responses["default"] = {"description": "Refused", "content": {operation.refusal_type: refusal}}
+    described: dict[str, Any] = {"summary": operation.summary, "responses": responses}
+    if operation.parameters:
+        described["parameters"] = [
+            {"name": each.name, "in": each.place, "required": each.required, "schema": each.schema}
+            for each in operation.parameters
+        ]
+    if operation.takes is not None:
+        described["requestBody"] = {"required": True, **_content(operation.takes, known)}
+    return described
+
+
+def _content(shape: Shape | Octets | Signed | None, known: dict[Shape, dict[str, Any]]) -> dict[str, Any]:
+    match shape:
+        case None:
+            return {}
+        case Octets(media_type):
+            return {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
+        case Signed(payload):
+            described = "" if payload is None else f"The payload is a {payload.__name__}."
+            parts = {"protected": _BASE64URL, "payload": _BASE64URL, "signature": _BASE64URL}
+            schema = {"type": "object", "properties": parts, "required": [*parts], "description": described}
+            return {"content": {JOSE_TYPE: {"schema": schema}}}
+        case _:
+            return {"content": {JSON_TYPE: {"schema": _translated(known[shape])}}}
+
+
+def _translated(schema: Any) -> Any:
+    """Write Python's anchors in patterns as JSON Schema's."""
+    if isinstance(schema, dict):
+        return {name: _pattern(value) if name == "pattern" else _translated(value) for name, value in schema.items()}
+    return [_translated(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _pattern(pattern: Any) -> Any:
+    if not isinstance(pattern, str):
+        return _translated(pattern)
+    for python, json_schema in _ANCHORS:
+        pattern = pattern.replace(python, json_schema)
+    return re.sub(r"\\([_-])", r"\1", pattern)
