@@ -24,7 +24,7 @@ from client.answers import from_json
 from client.credentials.acme import AcmeServer, origin
 from client.credentials.acme_account import AcmeAccount, new_acme_account
 from client.credentials.acme_answers import Challenge
-from client.credentials.acme_order import Prove, place_order
+from client.credentials.acme_order import Prove, certificates, place_order
 from client.credentials.enrolled import Enrolled, Expected, check_delivered
 from client.credentials.token_authority import TokenAuthority, Wanted, thumbprint
 from client.errors import EnrolmentError, UnexpectedAnswerError
@@ -51,6 +51,7 @@ from identity.base64url import encode_base64url
 from identity.certificates import TRUST_LIST_SIZE_LIMIT, TrustAnchors, leaf_number
 from identity.errors import IdentityError
 from identity.issuing import device_csr
+from identity.message import certificate_path
 from identity.number import TelephoneNumber
 from identity.ocsp import RESPONSE_SIZE_LIMIT
 from identity.report import Report
@@ -190,6 +191,14 @@ class EnrolmentClient:
         claims = HoldingsClaims(self.base_url, leaf, int(self._clock()), secrets.token_hex(NONCE_SIZE))
         request = HoldingsRequest(list(chain), sign_holdings_proof(key, claims))
         return from_json(await self._post("/v1/holdings", request, False), Holdings).certificates
+
+    async def published(self, fingerprint: str) -> bytes:
+        """A certificate (DER) that the authority has published, by its SHA-256 in hex. Raises EnrolmentError."""
+        pem = await self._service.send(Call("GET", certificate_path(bytes.fromhex(fingerprint))))
+        leaf = certificates(pem)[0]
+        if hashlib.sha256(leaf).hexdigest() != fingerprint:
+            raise EnrolmentError("the authority publishes another certificate at this address")
+        return leaf
 
     async def report(self, report: Report) -> ReportTaken:
         """Hand a report in; the authority verifies it before it answers. Raises ReportRefusedError."""

@@ -62,11 +62,15 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class AcmeOrder:
-    """A number's order at a server, from its first request to the certificate. Every method raises ClientError."""
+    """A number's order at a server, from its first request to the certificate. Every method raises ClientError.
+
+    `url`, `authorization` and `finalizing` are addresses at the server.
+    """
 
     server: AcmeServer
     url: str
     authorization: str
+    finalizing: str
 
     async def challenge(self) -> Challenge | None:
         """The challenge that an authority token answers; None if the account has authority over the number already."""
@@ -85,19 +89,20 @@ class AcmeOrder:
     async def answer(self, challenge: Challenge, token: str) -> None:
         """Give the authority token, and wait until it is accepted."""
         try:
-            await self._give(challenge, token)
+            given = await self._give(challenge, token)
         except CertificationRefusedError as refused:  # of a repeated answer, perhaps, whose first one was taken
             await self._proved(_being_validated, refused)
-        else:
+            return
+        if from_json(given.body, Challenge).status != "valid":
             await self.proved()
 
-    async def _give(self, challenge: Challenge, token: str) -> None:
+    async def _give(self, challenge: Challenge, token: str) -> Answer:
         try:
-            await self.server.post(challenge.url, ChallengeAnswer(token))
+            return await self.server.post(challenge.url, ChallengeAnswer(token))
         except CertificationRefusedError as error:
             if error.code != MALFORMED:
                 raise
-            await self.server.post(challenge.url, DraftAnswer(token))
+            return await self.server.post(challenge.url, DraftAnswer(token))
 
     async def proved(self) -> None:
         """Wait until what the authorization asks for is accepted."""
@@ -114,18 +119,19 @@ class AcmeOrder:
 
     async def finalize(self, csr: bytes) -> Delivered:
         """Have the certificate issued for this request (PKCS #10, DER), and fetch it."""
-        order = await self._settled(self.url, Order, _being_issued)
-        if order.status == "ready":
-            try:
-                await self.server.post(order.finalize, Finalize(encode_base64url(csr).decode("ascii")))
-            except CertificationRefusedError as error:
-                if error.code != NOT_READY:  # the first of two was taken
-                    raise
+        request = Finalize(encode_base64url(csr).decode("ascii"))
+        try:
+            order = from_json((await self.server.post(self.finalizing, request)).body, Order)
+        except CertificationRefusedError as error:
+            if error.code != NOT_READY:  # of two, the first was taken
+                raise
+            order = await self._settled(self.url, Order, _being_issued)
+        if _being_issued(order):
             order = await self._settled(self.url, Order, _being_issued)
         if order.status != "valid" or order.certificate is None:
             raise _ended(order)
         answer = await self.server.post(order.certificate)
-        return Delivered(_certificates(answer.body), order.x5u)
+        return Delivered(certificates(answer.body), order.x5u)
 
     async def _settled(self, url: str, shape: type[T], working: Callable[[T], bool]) -> T:
         """What is at `url` once the server is not `working` on it any more (RFC 8555 §7.5.1)."""
@@ -156,7 +162,7 @@ async def place_order(server: AcmeServer, number: TelephoneNumber) -> AcmeOrder:
     if len(order.authorizations) != 1:
         count = len(order.authorizations)
         raise UnexpectedAnswerError(f"the authority asks for {count} authorizations of one number")
-    return AcmeOrder(server, answer.headers.get("location", ""), order.authorizations[0])
+    return AcmeOrder(server, answer.headers.get("location", ""), order.authorizations[0], order.finalize)
 
 
 def _is_pending(authorization: Authorization) -> bool:
@@ -182,7 +188,8 @@ def _ended(order: Order) -> ClientError:
     return EnrolmentError(f"the order became {order.status!a}, and the authority does not say why")
 
 
-def _certificates(pem: bytes) -> tuple[bytes, ...]:
+def certificates(pem: bytes) -> tuple[bytes, ...]:
+    """The chain in a PEM file (RFC 8555 §9.1), DER. Raises EnrolmentError."""
     try:
         return tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
     except ValueError as error:

@@ -21,6 +21,7 @@ BENCHES = (
     "memory",
     "terminal",
     "renewals",
+    "enrolment",
 )
 
 

@@ -237,7 +237,7 @@ async def test_an_order_that_is_worked_on_is_looked_at_again_as_the_server_says(
     authority: Authority, anchors: TrustAnchors, key: ec.EllipticCurvePrivateKey, pauses: list[float]
 ) -> None:
     opened = await authority.code()
-    looks = iter(["ready", "processing", "processing"])
+    looks = iter(["processing", "processing"])
     authority.transport.headers["retry-after"] = "3"
     authority.transport.changes["/acme/order/"] = lambda order: order | {"status": next(looks, order["status"])}
     await authority.client.certify(*opened, key, ALICE, anchors)

@@ -67,7 +67,7 @@ async def test_a_certificate_is_ordered_polled_for_and_fetched_whatever_nonces_a
     directory, key = await server.directory(), ec.generate_private_key(ec.SECP256R1())
     answer = await server.post(directory.new_order, NewOrder([Identifier("dns", "phone.example")]))
     placed = from_json(answer.body, Order)
-    order = AcmeOrder(server, answer.headers["location"], placed.authorizations[0])
+    order = AcmeOrder(server, answer.headers["location"], placed.authorizations[0], placed.finalize)
     authorization = from_json((await server.post(order.authorization)).body, Authorization)
     await server.post(next(each.url for each in authorization.challenges if each.type == "http-01"), Ready())
     await order.proved()
