@@ -196,7 +196,7 @@ def test_all_members_judge_alike_and_only_admins_change_the_group(attempts) -> N
 
 def test_the_rules_of_the_specification_are_those_of_the_code() -> None:
     specified = (Path(__file__).parents[2] / "docs" / "binding.md").read_text().partition("### 3.1 Roles")[2]
-    stated = re.findall(r"^\| ([0-9]) \| .* \| `([a-z-]+)` \|$", specified.partition("\n## ")[0], re.MULTILINE)
+    stated = re.findall(r"^\| ([0-9]) \| .* \| `([a-z-]+)` \|$", specified.partition("\n### ")[0], re.MULTILINE)
     assert stated == re.findall(r"^ *\| ([0-9]) \| ([a-z-]+) *\| ", EpochRoles.check_commit.__doc__ or "", re.MULTILINE)
     assert [number for number, _ in stated] == list("123456")
     assert f"0x{ROLES_EXTENSION:X}" in specified
