@@ -20,7 +20,7 @@ from identity.authority.keys import (
     new_secret,
     replace_certificates,
 )
-from identity.certificate_fields import TN_AUTH_LIST_OID, certificate_tn_auth_list, validity
+from identity.certificate_fields import certificate_tn_auth_list, validity
 from identity.certificates import TrustAnchors
 from identity.delegation import (
     DEPTH_LIMIT,
@@ -33,7 +33,6 @@ from identity.errors import CertificateError
 from identity.issuing import (
     DEVICE_LIFETIME,
     Logging,
-    check_csr,
     create_issuer,
     create_root,
     issue_device_certificate,
@@ -47,7 +46,7 @@ from identity.path_policy import check_within
 from identity.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
 from identity.revocation import CertificateStatus, Reason, issuer_name, sign_crl
 from identity.status_list import SignedStatusList, sign_status_list
-from identity.tn_auth_list import Coverage, OneNumber, TNAuthList, check_encompassing
+from identity.tn_auth_list import Coverage, TNAuthList, check_encompassing
 from identity.transparency.timestamps import SignedTimestamp
 from identity.trust import DEFAULT_POLICY
 
@@ -288,23 +287,6 @@ def create_keys(now: int, prefixes: Sequence[str] = DEFAULT_PREFIXES) -> Authori
         root_key, root, ISSUER_NAME, authority, now, ISSUER_LIFETIME, path_length=DEPTH_LIMIT - 1
     )
     return AuthorityKeys(root_key, (root,), issuer_key, issuer, new_secret())
-
-
-def check_request(csr: bytes, number: TelephoneNumber) -> ec.EllipticCurvePublicKey:
-    """Return the key of a request for this number: P-256, possession proven. Raises CertificateError.
-
-    A request that names numbers in a TNAuthList must name this one alone: a device that asks for another is confused.
-    """
-    key = check_csr(csr)
-    try:
-        extensions = x509.load_der_x509_csr(csr).extensions
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise CertificateError("malformed", "the request's extensions cannot be read") from error
-    asked = [extension.value for extension in extensions if extension.oid == TN_AUTH_LIST_OID]
-    wanted = TNAuthList((OneNumber(number.digits),)).encode()
-    if any(not isinstance(value, x509.UnrecognizedExtension) or value.value != wanted for value in asked):
-        raise CertificateError("other-number", f"the request is not for {number}")
-    return key
 
 
 def _covered(issuer: x509.Certificate) -> TNAuthList:

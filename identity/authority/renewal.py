@@ -1,14 +1,9 @@
-"""Renewal: the old chain and a proof by its key stand in for a code."""
+"""Chains that have ended a while ago still say who asks: to renew, and to appeal."""
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from identity.authority.errors import RefusedError
-from identity.authority.proof import read_proof
-from identity.authority.wire import RENEWAL_GRACE, RENEWAL_PROOF_TYPE, RenewalClaims
+from identity.authority.wire import RENEWAL_GRACE
 from identity.certificate_fields import load_certificate, validity
 from identity.certificates import TrustAnchors, VerifiedChain, verify_chain
 from identity.errors import CertificateError
@@ -28,11 +23,3 @@ def verify_old_chain(
         return verify_chain(chain, anchors, min(now, leaf_end))
     except CertificateError as error:
         raise RefusedError("chain-refused", str(error)) from error
-
-
-def check_proof(token: str, key: ec.EllipticCurvePublicKey, csr: bytes, audience: str, now: int) -> bytes:
-    """Check the old key's proof for this CSR at this authority; return its digest, to be spent. Raises RefusedError."""
-    claims, digest = read_proof(token, key, RenewalClaims, RENEWAL_PROOF_TYPE, audience, now)
-    if not hmac.compare_digest(claims.csr.encode(), hashlib.sha256(csr).hexdigest().encode()):
-        raise RefusedError("proof-refused", "the proof is not for this certificate request")
-    return digest

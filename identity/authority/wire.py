@@ -3,8 +3,6 @@
 Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without the root.
 
     POST /v1/challenges            ChallengeRequest     -> 201 ChallengeOpened
-    POST /v1/certificates          CertificateRequest   -> 201 IssuedChain
-    POST /v1/renewals              RenewalRequest       -> 201 IssuedChain
     POST /v1/holdings              HoldingsRequest      -> 200 Holdings
     POST /v1/reports               ReportRequest        -> 201 ReportTaken
     POST /v1/standing              StandingRequest      -> 200 Standing
@@ -15,7 +13,7 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
     GET  /v1/anchors.pem                                -> 200 the roots, PEM
     GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex
 
-A CertificateRequest may be repeated until its code expires: the same challenge, code and key get the same certificate.
+Certificates are issued over ACME (identity.authority.acme.wire) on authority tokens (identity.authority.tokens.wire).
 """
 
 from typing import Annotated, Literal
@@ -46,8 +44,7 @@ PROOF_LIMIT = 4096  # characters
 # for which a number in the United States is given to nobody else after it was given up (47 CFR §52.15(f)(1)(ii)).
 RENEWAL_GRACE = 38 * 86_400
 NUMBER_PROOF_LIFETIME = 90 * 86_400  # seconds that renewals may rest on one code: numbers are recycled
-RENEWAL_PROOF_TYPE = "ringtrue-renewal+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof
-HOLDINGS_PROOF_TYPE = "ringtrue-holdings+jwt"
+HOLDINGS_PROOF_TYPE = "ringtrue-holdings+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof
 STANDING_PROOF_TYPE = "ringtrue-standing+jwt"
 REPORT_BODY_LIMIT = EVIDENCE_LIMIT + EVIDENCE_LIMIT // 4 + BODY_LIMIT  # octets: quotes inside a JSON string take two
 APPEAL_LIMIT = 500  # characters
@@ -75,30 +72,6 @@ class ChallengeOpened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digits: int
 
 
-class CertificateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Answers a challenge; `csr` is PKCS #10 DER by the device's P-256 key."""
-
-    challenge: ChallengeId
-    code: Code
-    csr: bytes
-
-
-class RenewalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Asks for a successor of `chain` for the key of `csr`; `proof` is by the old key (`sign_renewal_proof`)."""
-
-    chain: list[bytes]
-    csr: bytes
-    proof: CompactJWS
-
-
-class IssuedChain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A device certificate with its issuer's, the address where its path is published, and its last second."""
-
-    chain: list[bytes]
-    x5u: str
-    not_after: int
-
-
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The authority's name, the prefixes of the numbers that it certifies ("+" is any number), and its clock.
 
@@ -109,19 +82,6 @@ class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numbers: list[str]
     now: int
     token_authority: str = ""
-
-
-class RenewalClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A proof's payload: the authority's base URL, the SHA-256 of the CSR in hex, and when it was signed."""
-
-    aud: str
-    csr: str
-    iat: int
-
-
-def sign_renewal_proof(key: ec.EllipticCurvePrivateKey, claims: RenewalClaims) -> str:
-    """Prove with the old device key that its owner wants this renewal: a compact JWS, ES256."""
-    return jwt.PyJWS().encode(msgspec.json.encode(claims), key, algorithm="ES256", headers={"typ": RENEWAL_PROOF_TYPE})
 
 
 class HoldingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,11 +9,11 @@ import msgspec
 from identity.acme_jws import JWK, thumbprint_text
 from identity.authority import rates
 from identity.authority.admission import Admission, certifiable
-from identity.authority.challenge import Answer, Challenge, answer, code_mac, open_challenge
 from identity.authority.errors import RefusedError
 from identity.authority.proof import read_proof
 from identity.authority.renewal import verify_old_chain
 from identity.authority.tokens.carriers import Carriers
+from identity.authority.tokens.challenge import Answer, Challenge, answer, code_mac, open_challenge
 from identity.authority.tokens.signer import TokenSigner
 from identity.authority.tokens.store import TokenStore
 from identity.authority.tokens.wire import (

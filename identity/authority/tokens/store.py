@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from identity.authority.challenge import Challenge, ChallengeState
 from identity.authority.database import Database
+from identity.authority.tokens.challenge import Challenge, ChallengeState
 from identity.authority.wire import NUMBER_PROOF_LIFETIME
 from identity.number import TelephoneNumber
 

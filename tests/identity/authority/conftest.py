@@ -1,6 +1,5 @@
 """A whole authority over httpx.ASGITransport with a settable clock, and the device that enrols with it."""
 
-import hashlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,9 +9,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.authority.acme.wire import Problem as AcmeProblem
 from identity.authority.app import open_authority
@@ -25,20 +22,15 @@ from identity.authority.tokens.wire import TokenRequest
 from identity.authority.wire import (
     PROBLEM_TYPE,
     PROBLEMS,
-    CertificateRequest,
     ChallengeOpened,
     ChallengeRequest,
-    IssuedChain,
     Problem,
-    RenewalClaims,
-    RenewalRequest,
-    sign_renewal_proof,
 )
 from identity.certificate_fields import load_certificate, validity
 from identity.certificates import TrustAnchors
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
-from tests.identity.authority.ordering import AcmeAccount, OrderAt, one
+from tests.identity.authority.ordering import AcmeAccount, Issued, OrderAt, one
 
 BASE_URL = "http://authority.example"
 START = 1_795_000_000
@@ -76,6 +68,7 @@ class Authority:
     close: Callable[[], None]
     store: AuthorityStore
     tokens: TokenStore
+    common: AcmeAccount | None = None
 
     async def post(self, path: str, body: msgspec.Struct) -> httpx.Response:
         headers = {"content-type": "application/json"}
@@ -87,19 +80,24 @@ class Authority:
         opened = msgspec.json.decode(ok(response), type=ChallengeOpened)
         return opened.challenge, self.outbox.codes[number]
 
-    async def certify(self, challenge: str, code: str, csr: bytes) -> httpx.Response:
-        return await self.post("/v1/certificates", CertificateRequest(challenge, code, csr))
+    async def prove(self, challenge: str, code: str, device: Device) -> httpx.Response:
+        """Ask for a token for the device's number and key by a code, for one account of all that ask so."""
+        if self.common is None:
+            self.common = await self.account()
+        return await self.token(challenge, self.common.by_code(code, device.number, device.key))
 
-    async def enrol(self, device: Device) -> IssuedChain:
-        response = await self.certify(*await self.challenge(device.number), device.csr())
-        return msgspec.json.decode(ok(response), type=IssuedChain)
+    async def enrol(self, device: Device) -> Issued:
+        """Get the device a certificate, with an account of its own."""
+        account = await self.account()
+        return await self.issued(account, await self.ready(account, device), device.csr())
 
-    def proof(self, device: Device, csr: bytes, /, **changes: str | int) -> str:
-        claims = RenewalClaims(BASE_URL, hashlib.sha256(csr).hexdigest(), self.clock.now)
-        return sign_renewal_proof(device.key, msgspec.structs.replace(claims, **changes))
-
-    async def renew(self, chain: list[bytes], csr: bytes, proof: str) -> httpx.Response:
-        return await self.post("/v1/renewals", RenewalRequest(chain, csr, proof))
+    async def renew(self, device: Device, chain: list[bytes]) -> Issued:
+        """Get the device its next certificate by its key."""
+        account = await self.account()
+        order = await account.order(one(device.number))
+        request = account.by_device(chain, device.key, device.number, device.key, self.clock.now)
+        await account.answer(order, await account.token("device", request))
+        return await self.issued(account, order, device.csr())
 
     async def token(self, subject: str, request: TokenRequest) -> httpx.Response:
         """Ask for an authority token."""
@@ -112,9 +110,7 @@ class Authority:
     async def code_token(self, account: AcmeAccount, device: Device) -> str:
         """Prove the device's number by a code, for this account and the device's key."""
         challenge, code = await self.challenge(device.number)
-        response = await self.token(challenge, account.by_code(code, device.number, device.key))
-        assert response.status_code == 200, response.text
-        return response.json()["token"]
+        return await account.token(challenge, account.by_code(code, device.number, device.key))
 
     async def ready(self, account: AcmeAccount, device: Device) -> OrderAt:
         """An order of the device's number that is ready to be finalized."""
@@ -123,14 +119,13 @@ class Authority:
         assert answered.json()["status"] == "valid", answered.text
         return order
 
-    async def issued(self, account: AcmeAccount, order: OrderAt, csr: bytes) -> IssuedChain:
+    async def issued(self, account: AcmeAccount, order: OrderAt, csr: bytes) -> Issued:
         """Finalize an order and fetch what was issued."""
         response = await account.finalize(order, csr)
         assert response.status_code == 200, response.text
         done = response.json()
-        pem = (await account.post(done["certificate"])).content
-        chain = [certificate.public_bytes(Encoding.DER) for certificate in x509.load_pem_x509_certificates(pem)]
-        return IssuedChain(chain, done["x5u"], validity(load_certificate(chain[0]))[1])
+        chain = await account.chain(done["certificate"])
+        return Issued(chain, done["x5u"], validity(load_certificate(chain[0]))[1])
 
     async def anchors(self) -> TrustAnchors:
         return TrustAnchors.from_pem((await self.http.get("/v1/anchors.pem")).content)

@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import jwt
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.acme_jws import JOSE_TYPE, JWK, thumbprint_text
 from identity.authority.acme import wire
@@ -93,6 +95,20 @@ class AcmeAccount:
     async def finalize(self, order: "OrderAt", csr: bytes) -> httpx.Response:
         return await self.post(order.body["finalize"], {"csr": encode_base64url(csr).decode()})
 
+    async def token(self, subject: str, request: TokenRequest, tokens: str | None = None) -> str:
+        """Ask a token authority, the one beside the server unless told otherwise."""
+        url = f"{tokens or self.base_url}/at/account/{subject}/token"
+        response = await self.http.post(
+            url, content=msgspec.json.encode(request), headers={"content-type": "application/json"}
+        )
+        assert response.status_code == 200, response.text
+        return response.json()["token"]
+
+    async def chain(self, certificate: str) -> list[bytes]:
+        """Fetch what was issued: DER, leaf first."""
+        pem = (await self.post(certificate)).content
+        return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem)]
+
     def atc(self, value: str, **changes: Any) -> AuthorityTokenChallenge:
         """What a token for this account is to say."""
         good = AuthorityTokenChallenge(TN_AUTH_LIST, value, self.fingerprint)
@@ -125,3 +141,12 @@ class OrderAt:
 
     url: str
     body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate with its issuer's, where its path is published, and its last second."""
+
+    chain: list[bytes]
+    x5u: str
+    not_after: int

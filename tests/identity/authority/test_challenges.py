@@ -16,36 +16,36 @@ def other(code: str, step: int = 1) -> str:
 async def test_a_wrong_code_is_refused_and_the_right_one_still_serves(authority, device, problem):
     challenge, code = await authority.challenge()
 
-    refused = problem(await authority.certify(challenge, other(code), device.csr()))
+    refused = problem(await authority.prove(challenge, other(code), device))
 
     assert (refused.type, refused.attempts_left) == ("urn:ringtrue:authority:wrong-code", 4)
-    assert (await authority.certify(challenge, code, device.csr())).status_code == 201
+    assert (await authority.prove(challenge, code, device)).status_code == 200
 
 
 async def test_five_wrong_codes_kill_a_challenge(authority, device, word):
     challenge, code = await authority.challenge()
 
-    words = [word(await authority.certify(challenge, other(code, n), device.csr())) for n in range(1, 6)]
+    words = [word(await authority.prove(challenge, other(code, n), device)) for n in range(1, 6)]
 
     assert words == ["wrong-code"] * 4 + ["challenge-dead"]
-    assert word(await authority.certify(challenge, code, device.csr())) == "challenge-dead"
+    assert word(await authority.prove(challenge, code, device)) == "challenge-dead"
 
 
 async def test_wrong_codes_kill_a_used_challenge_too(authority, device, word):
     challenge, code = await authority.challenge()
-    await authority.certify(challenge, code, device.csr())
+    await authority.prove(challenge, code, device)
 
     for n in range(1, 6):
-        await authority.certify(challenge, other(code, n), device.csr())
+        await authority.prove(challenge, other(code, n), device)
 
-    assert word(await authority.certify(challenge, code, device.csr())) == "challenge-dead"
+    assert word(await authority.prove(challenge, code, device)) == "challenge-dead"
 
 
 async def test_a_used_code_serves_no_other_key(authority, device, make_device, word):
     challenge, code = await authority.challenge()
-    await authority.certify(challenge, code, device.csr())
+    await authority.prove(challenge, code, device)
 
-    assert word(await authority.certify(challenge, code, make_device().csr())) == "challenge-used"
+    assert word(await authority.prove(challenge, code, make_device())) == "challenge-used"
 
 
 async def test_a_code_expires_after_ten_minutes(authority, device, word):
@@ -54,10 +54,10 @@ async def test_a_code_expires_after_ten_minutes(authority, device, word):
     early, code_of_early = challenge, code
     late, code_of_late = await authority.challenge()
 
-    assert (await authority.certify(early, code_of_early, device.csr())).status_code == 201
+    assert (await authority.prove(early, code_of_early, device)).status_code == 200
     authority.clock.now += 600
-    assert word(await authority.certify(late, code_of_late, device.csr())) == "challenge-expired"
-    assert word(await authority.certify(early, code_of_early, device.csr())) == "challenge-expired"
+    assert word(await authority.prove(late, code_of_late, device)) == "challenge-expired"
+    assert word(await authority.prove(early, code_of_early, device)) == "challenge-expired"
 
 
 async def test_a_code_does_not_answer_another_challenge(authority, device, word):
@@ -66,12 +66,12 @@ async def test_a_code_does_not_answer_another_challenge(authority, device, word)
     if code_of_first == code_of_second:
         pytest.skip("one time in a million both codes are the same")
 
-    assert word(await authority.certify(second, code_of_first, device.csr())) == "wrong-code"
-    assert (await authority.certify(first, code_of_first, device.csr())).status_code == 201
+    assert word(await authority.prove(second, code_of_first, device)) == "wrong-code"
+    assert (await authority.prove(first, code_of_first, device)).status_code == 200
 
 
 async def test_an_invented_challenge_is_unknown(authority, device, word):
-    assert word(await authority.certify("A" * 22, "123456", device.csr())) == "unknown-challenge"
+    assert word(await authority.prove("A" * 22, "123456", device)) == "unknown-challenge"
 
 
 async def test_the_code_is_not_in_the_database(authority, folder):
@@ -169,17 +169,17 @@ async def test_the_console_shows_number_and_code(capsys):
 async def test_guesses_made_at_once_are_counted_one_by_one(authority, device, word):
     challenge, code = await authority.challenge()
 
-    answers = await asyncio.gather(*(authority.certify(challenge, other(code, n), device.csr()) for n in range(1, 21)))
+    answers = await asyncio.gather(*(authority.prove(challenge, other(code, n), device) for n in range(1, 21)))
 
     assert sorted(map(word, answers)) == ["challenge-dead"] * 16 + ["wrong-code"] * 4
 
 
-async def test_of_two_keys_with_one_code_one_is_certified(authority, make_device, word):
+async def test_of_many_keys_with_one_code_one_gets_a_token(authority, make_device, word):
     challenge, code = await authority.challenge()
 
-    answers = await asyncio.gather(*(authority.certify(challenge, code, make_device().csr()) for _ in range(8)))
+    answers = await asyncio.gather(*(authority.prove(challenge, code, make_device()) for _ in range(8)))
 
-    refused = [word(answer) for answer in answers if answer.status_code != 201]
+    refused = [word(answer) for answer in answers if answer.status_code != 200]
     assert refused == ["challenge-used"] * 7
 
 

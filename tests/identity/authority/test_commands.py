@@ -10,55 +10,54 @@ import time
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 from click.testing import CliRunner
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from identity.authority.cli import authority as command
-from identity.authority.wire import CertificateRequest, ChallengeOpened, IssuedChain
 from identity.certificates import TrustAnchors, verify_chain
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
+from tests.identity.authority.ordering import AcmeAccount, one, private_key
 
+ALICE = TelephoneNumber.from_digits("12025550142")
 PROGRAM = [sys.executable, "-c", "from identity.authority.cli import authority; authority()"]
 
 
-def test_a_served_authority_enrols_ends_on_sigterm_and_logs_no_number(tmp_path):
+async def test_a_served_authority_enrols_ends_on_sigterm_and_logs_no_number(tmp_path):
     log = tmp_path / "log"
     with log.open("w") as stream:
         arguments = ["serve", "--port", "0", "--data-dir", str(tmp_path / "authority")]
         process = subprocess.Popen([*PROGRAM, *arguments], stderr=stream, stdout=stream)
     try:
         url = until(log, r"Authority at (\S+),")
-        issued = enrol(url, log)
+        chain = await enrol(url, log)
     finally:
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         process.wait(10)
 
     assert time.monotonic() - started < 5
-    assert not (tmp_path / "authority" / "authority.sqlite-wal").exists()
+    assert not list((tmp_path / "authority").rglob("*.sqlite-wal"))
     printed = CliRunner().invoke(command, ["anchors", "--data-dir", str(tmp_path / "authority")])
     assert printed.exit_code == 0
     anchors = TrustAnchors.from_pem(printed.stdout.encode())
-    assert verify_chain(issued.chain, anchors, int(time.time())).number == TelephoneNumber.from_digits("12025550142")
+    assert verify_chain(chain, anchors, int(time.time())).number == ALICE
     lines = log.read_text().splitlines()
     assert [line.split(":")[0] for line in lines] == ["Authority at http", "Code for +1 202-555-0142"]
 
 
-def enrol(url: str, log: Path) -> IssuedChain:
-    with httpx.Client(base_url=url) as client:
-        response = client.post("/v1/challenges", json={"number": "+1 202 555 0142"})
-        opened = msgspec.json.decode(response.content, type=ChallengeOpened)
-        code = until(log, r": ([0-9]{6}) ")
-        csr = device_csr(ec.generate_private_key(ec.SECP256R1()), TelephoneNumber.from_digits("12025550142"))
-        body = msgspec.json.encode(CertificateRequest(opened.challenge, code, csr))
-        response = client.post("/v1/certificates", content=body, headers={"content-type": "application/json"})
-        issued = msgspec.json.decode(response.content, type=IssuedChain)
-        assert issued.x5u.startswith(url)
-        assert client.get(issued.x5u).status_code == 200
-        return issued
+async def enrol(url: str, log: Path) -> list[bytes]:
+    async with httpx.AsyncClient() as http:
+        account = await AcmeAccount(http, base_url=url).register()
+        opened = (await http.post(f"{url}/v1/challenges", json={"number": "+1 202 555 0142"})).json()
+        key = private_key()
+        request = account.by_code(until(log, r": ([0-9]{6}) "), ALICE, key)
+        order = await account.order(one(ALICE))
+        await account.answer(order, await account.token(opened["challenge"], request))
+        done = (await account.finalize(order, device_csr(key, ALICE))).json()
+        assert done["x5u"].startswith(url)
+        assert (await http.get(done["x5u"])).status_code == 200
+        return await account.chain(done["certificate"])
 
 
 def until(log: Path, pattern: str) -> str:
@@ -81,7 +80,13 @@ def until(log: Path, pattern: str) -> str:
         (["serve", "--port", "99999"], 2, "99999"),
         (["serve", "--port", "0", "--hub", "/nowhere"], 1, "/nowhere holds no franking key"),
         (["serve", "--port", "0", "--hub", "http://127.0.0.1:1"], 1, "start that service first"),
+        (["serve", "--port", "0", "--carrier", "/nowhere"], 1, "/nowhere holds no carrier's certificate"),
         (["serve", "--bogus"], 2, "--bogus"),
+        (["serve-tokens", "--host", "::"], 2, "--base-url is needed"),
+        (["serve-tokens", "--port", "0", "--certificate-authority", "/nowhere"], 1, "/nowhere holds no root"),
+        (["serve-certificates", "--port", "0"], 2, "--token-authority"),
+        (["serve-certificates", "--port", "0", "--token-authority", "/nowhere"], 1, "/nowhere holds no root"),
+        (["token-anchors"], 1, "has no token authority yet"),
     ],
 )
 def test_a_refused_command_says_why_without_a_traceback(tmp_path, arguments, code, says):

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-ROUTES = ("/v1/challenges", "/v1/certificates", "/v1/renewals", "/v1/reports", "/v1/standing")
-FIELDS = ("number", "challenge", "code", "csr", "chain", "proof", "evidence", "statement", "extra")
+from identity.number import TelephoneNumber
+from tests.identity.authority.ordering import one
+
+ROUTES = ("/v1/challenges", "/at/account/device/token", "/v1/holdings", "/v1/reports", "/v1/standing")
+FIELDS = ("number", "atc", "right", "key", "chain", "proof", "evidence", "statement", "extra")
+ATC = {
+    "tktype": "TNAuthList",
+    "tkvalue": one(TelephoneNumber.from_digits("12025550142")),
+    "fingerprint": "SHA256 " + ":".join(["00"] * 32),
+}
 texts = st.one_of(
     st.text(max_size=60),
     st.sampled_from(["A" * 22, "123456", "+12025550142", "MIIB", "a.b.c", "eyJhbGciOiJFUzI1NiJ9.e30.AAAA"]),
@@ -47,21 +55,22 @@ async def test_any_json(authority, word, route, body):
 
 
 @pytest.mark.parametrize("route", ROUTES[1:])
-@given(csr=st.binary(max_size=80), chain=st.lists(st.binary(max_size=80), max_size=5), proof=texts)
+@given(chain=st.lists(st.binary(max_size=80), max_size=5), proof=texts)
 @garbage
-async def test_well_shaped_nonsense(authority, word, route, csr, chain, proof):
-    encoded = b64encode(csr).decode()
+async def test_well_shaped_nonsense(authority, word, route, chain, proof):
+    encoded = [b64encode(der).decode() for der in chain]
+    right = {"by": "device", "chain": encoded, "proof": proof}
     body = {
-        "/v1/certificates": {"challenge": "A" * 22, "code": "000000", "csr": encoded},
-        "/v1/renewals": {"chain": [b64encode(der).decode() for der in chain], "csr": encoded, "proof": proof},
-        "/v1/reports": {"chain": [b64encode(der).decode() for der in chain], "evidence": proof, "statement": proof},
-        "/v1/standing": {"chain": [b64encode(der).decode() for der in chain], "proof": proof},
+        "/at/account/device/token": {"atc": ATC, "right": right},
+        "/v1/holdings": {"chain": encoded, "proof": proof},
+        "/v1/reports": {"chain": encoded, "evidence": proof, "statement": proof},
+        "/v1/standing": {"chain": encoded, "proof": proof},
     }[route]
     response = await authority.http.post(route, json=body)
     authority.clock.now += 86_400
 
     assert 400 <= response.status_code < 500
-    assert word(response) in ("unknown-challenge", "malformed", "chain-refused", "report-refused")
+    assert word(response) in ("malformed", "chain-refused", "report-refused")
 
 
 @given(name=st.text(min_size=1, max_size=80))
@@ -73,14 +82,14 @@ async def test_any_certificate_name(authority, word, name):
 
 
 async def test_a_lone_surrogate_is_malformed(authority, word):
-    for route, field in zip(ROUTES, ("number", "challenge", "proof", "evidence", "proof"), strict=True):
+    for route, field in zip(ROUTES, ("number", "key", "proof", "evidence", "proof"), strict=True):
         body = f'{{"{field}":"\\ud800"}}'.encode()
         response = await authority.http.post(route, content=body, headers={"content-type": "application/json"})
         assert word(response) in ("malformed", "invalid-number")
 
 
 async def test_a_large_body_is_refused_with_the_limit(authority, problem):
-    for route in set(ROUTES) - {"/v1/reports"}:
+    for route in set(ROUTES) - {"/v1/reports", "/at/account/device/token"}:
         response = await authority.http.post(route, json={"number": "1" * 33_000})
         assert (problem(response).limit_name, problem(response).limit) == ("BODY_LIMIT", 32_768)
 

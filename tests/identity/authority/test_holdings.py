@@ -14,9 +14,7 @@ from identity.authority.wire import (
     Holdings,
     HoldingsClaims,
     HoldingsRequest,
-    RenewalClaims,
     sign_holdings_proof,
-    sign_renewal_proof,
 )
 from identity.certificate_fields import load_certificate
 from identity.issuing import create_issuer, create_root, issue_device_certificate
@@ -49,8 +47,7 @@ async def held(authority, device, chain):
 async def test_a_holder_sees_its_own_certificate_and_each_renewal(authority, device):
     issued = await authority.enrol(device)
     authority.clock.now += 2 * DAY
-    csr = device.csr()
-    await authority.renew(issued.chain, csr, authority.proof(device, csr))
+    await authority.renew(device, issued.chain)
 
     newest, first = await held(authority, device, issued.chain)
 
@@ -112,11 +109,12 @@ async def test_a_proof_for_something_else_is_refused(authority, device, word, ch
     )
 
 
-async def test_a_proof_of_a_renewal_is_none_for_the_holdings(authority, device, word):
+async def test_a_proof_for_a_token_is_none_for_the_holdings(authority, device, word):
     issued = await authority.enrol(device)
-    claims = RenewalClaims(BASE_URL, hashlib.sha256(issued.chain[0]).hexdigest(), authority.clock.now)
+    account = await authority.account()
+    request = account.by_device(issued.chain, device.key, device.number, device.key, authority.clock.now)
 
-    assert word(await ask(authority, issued.chain, sign_renewal_proof(device.key, claims))) == "proof-refused"
+    assert word(await ask(authority, issued.chain, request.right.proof)) == "proof-refused"
 
 
 async def test_who_no_longer_holds_the_number_is_told_nothing(authority, device, word):

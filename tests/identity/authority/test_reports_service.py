@@ -133,12 +133,12 @@ async def test_three_last_a_week_and_ten_withdraw_the_number(town: Town, spammer
 async def test_a_withdrawn_number_gets_no_certificate_whatever_key_asks(town: Town, spammer, refusal_of) -> None:
     code = await town.authority.challenge(ACCUSED)
     await town.spam(spammer, 10)
-    another = town.make_device(ACCUSED)
-    csr = spammer.device.csr()
+    account, device = await town.authority.account(), spammer.device
+    renewal = account.by_device(list(spammer.chain), device.key, ACCUSED, device.key, town.authority.clock.now)
 
     for response in (
-        await town.authority.renew(list(spammer.chain), csr, town.authority.proof(spammer.device, csr)),
-        await town.authority.certify(*code, another.csr()),
+        await town.authority.token("device", renewal),
+        await town.authority.prove(*code, town.make_device(ACCUSED)),
         await town.authority.http.post(
             "/v1/challenges", content=b'{"number": "+12025550142"}', headers={"content-type": "application/json"}
         ),

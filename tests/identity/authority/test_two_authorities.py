@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.certificates import TrustAnchors, verify_chain
 from identity.issuing import device_csr
@@ -70,21 +67,14 @@ async def enrol_and_renew(http: httpx.AsyncClient, tokens: str, certificates: st
     account, key = await AcmeAccount(http, base_url=certificates).register(), private_key()
     opened = (await http.post(f"{tokens}/v1/challenges", json={"number": ALICE.e164})).json()
     request = account.by_code(until(log, r"Code for .*: (\d+)"), ALICE, key)
-    chain = await ordered(account, await token(http, tokens, opened["challenge"], request), key)
+    chain = await ordered(account, await account.token(opened["challenge"], request, tokens), key)
     anchors = TrustAnchors.from_pem((await http.get(f"{certificates}/v1/anchors.pem")).content)
     assert verify_chain(chain, anchors, int(time.time())).number == ALICE
 
     renewal = account.by_device(chain, key, ALICE, key, int(time.time()), aud=tokens)
-    again = await ordered(account, await token(http, tokens, "device", renewal), key)
+    again = await ordered(account, await account.token("device", renewal, tokens), key)
     assert verify_chain(again, anchors, int(time.time())).number == ALICE
     assert again[0] != chain[0]
-
-
-async def token(http: httpx.AsyncClient, tokens: str, subject: str, request: msgspec.Struct) -> str:
-    url, headers = f"{tokens}/at/account/{subject}/token", {"content-type": "application/json"}
-    response = await http.post(url, content=msgspec.json.encode(request), headers=headers)
-    assert response.status_code == 200, response.text
-    return response.json()["token"]
 
 
 async def ordered(account: AcmeAccount, authority_token: str, key) -> list[bytes]:
@@ -92,5 +82,4 @@ async def ordered(account: AcmeAccount, authority_token: str, key) -> list[bytes
     answered = await account.answer(order, authority_token)
     assert answered.json()["status"] == "valid", answered.text
     done = (await account.finalize(order, device_csr(key, ALICE))).json()
-    pem = (await account.post(done["certificate"])).content
-    return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem)]
+    return await account.chain(done["certificate"])

@@ -1,4 +1,4 @@
-"""The number challenge: one code, one number, one key, a few minutes.
+"""The number challenge: one code, one number, one request, a few minutes.
 
     state  condition                           next   answer
     any    its lifetime is over                same   EXPIRED
@@ -8,10 +8,11 @@
     OPEN   right code                          BOUND  ISSUE
     BOUND  wrong code, attempts left           BOUND  WRONG_CODE
     BOUND  wrong code, last attempt            DEAD   DEAD
-    BOUND  right code, the key it is bound to  BOUND  REPEAT
-    BOUND  right code, another key             BOUND  OTHER_REQUEST
+    BOUND  right code, the same request        BOUND  REPEAT
+    BOUND  right code, another request         BOUND  OTHER_REQUEST
 
-A code is used up by binding it to a key: whoever repeats it gets that key's certificate again and nothing else.
+A code is used up by binding it to a request, which names an account and a key: whoever repeats it gets a token for
+those again, and for nothing else.
 """
 
 import hashlib
@@ -45,7 +46,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A number that somebody claims; `code_mac` stands for the code, `bound_to` is the SHA-256 of an SPKI."""
+    """A number that somebody claims; `code_mac` stands for the code, `bound_to` is the SHA-256 of a request."""
 
     id: str
     number: TelephoneNumber
@@ -68,8 +69,8 @@ def code_mac(secret: bytes, challenge_id: str, code: str) -> bytes:
     return hmac.digest(secret, f"code:{challenge_id}:{code}".encode("ascii"), hashlib.sha256)
 
 
-def answer(challenge: Challenge, mac: bytes, key: bytes, now: int) -> tuple[Challenge, Answer]:
-    """Take one attempt by the table above; `mac` is that of the code offered, `key` the SHA-256 of the CSR's SPKI."""
+def answer(challenge: Challenge, mac: bytes, request: bytes, now: int) -> tuple[Challenge, Answer]:
+    """Take one attempt by the table above; `mac` is the offered code's, `request` the SHA-256 of what is asked for."""
     if now >= challenge.expires_at:
         return challenge, Answer.EXPIRED
     if challenge.state is ChallengeState.DEAD:
@@ -77,8 +78,8 @@ def answer(challenge: Challenge, mac: bytes, key: bytes, now: int) -> tuple[Chal
     if not hmac.compare_digest(challenge.code_mac, mac):
         return _wrong(challenge)
     if challenge.bound_to is None:
-        return replace(challenge, state=ChallengeState.BOUND, bound_to=key), Answer.ISSUE
-    return challenge, Answer.REPEAT if challenge.bound_to == key else Answer.OTHER_REQUEST
+        return replace(challenge, state=ChallengeState.BOUND, bound_to=request), Answer.ISSUE
+    return challenge, Answer.REPEAT if challenge.bound_to == request else Answer.OTHER_REQUEST
 
 
 def _wrong(challenge: Challenge) -> tuple[Challenge, Answer]:
