@@ -350,6 +350,8 @@ class Session:
         return EnrolmentClient(self.account.authority, clock=self._clock, transport=self._transport)
 
     async def _follow(self, connected: Connected) -> None:
+        if self._now() > self.account.validity()[1]:
+            await self._upkeep.run()  # whoever slept renews first: the refusal of an old certificate would end this
         ticking = asyncio.create_task(self._tick())
         try:
             async with aclosing(self.delivery.follow(connected)) as stream:

@@ -1,7 +1,7 @@
 """A client that slept for weeks, over real HTTP: it comes back by itself, or says what is to be done."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,6 @@ SLEEPER = TelephoneNumber.from_digits("12025550109")
 ALICE, CAROL, DAVE = "+12025550101", "+12025550103", "+12025550104"
 DAY = 86_400
 LIFE = 7  # days
-
-Wake = Callable[[], AbstractAsyncContextManager[Session]]
 
 
 @pytest_asyncio.fixture
@@ -122,6 +120,23 @@ async def test_a_month_of_sleep_over_the_authoritys_own_renewal_is_caught_up_wit
         mornings = [message.verification for message in received if message.text == "good morning"]
         assert {each.verdict for each in mornings if each} == {Verdict.VERIFIED}
         assert len(mornings) == (2 if reader is alice else 1)
+
+
+async def test_a_client_that_follows_from_the_start_renews_first(world: World) -> None:
+    await enrol_sleeper(world)
+    alice = await world.person("Alice", ALICE)
+    async with wake(world) as sleeper:
+        await sleeper.maintain()
+        group = (await alice.create_chat("climbing", [SLEEPER])).group_id
+        await sleeper.receive()
+    await days(world, 28, alice)
+    await alice.send(group, "awake?")
+    async with wake(world) as sleeper, aclosing(sleeper.follow()) as events:
+        async for event in events:
+            assert not isinstance(event, Gap | Trouble)
+            if isinstance(event, MessageReceived) and event.message.text == "awake?":
+                break
+        assert sleeper.account.validity()[1] > world.clock()
 
 
 async def test_what_the_log_no_longer_holds_is_said_and_being_added_again_heals_it(world: World) -> None:
