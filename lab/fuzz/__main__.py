@@ -17,7 +17,8 @@ except ImportError as missing:
 
 with atheris.instrument_imports(include=["identity"]):
     from identity.errors import IdentityError
-    from lab.fuzz.targets import TARGETS, Target
+    from lab.fuzz.target import Target
+    from lab.fuzz.targets import TARGETS
 
 INPUT_LIMIT = 16_384  # octets
 

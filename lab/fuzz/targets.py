@@ -4,13 +4,6 @@ A target that accepts its octets also checks what acceptance promises: DER has o
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cache
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.certificate_fields import (
     certificate_constraints,
@@ -23,37 +16,10 @@ from identity.certificate_fields import (
 )
 from identity.certificates import TrustAnchors, verify_chain
 from identity.claim_constraints import ClaimConstraints
-from identity.issuing import create_issuer, create_root, issue_device_certificate
-from identity.number import TelephoneNumber
 from identity.passport import message_digest, parse_passport, sign_passport
-from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
-
-NOW, DAY = 1_800_000_000, 86_400
-ALICE = TelephoneNumber.from_digits("12025550142")
-NUMBERS = TNAuthList((TelephoneNumberRange("12025550100", 100), ServiceProviderCode("709J"), OneNumber("441632960000")))
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One parser, with valid octets to begin from."""
-
-    name: str
-    parse: Callable[[bytes], object]
-    seeds: Callable[[], Iterable[bytes]]
-
-
-@cache
-def path() -> tuple[ec.EllipticCurvePrivateKey, tuple[x509.Certificate, ...]]:
-    """A device's key with its leaf, issuer and root."""
-    root_key, root = create_root("Fuzzed root", NOW, 365 * DAY)
-    issuer_key, issuer = create_issuer(root_key, root, "Fuzzed issuer", NUMBERS, NOW, 90 * DAY)
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key, (issue_device_certificate(issuer_key, issuer, key.public_key(), ALICE, NOW), issuer, root)
-
-
-def ders() -> list[bytes]:
-    """The DER of the path, leaf first."""
-    return [certificate.public_bytes(Encoding.DER) for certificate in path()[1]]
+from identity.tn_auth_list import TNAuthList
+from lab.fuzz.status_targets import STATUS_TARGETS
+from lab.fuzz.target import ALICE, NOW, NUMBERS, Target, ders, path
 
 
 def _tn_auth_list(octets: bytes) -> None:
@@ -109,5 +75,6 @@ TARGETS = {
         Target("certificate", _certificate, ders),
         Target("issuer", _issuer, ders),
         Target("chain", _chain, _chain_seed),
+        *STATUS_TARGETS,
     )
 }
