@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from identity.certificate_fields import TN_AUTH_LIST_OID
 from identity.issuing import DEVICE_LIFETIME, create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
+from identity.number_attributes import NumberAttributes
 from identity.tn_auth_list import OneNumber, TNAuthList
 from lab.mallory import Credentials
 
@@ -37,10 +38,18 @@ class Foreign:
         root_key, root = create_root("Mallory's root", now, LIFETIME)
         return cls(root, *create_issuer(root_key, root, "Mallory's issuer", numbers, now, LIFETIME))
 
-    def device(self, number: TelephoneNumber, now: int, lifetime: int = DEVICE_LIFETIME) -> Credentials:
-        """A device of a number, as an honest authority certifies it."""
+    def device(
+        self,
+        number: TelephoneNumber,
+        now: int,
+        lifetime: int = DEVICE_LIFETIME,
+        attributes: NumberAttributes | None = None,
+    ) -> Credentials:
+        """A device of a number, as an honest authority certifies it, with what it knows of the number."""
         key = ec.generate_private_key(ec.SECP256R1())
-        leaf = issue_device_certificate(self.issuer_key, self.issuer, key.public_key(), number, now, lifetime)
+        leaf = issue_device_certificate(
+            self.issuer_key, self.issuer, key.public_key(), number, now, lifetime, attributes=attributes
+        )
         return self.credentials(number, key, leaf)
 
     def credentials(

@@ -35,5 +35,5 @@ ATTACK = Attack(
     ),
     has="the calls and codes of a number",
     sees="an alarm on the owner's device, with what to do",
-    without=(alarms.CERTIFICATES,),
+    without=(alarms.CERTIFICATES, alarms.LOGGED),
 )

@@ -61,7 +61,7 @@ def _number(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Verdict
 
 
 def _constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[object, ...]:
-    return (OFF,)
+    return OFF, ""
 
 
 def _audience(passport: UnverifiedPassport, context: MessageContext) -> tuple[object, ...]:
