@@ -61,9 +61,10 @@ async def devices_add(terminal: Terminal, yes: bool) -> None:
 
 @devices.command("remove")
 @click.argument("key")
+@click.option("--lost", is_flag=True, help="Its key may be in other hands: what it has signed shows nothing any more.")
 @_YES
 @account_command
-async def devices_remove(terminal: Terminal, key: str, yes: bool) -> None:
+async def devices_remove(terminal: Terminal, key: str, lost: bool, yes: bool) -> None:
     """Take the device whose KEY begins so out of every chat, and have its certificate revoked."""
     async with opened(terminal) as api:
         found = [each for each in await api.devices.all() if each.key.startswith(key.lower()) and not each.this]
@@ -71,7 +72,7 @@ async def devices_remove(terminal: Terminal, key: str, yes: bool) -> None:
             tell_device(terminal, device)
         if found and not yes and not _agreed(REMOVE):
             raise LinkError("nothing was changed", code="device-not-agreed", hint="Answer the question, or add --yes.")
-        for device in await api.devices.remove(key):
+        for device in await api.devices.remove(key, lost):
             tell_device(terminal, device)
 
 

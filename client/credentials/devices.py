@@ -14,6 +14,7 @@ from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
 from client.errors import (
     ChatError,
+    ClientError,
     GroupRefusedError,
     NoKeyPackageError,
     NotFoundError,
@@ -30,6 +31,7 @@ from identity.certificate_fields import load_certificate, validity
 
 INTERVAL = 3600  # seconds between looks at what could not be done
 RETRY = 60  # seconds until what a service did not answer is tried again
+CESSATION_OF_OPERATION, KEY_COMPROMISE = 5, 1  # reasons to revoke (RFC 5280 §5.3.1)
 LATER = (UnreachableError, RateLimitedError, NoKeyPackageError, NotFoundError)  # what another time may cure
 
 
@@ -84,7 +86,7 @@ class Devices:
     async def held(self) -> list[Holding]:
         """The live certificates of this number."""
         account = self._steps.groups.account
-        async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
+        async with self._authority() as authority:
             return await authority.holdings(account.key, account.chain)
 
     async def run(self) -> None:
@@ -96,6 +98,7 @@ class Devices:
         for granted in await self._run(self._siblings.granted):
             if await self._package_of(granted.identity) is not None:
                 await self._run(self._siblings.ready, granted.identity, self._now())
+        await self._revoke()
         await self.extend()
 
     async def extend(self) -> None:
@@ -121,20 +124,45 @@ class Devices:
             return []
         return [package for identity, package in found if identity in known]
 
-    async def remove(self, key: str) -> OwnDevice:
-        """Take a device out of every chat and have its certificate revoked; returns what was known of it."""
+    async def remove(self, key: str, *, lost: bool = False) -> OwnDevice:
+        """Take a device out of every chat and have its certificates revoked; returns what was known of it.
+
+        `lost`: its key may be in other hands, so that nothing that it signed shows anything any more.
+        """
         device = await self.find(key)
         if device.this:
             raise ChatError(
                 "this is the device that you use", code="this-device", hint="Remove it on another device of yours."
             )
-        groups = await self._run(self._siblings.remove, device.key.identity, self._now())
+        reason = KEY_COMPROMISE if lost else CESSATION_OF_OPERATION
+        groups = await self._run(self._siblings.remove, device.key.identity, reason, self._now())
         for group_id in groups:
             try:
                 await self._drive(group_id)
             except LATER as error:
                 self._tell([Trouble(group_id, error, error.code, f"the device is not removed yet: {error}")])
+        await self._revoke()
         return device
+
+    async def _revoke(self) -> None:
+        """Have the certificates of removed devices revoked, by this device's account for the same number."""
+        removed = await self._run(self._siblings.to_revoke)
+        if not removed:
+            return
+        try:
+            held = await self.held()
+            async with self._authority() as authority:
+                for device in removed:
+                    for each in held:
+                        if identity_of_key(self._steps.groups.account.number, each.key) == device.identity:
+                            leaf = await authority.published(each.fingerprint)
+                            await authority.revoke(None, [leaf], device.revoking or 0)
+                    await self._run(self._siblings.revoked, device.identity)
+        except ClientError as error:
+            self._due_at = self._clock() + RETRY
+            self._tell(
+                [Trouble(None, error, error.code, f"the removed device's certificate is not revoked yet: {error}")]
+            )
 
     async def find(self, key: str) -> OwnDevice:
         """The device whose key begins so. Raises ChatError if none does, or several do."""
@@ -174,6 +202,10 @@ class Devices:
                 continue
             found.append((owner.identity, package))
         return found
+
+    def _authority(self) -> EnrolmentClient:
+        account = self._steps.groups.account
+        return EnrolmentClient(account.authority, clock=self._clock, transport=self._transport, acme=account.acme)
 
     def _all(self, held: Sequence[Holding]) -> list[OwnDevice]:
         own, number = self._steps.continuity.own, self._steps.groups.account.number

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.account import Account, load_account, save_account
-from client.credentials.acme_account import AcmeAccount, new_acme_account, save_acme_account
+from client.credentials.acme_account import Certifier, new_acme_account
 from client.credentials.link_channel import LinkChannel
 from client.credentials.link_code import LinkCode
 from client.credentials.link_messages import AddedChat, Done, Grant, Hello, Offer, Ready
@@ -120,26 +120,25 @@ class _Attempt:
     async def account(self, store: Store, meeting: Meeting, authority: str, name: str) -> Account:
         """Say who this device is, be granted the number, have it certified, and store all that."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certifying = new_acme_account(authority)
+        ordering = ec.generate_private_key(ec.SECP256R1())  # of the account that orders; never the certified key
         offer = await meeting.heard(Offer, wait=False)
-        await meeting.say(Hello(name, public_point(key.public_key()), thumbprint(certifying.key)))
+        await meeting.say(Hello(name, public_point(key.public_key()), thumbprint(ordering)))
         self.onlooker.compare(meeting.comparison)
         grant = await meeting.heard(Grant)
         try:
-            account, certifying = await self._certified(grant, key, certifying)
+            account = await self._certified(grant, key, ordering)
         except (ClientError, IdentityError) as error:
             await meeting.end(DECLINED if isinstance(error, _DeclinedError) else str(error)[:150])
             raise
         with store.transaction():
             save_account(store, account)
-            save_acme_account(store, certifying)
             self._remember(Steps.of(store, account, DeviceVerifier(_anchors(grant))), offer, grant)
         self.home.anchors.unlink(missing_ok=True)
         return account
 
     async def _certified(
-        self, grant: Grant, key: ec.EllipticCurvePrivateKey, certifying: AcmeAccount
-    ) -> tuple[Account, AcmeAccount]:
+        self, grant: Grant, key: ec.EllipticCurvePrivateKey, ordering: ec.EllipticCurvePrivateKey
+    ) -> Account:
         number = TelephoneNumber.from_digits(grant.number.removeprefix("+"))
         anchors = _anchors(grant)
         if not await self.onlooker.agrees(number, grant.authority):
@@ -148,11 +147,13 @@ class _Attempt:
             )
         self.onlooker.hear("Getting a certificate")
         status = await look_at_delivery(grant.delivery, self.transport)
-        async with EnrolmentClient(grant.authority, clock=self.clock, transport=self.transport) as issuing:
+        certifier = Certifier(grant.directory, grant.token_authority, grant.accepts_terms)
+        acme = new_acme_account(grant.authority, ordering, certifier)
+        async with EnrolmentClient(grant.authority, clock=self.clock, transport=self.transport, acme=acme) as issuing:
             enrolled = await issuing.certify_by_token(grant.token, key, number, anchors)
         pem = b"".join(root.public_bytes(Encoding.PEM) for root in anchors.roots)
-        account = Account(number, key, enrolled.chain, grant.authority.rstrip("/"), grant.delivery, status.host, pem)
-        return account, certifying
+        where = (issuing.base_url, grant.delivery, status.host)
+        return Account(number, key, enrolled.chain, *where, pem, issuing.acme)
 
     def _remember(self, steps: Steps, offer: Offer, grant: Grant) -> None:
         """Know the number's other devices, and whom the person knows, as the other device does."""
@@ -203,7 +204,9 @@ class _Attempt:
         return Linked(session.account, len(await session.chats()), done.left_out, finished=True)
 
     async def _undo(self, account: Account) -> None:
-        async with EnrolmentClient(account.authority, clock=self.clock, transport=self.transport) as issuing:
+        async with EnrolmentClient(
+            account.authority, clock=self.clock, transport=self.transport, acme=account.acme
+        ) as issuing:
             await issuing.revoke(account.key, account.chain)
         for path in (self.home.database, self.home.key_file, self.home.anchors, self.home.trust_policy):
             path.unlink(missing_ok=True)
@@ -237,8 +240,10 @@ def _name_chats(steps: Steps, chats: list[AddedChat]) -> None:
     """Call chats what the other device calls them, and keep to their timers."""
     with steps.store.transaction():
         for each in chats:
-            if steps.chats.get(each.group) is None:
-                continue
-            if "+" not in each.name:  # a chat without a name is called by its numbers here as there
-                steps.chats.rename(each.group, each.name)
-            steps.chats.set_timer(each.group, each.timer)
+            if steps.chats.get(each.group) is not None:
+                steps.chats.set_timer(each.group, each.timer)
+                if "+" not in each.name:  # a chat without a name is called by its numbers here as there
+                    steps.chats.rename(each.group, each.name)
+        for chat in steps.chats.all():
+            if chat.direct and "+" in chat.name:  # another one may have had this name until now
+                steps.chats.unname(chat.group_id, str(TelephoneNumber.from_digits(chat.direct.removeprefix("+"))))

@@ -58,6 +58,7 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="grant"
     authority: Url
     directory: Url
     token_authority: Url
+    accepts_terms: bool
     delivery: Url
     anchors: bytes
     token: Annotated[str, msgspec.Meta(max_length=16 * 1024)]

@@ -23,7 +23,6 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.credentials.acme_account import load_acme_account
 from client.credentials.devices import Devices
 from client.credentials.link_channel import LinkChannel
 from client.credentials.link_code import LinkCode, new_link_code
@@ -251,18 +250,20 @@ class Linking:
     async def _token(self, hello: Hello) -> str:
         account = self._steps.groups.account
         wanted = Wanted(account.number, hello.account, JWK.of(_public_key(hello.key)).thumbprint)
-        async with EnrolmentClient(account.authority, clock=self._clock, transport=self._transport) as authority:
+        async with EnrolmentClient(
+            account.authority, clock=self._clock, transport=self._transport, acme=account.acme
+        ) as authority:
             return await authority.token(account.key, account.chain, wanted)
 
     def _grant(self, token: str) -> Grant:
         account, siblings = self._steps.groups.account, self._steps.siblings
-        certifying = load_acme_account(self._steps.store)
         contacts = self._steps.groups.contacts.all()[:CONTACTS_LIMIT]
         return Grant(
             number=account.number.e164,
             authority=account.authority,
-            directory="" if certifying is None else certifying.directory,
-            token_authority="" if certifying is None else certifying.token_authority,
+            directory="" if account.acme is None else account.acme.directory,
+            token_authority="" if account.acme is None else account.acme.token_authority,
+            accepts_terms=account.acme is not None and account.acme.accepts_terms,
             delivery=account.delivery,
             anchors=b"".join(root.public_bytes(Encoding.PEM) for root in load_trust(self._steps.store).roots),
             token=token,

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from client.account import Account
+from client.finding import Finding
 from client.store import Store
 from identity.certificate_fields import load_certificate, validity
 from identity.errors import IdentityError
@@ -98,6 +100,19 @@ class KnownRevocations:
             return  # the row is damaged, or was over when it was last confirmed: the next list takes its place
         self._revocations = self._revocations.adopting(known)
         self._fetched_at[known.issuer] = fetched_at
+
+
+def look_at_revocations(revocations: KnownRevocations, now: int) -> Finding:
+    """Whether what is known of revoked certificates is fresh: without that, each one counts until it ends."""
+    known = revocations.known
+    if known is None:
+        if not revocations.has_issuer:
+            return Finding("revoked certificates", True, "no issuer stands over this device's but a root")
+        return Finding("revoked certificates", False, "no list was fetched yet; run: ringtrue receive")
+    if now >= known.next_update:
+        since = datetime.fromtimestamp(known.fetched_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return Finding("revoked certificates", False, f"the list cannot be refreshed since {since}")
+    return Finding("revoked certificates", True, f"{known.count} on the list, which is fresh")
 
 
 def _issuer(account: Account) -> bytes | None:

@@ -34,12 +34,16 @@ class SiblingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A device that was linked here, or removed; `at`: when it came into this state."""
+    """A device that was linked here, or removed; `at`: when it came into this state.
+
+    `revoking`: the reason (RFC 5280 §5.3.1) for which the authority is still to revoke its certificates.
+    """
 
     identity: bytes
     name: str
     state: SiblingState
     at: int
+    revoking: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ class Siblings:
 
     def all(self) -> list[Sibling]:
         """Every device that was linked here or removed, in the order in which that happened."""
-        rows = self._store.rows("SELECT identity, name, state, at FROM sibling ORDER BY at, identity")
-        return [Sibling(identity, name, SiblingState(state), at) for identity, name, state, at in rows]
+        rows = self._store.rows("SELECT identity, name, state, at, revoking FROM sibling ORDER BY at, identity")
+        return [Sibling(identity, name, SiblingState(state), at, reason) for identity, name, state, at, reason in rows]
 
     def get(self, identity: bytes) -> Sibling | None:
         """One of them."""
@@ -102,12 +106,15 @@ class Siblings:
             for key in self.known():
                 self._want(key.identity, group_id)
 
-    def remove(self, identity: bytes, now: int) -> list[bytes]:
-        """Take a device out of every chat, and know it no more; returns the groups that are to be changed."""
+    def remove(self, identity: bytes, reason: int, now: int) -> list[bytes]:
+        """Take a device out of every chat, and know it no more; returns the groups that are to be changed.
+
+        `reason`: for which its certificates are to be revoked.
+        """
         with self._store.transaction():
             removed = self.get(identity)
             self._forget(identity)
-            self._put(identity, "" if removed is None else removed.name, SiblingState.REMOVED, now)
+            self._put(identity, "" if removed is None else removed.name, SiblingState.REMOVED, now, reason)
             self._continuity.unlink_own(identity)
             groups = [chat.group_id for chat in self.chats_of(identity)]
             for group_id in groups:
@@ -160,6 +167,14 @@ class Siblings:
             each.group_id,
         )
 
+    def to_revoke(self) -> list[Sibling]:
+        """The removed devices whose certificates are still to be revoked."""
+        return [each for each in self.all() if each.revoking is not None]
+
+    def revoked(self, identity: bytes) -> None:
+        """Note that the authority has revoked what a removed device had."""
+        self._store.execute("UPDATE sibling SET revoking = NULL WHERE identity = ?", identity)
+
     def granted(self) -> Sequence[Sibling]:
         """The devices that have not said yet that they are ready."""
         return [each for each in self.all() if each.state is SiblingState.GRANTED]
@@ -182,8 +197,9 @@ class Siblings:
     def _want(self, identity: bytes, group_id: bytes) -> None:
         self._store.execute("INSERT OR IGNORE INTO sibling_chat VALUES (?, ?, '', 0)", identity, group_id)
 
-    def _put(self, identity: bytes, name: str, state: SiblingState, at: int) -> None:
-        self._store.execute("INSERT OR REPLACE INTO sibling VALUES (?, ?, ?, ?)", identity, name, state, at)
+    def _put(self, identity: bytes, name: str, state: SiblingState, at: int, revoking: int | None = None) -> None:
+        row = identity, name, state, at, revoking
+        self._store.execute("INSERT OR REPLACE INTO sibling VALUES (?, ?, ?, ?, ?)", *row)
 
     def _forget(self, identity: bytes) -> None:
         self._store.execute("DELETE FROM sibling WHERE identity = ?", identity)

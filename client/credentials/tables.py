@@ -80,7 +80,8 @@ CREATE TABLE sibling (                      -- client.credentials.siblings: othe
     identity BLOB PRIMARY KEY,              -- DeviceIdentity.identity
     name     TEXT NOT NULL,                 -- as it called itself, made safe
     state    TEXT NOT NULL,                 -- client.credentials.siblings.SiblingState
-    at       INTEGER NOT NULL               -- when it came into it
+    at       INTEGER NOT NULL,              -- when it came into it
+    revoking INTEGER                        -- CRLReason for which its certificates are still to be revoked
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sibling_chat (                 -- a chat that a device is still to come into

@@ -28,9 +28,9 @@ class DeskDevices(Devices):
         with self._works.in_flight("asking for the number's certificates" if ask else "looking at the devices"):
             return [_device(each) for each in await self._works.session.devices.all(ask=ask)]
 
-    async def remove(self, key: str) -> list[OwnDeviceView]:
+    async def remove(self, key: str, lost: bool = False) -> list[OwnDeviceView]:
         with self._works.in_flight("removing a device"):
-            await self._works.session.devices.remove(key)
+            await self._works.session.devices.remove(key, lost=lost)
         self._works.tell()
         return await self.all()
 

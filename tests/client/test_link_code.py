@@ -169,7 +169,7 @@ def test_what_the_other_device_says_at_the_end_is_made_harmless() -> None:
 
 def test_a_message_that_fits_into_no_box_is_not_sent() -> None:
     with pytest.raises(LinkError) as refused:
-        link_messages.encode(Grant("+12025550142", "a", "", "", "d", b"x" * BOX_LIMIT, "t", [], [], 0))
+        link_messages.encode(Grant("+12025550142", "a", "", "", False, "d", b"x" * BOX_LIMIT, "t", [], [], 0))
     assert refused.value.code == "link-size"
 
 

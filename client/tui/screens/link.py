@@ -117,9 +117,12 @@ class LinkScreen(Sheet[None]):
         self._large = not self._large
         self._draw()
 
-    @work(exclusive=True, group="leave")
-    async def action_leave(self) -> None:
+    def action_leave(self) -> None:
         """Close; what nobody has agreed to is taken back."""
+        self._leave()
+
+    @work(exclusive=True, group="leave")
+    async def _leave(self) -> None:
         if self._link is not None and self._link.state in ("waiting", "comparing"):
             with self.doing():
                 await self.api.devices.cancel()
