@@ -18,6 +18,7 @@ import httpx
 from client.abilities import ask_graphics, findings, look_at_terminal
 from client.config import config_path, load_config
 from client.credentials.anchor_files import read_trust
+from client.credentials.revocations import DeviceState, look_at_revocations
 from client.defence.lies import WHAT_TO_DO, Lie
 from client.defence.troubles import Trouble
 from client.delivery import look_at_delivery
@@ -35,6 +36,7 @@ from client.steps import Steps
 from client.store import Store
 from client.text import safe_name, safe_title
 from identity.authority.wire import RENEWAL_GRACE
+from identity.certificate_fields import validity
 from identity.errors import IdentityError
 from identity.franking import HubKey
 
@@ -128,6 +130,7 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     account, now = session.account, session.now()
     yield await session.worker.run(look_at_store, session.steps.store)
     yield _certificate(session, now)
+    yield await session.worker.run(look_at_trust, session.steps, now)
     for finding in await session.worker.run(look_at_logs, session.steps):
         yield finding
     try:
@@ -135,6 +138,7 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     except ClientError as error:
         yield Finding("authority", False, _trouble(error))
     yield _statuses(session, now)
+    yield look_at_revocations(session.steps.revocations, now)
     try:
         status = await session.delivery.status()
         yield _clock("delivery", account.delivery, status.now - now)
@@ -145,6 +149,16 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
         yield Finding("key packages", enough, words)
     except ClientError as error:
         yield Finding("delivery", False, _trouble(error))
+
+
+def look_at_trust(steps: Steps, now: int) -> Finding:
+    """The roots are within their time, and the account's own certificate counts under its own trust."""
+    anchors, trouble = steps.trusting.kept.anchors(), steps.trusting.trouble(now)
+    ended = sum(validity(each.certificate)[1] < now for each in anchors)
+    if trouble and not steps.groups.account.validity()[1] < now:  # of a certificate that has ended another line speaks
+        return Finding("trust", False, f"your own certificate does not count: {trouble}; see: ringtrue trust list")
+    words = f"{counted(len(anchors), 'root')}, {steps.groups.trust.fingerprint.hex()}"
+    return Finding("trust", not ended, f"{words}; {ended} of them ended, see: ringtrue trust list" if ended else words)
 
 
 def look_at_logs(steps: Steps) -> list[Finding]:
@@ -243,13 +257,16 @@ def _look_at_terminal() -> Iterator[Finding]:
 def _certificate(session: Session, now: int) -> Finding:
     account = session.account
     left = account.validity()[1] - now
+    services = f"--authority {account.authority} --delivery {account.delivery}"
+    again = f"run: ringtrue enroll {account.number.e164} {services}"
+    if session.steps.revocations.state(account.chain, now) is DeviceState.REVOKED:
+        return Finding("certificate", False, f"revoked: what this device sends counts no more; {again}")
     if left > 0:
         due = ", renewal is due: run: ringtrue receive" if account.renewal_due(now) else ""
         return Finding("certificate", True, f"{account.number}, valid for {left // 3600} h more{due}")
     if -left < RENEWAL_GRACE:
         return Finding("certificate", False, "ended; renew it with: ringtrue receive")
-    services = f"--authority {account.authority} --delivery {account.delivery}"
-    return Finding("certificate", False, f"ended; run: ringtrue enroll {account.number.e164} {services}")
+    return Finding("certificate", False, f"ended; {again}")
 
 
 def _statuses(session: Session, now: int) -> Finding:

@@ -15,6 +15,9 @@ from client.finding import Finding
 from client.home import AccountLock, Home
 from client.keys import open_key
 from client.store import Store
+from identity.authority.folder import open_store
+from identity.authority.status.revocations import revoke_number
+from identity.revocation import Reason
 from tests.client.conftest import ALICE, AUTHORITY, DELIVERY, PASSPHRASE, World
 
 DAY = 86_400
@@ -161,10 +164,30 @@ async def test_a_certificate_that_has_ended_says_which_command_helps(world: Worl
     assert f"ringtrue enroll +12025550142 --authority {AUTHORITY}" in (await examine(world))["certificate"].words
 
 
+async def test_a_certificate_that_was_revoked_says_which_command_helps(world: World, account: Home) -> None:
+    async with world.open(ALICE) as session:
+        store = open_store(world.folder / "authority")
+        with store.transaction():
+            revoke_number(store, ALICE.digits, Reason.privilege_withdrawn, int(world.clock.now))
+        store.close()
+        world.clock.now += 901
+        await session.receive()
+    findings = await examine(world)
+    assert wrong(findings) == ["certificate"]
+    assert findings["certificate"].words.startswith("revoked")
+    assert f"ringtrue enroll +12025550142 --authority {AUTHORITY}" in findings["certificate"].words
+    assert findings["revoked certificates"].words.startswith("1 on the list")
+
+
+async def test_a_list_that_is_over_is_said(world: World, account: Home) -> None:
+    world.clock.now += 2 * DAY
+    assert {"reported numbers", "revoked certificates"} <= set(wrong(await examine(world)))
+
+
 async def test_no_key_packages_means_that_nobody_can_add_this_device(world: World) -> None:
     await world.enrol(ALICE)
     findings = await examine(world)
-    assert wrong(findings) == ["reported numbers", "key packages"]
+    assert wrong(findings) == ["reported numbers", "revoked certificates", "key packages"]
 
 
 async def test_a_page_that_was_changed_is_found(world: World, account: Home) -> None:
