@@ -82,7 +82,7 @@ class EnrolmentClient:
         self._transport = transport
         self._clock = clock
         account = acme or new_acme_account(self.base_url)
-        directory_origin = origin(account.directory)
+        directory_origin = origin(account.directory) or account.directory
         ours = directory_origin == origin(self.base_url)
         self._server = AcmeServer(self._service if ours else self._at(directory_origin), account, clock)
 

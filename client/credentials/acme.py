@@ -16,6 +16,7 @@ from client.errors import (
     CertificationRefusedError,
     ClientError,
     EnrolmentError,
+    NotFoundError,
     RateLimitedError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -26,6 +27,7 @@ from identity.authority.acme.wire import NewAccount
 
 NONCES_KEPT = 4  # unused ones; an older one may have ended at the server
 ADDRESS_HINT = "Use the address that the authority's operator gave as its base URL."
+DIRECTORY_HINT = "Give the address that its operator names, with --acme-directory; see: ringtrue enroll --help"
 TERMS_HINT = "Read them, then: ringtrue enroll --accept-terms"
 
 _NONCE = re.compile(r"[A-Za-z0-9_-]{1,500}")  # RFC 8555 §6.5.1
@@ -52,7 +54,11 @@ class AcmeServer:
     async def directory(self) -> Directory:
         """Where each kind of request goes."""
         if self._directory is None:
-            self._directory = from_json(await self._service.send(Call("GET", self.account.directory)), Directory)
+            try:
+                self._directory = from_json(await self._service.send(Call("GET", self.account.directory)), Directory)
+            except (NotFoundError, UnexpectedAnswerError) as error:
+                words = f"{self.account.directory[:300]!a} is not the directory of an ACME server"
+                raise EnrolmentError(words, code="address", hint=DIRECTORY_HINT) from error
         return self._directory
 
     async def post(self, url: str, payload: msgspec.Struct | None = None) -> Answer:

@@ -309,3 +309,15 @@ def test_the_certifier_of_a_new_account_is_the_authority_unless_another_is_named
     account = new_acme_account("https://a.example", None, chosen)
     assert isinstance(account, AcmeAccount)
     assert (account.directory, account.token_authority) == ("https://b.example/dir", "https://c.example")
+
+
+@pytest.mark.parametrize("directory", ["ftp:x", "", "https://", f"{BASE_URL}/nothing", f"{BASE_URL}/v1/anchors.pem"])
+async def test_what_is_no_directory_is_said_to_be_none(authority: Authority, directory: str) -> None:
+    account = AcmeAccount(directory, new_acme_account(BASE_URL).key)
+    with pytest.raises(ClientError) as caught:
+        async with EnrolmentClient(
+            BASE_URL, clock=authority.clock, transport=authority.transport, acme=account
+        ) as elsewhere:
+            await elsewhere.challenge(ALICE)
+    assert caught.value.code == "address"
+    assert caught.value.hint
