@@ -5,8 +5,10 @@ from typing import Protocol
 
 from identity.authority.errors import RefusedError
 from identity.authority.issuer import Issuer
+from identity.authority.status.remote import ListsAt
 from identity.authority.status.revocations import refuse_revoked
 from identity.authority.store import AuthorityStore
+from identity.certificates import VerifiedChain
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
 from identity.prefixes import prefixes_of
@@ -20,23 +22,25 @@ class Admission(Protocol):
     def check(self, number: TelephoneNumber, now: int) -> None:
         """Raise RefusedError for a number that is not served now."""
 
-    def check_certificate(self, fingerprint: bytes) -> None:
-        """Raise RefusedError for a certificate, by the SHA-256 of its DER, that gives no right any more."""
+    def check_certificate(self, chain: VerifiedChain, now: int) -> None:
+        """Raise RefusedError for a chain that gives no right any more."""
 
 
 class ByPrefix:
-    """Serves the numbers of a list; a token authority on its own knows no more than that."""
+    """Serves the numbers of a list; a token authority on its own knows that, and the revocations of others."""
 
-    def __init__(self, numbers: TNAuthList) -> None:
+    def __init__(self, numbers: TNAuthList, revoked: ListsAt) -> None:
         self._numbers = numbers
+        self._revoked = revoked
 
     def check(self, number: TelephoneNumber, now: int) -> None:
         """Raise RefusedError for a number outside the list."""
         if self._numbers.covers(number) is not Coverage.BY_NUMBER:
             raise RefusedError("number-refused", _served(prefixes_of(self._numbers)))
 
-    def check_certificate(self, fingerprint: bytes) -> None:
-        """Refuse none: the certification authority that revoked one refuses the order."""
+    def check_certificate(self, chain: VerifiedChain, now: int) -> None:
+        """Raise RefusedError for one that its issuer's list names; without the issuer's address none is known."""
+        self._revoked.refuse_revoked(chain, now)
 
 
 class ByAuthority:
@@ -52,10 +56,10 @@ class ByAuthority:
         with self._store.transaction():
             refuse_withdrawn(self._store, number, now)
 
-    def check_certificate(self, fingerprint: bytes) -> None:
+    def check_certificate(self, chain: VerifiedChain, now: int) -> None:
         """Raise RefusedError for one that was revoked; outside a transaction of the authority's store."""
         with self._store.transaction():
-            refuse_revoked(self._store, fingerprint)
+            refuse_revoked(self._store, chain.fingerprint)
 
 
 def certifiable(text: str) -> TelephoneNumber:

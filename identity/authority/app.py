@@ -42,6 +42,7 @@ from identity.authority.publishing import StatusPublisher
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
 from identity.authority.status import endpoints as certificate_status
+from identity.authority.status.remote import NO_LISTS, ListsAt
 from identity.authority.store import AuthorityStore, PublishedPath
 from identity.authority.tokens.app import TokenService
 from identity.authority.tokens.carriers import NO_CARRIERS, Carriers
@@ -133,10 +134,12 @@ def open_tokens(
     allow: Sequence[str] | None = None,
     anchors: Callable[[int], TrustAnchors],
     carriers: Carriers = NO_CARRIERS,
+    revoked: ListsAt = NO_LISTS,
 ) -> Starlette:
     """Open the token authority alone: for numbers of these prefixes, None for all. Raises as `open_authority`.
 
-    `anchors` are the roots under which devices verify that ask by their certificates.
+    `anchors` are the roots under which devices verify that ask by their certificates; `revoked`: where what their
+    issuers have revoked is to be had.
     """
     base_url = checked_base_url(base_url)
     numbers = authority_list(allow or DEFAULT_PREFIXES)
@@ -144,7 +147,7 @@ def open_tokens(
     store, signer = open_token_folder(folder, base_url, int(clock()), before)
     if before is not None:
         before.close()
-    desk = TokenDesk(store, signer, Rights(ByPrefix(numbers), anchors, carriers), base_url)
+    desk = TokenDesk(store, signer, Rights(ByPrefix(numbers, revoked), anchors, carriers), base_url)
     app = _application(TokenService(desk, store, signer, sender, clock).routes(), store)
     app.state.tokens = store
     return app

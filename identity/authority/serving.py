@@ -20,6 +20,7 @@ from identity.authority.errors import AuthorityError
 from identity.authority.hubs import hub_keys
 from identity.authority.remote_roots import fetch_limited, roots_from
 from identity.authority.report_policy import ReportPolicy
+from identity.authority.status.remote import ListsAt
 from identity.authority.tokens.carriers import Carriers
 from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors
@@ -133,7 +134,8 @@ def serve(
     "anchors",
     metavar="URL_OR_FILE",
     multiple=True,
-    help="Let devices renew by certificates of this authority, by its URL or a file with its roots; may be repeated.",
+    help="Let devices renew by certificates of this authority, by its URL or a file with its roots; may be repeated. "
+    "By a URL, what it has revoked is no right any more.",
 )
 @_carriers
 def serve_tokens(
@@ -157,6 +159,7 @@ def serve_tokens(
             allow=allow or None,
             anchors=lambda now: TrustAnchors(roots(now)),
             carriers=believed,
+            revoked=ListsAt([place for place in anchors if place.startswith(("http://", "https://"))]),
         )
 
     run(build, host, port, base_url, trusted_proxy, f"Token authority at {{}}, data in {data_dir}. Codes appear here.")

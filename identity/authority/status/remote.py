@@ -49,3 +49,6 @@ class ListsAt:
                 self._lists = self._lists.adopting(verify_crl(fetch_limited(url, CRL_SIZE_LIMIT), issuer, now))
             except (OSError, RevocationError):
                 continue
+
+
+NO_LISTS = ListsAt(())

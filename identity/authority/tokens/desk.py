@@ -121,7 +121,7 @@ class TokenDesk:
         claims, digest = read_proof(right.proof, chain.public_key, RightClaims, RIGHT_PROOF_TYPE, self._base_url, now)
         if (claims.atc, claims.key) != (request.atc, request.key):
             raise RefusedError("proof-refused", "the proof is not for this request")
-        self._rights.admission.check_certificate(chain.fingerprint)
+        self._rights.admission.check_certificate(chain, now)
         self._check_single(request.atc, asked, chain.number, now)
         with self._store.transaction():
             proved_at = self._proved_at(chain, now)
