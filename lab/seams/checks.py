@@ -21,7 +21,7 @@ OFF = "not compared"
 OF_GROUPS = (4, 10, 12)  # checks that compare with a group: the binding's own
 
 
-def _split(token: bytes) -> Token:
+def _split(token: bytes, *_: object) -> Token:
     """Any JSON, as Python reads it: of two members with one name, the last."""
     header, claims, signature = token.split(b".")
     signed = token.rpartition(b".")[0]
@@ -33,11 +33,11 @@ def _decoded(part: bytes) -> dict[str, object]:
     return members
 
 
-def _header(header: Mapping[str, object]) -> Header:
+def _header(header: Mapping[str, object], *_: object) -> Header:
     return Header(MESSAGE, str(header["x5u"]))
 
 
-def _claims(octets: bytes, token: Token, header: Header) -> UnverifiedPassport:
+def _claims(octets: bytes, token: Token, header: Header, *_: object) -> UnverifiedPassport:
     """Any types, made to fit."""
     claims: Mapping[str, Any] = token.unverified_claims
     dest, orig, iat = claims["dest"], str(claims["orig"]["tn"]), int(claims["iat"])
