@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from client.config import config_path
+from client.credentials.trust_words import trust_words
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.talk import Talk
@@ -58,6 +59,13 @@ async def _alarms(talk: Talk, argument: str) -> None:
     if mine or await talk.paper.agreed("It is told no more; it changes nothing about what was seen. Put it away?"):
         await talk.api.device.acknowledge(alarms[chosen].id, mine)
         talk.paper.say("Put away.")
+
+
+async def _trust(talk: Talk, argument: str) -> None:
+    for words in trust_words(await talk.api.trust.show()).splitlines():
+        if words:
+            talk.paper.say(words)
+    talk.paper.say("Roots, pins and the policy are changed on the command line: ringtrue trust")
 
 
 async def _doctor(talk: Talk, argument: str) -> None:
@@ -121,6 +129,7 @@ ACCOUNT_ITEMS = (
     Item("qr", "your number as a QR code", _qr, "light"),
     Item("status", "how the account and its services stand", _status),
     Item("alarms", "signs that your number or key is used elsewhere", _alarms),
+    Item("trust", "whose certificates count: roots, pins and policy", _trust),
     Item("doctor", "look at keys, certificate, clock, services, store", _doctor),
     Item("sync", "read and send whatever there is, now", _sync),
     Item("settings", "what can be set, and where", _settings),

@@ -32,6 +32,12 @@ async def _devices(app: "RingtrueApp", argument: str) -> None:
     await app.push_screen(DevicesScreen())
 
 
+async def _trust(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.trust import TrustScreen
+
+    await app.push_screen(TrustScreen())
+
+
 async def _standing(app: "RingtrueApp", argument: str) -> None:
     from client.tui.screens.standing import StandingScreen
 
@@ -122,6 +128,7 @@ ACCOUNT_COMMANDS = (
     Command("status", "Network and services", "How the account stands towards them", "status", _status),
     Command("alarms", "Alarms", "Signs that your number or key is used elsewhere", "alarms", _alarms),
     Command("devices", "Devices", "The devices of your number: link another, remove one", "devices", _devices),
+    Command("trust", "Trust", "Whose certificates count: roots, pins and policy", "trust", _trust),
     Command("doctor", "Doctor", "Look at keys, certificate, clock, services and store", "doctor", _status),
     Command("sync", "Read what is new", "Read and send whatever there is, now", "sync", _sync),
     Command("settings", "Settings", "Theme, keys, notifications and more", "settings", _settings),

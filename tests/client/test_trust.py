@@ -446,3 +446,14 @@ async def test_an_inspection_says_by_which_set_a_message_was_judged(world: World
         f"judged by the trust anchors {before}, which you had then; "
         f"this chat names {before}, which are not yours ({changed.fingerprint[:8]})"
     )
+
+
+async def test_doctor_says_when_ones_own_certificate_does_not_count(world: World, desks: list[Desk]) -> None:
+    alice = desks[0]
+    (fine,) = (each for each in await alice.device.doctor() if each.subject == "trust")
+    assert (fine.right, fine.words.startswith("1 root, ")) == (True, True)
+    own = (await alice.trust.show()).anchors[0].fingerprint
+    await alice.trust.remove(own, last=True)
+    (finding,) = (each for each in await alice.device.doctor() if each.subject == "trust")
+    assert not finding.right
+    assert "your own certificate does not count" in finding.words

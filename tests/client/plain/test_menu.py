@@ -290,6 +290,7 @@ SCENES: dict[str, Scene] = {
     "wantproof": Scene(("/wantproof",), "without a proof is held back from now on"),
     "report": Scene(("/report 3", "1", "", "yes", "no"), "The report was verified"),
     "standing": Scene(("/standing",), "No verified report counts against this number."),
+    "trust": Scene(("/trust",), "a carrier's code delegates any number"),
     "appeal": Scene(("/appeal They asked me to.",), "has no status"),
     "export": Scene(("/export", "1", ""), "Written to", after=_exported),
     "check": Scene(("/check",), "Check number: "),

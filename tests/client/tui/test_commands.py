@@ -296,6 +296,7 @@ FOLLOWS: dict[str, Follows] = {
     "alarms": opens("AlarmsScreen"),
     "doctor": opens("StatusScreen"),
     "standing": opens("StandingScreen"),
+    "trust": opens("TrustScreen"),
     "appeal": in_turn(asks("They asked me.", lambda _: _true()), shows("has no status")),
     "sync": shows("online"),
     "settings": opens("SettingsScreen"),
