@@ -187,11 +187,9 @@ class Issuer:
             now,
             lifetime,
             path_length=asked.path_length,
+            log=self.logging(now),
         )
-        path = IssuedPath(made, keys.issuer, keys.roots[0], keys.above)
-        for log in self._logs:
-            log.add_chain([*path.chain, path.root.public_bytes(Encoding.DER)], now)
-        return path
+        return IssuedPath(made, keys.issuer, keys.roots[0], keys.above)
 
     def use_logs(self, logs: Sequence[Submission]) -> None:
         """From now on, log what is issued before it is issued, and before the first the issuer's own certificate."""
