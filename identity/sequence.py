@@ -31,6 +31,8 @@ _ERROR_REASONS = {  # where the check's own sentence would be too general
     "not-yet-valid": "The certificate was not yet valid when the message was signed.",
     "no-anchors": "There is no trust list to check the certificate with.",
     "coverage": "The certificate does not cover this number.",
+    "not-logged": "No log vouches for the certificate.",
+    "timestamps": "The certificate names a log that has not vouched for it.",
     "no-messages": "The certificate says that this number sends no messages.",
     "no-calls": "The certificate says that this number makes no calls.",
     "originator": "The number's holder does not let this provider speak for it.",
@@ -113,7 +115,8 @@ def judge(
         sender_chain, operands = setting.check_signer(header, chains)
         done(operands)  # 4
         chain = chains.verify(sender_chain, passport.iat)
-        done((len(sender_chain), chain.issuer, chain.not_before, chain.not_after, passport.iat))  # 5
+        logged = "" if chain.logged_at is None else f"; in a log since {chain.logged_at}"
+        done((len(sender_chain), chain.issuer, chain.not_before, chain.not_after, passport.iat, logged))  # 5
         by_number, operands = check_number(passport, chain)
         done(operands)  # 6
         done(check_constraints(passport, chain))  # 7

@@ -5,6 +5,7 @@ grant                 the issuer's side: the request against a certificate, publ
 import_delegation     the answer, checked, becomes the folder's authority, or its next certificate
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from cryptography import x509
@@ -25,6 +26,7 @@ from identity.authority.keys import (
     read_key,
     replace_delegated_certificates,
 )
+from identity.authority.log.service import open_own_log
 from identity.authority.store import PublishedPath
 from identity.certificate_fields import certificate_tn_auth_list, validity
 from identity.certificates import TrustAnchors, verify_issuer_path
@@ -52,13 +54,11 @@ def grant(folder: Path, request: bytes, lifetime: int, now: int) -> IssuedPath:
     if not have_keys(folder):
         raise DataFolderError(f"{folder} has no authority yet; `authority serve` makes one")
     store, issuer = open_folder(folder, now, None)
-    try:
+    with closing(store), closing(open_own_log(folder, issuer)):
         path = issuer.delegate(request, None, now, lifetime)
         with store.transaction():
             end = validity(path.leaf)[1]
             store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, now))
-    finally:
-        store.close()
     return path
 
 

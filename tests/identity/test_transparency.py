@@ -47,7 +47,7 @@ from identity.transparency.merkle import (
 from identity.transparency.requirement import CLOCK_TOLERANCE
 from identity.transparency.timestamps import SignedTimestamp, embedded_timestamps, sign_timestamp
 from identity.trust import TrustAnchors, TrustPolicy
-from tests.identity.conftest import ALICE, NOW, Authority, der, private_key
+from tests.identity.conftest import ALICE, NOW, Authority, Scene, der, private_key
 
 # Leaves, roots of all their trees, and proofs as the reference tests of RFC 6962 have them.
 LEAVES = tuple(
@@ -488,3 +488,20 @@ def test_a_logs_key_is_a_p256_key_with_a_name(name: str, spki: bytes) -> None:
 def test_any_octets_are_a_logs_key_or_refused(octets: bytes) -> None:
     with pytest.raises(TransparencyError):
         LogKey("log", octets)
+
+
+def test_since_when_a_chain_is_logged_is_shown_with_the_check(authority: Authority, scene: Scene) -> None:
+    assert scene.verify().checks[5].compared.endswith(f"at iat {NOW}")
+    scene.chains = ChainVerifier(anchors(authority, 1, LOG_KEY))
+    scene.use_chain(chain_with(authority, promising((LOG, NOW_MS))))
+    assert scene.verify().checks[5].compared.endswith(f"at iat {NOW}; in a log since {NOW}")
+
+
+def test_a_message_by_a_certificate_that_is_not_logged_fails_where_the_policy_asks(
+    authority: Authority, scene: Scene
+) -> None:
+    scene.chains = ChainVerifier(anchors(authority, 1, LOG_KEY))
+    verification = scene.verify()
+    assert verification.failed_check is not None
+    assert verification.failed_check.number == 5
+    assert verification.reason == "No log vouches for the certificate."

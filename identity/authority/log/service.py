@@ -9,7 +9,7 @@ from starlette.routing import Route
 from identity.authority.issuer import Issuer
 from identity.authority.log.certificate_log import CertificateLog
 from identity.authority.log.endpoints import log_routes, logs_route
-from identity.authority.log.folder import FOLDER, open_log
+from identity.authority.log.folder import FOLDER, KEY, open_log
 from identity.authority.log.remote import RemoteLog
 from identity.authority.log.wire import Log
 
@@ -48,3 +48,8 @@ def open_transparency(folder: Path, base_url: str, issuer: Issuer, elsewhere: Se
     own = open_log(folder / FOLDER, LOG_NAME, lambda: issuer.anchors.roots)
     issuer.use_logs([own])
     return Transparency((Log(own.log.name, own.log.spki, base_url),), own)
+
+
+def open_own_log(folder: Path, issuer: Issuer) -> Transparency:
+    """Have the issuer log in the log that an authority runs in its folder, if it runs one. Raises DataFolderError."""
+    return open_transparency(folder, "", issuer) if (folder / FOLDER / KEY).exists() else NO_LOGS

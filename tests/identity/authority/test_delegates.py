@@ -18,6 +18,8 @@ from identity.authority.delegated import WAITING_KEY, grant, import_delegation, 
 from identity.authority.errors import DataFolderError
 from identity.authority.folder import open_folder
 from identity.authority.keys import KEY_FOLDER, ROOT_KEY, is_delegated
+from identity.authority.log.folder import FOLDER, open_log
+from identity.authority.log.service import open_transparency
 from identity.certificates import verify_chain
 from identity.delegation import DEPTH_LIMIT, depth_below
 from identity.errors import CertificateError
@@ -25,6 +27,8 @@ from identity.number import TelephoneNumber
 from identity.prefixes import authority_list
 from identity.status_list import verify_status_list
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList
+from identity.transparency.entries import embedded_entry
+from identity.transparency.timestamps import embedded_timestamps
 from tests.identity.authority.conftest import CodeOutbox
 
 ALICE, BOB = TelephoneNumber.parse("+12025550142"), TelephoneNumber.parse("+12025550199")
@@ -265,3 +269,19 @@ def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
     assert "can be printed" in run("request", "--name", "", "--allow", "+1", "--data-dir", tmp_path / "a").stderr
     assert "no certificate request" in run("issue", tmp_path / "nonsense", "--data-dir", tmp_path / "a").stderr
     assert "PEM certificates" in run("import", tmp_path / "nonsense", "--data-dir", tmp_path / "a").stderr
+
+
+def test_a_sub_issuer_is_logged_before_it_is_certified(carrier: Path, enterprise: Path) -> None:
+    store, issuer = open_folder(carrier, NOW, None)
+    open_transparency(carrier, BASE_URL, issuer).close()  # the authority runs a log beside it
+    store.close()
+
+    path = grant(carrier, request_delegation(enterprise, "Enterprise", ENTERPRISE, 0), DAY, NOW)
+
+    log = open_log(carrier / FOLDER, "log", lambda: [path.root])
+    (promise,) = embedded_timestamps(path.leaf)
+    entry = embedded_entry(path.leaf, path.issuer)
+    assert promise.is_by(log.log, entry)
+    size = log.head(NOW).head.size
+    assert log.proof(entry.leaf_hash(promise.timestamp), size)[0] == size - 1
+    log.close()
