@@ -136,7 +136,7 @@ def token_signer_certificate(
     now: int,
     lifetime: int,
 ) -> x509.Certificate:
-    """Build the certificate of a key that signs authority tokens (RFC 9447): an end entity that speaks for no number."""
+    """Build the certificate of a key that signs authority tokens (RFC 9447): it speaks for no number."""
     builder = _builder(_name(name), root.subject, key, root_key.public_key(), _period(root, now, lifetime), None)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     return _sign(builder.add_extension(_key_usage(digital_signature=True), critical=True), root_key)

@@ -38,10 +38,10 @@ BODY_LIMIT = 32 * 1024  # octets of a request's body
 CODE_DIGITS = 6
 CODE_LIFETIME = 600  # seconds
 CODE_ATTEMPTS = 5  # wrong codes until a challenge is dead
-PROOF_MAX_AGE = 60  # seconds between a renewal proof's `iat` and the authority's clock, either way
+PROOF_MAX_AGE = 60  # seconds between a proof's `iat` and the authority's clock, either way
 PROOF_LIMIT = 4096  # characters
-# Seconds after a chain's end in which it may still be renewed. With the 7 days that a certificate lives they are 45 days,
-# for which a number in the United States is given to nobody else after it was given up (47 CFR §52.15(f)(1)(ii)).
+# Seconds after a chain's end in which it may still be renewed. With the 7 days of a certificate they are 45 days, for
+# which a number in the United States is given to nobody else after it was given up (47 CFR §52.15(f)(1)(ii)).
 RENEWAL_GRACE = 38 * 86_400
 NUMBER_PROOF_LIFETIME = 90 * 86_400  # seconds that renewals may rest on one code: numbers are recycled
 HOLDINGS_PROOF_TYPE = "ringtrue-holdings+jwt"  # explicit typing (RFC 8725 §3.11): no PASSporT passes for a proof

@@ -1,0 +1,141 @@
+"""One authority's roots at another: fetched when needed, kept while they cannot be fetched, never from elsewhere."""
+
+import asyncio
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from identity.authority.acme.app import TokenAuthorities
+from identity.authority.app import open_certificates
+from identity.authority.errors import RefusedError, RootsError
+from identity.authority.remote_roots import REFRESH, RootsAt, fetch_limited, roots_from
+from identity.authority.serving import taken_tokens
+from identity.authority_token import TokenIssuers
+from identity.issuing import create_root
+from lab.serving import listening
+from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one
+
+NOW = 1_795_000_000
+
+
+def root(name: str) -> x509.Certificate:
+    return create_root(name, NOW, 86_400)[1]
+
+
+class Shelf:
+    """A server of files, which can be exchanged and taken away."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.files = files
+        self.asked = 0
+
+    def app(self, _: str) -> Starlette:
+        return Starlette(routes=[Route("/away", self._away), Route("/at/{name}", self._file)])
+
+    async def _away(self, _: Request) -> Response:
+        return RedirectResponse("/at/anchors.pem")
+
+    async def _file(self, request: Request) -> Response:
+        self.asked += 1
+        content = self.files.get(request.path_params["name"].removesuffix(".pem"))
+        return Response(status_code=404) if content is None else Response(content)
+
+
+def pem(*roots: x509.Certificate) -> bytes:
+    return b"".join(each.public_bytes(Encoding.PEM) for each in roots)
+
+
+async def test_roots_are_fetched_once_an_hour_and_count_on_while_they_cannot_be_had():
+    first, second = root("One"), root("Two")
+    shelf = Shelf(anchors=pem(first))
+    async with listening(shelf.app) as url:
+        source = RootsAt(url, "at/anchors.pem")
+        assert shelf.asked == 0
+        for moment in (NOW, NOW + REFRESH - 1):
+            assert await asyncio.to_thread(source.at, moment) == (first,)
+        assert shelf.asked == 1
+        shelf.files["anchors"] = pem(second)
+        assert await asyncio.to_thread(source.at, NOW + REFRESH) == (second,)
+        del shelf.files["anchors"]
+        assert await asyncio.to_thread(source.at, NOW + 9 * REFRESH) == (second,)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing"])
+async def test_roots_that_were_never_to_be_had_are_asked_for_again(content):
+    shelf = Shelf() if content is None else Shelf(anchors=content)
+    async with listening(shelf.app) as url:
+        source = RootsAt(url, "at/anchors.pem")
+        with pytest.raises(RefusedError) as caught:
+            await asyncio.to_thread(source.at, NOW)
+        assert (caught.value.word, caught.value.extensions) == ("authority-unreachable", {"retry_after": 30})
+        shelf.files["anchors"] = pem(root("One"))
+        assert len(await asyncio.to_thread(source.at, NOW)) == 1
+
+
+async def test_nothing_is_followed_and_nothing_is_read_beyond_the_limit():
+    shelf = Shelf(anchors=b"x" * 100)
+    async with listening(shelf.app) as url:
+        assert await asyncio.to_thread(fetch_limited, f"{url}/at/anchors.pem", 100) == b"x" * 100
+        for address, limit in ((f"{url}/at/anchors.pem", 99), (f"{url}/away", 1_000), (f"{url}/at/none.pem", 1_000)):
+            with pytest.raises(OSError, match="answers"):
+                await asyncio.to_thread(fetch_limited, address, limit)
+    for address in (f"{url}/at/anchors.pem", "http://[", "nowhere"):
+        with pytest.raises(OSError, match=":"):
+            await asyncio.to_thread(fetch_limited, address, 1_000)
+
+
+def test_roots_of_files_are_read_at_once(tmp_path):
+    one, other = tmp_path / "one.pem", tmp_path / "other.pem"
+    roots = root("One"), root("Two")
+    one.write_bytes(pem(roots[0]))
+    other.write_bytes(pem(roots[1]))
+
+    assert roots_from([str(one), str(other)], "at/anchors.pem")(NOW) == roots
+    with pytest.raises(RootsError, match="give them as PEM"):
+        roots_from([str(tmp_path)], "at/anchors.pem")
+
+
+def test_clients_hear_of_the_first_token_authority_that_has_an_address(tmp_path):
+    file = tmp_path / "one.pem"
+    file.write_bytes(pem(root("One")))
+
+    assert taken_tokens([str(file), "http://a/", "http://b"]).url == "http://a"
+    assert taken_tokens([str(file)]).url is None
+    assert taken_tokens([str(file)], ["tokens.example"]).issuers(NOW).x5u_hosts == {"tokens.example"}
+
+
+async def test_an_order_waits_for_a_token_authority_that_cannot_be_reached(
+    authority, device, tmp_path, clock, acme_problem
+):
+    """The roots come later; the order, its challenge and the token are as good as before."""
+    held: list[x509.Certificate] = []
+
+    def issuers(_: int) -> TokenIssuers:
+        if not held:
+            raise RefusedError("authority-unreachable", "try again in a while", retry_after=30)
+        return TokenIssuers(held)
+
+    app = open_certificates(tmp_path / "certificates", BASE_URL, TokenAuthorities(issuers, None), clock)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as http:
+        await waits(await AcmeAccount(http).register(), authority, device, held, acme_problem)
+    app.state.store.close()
+
+
+async def waits(account, authority, device, held, acme_problem) -> None:
+    order = await account.order(one(device.number))
+    challenge, code = await authority.challenge()
+    response = await authority.token(challenge, account.by_code(code, device.number, device.key))
+    token = response.json()["token"]
+
+    response = await account.answer(order, token)
+
+    assert acme_problem(response)[0] == "connection"
+    assert (response.status_code, response.headers["retry-after"]) == (503, "30")
+    held.extend(x509.load_pem_x509_certificates((await authority.http.get("/at/anchors.pem")).content))
+    assert (await account.answer(order, token)).json()["status"] == "valid"
