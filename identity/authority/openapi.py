@@ -62,7 +62,17 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
 
 
-def document(operations: Sequence[Operation], title: str) -> dict[str, Any]:
+class Document(msgspec.Struct, frozen=True):
+    """An OpenAPI document."""
+
+    openapi: str
+    info: dict[str, Any]
+    servers: list[Any]
+    paths: dict[str, Any]
+    components: dict[str, Any]
+
+
+def document(operations: Sequence[Operation], title: str) -> Document:
     """The OpenAPI 3.1 document of these operations."""
     shapes = dict.fromkeys(shape for each in operations for shape in _shapes(each))
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REFERENCE)
@@ -70,13 +80,8 @@ def document(operations: Sequence[Operation], title: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
         paths.setdefault(each.path, {})[each.method.lower()] = _described(each, known)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": title, "version": "1"},
-        "servers": [{"url": "/"}],
-        "paths": paths,
-        "components": {"schemas": _translated(components)},
-    }
+    info = {"title": title, "version": "1"}
+    return Document("3.1.0", info, [{"url": "/"}], paths, {"schemas": _translated(components)})
 
 
 def served(routes: Iterable[BaseRoute], below: str = "") -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from identity.authority import wire
 from identity.authority.acme import wire as acme
 from identity.authority.links import wire as links
 from identity.authority.log import wire as log
-from identity.authority.openapi import DOCUMENT_PATH, Octets, Operation, Parameter, Shape, Signed
+from identity.authority.openapi import DOCUMENT_PATH, Document, Octets, Operation, Parameter, Shape, Signed
 from identity.authority.signing import wire as signing
 from identity.authority.tokens import wire as tokens
 
@@ -115,5 +115,5 @@ OPERATIONS: tuple[Operation, ...] = (
                takes=signing.SigningCall),
     _operation("POST", f"{_STIR}verification", "Verify Identity header fields", (200, signing.VerificationAnswer),
                takes=signing.VerificationCall),
-    _operation("GET", DOCUMENT_PATH, "This document", (200, Octets(wire.JSON_TYPE))),
+    _operation("GET", DOCUMENT_PATH, "This document", (200, Document)),
 )  # fmt: skip
