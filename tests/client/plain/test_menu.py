@@ -241,6 +241,7 @@ SCENES: dict[str, Scene] = {
     "name": Scene(("/name", ALICE.e164, "Ali"), f"{ALICE} (Ali), contact", after=_unname),
     "numberkeys": Scene((f"/numberkeys {ALICE.e164}",), "the first key of this number that you met"),
     "alarms": Scene(("/alarms",), "Nothing was seen: no certificate"),
+    "devices": Scene(("/devices",), "✓ valid until"),
     "me": Scene(("/me",), "Short code: B6CE-N9ZS-J"),
     "qr": Scene(("/qr",), "███"),
     "status": Scene(("/status",), "Certificate: ends"),

@@ -294,6 +294,7 @@ FOLLOWS: dict[str, Follows] = {
     "my_number": opens("InviteScreen"),
     "status": opens("StatusScreen"),
     "alarms": opens("AlarmsScreen"),
+    "devices": opens("DevicesScreen"),
     "doctor": opens("StatusScreen"),
     "standing": opens("StandingScreen"),
     "trust": opens("TrustScreen"),
