@@ -17,6 +17,7 @@ from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.records import AcmeRecords, Grant, Order
 from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.states import OrderState
+from identity.authority.errors import LogError
 from identity.authority.issuer import IssuedPath, Issuer
 from identity.authority.status.revocations import refuse_lost_key
 from identity.authority.store import AuthorityStore, PublishedPath
@@ -24,6 +25,8 @@ from identity.certificate_fields import validity
 from identity.errors import CertificateError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TNAuthList
+
+RETRY_AFTER = 30  # seconds until a log that cannot be reached is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,9 @@ class IssuingDesk:
                 path = self._certified(requested, asked, grant, now)
         except CertificateError as error:
             raise AcmeError("badCSR", str(error), identifier=order.about) from error
+        except LogError as error:
+            words = "the certificate cannot be logged now: finalize the order again in a while"
+            raise AcmeError("serverInternal", words, status=503, headers={"retry-after": str(RETRY_AFTER)}) from error
         end = validity(path.leaf)[1]
         self.store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, grant.issued_at))
         if asked.number is not None and not grant.ca:

@@ -1,5 +1,9 @@
 """Each way in which an order, its token or its certificate request can be wrong, and the problem that it gets."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
+import httpx
 import msgspec
 import pytest
 from cryptography import x509
@@ -7,12 +11,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from identity.authority.app import open_authority, open_log_alone
+from identity.authority.codes import CodeOutbox
+from identity.authority.keys import read_keys
 from identity.authority_token import identifier_value
 from identity.certificate_fields import TN_AUTH_LIST_OID
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
 from identity.status import NumberStatus
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
+from lab.serving import listening
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one, private_key
 
 NEW_ORDER = f"{BASE_URL}/acme/new-order"
@@ -289,3 +297,29 @@ async def test_a_number_gets_sixty_certificates_a_day(authority, device, make_de
 
     assert acme_problem(response)[0] == "rateLimited"
     assert response.headers["retry-after"] == "86400"
+
+
+async def test_an_order_stays_ready_while_its_certificate_cannot_be_logged(device, tmp_path, clock, acme_problem):
+    """Nothing is issued past the log: what nobody could see is not certified."""
+    codes, roots = CodeOutbox(), []
+    async with AsyncExitStack() as log:
+        url = await log.enter_async_context(
+            listening(lambda url: open_log_alone(tmp_path / "log", url, "Log", lambda: roots, clock))
+        )
+        app = await asyncio.to_thread(open_authority, tmp_path / "logged", BASE_URL, codes, clock, logs=[url])
+        roots.extend(read_keys(tmp_path / "logged").roots)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as http:
+            account = await AcmeAccount(http).register()
+            challenge = (await http.post("/v1/challenges", json={"number": device.number.e164})).json()["challenge"]
+            request = account.by_code(codes.codes[device.number], device.number, device.key)
+            order = await account.order(one(device.number))
+            await account.answer(order, await account.token(challenge, request))
+            await log.aclose()
+
+            response = await account.finalize(order, device.csr())
+
+            assert acme_problem(response)[0] == "serverInternal"
+            assert (response.status_code, response.headers["retry-after"]) == (503, "30")
+            assert (await account.post(order.url)).json()["status"] == "ready"
+    for store in (app.state.store, app.state.tokens):
+        store.close()
