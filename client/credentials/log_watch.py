@@ -12,7 +12,7 @@ from client.worker import Worker
 from identity.errors import TransparencyError
 from identity.transparency.heads import TreeHead
 
-ENTRIES_PER_LOOK = 4_096  # about 16 MB; a log that is longer is read over several looks
+ENTRIES_PER_LOOK = 4_096  # about 12 MB; a log that is longer is read over several looks
 
 
 class LogWatch:
