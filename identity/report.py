@@ -34,6 +34,7 @@ from identity.franking import URI_LIMIT, HubKey, VerifiedFrank, verify_frank
 from identity.message import MessageContext, ReceivedMessage, user_uri
 from identity.number import TelephoneNumber
 from identity.passport import parse_passport
+from identity.revocation import NO_REVOCATIONS, Revocations, StatusState
 from identity.statement import UnverifiedStatement, parse_statement
 from identity.verdict import Verdict, Verification
 
@@ -71,6 +72,7 @@ class ReportContext:
 
     `speaks_for` says whether a status of that number is theirs to publish; `seen` whether a statement's digest was
     accepted before. What either raises passes through. `hub_keys`: of delivery services that are believed, by key id.
+    `revocations`: the lists at hand.
     """
 
     audience: str
@@ -78,6 +80,7 @@ class ReportContext:
     speaks_for: Callable[[TelephoneNumber], bool] = lambda _: True
     seen: Callable[[bytes], bool] = lambda _: False
     hub_keys: Mapping[bytes, HubKey] = field(default_factory=dict)
+    revocations: Revocations = NO_REVOCATIONS
 
 
 class ReportCheck(NamedTuple):
@@ -118,7 +121,7 @@ def verify_report(report: Report, context: ReportContext, devices: DeviceVerifie
     """Check a report; the result is always a value, whatever the report holds. The first check that fails ends it.
 
     1 bounds     size, JSON in its one form, 1 to 20 messages     6 evidence  the statement is about this evidence
-    2 reporter   chain of a device of one number, valid now       7 accused   one number; ours; not the reporter's own
+    2 reporter   chain of a device, valid and not revoked now     7 accused   one number; ours; not the reporter's own
     3 statement  signed by that device's key, of this kind        8 messages  checks 0 to 14 of each message
     4 audience   made for whoever verifies                        9 recent    none signed more than 30 days ago
     5 time       signed within ten minutes of now                10 distinct  no message twice; the statement is new
@@ -175,6 +178,9 @@ def _check_reporter(found: _Found) -> str:
     if not chain:
         raise ReportError("reporter", "the reporter's chain is empty", check=2)
     found.reporter = found.devices.verify(chain, leaf_public_point(chain[0]), found.context.now).chain
+    status = found.context.revocations.status(found.reporter, found.context.now)
+    if status.state is StatusState.REVOKED:
+        raise ReportError("revoked", f"the reporter's certificate was revoked at {status.revoked_at}", check=2)
     return f"a device of {found.reporter.number}, valid at {found.context.now}"
 
 
@@ -312,7 +318,8 @@ def _verified(found: _Found, item: EvidenceItem) -> Verification:
         sender_since=None,
     )
     message = ReceivedMessage(passport, item.framed, user_uri("reported", found.accused), item.group)
-    return verify_message(message, context, found.devices.chains, lambda _: False)
+    revocations, now = found.context.revocations, found.context.now
+    return verify_message(message, context, found.devices.chains, lambda _: False, revocations, now=now)
 
 
 def _listed(passport: bytes) -> tuple[str, ...]:

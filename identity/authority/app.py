@@ -42,6 +42,7 @@ from identity.authority.publishing import StatusPublisher
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
 from identity.authority.status import endpoints as certificate_status
+from identity.authority.status.publishing import CrlPublisher
 from identity.authority.status.remote import NO_LISTS, ListsAt
 from identity.authority.store import AuthorityStore, PublishedPath
 from identity.authority.tokens.app import TokenService
@@ -204,7 +205,8 @@ class _Service:
         self._store = store
         self._base_url = base_url
         self._holdings = HoldingsDesk(store, issuer, base_url)
-        self._reports = ReportDesk(store, issuer, base_url, policy)
+        self._lists = CrlPublisher(store, issuer)
+        self._reports = ReportDesk(store, issuer, base_url, policy, self._lists)
         self._statuses = StatusPublisher(store, issuer, base_url, policy)
         self._issuer = issuer
         self._clock = clock
@@ -222,7 +224,7 @@ class _Service:
             Route("/v1/anchors.pem", self.anchors),
             Route("/certificates/{name}.pem", self.published),
             *links.routes(store, clock),
-            *certificate_status.routes(store, issuer, clock),
+            *certificate_status.routes(store, issuer, self._lists, clock),
         ]
 
     def _now(self) -> int:

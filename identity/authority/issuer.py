@@ -229,7 +229,12 @@ class Issuer:
     @property
     def revocation_name(self) -> bytes:
         """The name by which lists of revocations find this issuer."""
-        return issuer_name(self._keys.issuer.public_bytes(Encoding.DER))
+        return issuer_name(self.certificate)
+
+    @property
+    def certificate(self) -> bytes:
+        """The issuer's own certificate, DER."""
+        return self._keys.issuer.public_bytes(Encoding.DER)
 
     def sign_crl(self, entries: Mapping[int, tuple[int, Reason]], number: int, now: int, lifetime: int) -> bytes:
         """Sign the list of revocations with the issuer's key."""

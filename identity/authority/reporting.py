@@ -11,6 +11,8 @@ from identity.authority.rates import DAY, RateLimit
 from identity.authority.renewal import verify_old_chain
 from identity.authority.report_policy import COUNT_LIMIT, ReportPolicy
 from identity.authority.report_records import ReportRecords
+from identity.authority.status.publishing import CrlPublisher, OwnRevocations
+from identity.authority.status.revocations import refuse_revoked
 from identity.authority.store import AuthorityStore
 from identity.authority.wire import (
     PROOF_MAX_AGE,
@@ -36,7 +38,9 @@ TIME_CHECK = 5  # of verify_report: what passes it was signed by the reporter, f
 class ReportDesk:
     """Reports, standings and appeals over one store and one issuer; every method may raise RefusedError."""
 
-    def __init__(self, store: AuthorityStore, issuer: Issuer, base_url: str, policy: ReportPolicy) -> None:
+    def __init__(
+        self, store: AuthorityStore, issuer: Issuer, base_url: str, policy: ReportPolicy, lists: CrlPublisher
+    ) -> None:
         self._store = store
         self._records = ReportRecords(store, policy)
         self._issuer = issuer
@@ -44,6 +48,7 @@ class ReportDesk:
         self._policy = policy
         self._per_reporter = RateLimit("REPORTS_PER_REPORTER", policy.reports_per_day, DAY)
         self._devices = DeviceVerifier(issuer.anchors)
+        self._revocations = OwnRevocations(lists, issuer)
 
     def take(self, request: ReportRequest, address: str, now: int) -> ReportTaken:
         """Verify a report and count it; one that proves nothing is refused with the check that it failed."""
@@ -71,6 +76,7 @@ class ReportDesk:
             request.proof, holder.public_key, StandingClaims, STANDING_PROOF_TYPE, self._base_url, now
         )
         with self._step(now):
+            refuse_revoked(self._store, holder.fingerprint)  # the number may be somebody else's by now
             rates.admit(self._store, ((rates.STANDINGS_PER_NUMBER, holder.number.digits),), now)
             if not self._store.spend_proof(digest, now + 2 * PROOF_MAX_AGE + 1):
                 raise RefusedError("proof-replayed", "sign a new proof for each question")
@@ -80,7 +86,13 @@ class ReportDesk:
         return Standing(found.number.e164, found.status, found.ends_at, found.count, found.kinds, found.appeal)
 
     def _verified(self, request: ReportRequest, now: int) -> ReportVerification:
-        context = ReportContext(self._base_url, now, self._issuer.certifies, hub_keys=self._policy.hub_keys)
+        context = ReportContext(
+            self._base_url,
+            now,
+            self._issuer.certifies,
+            hub_keys=self._policy.hub_keys,
+            revocations=self._revocations.at(now),
+        )
         return verify_report(request.report(), context, self._devices)
 
     def _charged(self, verified: ReportVerification, now: int) -> bool:

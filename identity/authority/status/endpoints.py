@@ -21,9 +21,9 @@ from identity.ocsp import REQUEST_SIZE_LIMIT, decode_query
 _NO_STORE = {"cache-control": "no-store"}
 
 
-def routes(store: AuthorityStore, issuer: Issuer, clock: Callable[[], float]) -> list[Route]:
+def routes(store: AuthorityStore, issuer: Issuer, lists: CrlPublisher, clock: Callable[[], float]) -> list[Route]:
     """`GET /v1/crl` and `POST /ocsp`."""
-    endpoints = _Endpoints(CrlPublisher(store, issuer), StatusResponder(store, issuer), clock)
+    endpoints = _Endpoints(lists, StatusResponder(store, issuer), clock)
     return [Route("/v1/crl", endpoints.crl), Route("/ocsp", endpoints.ocsp, methods=["POST"])]
 
 

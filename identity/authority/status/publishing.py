@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from identity.authority.issuer import Issuer
 from identity.authority.status import revocations
 from identity.authority.store import AuthorityStore
+from identity.revocation import NO_REVOCATIONS, Revocations, verify_crl
 
 CRL_LIFETIME = 86_400  # seconds from thisUpdate to nextUpdate
 
@@ -30,7 +31,7 @@ class PublishedCrl:
 
 
 class CrlPublisher:
-    """Signs the list; holds the last one."""
+    """Signs the list; holds the last one. One of a process, since each list that is signed makes an earlier one old."""
 
     def __init__(self, store: AuthorityStore, issuer: Issuer) -> None:
         self._store = store
@@ -49,3 +50,20 @@ class CrlPublisher:
         entries = revocations.of_issuer(self._store, name, now)
         number = revocations.next_number(self._store, name)
         return PublishedCrl(self._issuer.sign_crl(entries, number, now, CRL_LIFETIME), number, name, now)
+
+
+class OwnRevocations:
+    """The authority's own list as whoever fetches it sees it, read anew when there is another one."""
+
+    def __init__(self, publisher: CrlPublisher, issuer: Issuer) -> None:
+        self._publisher = publisher
+        self._issuer = issuer
+        self._known: tuple[int, Revocations] = (0, NO_REVOCATIONS)
+
+    def at(self, now: int) -> Revocations:
+        """The view at this moment."""
+        published = self._publisher.published(now)
+        if published.number != self._known[0]:
+            known = verify_crl(published.der, self._issuer.certificate, now)
+            self._known = published.number, Revocations([known])
+        return self._known[1]

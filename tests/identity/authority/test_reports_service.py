@@ -1,8 +1,10 @@
 """Reports at the authority: verified before they count, counted once, published as one list, appealed and ended."""
 
 import dataclasses
+import hashlib
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -13,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.authority.cli import authority as command
+from identity.authority.folder import open_store
 from identity.authority.report_policy import DAY, Consequence, ReportPolicy, independent
+from identity.authority.status.revocations import revoke
 from identity.authority.wire import (
     REPORT_BODY_LIMIT,
     ReportRequest,
@@ -27,6 +31,7 @@ from identity.binding import attest_message
 from identity.message import group_uri
 from identity.number import TelephoneNumber
 from identity.report import Evidence, EvidenceItem, Report, ReportKind, sign_report
+from identity.revocation import Reason
 from identity.status import NumberStatus
 from identity.status_list import SignedStatusList, StatusList, verify_status_list
 
@@ -272,6 +277,46 @@ async def test_an_ended_certificate_still_appeals(town: Town, spammer) -> None:
     await town.spam(spammer, 10)
     town.authority.clock.now += 10 * DAY
     assert (await town.standing(spammer, "My telephone was stolen.")).status_code == 200
+
+
+async def test_who_no_longer_has_the_number_reports_nobody_and_hears_nothing_of_it(
+    town: Town, spammer, folder, refusal_of
+) -> None:
+    reporter = await town.person(number(1))
+    item = town.message(spammer, "before")
+    withdraw(folder, reporter, Reason.privilege_withdrawn, town.authority.clock.now)
+    refused = await town.post(town.report(reporter, item))
+    assert (refusal_of(refused), refused.json()["check"]) == ("report-refused", 2)
+    assert refusal_of(await town.standing(reporter)) == "chain-refused"
+    assert (await town.list()).count == 0
+
+
+async def test_a_spammer_escapes_no_report_by_revoking_a_certificate_but_a_lost_key_accuses_nobody(
+    town: Town, spammer, folder, refusal_of
+) -> None:
+    item = town.message(spammer, "before")
+    town.authority.clock.now += 1
+    withdraw(folder, spammer, Reason.cessation_of_operation, town.authority.clock.now)
+    assert (await town.take(await town.person(number(1)), item)).counted
+    withdraw(folder, spammer, Reason.key_compromise, town.authority.clock.now)
+    other = await town.person(number(2))
+    refused = await town.post(town.report(other, item))
+    assert (refusal_of(refused), refused.json()["check"]) == ("report-refused", 8)
+
+
+async def test_reports_leave_the_list_of_revocations_as_it_is(town: Town, spammer) -> None:
+    etags = set()
+    for _ in range(2):
+        etags.add((await town.authority.http.get("/v1/crl")).headers["etag"])
+        await town.spam(spammer, 1)
+    assert len(etags) == 1
+
+
+def withdraw(folder: Path, person, reason: Reason, now: int) -> None:
+    store = open_store(folder)
+    with store.transaction():
+        revoke(store, hashlib.sha256(person.chain[0]).digest(), reason, now)
+    store.close()
 
 
 async def test_nobody_asks_with_anothers_key_or_twice_with_one_proof(town: Town, spammer, refusal_of) -> None:
