@@ -8,11 +8,13 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
 
+from identity.certificate_fields import ENHANCED_CLAIM_CONSTRAINTS_OID
 from identity.certificates import ChainVerifier, issuer_keys, verify_chain, verify_issuer
 from identity.errors import CertificateError
-from identity.issuing import issue_device_certificate, issuer_certificate
+from identity.issuing import MESSAGING_ONLY, issue_device_certificate, issuer_certificate
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList
 from identity.trust import DEFAULT_POLICY, CodeParents, Pin, TrustAnchors, TrustPolicy, key_hash
+from identity.verdict import Verdict
 from tests.identity.conftest import (
     ALICE,
     LEAF_FIELDS,
@@ -21,6 +23,7 @@ from tests.identity.conftest import (
     YEAR,
     Authority,
     Extension,
+    Scene,
     any_certificate,
     der,
     key_usage,
@@ -225,3 +228,34 @@ def test_evidence_of_a_chain_does_not_change_with_a_policy_that_accepts_it() -> 
     assert verify_chain(octets, AUTHORITY.anchors, NOW) == verify_chain(
         octets, replace(AUTHORITY.anchors, policy=strict), NOW
     )
+
+
+ROOT, ISSUER = key_hash(AUTHORITY.root), key_hash(AUTHORITY.issuer())
+
+
+@pytest.mark.parametrize(
+    ("policy", "leaf", "reason"),
+    [
+        (TrustPolicy(pins=frozenset({Pin(ROOT, bytes(32))})), (), "not by an issuer that is pinned"),
+        (KNOWN_ONLY, (policies(ELSEWHERE),), "under a policy that is not known"),
+    ],
+)
+def test_a_message_that_a_policy_refuses_says_which_part_of_it(
+    scene: Scene, policy: TrustPolicy, leaf: Sequence[Extension], reason: str
+) -> None:
+    if leaf:
+        constraints = x509.UnrecognizedExtension(ENHANCED_CLAIM_CONSTRAINTS_OID, MESSAGING_ONLY.encode_9118())
+        scene.use_chain(chain((*leaf, (constraints, False))))
+    assert scene.verify().verdict is Verdict.VERIFIED
+    scene.chains = ChainVerifier(replace(AUTHORITY.anchors, policy=policy))
+    verification = scene.verify()
+    assert (verification.verdict, verification.failed_check.number, verification.code) == (Verdict.FAILED, 5, 437)
+    assert reason in verification.reason
+
+
+def test_a_verdict_names_the_set_with_its_policy(scene: Scene) -> None:
+    pinned = TrustPolicy(pins=frozenset({Pin(ROOT, ISSUER)}))
+    scene.chains = ChainVerifier(replace(AUTHORITY.anchors, policy=pinned))
+    evidence = scene.verify().evidence
+    assert evidence is not None
+    assert evidence.anchors == replace(AUTHORITY.anchors, policy=pinned).fingerprint != AUTHORITY.anchors.fingerprint
