@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from identity.authority import rates
 from identity.authority.app import open_authority, open_log_alone
 from identity.authority.codes import CodeOutbox
 from identity.authority.keys import read_keys
+from identity.authority.rates import RateLimit
 from identity.authority_token import identifier_value
 from identity.certificate_fields import TN_AUTH_LIST_OID
 from identity.issuing import device_csr
@@ -281,14 +283,60 @@ async def test_a_request_that_names_no_number_is_certified_for_the_ordered_one(a
     assert x509.load_der_x509_certificate(issued.chain[0]).public_key() == device.key.public_key()
 
 
+async def test_of_many_requests_at_once_one_is_certified(authority, account, device, acme_problem):
+    order = await authority.ready(account, device)
+
+    answers = await asyncio.gather(*(account.finalize(order, device.csr()) for _ in range(8)))
+
+    refused = [acme_problem(answer)[0] for answer in answers if answer.status_code != 200]
+    assert refused == ["orderNotReady"] * 7
+    with authority.store.transaction():
+        assert len(authority.store.holdings(device.number.digits, authority.clock.now, 10)) == 1
+
+
+async def test_of_many_orders_at_once_one_token_authorizes_one(authority, account, device):
+    token = await authority.code_token(account, device)
+    orders = [await account.order(one(device.number)) for _ in range(8)]
+
+    answers = await asyncio.gather(*(account.answer(order, token) for order in orders))
+
+    assert sorted(answer.json()["status"] for answer in answers) == ["invalid"] * 7 + ["valid"]
+
+
+def spend(store, now: int, limit: RateLimit, subject: str) -> None:
+    """Let a limit be reached."""
+    with store.transaction():
+        for _ in range(limit.count):
+            store.admit(store.bucket(limit.name, subject), now + limit.window)
+
+
+async def test_an_address_opens_so_many_accounts_and_orders(authority, account, device, acme_problem):
+    for limit in (rates.ACCOUNTS_PER_ADDRESS, rates.ORDERS_PER_ADDRESS):
+        spend(authority.store, authority.clock.now, limit, "192.0.2.1")
+    other = AcmeAccount(authority.http)
+
+    for refused in (
+        await other.post(f"{BASE_URL}/acme/new-account", {}),
+        await place(account, number(one(device.number))),
+    ):
+        assert acme_problem(refused)[0] == "rateLimited"
+        assert refused.headers["retry-after"] == "3600"
+    assert (await AcmeAccount(authority.http, account.key).register()).kid == account.kid
+
+
+async def test_an_address_asks_for_so_many_tokens(authority, account, device, problem):
+    challenge, code = await authority.challenge()
+    spend(authority.tokens, authority.clock.now, rates.TOKENS_PER_ADDRESS, "192.0.2.1")
+
+    refused = problem(await authority.token(challenge, account.by_code(code, device.number, device.key)))
+
+    assert (refused.limit_name, refused.limit) == ("TOKENS_PER_ADDRESS", 600)
+
+
 async def test_a_number_gets_sixty_certificates_a_day(authority, device, make_device, acme_problem):
     account = await authority.account()
     first = await authority.issued(account, await authority.ready(account, device), device.csr())
-    for _ in range(59):
-        with authority.store.transaction():
-            authority.store.admit(
-                authority.store.bucket("CERTIFICATES_PER_NUMBER", device.number.digits), authority.clock.now + 86_400
-            )
+    spend(authority.store, authority.clock.now, rates.CERTIFICATES_PER_NUMBER, device.number.digits)
     order = await account.order(one(device.number))
     request = account.by_device(first.chain, device.key, device.number, device.key, authority.clock.now)
     await account.answer(order, (await authority.token("device", request)).json()["token"])
