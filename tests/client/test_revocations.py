@@ -11,7 +11,9 @@ from client.credentials.revocations import DeviceState
 from client.desk.desk import open_desk
 from client.errors import GroupRefusedError, RevocationsRefusedError
 from client.events import MessageReceived, Trouble
+from client.rendering import tell_inspection
 from client.session import Session
+from client.terminal import Terminal
 from identity.authority.folder import open_folder, open_store
 from identity.authority.status.revocations import revoke
 from identity.authority.store import PublishedPath
@@ -87,7 +89,9 @@ async def test_whatever_a_lost_key_has_signed_fails_once_that_is_known(world, st
     assert event.message.verification.verdict is Verdict.FAILED
 
 
-async def test_an_old_verdict_stays_and_the_inspection_says_what_is_known_now(world, stack: AsyncExitStack) -> None:
+async def test_an_old_verdict_stays_and_the_inspection_says_what_is_known_now(
+    world, stack: AsyncExitStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with AsyncExitStack() as first:
         alice, bob, chat = await pair(world, first)
         event = await said(alice, chat, "hello", bob)
@@ -107,6 +111,11 @@ async def test_an_old_verdict_stays_and_the_inspection_says_what_is_known_now(wo
     assert after.status_then == before.status_then
     assert after.status_now.startswith("revoked ")
     assert member.state == "revoked"
+    tell_inspection(Terminal(world.home(BOB), False, None, None), after)
+    shown = capsys.readouterr().out
+    assert f"judged at {after.judged:%Y-%m-%d %H:%M UTC}; known of the certificate then: " in shown
+    assert f"known now: {after.status_now}" in shown
+    assert "The certificate was revoked since. That changes no verdict" in shown
 
 
 async def test_nobody_is_added_by_a_revoked_certificate(world, stack: AsyncExitStack) -> None:
