@@ -53,7 +53,8 @@ def read_token_roots(folder: Path) -> bytes:
 def take_over(tokens: TokenStore, before: AuthorityStore, now: int) -> None:
     """Note for each certified key what its renewals rested on until now."""
     with before.transaction():
-        rows = before.rows("SELECT path, proved_at FROM certificates")
+        # What was ordered by an account rests on a token, and its proof is known to whoever issued that.
+        rows = before.rows("SELECT path, proved_at FROM certificates WHERE account IS NULL")
     with tokens.transaction():
         tokens.take_over(_proofs(rows), now)
 

@@ -1,5 +1,6 @@
 """The token authority's folder: made once, private, never silently replaced; and the upgrade of an older authority."""
 
+import shutil
 from importlib.resources import files
 
 import apsw
@@ -174,6 +175,18 @@ async def test_what_was_forgotten_is_not_taken_over_again(open_at, folder, clock
     after = await open_at()
 
     assert word(await renew(after, await after.account(), device, chain)) == "number-proof-due"
+
+
+async def test_a_token_authority_that_lost_everything_believes_no_certificate(open_at, folder, device, word):
+    before = await open_at()
+    account = await before.account()
+    chain = (await before.issued(account, await before.ready(account, device), device.csr())).chain
+    before.tokens.close()
+    shutil.rmtree(folder / "tokens")
+
+    after = await open_at()
+
+    assert word(await renew(after, account, device, chain)) == "number-proof-due"
 
 
 def test_a_token_authority_of_its_own_takes_over_from_the_same_folder(folder, clock, device):
