@@ -1,6 +1,6 @@
 """The measurements run, at a small size, and measure what they say."""
 
-from lab.bench import admission, end_to_end, franking, memory, renewals
+from lab.bench import admission, end_to_end, enrolment, franking, memory, renewals
 
 
 def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
@@ -39,3 +39,11 @@ def test_renewals_cost_a_group_less_than_a_commit_each() -> None:
     commits, quiet = rows[0], rows[3]
     assert commits.floor == quiet.floor == 80
     assert quiet.ours <= commits.ours
+
+
+def test_enrolments_are_measured_beside_as_many_bare_requests() -> None:
+    enrolled, renewed = enrolment.run(quick=True)
+    for row in (enrolled, renewed):
+        assert row.floor is not None
+        assert 0 < row.ours < row.floor
+        assert "requests" in row.note
