@@ -270,16 +270,16 @@ def sign_crl(
 ) -> bytes:
     """Sign an issuer's list (DER): serial numbers with the time and reason of their revocation."""
     ski = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    # Given at once: to add them one by one copies the list each time.
+    revoked = [_entry(serial, revoked_at, reason) for serial, (revoked_at, reason) in sorted(entries.items())]
     builder = (
-        x509.CertificateRevocationListBuilder()
+        x509.CertificateRevocationListBuilder(revoked_certificates=revoked)
         .issuer_name(issuer.subject)
         .last_update(datetime.fromtimestamp(now, UTC))
         .next_update(datetime.fromtimestamp(now + lifetime, UTC))
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), critical=False)
         .add_extension(x509.CRLNumber(number), critical=False)
     )
-    for serial, (revoked_at, reason) in sorted(entries.items()):
-        builder = builder.add_revoked_certificate(_entry(serial, revoked_at, reason))
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
