@@ -130,6 +130,8 @@ _WORDS = {
     "alarm": "See what was seen, and what to do: ringtrue alarms",
     "unknown-alarm": "See what there is: ringtrue alarms",
     "not-a-certificate": "Read what the alarm says to do, then put it away without --mine.",
+    "inviter-refused": "Ask whoever adds you to run their program once, which renews the certificate, and try again.",
+    "committer-expired": "Nothing is to be done: the member's device renews its certificate and commits again.",
     "member-expired": "A member's certificate has ended; it renews when their program comes online.",
     "not-from-a-member": _RULE,
     "proposal": _RULE,
