@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.answers import from_json
@@ -192,5 +193,5 @@ def certificates(pem: bytes) -> tuple[bytes, ...]:
     """The chain in a PEM file (RFC 8555 §9.1), DER. Raises EnrolmentError."""
     try:
         return tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
         raise EnrolmentError("the authority's answer is not a chain of certificates") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import httpx
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from client.answers import from_json
 from client.credentials import acme_order
 from client.credentials.acme_account import AcmeAccount, Certifier, new_acme_account
+from client.credentials.acme_answers import Authorization, Challenge, Directory, Order
 from client.credentials.acme_order import StillProcessingError
 from client.credentials.acme_problems import HINTS, PREFIX, acme_refusal, retry_after
 from client.credentials.token_authority import Wanted, thumbprint
@@ -30,9 +34,14 @@ from client.errors import (
 from client.service import Answer
 from identity.authority.acme.wire import PROBLEMS
 from identity.certificates import TrustAnchors
-from tests.client.test_enrolment_client import ALICE, BASE_URL, Authority
+from identity.issuing import create_root
+from tests.client.test_enrolment_client import ALICE, BASE_URL, Authority, as_pem
 
 DAY = 86_400
+MEMBERS = [
+    *("newNonce", "newAccount", "newOrder", "meta", "termsOfService", "status", "authorizations", "finalize"),
+    *("certificate", "x5u", "error", "type", "url", "tkauth-type", "token-authority", "challenges", "detail"),
+]
 STEPS = ("/new-nonce", "/new-account", "/new-order", "/authorization/", "/challenge/", "/finalize", "/certificate/")
 
 
@@ -321,3 +330,37 @@ async def test_what_is_no_directory_is_said_to_be_none(authority: Authority, dir
             await elsewhere.challenge(ALICE)
     assert caught.value.code == "address"
     assert caught.value.hint
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(["valid", "pending", BASE_URL]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), VALUES), st.sampled_from([Directory, Order, Authorization, Challenge]))
+def test_any_object_of_a_server_is_read_or_refused(members: dict[str, object], shape: type[msgspec.Struct]) -> None:
+    with suppress(UnexpectedAnswerError):
+        from_json(msgspec.json.encode(members), shape)
+
+
+CERTIFICATE = create_root("A root", 1_800_000_000, DAY)[1].public_bytes(Encoding.DER)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(st.lists(st.tuples(st.integers(0, len(CERTIFICATE) - 1), st.integers(0, 255)), max_size=4))
+@example([(12, 9)])  # a version that there is not
+def test_any_chain_is_read_or_refused(changes: list[tuple[int, int]]) -> None:
+    octets = bytearray(CERTIFICATE)
+    for place, value in changes:
+        octets[place] = value
+    with suppress(EnrolmentError):
+        (read,) = acme_order.certificates(as_pem([bytes(octets)]))
+        assert len(read) <= len(octets)
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_a_chain_or_refused(octets: bytes) -> None:
+    with suppress(EnrolmentError):
+        acme_order.certificates(octets)

@@ -60,7 +60,7 @@ class Tampering(httpx.AsyncBaseTransport):
             raise httpx.ReadError("the answer is lost", request=request)
         body = await answer.aread()
         if "/acme/certificate/" in request.url.path:
-            body = _pem(self.chain(_ders(body)))
+            body = as_pem(self.chain(_ders(body)))
         elif answer.is_success:
             for path, change in self.changes.items():
                 if path in request.url.path:
@@ -76,7 +76,7 @@ def _ders(pem: bytes) -> Chain:
     return [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem)]
 
 
-def _pem(chain: Chain) -> bytes:
+def as_pem(chain: Chain) -> bytes:
     lines = (base64.encodebytes(der).decode("ascii") for der in chain)
     return "".join(f"-----BEGIN CERTIFICATE-----\n{each}-----END CERTIFICATE-----\n" for each in lines).encode("ascii")
 
