@@ -12,9 +12,10 @@ from client.credentials.acme_order import Delivered
 from client.errors import EnrolmentError
 from identity.binding import DeviceIdentity, DeviceVerifier
 from identity.certificates import TrustAnchors, public_point
-from identity.errors import IdentityError
+from identity.errors import IdentityError, PassportError
 from identity.message import certificate_path
 from identity.number import TelephoneNumber
+from identity.passport import check_header
 
 PROFILE_HINT = "The address is to end in /certificates/SHA-256.pem (docs/binding.md): ask the authority's operator."
 
@@ -56,7 +57,7 @@ def check_delivered(delivered: Delivered, expected: Expected) -> Enrolled:
     """Verify what an order led to. Raises EnrolmentError.
 
     1. the chain ends below a root in hand, now     3. it is for the number that was ordered
-    2. it is for the device's key, and a device's   4. it is published where recipients' check 4 looks
+    2. it is for the device's key, and a device's   4. it is published where checks 2 and 4 of messages look
     """
     chain = _without_root(delivered.chain, expected.anchors)
     try:
@@ -75,7 +76,12 @@ def _checked_address(x5u: str | None, path: str, expected: Expected) -> str:
     if not expected.elsewhere:
         words = f"the authority publishes its certificates at {x5u[:300]!a}, which is not below {expected.published}"
         raise EnrolmentError(words, code="address", hint=ADDRESS_HINT)
-    if not (x5u.startswith(("https://", "http://")) and x5u.isascii() and x5u.endswith(path)):
+    try:
+        check_header({"alg": "ES256", "ppt": "msg", "typ": "passport", "x5u": x5u})
+        named = x5u.endswith(path)
+    except PassportError:
+        named = False
+    if not named:
         words = f"the authority publishes its certificate at {x5u[:300]!a}, where no recipient looks for it"
         raise EnrolmentError(words, code="address", hint=PROFILE_HINT)
     return x5u

@@ -1,47 +1,29 @@
 """The ACME client: what is lost on the way, what a server may not do, and what a code is spent on."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from client.answers import from_json
 from client.credentials import acme_order
 from client.credentials.acme_account import AcmeAccount, Certifier, new_acme_account
-from client.credentials.acme_answers import Authorization, Challenge, Directory, Order
 from client.credentials.acme_order import StillProcessingError
-from client.credentials.acme_problems import HINTS, PREFIX, acme_refusal, retry_after
 from client.credentials.token_authority import Wanted, thumbprint
 from client.enrolment import EnrolmentClient
 from client.errors import (
     CertificationRefusedError,
     ClientError,
     EnrolmentError,
-    RateLimitedError,
-    ServiceError,
-    UnexpectedAnswerError,
     UnreachableError,
 )
-from client.service import Answer
-from identity.authority.acme.wire import PROBLEMS
 from identity.certificates import TrustAnchors
-from identity.issuing import create_root
-from tests.client.test_enrolment_client import ALICE, BASE_URL, Authority, as_pem
+from tests.client.test_enrolment_client import ALICE, BASE_URL, Authority
 
 DAY = 86_400
-MEMBERS = [
-    *("newNonce", "newAccount", "newOrder", "meta", "termsOfService", "status", "authorizations", "finalize"),
-    *("certificate", "x5u", "error", "type", "url", "tkauth-type", "token-authority", "challenges", "detail"),
-]
 STEPS = ("/new-nonce", "/new-account", "/new-order", "/authorization/", "/challenge/", "/finalize", "/certificate/")
 
 
@@ -276,42 +258,6 @@ async def test_what_a_server_asks_of_new_accounts_is_said_before_a_code_is_spent
     assert authority.transport.sent("/at/account/") == 0
 
 
-@pytest.mark.parametrize("word", PROBLEMS)
-def test_every_refusal_says_what_to_do(word: str) -> None:
-    body = msgspec.json.encode({"type": PREFIX + word, "detail": "it says why", "status": 400})
-    error = acme_refusal(Answer(400, httpx.Headers(), body), 0)
-    assert isinstance(error, CertificationRefusedError | RateLimitedError)
-    assert (str(error), bool(error.hint)) == ("it says why", True)
-    assert error.code in HINTS or isinstance(error, RateLimitedError) or word == "connection"
-
-
-@given(st.binary(max_size=300), st.integers(400, 599), st.text(st.characters(max_codepoint=255), max_size=40))
-def test_any_refusal_becomes_an_error_of_ours(body: bytes, status: int, header: str) -> None:
-    headers = httpx.Headers([(b"retry-after", header.encode("latin-1"))])
-    assert isinstance(acme_refusal(Answer(status, headers, body), 0), ServiceError | UnexpectedAnswerError)
-    waited = retry_after(headers, 0)
-    assert waited is None or waited >= 0
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["type", "title", "status", "detail", "check", "retry_after"]),
-        st.none() | st.text() | st.integers(),
-    )
-)
-def test_any_problem_document_becomes_an_error_of_ours(members: dict[str, object]) -> None:
-    body = msgspec.json.encode(members)
-    error = acme_refusal(Answer(400, httpx.Headers(), body), 0)
-    assert isinstance(error, ClientError)
-    assert str(error).isprintable()
-
-
-def test_a_moment_to_try_again_is_understood() -> None:
-    headers = httpx.Headers({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"})
-    assert retry_after(headers, 20) == 40
-    assert retry_after(headers, 90) == 0
-
-
 def test_the_certifier_of_a_new_account_is_the_authority_unless_another_is_named() -> None:
     assert new_acme_account("https://a.example/").directory == "https://a.example/acme/directory"
     chosen = Certifier("https://b.example/dir", "https://c.example/")
@@ -332,35 +278,48 @@ async def test_what_is_no_directory_is_said_to_be_none(authority: Authority, dir
     assert caught.value.hint
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(["valid", "pending", BASE_URL]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),
-    max_leaves=12,
+ELSEWHERE = f"{BASE_URL}/acme/./directory"  # a directory that is not by its name the authority's own
+
+
+async def _certified_elsewhere(authority: Authority, anchors: TrustAnchors, x5u: Callable[[str], str | None]) -> str:
+    """Where another server's certificate is published, if it says what `x5u` makes of the honest address."""
+
+    def changed(order: dict[str, Any]) -> dict[str, Any]:
+        return order | {"x5u": x5u(order["x5u"])} if "x5u" in order else order
+
+    authority.transport.changes["/acme/order/"] = changed
+    account = AcmeAccount(ELSEWHERE, new_acme_account(BASE_URL).key)
+    async with EnrolmentClient(BASE_URL, clock=authority.clock, transport=authority.transport, acme=account) as other:
+        opened = await other.challenge(ALICE)
+        code, key = authority.outbox.codes[ALICE], ec.generate_private_key(ec.SECP256R1())
+        await other.certify(opened.challenge, code, key, ALICE, anchors)
+        return other.acme.published
+
+
+async def test_another_server_may_publish_elsewhere_and_the_account_knows_where(
+    authority: Authority, anchors: TrustAnchors
+) -> None:
+    published = await _certified_elsewhere(
+        authority, anchors, lambda x5u: x5u.replace(BASE_URL, "https://published.example/by/it")
+    )
+    assert published == "https://published.example/by/it"
+
+
+async def test_a_server_that_does_not_say_where_it_publishes_is_taken_for_the_authority(
+    authority: Authority, anchors: TrustAnchors
+) -> None:
+    assert await _certified_elsewhere(authority, anchors, lambda _: None) == BASE_URL
+
+
+@pytest.mark.parametrize(
+    "x5u",
+    ["https://published.example/cert/1.pem", "javascript:alert(1){path}", "https://a b.example{path}", "{path}"],
 )
-
-
-@given(st.dictionaries(st.sampled_from(MEMBERS), VALUES), st.sampled_from([Directory, Order, Authorization, Challenge]))
-def test_any_object_of_a_server_is_read_or_refused(members: dict[str, object], shape: type[msgspec.Struct]) -> None:
-    with suppress(UnexpectedAnswerError):
-        from_json(msgspec.json.encode(members), shape)
-
-
-CERTIFICATE = create_root("A root", 1_800_000_000, DAY)[1].public_bytes(Encoding.DER)
-
-
-@pytest.mark.filterwarnings("ignore:Parsed a serial number")
-@given(st.lists(st.tuples(st.integers(0, len(CERTIFICATE) - 1), st.integers(0, 255)), max_size=4))
-@example([(12, 9)])  # a version that there is not
-def test_any_chain_is_read_or_refused(changes: list[tuple[int, int]]) -> None:
-    octets = bytearray(CERTIFICATE)
-    for place, value in changes:
-        octets[place] = value
-    with suppress(EnrolmentError):
-        (read,) = acme_order.certificates(as_pem([bytes(octets)]))
-        assert len(read) <= len(octets)
-
-
-@given(st.binary(max_size=200))
-def test_any_octets_are_a_chain_or_refused(octets: bytes) -> None:
-    with suppress(EnrolmentError):
-        acme_order.certificates(octets)
+async def test_an_address_that_no_message_could_name_is_refused(
+    authority: Authority, anchors: TrustAnchors, x5u: str
+) -> None:
+    with pytest.raises(EnrolmentError) as caught:
+        await _certified_elsewhere(
+            authority, anchors, lambda honest: x5u.replace("{path}", honest.removeprefix(BASE_URL))
+        )
+    assert "docs/binding.md" in caught.value.hint
