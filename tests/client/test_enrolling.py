@@ -112,6 +112,24 @@ async def test_who_enrolled_before_keeps_key_and_account_when_the_number_is_prov
     assert second.chain != first.chain
 
 
+async def test_an_account_of_an_earlier_version_is_registered_when_it_renews(world: World) -> None:
+    await world.enrol(ALICE)
+    home = Home(world.home(ALICE))
+    store = Store.open(home.database, open_key(home, PASSPHRASE))
+    store.execute("DELETE FROM acme_account")
+    store.close()
+    world.clock.now += 5 * DAY
+    async with world.open(ALICE) as session:
+        before = session.account
+        await session.maintain()
+        after = session.account
+    async with world.open(ALICE) as session:
+        assert session.account.acme is not None
+        assert session.account.acme.url.startswith(f"{AUTHORITY}/acme/account/")
+    assert before.acme is None
+    assert after.chain != before.chain
+
+
 @dataclass
 class Apart:
     """A token authority and a certification authority, each by itself, and a delivery service."""
