@@ -31,17 +31,17 @@ from identity.transparency.merkle import HASH_SIZE
 from identity.transparency.timestamps import SignedTimestamp
 
 
-def log_routes(log: CertificateLog, clock: Callable[[], float]) -> list[Route]:
-    """The addresses of one log."""
+def log_routes(log: CertificateLog, clock: Callable[[], float], prefix: str = PREFIX) -> list[Route]:
+    """The addresses of one log; `prefix` is where RFC 6962 has /ct/v1."""
     service = _Endpoints(log, clock)
     return [
-        Route(f"{PREFIX}/add-pre-chain", service.add_pre_chain, methods=["POST"]),
-        Route(f"{PREFIX}/add-chain", service.add_chain, methods=["POST"]),
-        Route(f"{PREFIX}/get-sth", service.head),
-        Route(f"{PREFIX}/get-sth-consistency", service.consistency),
-        Route(f"{PREFIX}/get-proof-by-hash", service.proof),
-        Route(f"{PREFIX}/get-entries", service.entries),
-        Route(f"{PREFIX}/get-roots", service.roots),
+        Route(f"{prefix}/add-pre-chain", service.add_pre_chain, methods=["POST"]),
+        Route(f"{prefix}/add-chain", service.add_chain, methods=["POST"]),
+        Route(f"{prefix}/get-sth", service.head),
+        Route(f"{prefix}/get-sth-consistency", service.consistency),
+        Route(f"{prefix}/get-proof-by-hash", service.proof),
+        Route(f"{prefix}/get-entries", service.entries),
+        Route(f"{prefix}/get-roots", service.roots),
     ]
 
 
