@@ -1,16 +1,26 @@
 """The list of admins has one form, and what is in no form of it is refused."""
 
+from dataclasses import dataclass
+
 import cbor2
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from identity import RolesError, TelephoneNumber
-from identity.roles import ADMINS_LIMIT, ROLES_EXTENSION, admins_of, decode_admins, encode_admins, with_admins
+from identity.roles import (
+    ADMINS_LIMIT,
+    ROLES_EXTENSION,
+    EpochRoles,
+    admins_of,
+    decode_admins,
+    encode_admins,
+    with_admins,
+)
 
 NUMBERS = st.from_regex(r"[1-9][0-9]{0,14}", fullmatch=True).map(TelephoneNumber.from_digits)
 ADMINS = st.frozensets(NUMBERS, min_size=1, max_size=ADMINS_LIMIT)
-ALICE, BOB = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3))
+ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
 
 
 @given(ADMINS)
@@ -89,3 +99,60 @@ def test_other_extensions_of_a_context_stay() -> None:
     assert admins_of([(0xF001, b"topic")]) is None
     with pytest.raises(RolesError, match="two lists"):
         admins_of([*before, *after])
+
+
+@dataclass(frozen=True)
+class Leaf:
+    index: int
+    identity: bytes
+
+    @classmethod
+    def of(cls, index: int, number: TelephoneNumber) -> "Leaf":
+        return cls(index, f"{number.e164}/{index:032x}".encode())
+
+
+@dataclass(frozen=True)
+class Proposed:
+    type: str
+    sender: Leaf | None
+    removed: Leaf | None = None
+
+
+@dataclass(frozen=True)
+class Committed:
+    committer: Leaf | None
+    added: tuple[Leaf, ...]
+    removed: tuple[Leaf, ...]
+    proposals: tuple[Proposed, ...]
+    context_extensions: tuple[tuple[int, bytes], ...]
+
+
+def adding(committer: Leaf, *added: Leaf) -> Committed:
+    proposals = tuple(Proposed("add", committer) for _ in added)
+    return Committed(committer, added, (), proposals, ((ROLES_EXTENSION, encode_admins([ALICE])),))
+
+
+def test_a_member_adds_devices_of_their_own_number_and_nobody_else() -> None:
+    alice, bob = Leaf.of(0, ALICE), Leaf.of(1, BOB)
+    epoch = EpochRoles(frozenset({ALICE}), {0: ALICE, 1: BOB})
+    epoch.check_commit(adding(bob, Leaf.of(2, BOB), Leaf.of(3, BOB)))
+    epoch.check_commit(adding(alice, Leaf.of(2, CAROL), Leaf.of(3, ALICE)))
+    for added in ([Leaf.of(2, CAROL)], [Leaf.of(2, BOB), Leaf.of(3, CAROL)], [Leaf.of(2, ALICE)]):
+        with pytest.raises(RolesError) as refused:
+            epoch.check_commit(adding(bob, *added))
+        assert refused.value.code == "not-an-admin"
+
+
+def test_a_device_that_a_member_adds_makes_nobody_an_admin() -> None:
+    epoch = EpochRoles(frozenset({ALICE}), {0: ALICE, 1: BOB})
+    commit = adding(Leaf.of(1, BOB), Leaf.of(2, BOB))
+    promoted = Committed(
+        commit.committer,
+        commit.added,
+        (),
+        (*commit.proposals, Proposed("group_context_extensions", commit.committer)),
+        ((ROLES_EXTENSION, encode_admins([ALICE, BOB])),),
+    )
+    with pytest.raises(RolesError) as refused:
+        epoch.check_commit(promoted)
+    assert refused.value.code == "not-an-admin"
