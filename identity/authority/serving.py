@@ -290,6 +290,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # whoever connects as soon as the address is announced waits instead of being refused
         except OSError as error:
             raise click.ClickException(f"cannot listen at {host} port {port}: {error.strerror or error}") from error
         yield listener
