@@ -10,6 +10,7 @@ import msgspec
 
 from client.answers import from_json
 from client.errors import NotFoundError, UnexpectedAnswerError
+from client.problems import refusal
 from client.service import Call, Service
 from identity.authority.log.wire import PREFIX, Consistency, Entries, Head, LoggedEntry, Logs, Proof
 
@@ -34,11 +35,13 @@ class LogClient:
         await self._service.aclose()
 
     async def logs(self) -> Logs:
-        """The logs that an authority names, where this is an authority; none if it knows of no such thing."""
-        try:
-            return await self._get("/v1/logs", Logs)
-        except NotFoundError:
+        """The logs that an authority names, where this is an authority; none if it has no such address."""
+        answer = await self._service.answer(Call("GET", "/v1/logs"))
+        if answer.status == httpx.codes.NOT_FOUND:
             return Logs([])
+        if answer.status != httpx.codes.OK:
+            raise refusal(answer.status, answer.body)
+        return from_json(answer.body, Logs)
 
     async def head(self) -> Head:
         """The head that the log signs now."""

@@ -408,17 +408,14 @@ async def test_what_is_no_answer_is_trouble_and_no_alarm(world, stack, answer):
     assert [each.code for each in told if isinstance(each, Trouble)] == ["unexpected-answer"]
 
 
-async def test_an_authority_without_logs_is_no_trouble(world, stack):
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", json.dumps({"type": "x:not-found", "title": "no", "status": 404}).encode()]
+)
+async def test_an_authority_without_logs_is_no_trouble(world, stack, body):
     meddler = Meddler(world)
 
     async def unknown(request: httpx.Request) -> httpx.Response:
-        problem = {
-            "type": "urn:ringtrue:authority:not-found",
-            "title": "There is nothing",
-            "status": 404,
-            "detail": "no",
-        }
-        return response(json.dumps(problem).encode(), 404)
+        return response(body, 404)
 
     meddler.answers["/v1/logs"] = unknown
     (alice,) = await world.people(stack, ALICE)
