@@ -1,58 +1,48 @@
 """Certificates of telephone numbers: trust anchors and chain validation (RFC 8226, RFC 9060, RFC 9118)."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from threading import Lock
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import verification
 
 from identity.certificate_fields import (
     certificate_attributes,
     certificate_constraints,
     certificate_tn_auth_list,
-    check_issuer,
-    check_issuer_fields,
     check_key_identifiers,
     check_leaf_fields,
-    check_list_signer,
     check_signature_algorithms,
-    constrains_names,
     load_certificate,
     p256_key,
-    policies,
     validity,
 )
 from identity.claim_constraints import ClaimConstraints
 from identity.errors import CertificateError
+from identity.issuer_path import CHAIN_LENGTH_LIMIT as CHAIN_LENGTH_LIMIT
+from identity.issuer_path import IssuerPath, check_validity, issuer_path, validate_path
 from identity.number import TelephoneNumber
 from identity.number_attributes import NumberAttributes
 from identity.path_policy import (
-    bounds_of,
     check_certificate_policies,
     check_code_leaf,
     check_pins,
     check_within,
     numbers_of_codes,
-    scope_of,
 )
 from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
 from identity.transparency.requirement import check_logged
 from identity.trust import TRUST_LIST_SIZE_LIMIT as TRUST_LIST_SIZE_LIMIT
-from identity.trust import CodeParents, TrustPolicy, key_hash
+from identity.trust import CodeParents, TrustPolicy
 from identity.trust import TrustAnchors as TrustAnchors
 from identity.uri_identity import check_uri_leaf
 
-CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
 ISSUER_MEMO_LIMIT = 256  # paths of issuers that it remembers
-VERIFIER_MEMO_LIMIT = 8  # pairs of anchors and moment: a join asks about all its leaves at one moment
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
 
 T = TypeVar("T")
@@ -126,7 +116,7 @@ class ChainVerifier:
         self.anchors_fingerprint = anchors.fingerprint
         self._memo_limit = memo_limit
         self._chains: dict[tuple[bytes, ...], VerifiedChain] = {}
-        self._issuers: dict[tuple[bytes, ...], _IssuerPath] = {}
+        self._issuers: dict[tuple[bytes, ...], IssuerPath] = {}
         self._lock = Lock()
 
     def verify(self, chain: Sequence[bytes], now: int) -> VerifiedChain:
@@ -157,39 +147,20 @@ class ChainVerifier:
             memo[key] = value
 
 
-@dataclass(frozen=True, slots=True)
-class _IssuerPath:
-    """The certificates above a leaf, issuer first and root last, valid as a path for end entities.
-
-    `scope`: what they delegate to the leaf, None if they say nothing of numbers.
-    """
-
-    certificates: tuple[x509.Certificate, ...]
-    lists: tuple[TNAuthList, ...]
-    scope: TNAuthList | None
-    not_before: int
-    not_after: int
-
-    @property
-    def reusable(self) -> bool:
-        """Whether the path says nothing about names: with name constraints each leaf needs the whole validation."""
-        return len(self.certificates) > 1 and not any(map(constrains_names, self.certificates))
-
-
-def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> tuple[VerifiedChain, _IssuerPath]:
+def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> tuple[VerifiedChain, IssuerPath]:
     if not anchors.roots:
         raise CertificateError("no-anchors", "there is no trust list to check the chain with")
     if not 1 <= len(chain) <= CHAIN_LENGTH_LIMIT:
         raise CertificateError("length", f"a chain has 1 to {CHAIN_LENGTH_LIMIT} certificates, not {len(chain)}")
     certificates = [load_certificate(der) for der in chain]
     for certificate in certificates:
-        _check_validity(certificate, now)
-    path = _validate(certificates, anchors.roots, now)
+        check_validity(certificate, now)
+    path = validate_path(certificates, anchors.roots, now)
     if path[:-1] != certificates:
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
     check_signature_algorithms(certificates, anchors.policy.non_ecdsa_issuers)
     root = next(root for root in anchors.roots if root == path[-1])
-    issuers = _issuer_path((*certificates[1:], root), anchors.policy)
+    issuers = issuer_path((*certificates[1:], root), anchors.policy)
     verified = _verified(chain, certificates[0], issuers, anchors.policy)
     verified.check_time(now)  # from when logs vouch, too
     check_pins((certificates[0], *issuers.certificates), anchors.policy)
@@ -198,11 +169,11 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
     return verified, issuers
 
 
-def _verify_leaf(chain: tuple[bytes, ...], issuers: _IssuerPath, anchors: TrustAnchors, now: int) -> VerifiedChain:
+def _verify_leaf(chain: tuple[bytes, ...], issuers: IssuerPath, anchors: TrustAnchors, now: int) -> VerifiedChain:
     """Validate a chain whose issuers were validated above another leaf: the leaf alone, with its issuer as anchor."""
     leaf = load_certificate(chain[0])
-    _check_validity(leaf, now)
-    _validate([leaf], issuers.certificates[:1], now)
+    check_validity(leaf, now)
+    validate_path([leaf], issuers.certificates[:1], now)
     check_signature_algorithms([leaf], anchors.policy.non_ecdsa_issuers)
     verified = _verified(chain, leaf, issuers, anchors.policy)
     verified.check_time(now)
@@ -214,62 +185,6 @@ def _check_leaf_policy(leaf: x509.Certificate, verified: VerifiedChain, policy: 
     check_certificate_policies([leaf], policy, leaf=True)
     if verified.tn_auth_list is not None:
         check_code_leaf(verified.tn_auth_list, policy)
-
-
-def _issuer_path(certificates: tuple[x509.Certificate, ...], policy: TrustPolicy) -> _IssuerPath:
-    check_key_identifiers(certificates)
-    for certificate in certificates:
-        check_issuer_fields(certificate)
-    lists = bounds_of([certificate_tn_auth_list(certificate) for certificate in certificates], policy)
-    scope = scope_of(lists[0], policy) if lists else None
-    periods = [validity(certificate) for certificate in certificates]
-    return _IssuerPath(certificates, lists, scope, max(start for start, _ in periods), min(end for _, end in periods))
-
-
-def verify_issuer(
-    path: Sequence[bytes], anchors: TrustAnchors, now: int, signers: Collection[bytes] | None = None
-) -> tuple[ec.EllipticCurvePublicKey, TNAuthList]:
-    """Validate a signer of lists, as `verify_issuer_path`; returns its key and the numbers it speaks of.
-
-    The key must be P-256 and for lists (cRLSign): what it signs here is a list of numbers, as a CRL is one of serials.
-    `signers`: SHA-256 of the keys (SPKI) that are believed in this matter; None believes every issuer. Raises
-    CertificateError.
-    """
-    issuers = verify_issuer_path(path, anchors, now)
-    signer = issuers[0]
-    check_list_signer(signer)
-    if signers is not None and key_hash(signer) not in signers:
-        raise CertificateError("signer", "the list is signed by another issuer than that of one's own certificates")
-    numbers = certificate_tn_auth_list(signer)
-    if numbers is None:
-        raise CertificateError("tn-auth-list", "the issuer's certificate does not say which numbers it speaks of")
-    return p256_key(signer), numbers
-
-
-def verify_issuer_path(path: Sequence[bytes], anchors: TrustAnchors, now: int) -> tuple[x509.Certificate, ...]:
-    """Validate an issuer's certificate and those above it, without the root, as `verify_chain` does those of a chain.
-
-    Returns the path with its root. Raises CertificateError.
-    """
-    if not anchors.roots or not 1 <= len(path) < CHAIN_LENGTH_LIMIT:
-        raise CertificateError("untrusted", "the issuer is not below a trusted root")
-    certificates = [load_certificate(der) for der in path]
-    for certificate in certificates:
-        _check_validity(certificate, now)
-    found = tuple(_validate(certificates, anchors.roots, now))
-    if found[:-1] != tuple(certificates):
-        raise CertificateError("untrusted", "the issuer's path is not exactly issuer to root, without the root")
-    check_signature_algorithms(found, anchors.policy.non_ecdsa_issuers)
-    _issuer_path(found, anchors.policy)
-    check_issuer(certificates[0])
-    check_pins((found[0], *found), anchors.policy)  # an issuer may be the pinned one itself
-    check_certificate_policies(certificates, anchors.policy, leaf=False)
-    return found
-
-
-def issuer_keys(chain: Sequence[bytes]) -> frozenset[bytes]:
-    """SHA-256 of the keys (SPKI) of the issuers in a chain, without trusting it. Raises CertificateError."""
-    return frozenset(key_hash(load_certificate(der)) for der in chain[1:])
 
 
 def leaf_number(der: bytes) -> TelephoneNumber | None:
@@ -287,33 +202,8 @@ def public_point(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
-def _check_validity(certificate: x509.Certificate, now: int) -> None:
-    not_before, not_after = validity(certificate)
-    if now < not_before:
-        raise CertificateError("not-yet-valid", f"a certificate is valid from {not_before}, not at {now}")
-    if now > not_after:
-        raise CertificateError("expired", f"a certificate was valid until {not_after}, not at {now}")
-
-
-def _validate(
-    certificates: list[x509.Certificate], anchors: tuple[x509.Certificate, ...], now: int
-) -> list[x509.Certificate]:
-    try:
-        return _verifier(anchors, now).verify(certificates[0], certificates[1:]).chain
-    except verification.VerificationError as error:
-        raise CertificateError("untrusted", f"no path to a trusted root: {str(error)!a}") from error
-
-
-@lru_cache(VERIFIER_MEMO_LIMIT)
-def _verifier(anchors: tuple[x509.Certificate, ...], now: int) -> verification.ClientVerifier:
-    leaf_policy, issuer_policy = policies()
-    builder = verification.PolicyBuilder().store(verification.Store(list(anchors)))
-    builder = builder.time(datetime.fromtimestamp(now, UTC).replace(tzinfo=None)).max_chain_depth(CHAIN_LENGTH_LIMIT)
-    return builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy).build_client_verifier()
-
-
 def _verified(
-    chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: _IssuerPath, policy: TrustPolicy
+    chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: IssuerPath, policy: TrustPolicy
 ) -> VerifiedChain:
     check_key_identifiers((leaf, issuers.certificates[0]))
     check_leaf_fields(leaf)

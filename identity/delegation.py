@@ -15,8 +15,8 @@ from identity.certificate_fields import (
     known_extension,
     validity,
 )
-from identity.certificates import CHAIN_LENGTH_LIMIT
 from identity.errors import CertificateError, TNAuthListError
+from identity.issuer_path import CHAIN_LENGTH_LIMIT
 from identity.issuing import Logging, check_csr, issuer_certificate
 from identity.path_policy import check_within, scope_of
 from identity.tn_auth_list import TN_AUTH_LIST_SIZE_LIMIT, TNAuthList

@@ -20,13 +20,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from identity.certificates import TrustAnchors, verify_issuer
 from identity.checks import CLOCK_TOLERANCE
 from identity.errors import CertificateError, StatementError, StatusListError
+from identity.issuer_path import verify_issuer
 from identity.number import TelephoneNumber
 from identity.statement import STATEMENT_LIMIT, parse_statement, sign_statement
 from identity.status import NumberStatus
 from identity.tn_auth_list import TNAuthList
+from identity.trust import TrustAnchors
 
 STATUS_LIST_TYPE = "ringtrue-statuslist+jwt"
 ENTRY_SIZE = 8  # octets

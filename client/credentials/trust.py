@@ -12,6 +12,7 @@ from client.credentials.anchor_files import read_roots
 from client.errors import TrustError
 from client.store import Store
 from identity.certificate_fields import load_certificate
+from identity.issuer_path import issuer_keys
 from identity.tn_auth_list import TNAuthList
 from identity.transparency.log_key import LogKey
 from identity.trust import CodeParents, Pin, TrustAnchors, TrustPolicy, key_hash
@@ -210,8 +211,7 @@ def load_trust(store: Store) -> TrustAnchors:
 
 def own_issuers(chain: Sequence[bytes], trust: TrustAnchors) -> frozenset[bytes]:
     """Whose lists of numbers this account believes: the issuers of its own chain, and those that it has pinned."""
-    above = (load_certificate(der) for der in chain[1:])
-    return frozenset(map(key_hash, above)) | {pin.issuer for pin in trust.policy.pins}
+    return issuer_keys(chain) | {pin.issuer for pin in trust.policy.pins}
 
 
 def _digits(fingerprint: str) -> str:

@@ -16,8 +16,8 @@ from client.errors import TrustError
 from client.groups import Groups
 from client.store import Store
 from identity.binding import DeviceVerifier
-from identity.certificates import verify_issuer_path
 from identity.errors import IdentityError
+from identity.issuer_path import verify_issuer_path
 from identity.number import TelephoneNumber
 from identity.prefixes import authority_list
 from identity.tn_auth_list import ServiceProviderCode

@@ -29,10 +29,11 @@ from identity.authority.keys import (
 from identity.authority.log.service import open_own_log
 from identity.authority.store import PublishedPath
 from identity.certificate_fields import certificate_tn_auth_list, validity
-from identity.certificates import TrustAnchors, verify_issuer_path
 from identity.delegation import delegation_csr
 from identity.errors import CertificateError
+from identity.issuer_path import verify_issuer_path
 from identity.tn_auth_list import TNAuthList
+from identity.trust import TrustAnchors
 
 WAITING_KEY = "delegation.key"  # of a request that was not answered yet
 ANSWER_LIMIT = 1_048_576  # octets of PEM

@@ -9,8 +9,9 @@ from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
 
 from identity.certificate_fields import ENHANCED_CLAIM_CONSTRAINTS_OID
-from identity.certificates import ChainVerifier, issuer_keys, verify_chain, verify_issuer
+from identity.certificates import ChainVerifier, verify_chain
 from identity.errors import CertificateError
+from identity.issuer_path import issuer_keys, verify_issuer
 from identity.issuing import MESSAGING_ONLY, issue_device_certificate, issuer_certificate
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList
 from identity.trust import DEFAULT_POLICY, CodeParents, Pin, TrustAnchors, TrustPolicy, key_hash
