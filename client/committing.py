@@ -268,9 +268,14 @@ class Committer:
         members = {number_of(member) for member in group.members() if member.index not in leaving}
         return None if listed <= members else roles.context(listed & members, group.context_extensions())
 
-    def _require_another_admin(self, group_id: bytes) -> None:
+    def check_leaving(self, group_id: bytes) -> None:
+        """Raise ChatError if the others would be left without an admin when the person leaves with all devices."""
+        if self._groups.numbers(self._groups.copy(group_id)) != {self._groups.account.number}:
+            self._require_another_admin(group_id, whole=True)
+
+    def _require_another_admin(self, group_id: bytes, *, whole: bool = False) -> None:
         try:
-            roles.check_leaving(self._groups.copy(group_id))
+            roles.check_leaving(self._groups.copy(group_id), self._groups.account.number if whole else None)
         except GroupRefusedError as error:
             raise ChatError(LAST_ADMIN, code="last-admin", hint="Then leave again.") from error
 

@@ -65,9 +65,13 @@ def check_own_proposals(group: mls_rs.Group) -> None:
         EpochRoles.of(group).check_proposals(group.proposals())
 
 
-def check_leaving(group: mls_rs.Group) -> None:
-    """Raise GroupRefusedError if this device is the last of the only admin, those who wait for leaving not counted."""
+def check_leaving(group: mls_rs.Group, own: TelephoneNumber | None = None) -> None:
+    """Raise GroupRefusedError if this device is the last of the only admin, those who wait for leaving not counted.
+
+    With `own`, every device of that number leaves.
+    """
     leaving = {proposed.removed.index for proposed in group.proposals() if proposed.removed is not None}
+    leaving |= {member.index for member in group.members() if own is not None and number_of(member) == own}
     epoch = EpochRoles.of(group)
     with judged():
         EpochRoles(epoch.admins, epoch.without({group.own_index, *leaving})).check_standing()

@@ -234,8 +234,15 @@ class Session:
         await self._change(group_id, [RefreshKeys()])
 
     async def leave(self, group_id: bytes) -> None:
-        """Ask to be taken out; the chat closes when another member's client has committed it."""
+        """Ask to be taken out; the chat closes when another member's client has committed it.
+
+        The person leaves: their other devices are taken out first.
+        """
         await self._exchange.drive(group_id)
+        await self.worker.run(self.steps.committer.check_leaving, group_id)
+        others = await self.worker.run(self.steps.siblings.own_in, group_id)
+        if others:
+            await self._change(group_id, [RemoveDevice(identity) for identity in others])
         if await self.worker.run(self.steps.committer.leave, group_id) is not None:
             await self._exchange.drive(group_id)
 

@@ -31,6 +31,7 @@ from identity.certificate_fields import load_certificate, validity
 
 INTERVAL = 3600  # seconds between looks at what could not be done
 RETRY = 60  # seconds until what a service did not answer is tried again
+PATIENCE = 86_400  # seconds that a device which was granted the number is looked for by itself
 CESSATION_OF_OPERATION, KEY_COMPROMISE = 5, 1  # reasons to revoke (RFC 5280 §5.3.1)
 LATER = (UnreachableError, RateLimitedError, NoKeyPackageError, NotFoundError)  # what another time may cure
 
@@ -95,11 +96,15 @@ class Devices:
         if self._due_at - INTERVAL <= now < self._due_at:
             return
         self._due_at = now + INTERVAL
-        for granted in await self._run(self._siblings.granted):
+        for granted in await self._run(self._siblings.granted, int(now) - PATIENCE):
             if await self._package_of(granted.identity) is not None:
                 await self._run(self._siblings.ready, granted.identity, self._now())
         await self._revoke()
         await self.extend()
+
+    def soon(self) -> None:
+        """Let the next look be soon, because there is something new to do."""
+        self._due_at = 0.0
 
     async def extend(self) -> None:
         """Add each device to the chats that it is still to come into; what cannot be done now is done another time."""
@@ -185,7 +190,7 @@ class Devices:
     async def _package_of(self, identity: bytes) -> bytes | None:
         try:
             return dict(await self._claimed()).get(identity)
-        except NotFoundError:
+        except (NotFoundError, NoKeyPackageError):
             return None
 
     async def _claimed(self) -> list[tuple[bytes, bytes]]:

@@ -130,6 +130,11 @@ class Siblings:
         chats = [chat for chat in self._groups.chats.all() if chat.standing.is_member]
         return [chat for chat in chats if self.is_in(identity, chat.group_id)]
 
+    def own_in(self, group_id: bytes) -> list[bytes]:
+        """The person's other devices in a chat. Raises ChatError if this device is not a member."""
+        known = {key.identity for key in self.known()}
+        return [member.identity for member in self._groups.members(group_id) if member.identity in known]
+
     def is_in(self, identity: bytes, group_id: bytes) -> bool:
         """Whether a device is a member of a chat. Raises ChatError if this one is not."""
         return any(member.identity == identity for member in self._groups.members(group_id))
@@ -175,9 +180,9 @@ class Siblings:
         """Note that the authority has revoked what a removed device had."""
         self._store.execute("UPDATE sibling SET revoking = NULL WHERE identity = ?", identity)
 
-    def granted(self) -> Sequence[Sibling]:
-        """The devices that have not said yet that they are ready."""
-        return [each for each in self.all() if each.state is SiblingState.GRANTED]
+    def granted(self, since: int = 0) -> Sequence[Sibling]:
+        """The devices that were granted the number since then, and have not said yet that they are ready."""
+        return [each for each in self.all() if each.state is SiblingState.GRANTED and each.at >= since]
 
     def _is_settled(self, each: Missing) -> bool:
         chat = self._groups.chats.get(each.group_id)

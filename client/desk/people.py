@@ -150,6 +150,8 @@ class DeskPeople(People):
 
     def _admit(self, group_id: bytes, person: TelephoneNumber) -> None:
         self._steps.chats.set_consent(group_id, Consent.INBOX)
+        self._steps.siblings.want_in(group_id)
+        self._works.session.devices.soon()
         now = self._works.now()
         for words in self._steps.continuity.accept(group_id, person, now):
             self._steps.history.note(Kind.NOTICE, group_id, None, words, now)

@@ -163,6 +163,46 @@ def own_key(session: Session) -> str:
     return session.steps.continuity.own.partition(b"/")[2].decode()
 
 
+async def test_a_person_leaves_with_all_their_devices(world, stack):
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("plans", [BOB])
+    await accepted(world, bob, chat.group_id)
+    tablet = await own_device(world, stack, alice)
+
+    await tablet.leave(chat.group_id)
+
+    await bob.receive()
+    assert await bob.members(chat.group_id) == [BOB]
+    for session, standing in ((alice, "removed"), (tablet, "left")):
+        await session.receive()
+        assert (await session.find_chat(chat.group_id.hex())).standing == standing
+
+
+async def test_the_only_admin_keeps_every_device_until_there_is_another_one(world, stack):
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("club", [BOB], admins=[ALICE])
+    await accepted(world, bob, chat.group_id)
+    tablet = await own_device(world, stack, alice)
+    with pytest.raises(ChatError) as refused:
+        await tablet.leave(chat.group_id)
+    assert refused.value.code == "last-admin"
+    assert len(await tablet.members(chat.group_id)) == 3
+
+
+async def test_a_request_that_one_device_accepts_brings_the_other_in(world, stack):
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await bob.create_chat("hello", [ALICE])
+    await alice.receive()
+    tablet = await own_device(world, stack, alice)
+    assert await tablet.chats() == []
+
+    await desk_of(alice, world).people.accept(chat.group_id.hex())
+    await alice.sync()
+
+    await tablet.receive()
+    assert [each.group_id for each in await tablet.chats()] == [chat.group_id]
+
+
 async def test_a_removed_device_hears_nothing_more(world, stack):
     alice, _ = await world.people(stack, ALICE, BOB)
     chats = [await alice.create_chat("one", [BOB]), await alice.create_chat("two", [BOB])]
