@@ -27,10 +27,10 @@ def make_engine(
 
     One for `joining` a group accepts members there whose certificates have ended (`DeviceVerifier.verify_member`).
     """
-    believe = verifier.verify_member if joining else verifier.verify
 
     def validate(credential: mls_rs.Credential, signature_key: bytes, now: int) -> mls_rs.Approval:
         _require_x509(credential)
+        believe = verifier.verify_member if joining else verifier.verify
         found = believe(credential.chain, signature_key, now)
         return mls_rs.Approval(found.identity, found.chain.not_before, found.chain.not_after)
 
