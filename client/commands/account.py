@@ -51,6 +51,8 @@ async def enroll(
 ) -> None:
     """Prove that NUMBER is yours and make it usable on this device.
 
+    If another device of yours has it, run `ringtrue devices add` there and `ringtrue link CODE` here instead.
+
     A code is sent to the number. For it a token authority states that the number is yours, and a certification
     authority certifies a key of this device by ACME (RFC 8555, RFC 9448). The service at --authority is both, or names
     the other one. To have another ACME server certify, give --acme-directory: it has to take the identifier TNAuthList,

@@ -33,6 +33,7 @@ ABOUT = (
     "It does not say who a person is, or that they mean well.",
     "To begin you need a telephone number that can receive a code. You can leave at any step with Ctrl+C; "
     "the next start goes on there.",
+    "Is your number on another device already? That one shows a code (devices), and here you run: ringtrue link CODE",
 )
 
 

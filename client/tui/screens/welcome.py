@@ -52,7 +52,8 @@ ABOUT = (
 )
 HOW = (
     "To begin you need a telephone number that can receive a code. Ctrl+Q leaves at any step; the "
-    "next start goes on there."
+    "next start goes on there. Is your number on another device already? That one shows a code (Devices), and here you "
+    "run: ringtrue link CODE"
 )
 
 
