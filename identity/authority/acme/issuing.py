@@ -26,7 +26,7 @@ from identity.errors import CertificateError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TNAuthList
 
-RETRY_AFTER = 30  # seconds until a log that cannot be reached is tried again
+RETRY_AFTER = 30  # seconds until an order is finalized again that failed by no fault of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class IssuingDesk:
 
     def _issue(self, requested: CertificateRequest, order: Order, grant: Grant, now: int) -> bytes:
         asked = check_identifier(self.store, self.issuer, order.about, now)
+        self._check_issuer(now)
         try:
             if grant.ca:
                 path = self.issuer.delegate(requested.der, asked, now)
@@ -85,14 +86,19 @@ class IssuingDesk:
         except CertificateError as error:
             raise AcmeError("badCSR", str(error), identifier=order.about) from error
         except LogError as error:
-            words = "the certificate cannot be logged now: finalize the order again in a while"
-            raise AcmeError("serverInternal", words, status=503, headers={"retry-after": str(RETRY_AFTER)}) from error
+            raise _later("the certificate cannot be logged now: finalize the order again in a while") from error
         end = validity(path.leaf)[1]
         self.store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, grant.issued_at))
         if asked.number is not None and not grant.ca:
             by_code = grant.right != "device"
             self.store.hold(path.fingerprint, asked.number.digits, requested.spki, now, by_code=by_code)
         return path.fingerprint
+
+    def _check_issuer(self, now: int) -> None:
+        try:
+            self.issuer.refresh(now)
+        except CertificateError as error:
+            raise _later(str(error)) from error
 
     def _certified(self, requested: CertificateRequest, asked: TNAuthList, grant: Grant, now: int) -> IssuedPath:
         if asked.number is None:
@@ -103,6 +109,10 @@ class IssuingDesk:
 
     def _count(self, number: TelephoneNumber, now: int) -> None:
         rates.admit(self.store, ((rates.CERTIFICATES_PER_NUMBER, number.digits),), now)
+
+
+def _later(words: str) -> AcmeError:
+    return AcmeError("serverInternal", words, status=503, headers={"retry-after": str(RETRY_AFTER)})
 
 
 def _fingerprint(name: str) -> bytes:

@@ -23,6 +23,7 @@ from identity.authority.log.service import open_transparency
 from identity.certificates import verify_chain
 from identity.delegation import DEPTH_LIMIT, depth_below
 from identity.errors import CertificateError
+from identity.issuing import device_csr
 from identity.number import TelephoneNumber
 from identity.prefixes import authority_list
 from identity.status_list import verify_status_list
@@ -30,6 +31,7 @@ from identity.tn_auth_list import ServiceProviderCode, TNAuthList
 from identity.transparency.entries import embedded_entry
 from identity.transparency.timestamps import embedded_timestamps
 from tests.identity.authority.conftest import CodeOutbox
+from tests.identity.authority.ordering import AcmeAccount, one, private_key
 
 ALICE, BOB = TelephoneNumber.parse("+12025550142"), TelephoneNumber.parse("+12025550199")
 ENTERPRISE = authority_list(["+1202555014"])
@@ -285,3 +287,28 @@ def test_a_sub_issuer_is_logged_before_it_is_certified(carrier: Path, enterprise
     size = log.head(NOW).head.size
     assert log.proof(entry.leaf_hash(promise.timestamp), size)[0] == size - 1
     log.close()
+
+
+async def test_an_authority_whose_own_certificate_has_ended_says_so_and_keeps_the_order(
+    carrier: Path, enterprise: Path, acme_problem
+) -> None:
+    delegated(carrier, enterprise)
+    codes, moments, device = CodeOutbox(), [NOW], private_key()
+    app = open_authority(enterprise, BASE_URL, codes, lambda: moments[-1])
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as http,
+    ):
+        moments.append(NOW + 90 * DAY - 1)
+        account = await AcmeAccount(http, base_url=BASE_URL).register()
+        challenge = (await http.post("/v1/challenges", json={"number": ALICE.e164})).json()["challenge"]
+        order = await account.order(one(ALICE))
+        token = await account.token(challenge, account.by_code(codes.codes[ALICE], ALICE, device))
+        assert (await account.answer(order, token)).json()["status"] == "valid"
+        moments.append(NOW + 90 * DAY)
+
+        word, problem = acme_problem(await account.finalize(order, device_csr(device, ALICE)))
+
+        assert (word, problem.status) == ("serverInternal", 503)
+        assert "certificate has ended" in problem.detail
+        assert (await account.post(order.url)).json()["status"] == "ready"
