@@ -1,7 +1,7 @@
 """The ACME server as an ASGI application: bodies in, problems out, a nonce with every answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -60,14 +60,16 @@ def acme_server(
         tokens.url,
         clock,
     )
-    handlers: Mapping[type[Exception], Callable[[Request, Exception], object]] = {
-        AcmeError: _refused,
-        RefusedError: _refused,
-        HTTPException: _no_such_thing,
-        ClientDisconnect: disconnected,
-        Exception: _failed,
-    }
-    app = Starlette(routes=service.routes(), exception_handlers=handlers)  # type: ignore[arg-type]
+    app = Starlette(
+        routes=service.routes(),
+        exception_handlers={
+            AcmeError: _refused,
+            RefusedError: _refused,
+            HTTPException: _no_such_thing,
+            ClientDisconnect: disconnected,
+            Exception: _failed,
+        },
+    )
     return Mount("/acme", _WithNonce(app, service.requests, addresses))
 
 
