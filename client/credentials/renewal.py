@@ -127,12 +127,12 @@ class Leaves:
             )
 
     def _others(self, certificate: bytes) -> Iterable[OwnLeaf]:
-        """The groups with another certificate than the account's."""
+        """The accepted groups with another certificate than the account's: a commit tells strangers who is there."""
         rows = self._store.rows(
             "SELECT l.group_id, l.not_before, l.not_after, l.used, coalesce((SELECT arrived FROM message WHERE "
             "group_id = l.group_id AND seq IS NOT NULL AND kind <> 'notice' ORDER BY seq DESC LIMIT 1), 0) "
             "FROM own_leaf l JOIN chat c ON c.group_id = l.group_id "
-            "WHERE l.fingerprint <> ? AND c.standing = 'active'",
+            "WHERE l.fingerprint <> ? AND c.standing = 'active' AND c.consent = 'inbox'",
             hashlib.sha256(certificate).digest(),
         )
         return (OwnLeaf(*row) for row in rows)

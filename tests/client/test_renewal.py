@@ -17,6 +17,7 @@ from client.credentials.renewal import (
     pause,
     renewal_at,
 )
+from client.defence.admission import Consent
 from client.events import MembersChanged, Trouble
 from client.message import Kind
 from client.session import Session
@@ -116,6 +117,7 @@ async def test_only_the_group_in_use_gets_the_new_certificate_before_the_old_one
 
 async def test_a_quiet_group_gets_a_new_certificate_before_it_keeps_others_out(world, stack: AsyncExitStack) -> None:
     alice, bob = await world.people(stack, ALICE, BOB)
+    await bob.worker.run(bob.steps.groups.contacts.accept, ALICE)
     chat = await alice.create_chat("quiet", [BOB])
     await bob.receive()
     for _ in range(7 + MEMBER_GRACE // DAY):
@@ -135,6 +137,15 @@ def statements_of_upkeep(session: Session, now: int) -> list[str]:
     session.steps.groups.leaves.want_due(session.account.chain[0], session.account.point(), now)
     session.steps.store.connection.set_trace_callback(None)
     return [each for each in statements if not each.startswith("--")]
+
+
+async def test_strangers_do_not_learn_by_a_commit_that_somebody_is_there(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    await alice.create_chat("quiet", [BOB])
+    for _ in range(7 + MEMBER_GRACE // DAY):
+        world.clock.now += DAY
+        await bob.receive()
+    assert [(chat.consent, chat.epoch) for chat in await bob.chats()] == [(Consent.REQUEST, 1)]
 
 
 async def test_upkeep_takes_as_many_statements_with_many_groups_due_as_with_few(world, stack: AsyncExitStack) -> None:
