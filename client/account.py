@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.credentials.acme_account import AcmeAccount, load_acme_account, save_acme_account
 from client.credentials.enrolling_keys import forget_keys
+from client.credentials.own_entries import keep_own_entry
 from client.credentials.renewal import renewal_at
 from client.errors import AccountExistsError, NotEnrolledError
 from client.store import Store
@@ -111,6 +112,7 @@ def save_chain(store: Store, chain: Sequence[bytes]) -> None:
 def _keep_certificate(store: Store, chain: Sequence[bytes]) -> None:
     # What the authority lists for this number beside these was asked for by somebody else (client.defence.watch).
     store.execute("INSERT OR IGNORE INTO own_certificate VALUES (?)", hashlib.sha256(chain[0]).digest())
+    keep_own_entry(store, chain)
 
 
 def inbox_cursor(store: Store) -> int:

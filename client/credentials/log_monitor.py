@@ -11,6 +11,7 @@ from cryptography import x509
 
 from client.account import Account
 from client.credentials.logs_seen import LogsSeen, OwnPromise, SeenLog
+from client.credentials.own_entries import OwnEntries
 from client.defence.alarms import AHEAD, AlarmKind, Alarms
 from client.defence.continuity import Continuity
 from client.groups import Groups
@@ -55,6 +56,7 @@ class LogMonitor:
         self._groups = groups
         self._continuity = continuity
         self._alarms = alarms
+        self._own = OwnEntries(store)
         self.seen = LogsSeen(store)
 
     def adopt(self, named: Sequence[Log], now: int) -> bool:
@@ -68,7 +70,7 @@ class LogMonitor:
             for each in named:
                 key = LogKey(safe_name(each.name).text or "log", each.key)
                 known = self.seen.get(key.log_id) is not None
-                self.seen.adopt(key, each.url)
+                self.seen.adopt(key, each.url, now)
                 if not first and not known:
                     words = f"Your authority names another log of certificates than before, “{key.name}”."
                     raised |= self._alarms.raise_(AlarmKind.LOG, key.log_id.hex(), words, now, now)
@@ -109,7 +111,7 @@ class LogMonitor:
         raised = False
         with self._store.transaction():
             for each in entries:
-                raised |= self._look_at(log.key, each, now)
+                raised |= self._look_at(log, each, now)
             self.seen.keep_read(log_id, frontier)
         return raised
 
@@ -132,7 +134,7 @@ class LogMonitor:
         words = f"The log of certificates “{log.key.name}” {lie} (check {lie.check})."
         return self._alarms.raise_(AlarmKind.LOG, subject, words, now, now)
 
-    def _look_at(self, log: LogKey, logged: LoggedEntry, now: int) -> bool:
+    def _look_at(self, log: SeenLog, logged: LoggedEntry, now: int) -> bool:
         """Check 8, for one entry; what cannot be read as a certificate would not be believed by anybody either."""
         try:
             at_ms, entry = read_leaf(logged.leaf_input)
@@ -143,13 +145,23 @@ class LogMonitor:
             key = spki_hash(leaf_public_point(der))
         except (TransparencyError, CertificateError):
             return False
-        own = spki_hash(public_point(self._groups.account.key.public_key()))
+        if key == spki_hash(public_point(self._groups.account.key.public_key())):
+            return self._look_at_own(log, entry.digest, at_ms // 1000, now)
         enrolled = self._continuity.get(self._continuity.own).first_seen
         met = self._continuity.is_own_device(key, at_ms // 1000)
-        if key == own or met or validity(certificate)[1] < enrolled:
+        if met or validity(certificate)[1] < enrolled:
             return False
-        words = _certified_words(log, certificate, before=at_ms // 1000 < enrolled)
+        words = _certified_words(log.key, certificate, before=at_ms // 1000 < enrolled)
         return self._alarms.raise_(AlarmKind.CERTIFICATE, key, words, at_ms // 1000, now)
+
+    def _look_at_own(self, log: SeenLog, digest: bytes, at: int, now: int) -> bool:
+        """What was there before the first look is taken as this device's own, as in the authority's answer."""
+        if at <= log.since:
+            self._own.keep(digest)
+        if self._own.asked_for(digest, at) or self._alarms.near(AlarmKind.RENEWAL, at):
+            return False
+        words = f"The log of certificates “{log.key.name}” has one for this device's key that it did not ask for."
+        return self._alarms.raise_(AlarmKind.RENEWAL, digest.hex(), words, at, now)
 
 
 def _week(now: int) -> bytes:

@@ -8,17 +8,18 @@ from identity.transparency.heads import TreeHead
 from identity.transparency.log_key import LogKey
 from identity.transparency.merkle import EMPTY_ROOT, HASH_SIZE, Frontier
 
-_SELECT = "SELECT name, spki, url, size, head_ms, root, read, frontier, looked_at FROM certificate_log"
+_SELECT = "SELECT name, spki, url, size, head_ms, root, read, frontier, since, looked_at FROM certificate_log"
 
 
 @dataclass(frozen=True, slots=True)
 class SeenLog:
-    """A log; `head` is the last one that was accepted, `frontier` of what was read, `looked_at` in seconds."""
+    """A log; `head` is the last one that was accepted, `frontier` of what was read. Times are in seconds."""
 
     key: LogKey
     url: str
     head: TreeHead
     frontier: Frontier
+    since: int
     looked_at: int | None
 
 
@@ -45,16 +46,17 @@ class LogsSeen:
         row = self._store.row(f"{_SELECT} WHERE log_id = ?", log_id)
         return None if row is None else _log(row)
 
-    def adopt(self, key: LogKey, url: str) -> None:
+    def adopt(self, key: LogKey, url: str, now: int) -> None:
         """Watch a log from now on; where it is may change, its key never."""
         self._store.execute(
-            "INSERT INTO certificate_log (log_id, name, spki, url, root) VALUES (?, ?, ?, ?, ?) "
+            "INSERT INTO certificate_log (log_id, name, spki, url, root, since) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET url = excluded.url",
             key.log_id,
             key.name,
             key.spki,
             url,
             EMPTY_ROOT,
+            now,
         )
 
     def accept(self, log_id: bytes, head: TreeHead) -> None:
@@ -94,6 +96,6 @@ class LogsSeen:
 
 
 def _log(row: Row) -> SeenLog:
-    name, spki, url, size, head_ms, root, read, frontier, looked_at = row
+    name, spki, url, size, head_ms, root, read, frontier, since, looked_at = row
     hashes = tuple(frontier[start : start + HASH_SIZE] for start in range(0, len(frontier), HASH_SIZE))
-    return SeenLog(LogKey(name, spki), url, TreeHead(size, head_ms, root), Frontier(read, hashes), looked_at)
+    return SeenLog(LogKey(name, spki), url, TreeHead(size, head_ms, root), Frontier(read, hashes), since, looked_at)

@@ -102,6 +102,7 @@ CREATE TABLE certificate_log (              -- client.credentials.log_monitor: w
     root      BLOB NOT NULL,                -- of that head's tree
     read      INTEGER NOT NULL DEFAULT 0,   -- entries that were read
     frontier  BLOB NOT NULL DEFAULT x'',    -- the complete subtrees of what was read, 32 octets each
+    since     INTEGER NOT NULL,             -- when it was first looked at
     looked_at INTEGER                       -- when the log was last found in order
 ) STRICT, WITHOUT ROWID;
 
@@ -112,4 +113,12 @@ CREATE TABLE own_logged (                   -- promises of logs for this device'
     found     INTEGER NOT NULL DEFAULT 0,   -- whether it was seen to be kept
     PRIMARY KEY (log_id, leaf_hash)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE own_entry (                    -- what is in logs for this device's own key and was asked for
+    digest BLOB PRIMARY KEY                 -- identity.transparency.entries.Entry.digest
+) STRICT, WITHOUT ROWID;
+
+-- Whether an attempt accounts for what the authority lists, and for what a log has.
+ALTER TABLE renewal_attempt ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE renewal_attempt ADD COLUMN logged INTEGER NOT NULL DEFAULT 0;
 """

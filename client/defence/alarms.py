@@ -18,6 +18,7 @@ class AlarmKind(StrEnum):
     LOG = "log"  # a log of certificates was caught, or is a new one
 
 
+SAME_EVENT = 30  # seconds by which two services may date one event differently
 AHEAD = 86_400  # seconds that a service's clock may be ahead of this device's
 
 _NEW_KEY = (
@@ -80,6 +81,12 @@ class Alarms:
         """The alarms that wait, the newest first; with `acknowledged` also those that were put away."""
         condition = "" if acknowledged else " WHERE acknowledged_at IS NULL"
         return [_alarm(row) for row in self._store.rows(f"{_SELECT}{condition} ORDER BY id DESC")]
+
+    def near(self, kind: AlarmKind, happened_at: int) -> bool:
+        """Whether there was one of this kind for what happened in that minute: another service has told of it."""
+        between = (happened_at - SAME_EVENT, happened_at + SAME_EVENT)
+        query = "SELECT 1 FROM alarm WHERE kind = ? AND happened_at BETWEEN ? AND ?"
+        return self._store.row(query, kind, *between) is not None
 
     def waiting(self) -> int:
         """How many nobody has put away."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from client.credentials.own_entries import TRANSIT
 from client.defence.alarms import AlarmKind, Alarms
 from client.defence.continuity import Continuity
 from client.errors import ChatError
@@ -25,8 +26,8 @@ from identity.device import spki_hash
 
 INTERVAL = 3600  # seconds between looks
 RETRY = 600  # seconds until a service that did not answer is asked again
+_ATTEMPTS_KEPT = 365 * 86_400  # seconds for which renewals are known: a log may be read long after
 _KEPT = RETENTION + 86_400  # seconds for which own openings are known: longer than the service lists them
-_TRANSIT = 60  # seconds that an answer of the authority may have taken
 _SEED_SIZE = 16  # octets
 
 
@@ -76,7 +77,7 @@ class Watch:
 
     def renewing(self, now: int) -> None:
         """Keep that a renewal is asked for, whose answer may be lost."""
-        self._store.execute("INSERT INTO renewal_attempt VALUES (?)", now)
+        self._store.execute("INSERT INTO renewal_attempt (at) VALUES (?)", now)
 
     def certificates(self, held: Sequence[Holding], now: int) -> bool:
         """Compare the number's live certificates with this device's own; returns whether there is an alarm."""
@@ -92,7 +93,7 @@ class Watch:
                 elif not self._continuity.is_own_device(each.key, each.issued_at):
                     words = _certified_words(each, since)
                     raised |= self._alarms.raise_(AlarmKind.CERTIFICATE, each.key, words, each.issued_at, now)
-            self._store.execute("DELETE FROM renewal_attempt WHERE at < ?", now - RETENTION)
+            self._store.execute("DELETE FROM renewal_attempt WHERE at < ?", now - _ATTEMPTS_KEPT)
             self._keep_look(Watched.AUTHORITY, _Look(now), now + INTERVAL)
         return raised
 
@@ -136,19 +137,21 @@ class Watch:
         known = self._store.row("SELECT 1 FROM own_certificate WHERE fingerprint = ?", bytes.fromhex(held.fingerprint))
         if known is not None or (held.by == "renewal" and self._was_asked_for(held.issued_at)):
             return False
+        if self._alarms.near(AlarmKind.RENEWAL, held.issued_at):
+            return False
         words = f"A certificate for this device's key was issued, by a {held.by}, that this device did not ask for."
         return self._alarms.raise_(AlarmKind.RENEWAL, held.fingerprint, words, held.issued_at, now)
 
     def _was_asked_for(self, issued_at: int) -> bool:
         """Whether a certificate is the lost answer to a renewal; each attempt accounts for one."""
         row = self._store.row(
-            "SELECT rowid FROM renewal_attempt WHERE at BETWEEN ? AND ? ORDER BY at LIMIT 1",
-            issued_at - PROOF_MAX_AGE - _TRANSIT,
+            "SELECT rowid FROM renewal_attempt WHERE at BETWEEN ? AND ? AND NOT listed ORDER BY at LIMIT 1",
+            issued_at - PROOF_MAX_AGE - TRANSIT,
             issued_at + PROOF_MAX_AGE,
         )
         if row is None:
             return False
-        self._store.execute("DELETE FROM renewal_attempt WHERE rowid = ?", row[0])
+        self._store.execute("UPDATE renewal_attempt SET listed = 1 WHERE rowid = ?", row[0])
         return True
 
     def _own_nonces(self) -> dict[str, int]:

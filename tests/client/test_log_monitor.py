@@ -30,6 +30,7 @@ from identity.authority.log.endpoints import log_routes
 from identity.authority.log.folder import FOLDER, KEY, open_log
 from identity.authority.log.wire import MAXIMUM_MERGE_DELAY, LoggedEntry
 from identity.certificate_fields import load_certificate
+from identity.certificates import TrustAnchors
 from identity.issuing import issue_device_certificate
 from identity.transparency.entries import Entry, EntryKind, precertificate_entry
 from identity.transparency.heads import TreeHead
@@ -226,6 +227,63 @@ async def test_who_had_the_number_long_ago_is_no_alarm(world, stack):
     world.clock.now += 30 * DAY
     (alice,) = await world.people(stack, ALICE)
     assert await looked(alice, world) == []
+
+
+async def renew_elsewhere(alice: Session, world: World) -> None:
+    """Whoever has a copy of Alice's key and chain renews her certificate."""
+    account = alice.account
+    async with EnrolmentClient(AUTHORITY, clock=world.clock, transport=world.network) as authority:
+        await authority.renew(account.key, account.chain, TrustAnchors.from_pem(account.anchors))
+
+
+async def test_a_renewal_that_the_authority_conceals_shows_in_the_log(world, stack):
+    (alice,) = await world.people(stack, ALICE)
+    await looked(alice, world)
+    hide_holdings(Meddler(world))
+    world.clock.now += DAY
+    await renew_elsewhere(alice, world)
+
+    (alarm,) = await looked(alice, world)
+
+    assert alarm.kind == "renewal"
+    assert alarm.words == (
+        "The log of certificates “Ringtrue development log” has one for this device's key that it did not ask for."
+    )
+
+
+async def test_a_renewal_that_both_tell_of_is_one_alarm(world, stack):
+    (alice,) = await world.people(stack, ALICE)
+    await looked(alice, world)
+    world.clock.now += DAY
+    await renew_elsewhere(alice, world)
+    assert [each.kind for each in await looked(alice, world)] == ["renewal"]
+    world.clock.now += DAY
+    await renew_elsewhere(alice, world)
+    assert [each.kind for each in await looked(alice, world)] == ["renewal", "renewal"]
+
+
+async def test_a_renewal_whose_answer_was_lost_is_known_in_the_log_too(world, stack):
+    (alice,) = await world.people(stack, ALICE)
+    await looked(alice, world)
+    meddler = Meddler(world)
+    hide_holdings(meddler)
+    world.clock.now += 5 * DAY
+    lost = 0
+
+    async def losing(request: httpx.Request) -> httpx.Response:
+        nonlocal lost
+        await meddler.honest(request)
+        lost += 1
+        raise httpx.ReadError("the answer was lost", request=request)
+
+    meddler.answers["/acme/certificate/"] = losing
+    await alice.maintain()
+    del meddler.answers["/acme/certificate/"]
+    assert lost > 0
+    before = seen(alice).head.size
+    world.clock.now += DAY
+    assert await looked(alice, world) == []
+    assert seen(alice).head.size > before
 
 
 async def test_1_a_head_that_the_log_has_not_signed(world, stack):
