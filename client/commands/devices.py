@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import click
 import msgspec
 
-from client.commands.opened import opened
+from client.commands.opened import PASSING, opened
 from client.credentials.link_code import parse_link_code
 from client.credentials.link_here import link_here
 from client.desk.api import Api
@@ -37,7 +37,7 @@ def devices() -> None:
 async def devices_list(terminal: Terminal, offline: bool) -> None:
     """List the devices of your number, and in which chats each is."""
     async with opened(terminal) as api:
-        for device in await api.devices.all(not offline):
+        for device in await _all(terminal, api, ask=not offline):
             tell_device(terminal, device)
 
 
@@ -101,6 +101,17 @@ async def link(terminal: Terminal, code: str, authority: str | None, name: str |
         words += " The other device did not say that it is done; it goes on by itself when it is next used."
     anchors = TrustAnchors.from_pem(linked.account.anchors).fingerprint.hex()
     terminal.tell("enrolled", words, number=number, home=str(terminal.home), anchors=anchors)
+
+
+async def _all(terminal: Terminal, api: Api, *, ask: bool) -> list[OwnDeviceView]:
+    """The devices; where the authority cannot be asked, what is known here."""
+    try:
+        return await api.devices.all(ask)
+    except ClientError as error:
+        if not ask or error.exit_code not in PASSING:
+            raise
+        terminal.hint(f"Not asked what the authority has certified: {error}")
+        return await api.devices.all()
 
 
 def tell_device(terminal: Terminal, device: OwnDeviceView) -> None:

@@ -11,7 +11,7 @@ from client.errors import ClientError
 from client.terminal import Terminal
 
 EXIT_NETWORK, EXIT_TIMED_OUT = 6, 7
-_PASSING = (EXIT_NETWORK, EXIT_TIMED_OUT)  # exit codes of errors that do not keep a command from its work
+PASSING = (EXIT_NETWORK, EXIT_TIMED_OUT)  # exit codes of errors that do not keep a command from its work
 _LAST_WORDS = 0.1  # seconds in which the last events of a command arrive
 
 
@@ -41,7 +41,7 @@ async def if_possible(terminal: Terminal, call: Awaitable[object]) -> None:
     try:
         await call
     except ClientError as error:
-        if error.exit_code not in _PASSING or error.code == "daemon-gone":
+        if error.exit_code not in PASSING or error.code == "daemon-gone":
             raise
         terminal.hint(f"Not up to date: {error}")
 

@@ -4,9 +4,10 @@ Until the account is stored nothing is left of an attempt but an empty, encrypte
 further after that, the certificate is revoked and the account is deleted again.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,7 +28,7 @@ from client.delivery import look_at_delivery
 from client.enrolling import store_key
 from client.enrolment import EnrolmentClient
 from client.errors import AccountExistsError, ClientError, LinkError, NotEnrolledError
-from client.home import AccountLock, Home
+from client.home import AccountLock, Home, write_private
 from client.keys import Argon2id
 from client.session import COMMIT_JITTER, Session
 from client.steps import Steps
@@ -40,8 +41,9 @@ from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
 NEW = SLOTS[1]
+CANCELLED = "it was cancelled on the new device"
 DECLINED = "the person said no on the new device"
-_WITHDRAWN = ("link-closed", "link-slot-taken", "link-ended")  # the other device goes no further
+_WITHDRAWN = ("link-closed", "link-slot-taken")  # the other device goes no further
 
 
 class Onlooker(Protocol):
@@ -91,7 +93,11 @@ async def link_here(
     attempt = _Attempt(Home(home), passphrase, onlooker, cost, clock, transport, jitter)
     async with Meeting(authority, LinkChannel(code.secret), NEW, clock=clock, transport=transport) as meeting:
         with attempt.empty_store() as store:
-            account = await attempt.account(store, meeting, authority, name)
+            try:
+                account = await attempt.account(store, meeting, authority, name)
+            except asyncio.CancelledError:
+                await meeting.end(CANCELLED)
+                raise
         return await attempt.come_in(account, meeting)
 
 
@@ -133,7 +139,7 @@ class _Attempt:
         with store.transaction():
             save_account(store, account)
             self._remember(Steps.of(store, account, DeviceVerifier(_anchors(grant))), offer, grant)
-        self.home.anchors.unlink(missing_ok=True)
+        write_private(self.home.anchors, account.anchors)
         return account
 
     async def _certified(
@@ -176,27 +182,31 @@ class _Attempt:
 
     async def come_in(self, account: Account, meeting: Meeting) -> Linked:
         """Publish key packages, say so, and join the chats that the other device adds this one to."""
-        try:
-            async with self._session() as session:
-                self.onlooker.hear("Making key packages")
-                await session.maintain()
-                await meeting.say(Ready())
+        async with self._session() as session:
+            self.onlooker.hear("Making key packages")
+            await session.maintain()
+            withdrawn = await self._withdrawn(meeting)
+            if withdrawn is None:
                 self.onlooker.hear("Coming into the chats")
                 return await self._joined(session, meeting)
+        await self._undo(account)
+        words = f"{withdrawn}; this device's certificate was given back, and nothing was kept"
+        raise LinkError(words, code=withdrawn.code) from withdrawn
+
+    async def _withdrawn(self, meeting: Meeting) -> LinkError | None:
+        """Say that this device is ready; why the other one does not want to hear it, if it does not."""
+        try:
+            await meeting.say(Ready())
         except LinkError as error:
-            if error.code not in _WITHDRAWN:
-                raise
-            await self._undo(account)
-            raise LinkError(
-                f"{error}; this device's certificate was given back, and nothing was kept", code=error.code
-            ) from error
+            if error.code in _WITHDRAWN:
+                return error
+            self.onlooker.hear(f"The other device could not be told: {error}")
+        return None
 
     async def _joined(self, session: Session, meeting: Meeting) -> Linked:
         try:
             done = await meeting.heard(Done)
-        except LinkError as error:
-            if error.code != "link-expired":
-                raise
+        except LinkError:  # the other device goes on without this one's hearing of it
             await session.sync()
             return Linked(session.account, len(await session.chats()), 0, finished=False)
         await session.sync()
@@ -207,7 +217,8 @@ class _Attempt:
         async with EnrolmentClient(
             account.authority, clock=self.clock, transport=self.transport, acme=account.acme
         ) as issuing:
-            await issuing.revoke(account.key, account.chain)
+            with suppress(ClientError):  # without its key the certificate is of no use to anybody
+                await issuing.revoke(account.key, account.chain)
         for path in (self.home.database, self.home.key_file, self.home.anchors, self.home.trust_policy):
             path.unlink(missing_ok=True)
 

@@ -30,6 +30,7 @@ from client.credentials.link_messages import (
     CHATS_LIMIT,
     CONTACTS_LIMIT,
     KEYS_LIMIT,
+    NAME_LIMIT,
     AddedChat,
     Done,
     Grant,
@@ -53,7 +54,7 @@ from identity.device import spki_hash
 
 FIRST = SLOTS[0]
 CANCELLED = "it was cancelled on the device that has the number"
-REFUSED = "the person said no on the device that has the number"
+REFUSED = "the person said no on the device that has the number, and nothing was given to the other one"
 UNNAMED = "a device without a name"
 
 
@@ -190,6 +191,8 @@ class Linking:
             identity = await self._granted(meeting, hello)
             await self._added(meeting, identity)
         except ClientError as error:
+            if self._progress is not None and self._progress.state in (LinkState.WAITING, LinkState.COMPARING):
+                await meeting.end(str(error)[:NAME_LIMIT])  # later ends have been told, or are none for the new device
             await self._close(error)
 
     async def _met(self, meeting: Meeting) -> Hello:
@@ -204,25 +207,20 @@ class Linking:
 
     async def _agreed(self) -> None:
         assert self._answered is not None, "made with the linking"
-        assert self._meeting is not None, "likewise"
         try:
             agreed = await asyncio.wait_for(self._answered, MAILBOX_LIFETIME)
         except TimeoutError:
-            await self._meeting.end("nobody compared the digits in time")
             raise LinkError("nobody compared the digits in time", code="link-expired") from None
         if not agreed:
-            await self._meeting.end(REFUSED)
-            words = "nothing was given to the other device"
-            raise LinkError(words, code="link-refused", hint="To begin again with a new code: ringtrue devices add")
+            raise LinkError(REFUSED, code="link-refused", hint="To begin again with a new code: ringtrue devices add")
 
     async def _granted(self, meeting: Meeting, hello: Hello) -> bytes:
-        """Let the new device have the number; returns its identity once it is ready. Nothing is kept of a failure."""
-        try:
-            token = await self._token(hello)
-            grant = await self._run(self._grant, token)
-        except ClientError as error:
-            await meeting.end(f"the authority gave no token: {error}"[:100])
-            raise
+        """Let the new device have the number; returns its identity once it is ready.
+
+        A grant is taken back if the new device cannot have it, or says that it goes no further. If it says nothing, it
+        may come yet: then the rest is done by itself.
+        """
+        grant = await self._run(self._grant, await self._token(hello))
         name = safe_name(hello.name).text
         identity = await self._run(self._steps.siblings.grant, _spki_hash(hello.key), name, self._now())
         self._next(LinkState.GRANTING)
@@ -230,10 +228,11 @@ class Linking:
             await meeting.say(grant)
             await meeting.heard(Ready)
         except LinkError as error:
-            if error.code == "link-expired":  # it may come yet: what is left to do is then done without this
-                raise LinkError(_NOT_READY, code="link-unfinished", hint=_NOT_READY_HINT) from error
-            await self._run(self._steps.siblings.withdraw, identity)
-            raise
+            if error.code in ("link-ended", "link-slot-taken"):
+                await self._run(self._steps.siblings.withdraw, identity)
+                raise
+            self._devices.soon()
+            raise LinkError(_NOT_READY, code="link-unfinished", hint=_NOT_READY_HINT) from error
         return identity
 
     async def _added(self, meeting: Meeting, identity: bytes) -> None:

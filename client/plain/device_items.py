@@ -1,6 +1,7 @@
 """The main menu, as far as it is about the devices of one's own number."""
 
 from client.device_words import COMPARE, REMOVE, called, device_lines, link_words
+from client.failures import EXPECTED
 from client.plain.account_items import qr_rows
 from client.plain.item import Item
 from client.plain.talk import Talk
@@ -10,7 +11,11 @@ _WAITING = "To cancel: Ctrl+C."
 
 
 async def _devices(talk: Talk, argument: str) -> None:
-    devices = await talk.api.devices.all(True)
+    try:
+        devices = await talk.api.devices.all(True)
+    except EXPECTED as error:
+        talk.paper.trouble(error)
+        devices = await talk.api.devices.all()
     for device in devices:
         for words in device_lines(device):
             talk.paper.say(words)

@@ -351,6 +351,70 @@ class Held(httpx.AsyncBaseTransport):
         return await self._network.handle_async_request(request)
 
 
+async def test_it_is_cancelled_on_the_new_device(world: World, stack: AsyncExitStack) -> None:
+    (alice,) = await world.people(stack, ALICE)
+    desk, device = desk_of(alice, world), NewDevice(world)
+    shown = await desk.devices.link()
+    linking = asyncio.create_task(device.link(parse_link_code(shown.uri)))
+    await until(desk, "comparing")
+    linking.cancel()
+    await asyncio.wait((linking,))
+
+    await desk.devices.agree(True)
+
+    ended = await until(desk, "ended")
+    assert ended.error == "link-slot-taken"
+    assert ended.hint
+    assert (await certificates(alice), device.has_account, len(await desk.devices.all())) == (1, False, 1)
+
+
+class Losing(httpx.AsyncBaseTransport):
+    """Loses the answer that holds the last box, after the service has given it away."""
+
+    def __init__(self, network: httpx.AsyncBaseTransport, nth: int) -> None:
+        self._network = network
+        self._left = nth
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._network.handle_async_request(request)
+        if request.method == "POST" and request.url.path.startswith("/v1/links/") and response.status_code == 200:
+            self._left -= 1
+            if not self._left:
+                raise httpx.ReadError("the connection broke", request=request)
+        return response
+
+
+async def test_the_answer_that_says_that_all_is_done_is_lost_and_nothing_is_undone(
+    world: World, stack: AsyncExitStack
+) -> None:
+    alice, _ = await world.people(stack, ALICE, BOB)
+    await alice.create_chat("plans", [BOB])
+    desk, device = desk_of(alice, world), NewDevice(world)
+    shown = await desk.devices.link()
+    linking = asyncio.create_task(device.link(parse_link_code(shown.uri), Losing(world.network, 3)))
+    await until(desk, "comparing")
+    await desk.devices.agree(True)
+    assert (await until(desk, "done", "ended")).state == "done"
+    result = await linking
+    assert (result.finished, result.chats) == (False, 1)
+    assert await certificates(alice) == 2
+
+
+async def test_the_answer_that_grants_the_number_is_lost_and_nothing_is_kept(
+    world: World, stack: AsyncExitStack
+) -> None:
+    (alice,) = await world.people(stack, ALICE)
+    desk, device = desk_of(alice, world), NewDevice(world)
+    shown = await desk.devices.link()
+    linking = asyncio.create_task(device.link(parse_link_code(shown.uri), Losing(world.network, 2)))
+    await until(desk, "comparing")
+    await desk.devices.agree(True)
+    assert (await refused(linking)).code == "link-closed"
+    assert (await certificates(alice), device.has_account) == (1, False)
+    await desk.devices.cancel()
+    assert len(await desk.devices.all()) == 1
+
+
 async def test_one_device_is_linked_at_a_time(world: World, stack: AsyncExitStack) -> None:
     (alice,) = await world.people(stack, ALICE)
     desk = desk_of(alice, world)
