@@ -238,6 +238,7 @@ class Session:
 
         The person leaves: their other devices are taken out first.
         """
+        await self._wake()
         await self._exchange.drive(group_id)
         await self.worker.run(self.steps.committer.check_leaving, group_id)
         others = await self.worker.run(self.steps.siblings.own_in, group_id)
@@ -255,6 +256,7 @@ class Session:
 
     async def drive(self, group_id: bytes) -> None:
         """Post what waits in a chat, and read what the service made of it. Raises what a later attempt may cure."""
+        await self._wake()
         await self._exchange.drive(group_id)
 
     async def receive(self) -> list[Event]:
@@ -357,8 +359,7 @@ class Session:
         return EnrolmentClient(self.account.authority, clock=self._clock, transport=self._transport)
 
     async def _follow(self, connected: Connected) -> None:
-        if self._now() > self.account.validity()[1]:
-            await self._upkeep.run()  # whoever slept renews first: the refusal of an old certificate would end this
+        await self._wake()
         ticking = asyncio.create_task(self._tick())
         try:
             async with aclosing(self.delivery.follow(connected)) as stream:
@@ -369,6 +370,11 @@ class Session:
         finally:
             ticking.cancel()
             await asyncio.wait((ticking,))
+
+    async def _wake(self) -> None:
+        """Renew first if the certificate has ended: the services refuse whoever slept for so long."""
+        if self._now() > self.account.validity()[1]:
+            await self._upkeep.run()
 
     async def _tick(self) -> None:
         # The stream is silent while nothing happens; certificates end and refused posts are due all the same.
@@ -398,6 +404,7 @@ class Session:
         self, numbers: Sequence[TelephoneNumber], new_keys: bool
     ) -> tuple[list[bytes], list[ClientError]]:
         """Key packages, and why some numbers have none: they are asked first. Raises that if it is all of them."""
+        await self._wake()
         key_packages: list[bytes] = []
         unheard: list[ClientError] = []
         for number in dict.fromkeys(numbers):
@@ -427,6 +434,7 @@ class Session:
         await self._carry_out(group_id, await self.worker.run(self.steps.committer.want, group_id, bodies))
 
     async def _carry_out(self, group_id: bytes, intents: Sequence[int]) -> None:
+        await self._wake()
         self._outcomes.update(dict.fromkeys(intents))
         try:
             await self._exchange.drive(group_id)

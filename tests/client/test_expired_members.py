@@ -10,7 +10,7 @@ from client.desk.views import CertificateState
 from client.errors import CertificateEndedError, GroupRefusedError, ServiceError
 from client.events import ChatJoined, Gap, MembersChanged, MessageReceived, WelcomeRefused
 from client.intents import AddMembers
-from client.outbox import new_idempotency_key
+from client.outbox import OutboxState, new_idempotency_key
 from client.session import Session
 from delivery_service.wire import CommitBundle, Entry
 from identity.binding import Verdict
@@ -134,10 +134,12 @@ async def test_what_was_signed_while_valid_stays_verified_and_nothing_is_signed_
     assert (received.text, received.verification.verdict) == ("signed while valid", Verdict.STALE)
 
     world.network.down.add("authority.test")
+    waiting = await bob.send(group_id, "written while expired")
+    assert waiting.state == OutboxState.QUEUED
     with pytest.raises(CertificateEndedError):
-        await bob.send(group_id, "written while expired")
+        await bob.worker.run(bob.steps.sender.prepare, group_id, int(world.clock()), renewing=True)
     world.network.down.clear()
-    await bob.receive()
+    await bob.drive(group_id)  # renews without being asked to
     (received,) = (event.message for event in await alice.receive() if isinstance(event, MessageReceived))
     assert (received.text, received.verification.verdict) == ("written while expired", Verdict.VERIFIED)
 
