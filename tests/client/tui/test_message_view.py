@@ -100,6 +100,7 @@ def test_what_is_not_proven_gives_its_reason(verdict: Verdict) -> None:
         ("sending", "sending"),
         ("accepted", "sent (accepted by the service)"),
         ("delivered", "delivered"),
+        ("elsewhere", "sent from another device"),
         ("failed", "✗ NOT SENT"),
     ],
 )
