@@ -147,3 +147,17 @@ async def _can_be_added(world: World, key: str) -> None:
     device = f"{ALICE}/{key}".encode()
     while not (await world.service.store.stock(device, int(world.clock()))).last_resort:
         await asyncio.sleep(0.05)
+
+
+async def test_with_a_daemon_running_the_same_commands_go_through_it(tmp_path: Path) -> None:
+    async with World() as world:
+        phone, tablet = Shell(world, tmp_path, ALICE), Shell(world, tmp_path / "tablet", ALICE)
+        await phone.enroll()
+        daemon = await phone.start("daemon", "--json")
+        assert daemon.stdout is not None
+        assert json.loads(await daemon.stdout.readline())["type"] == "ready"
+        linked, done = await link(world, phone, tablet)
+        assert (linked.code, done["state"]) == (0, "done")
+        assert len((await phone.run("devices", "--json")).lines) == 2
+        daemon.send_signal(signal.SIGINT)
+        await daemon.communicate()
