@@ -26,6 +26,23 @@ async def approach(stranger: Mallory, victim: Person, text: str) -> Outcome:
     return await _placed(victim, group_id, found)
 
 
+async def befriend(stranger: Mallory, victim: Person) -> bytes:
+    """Write to somebody by all the rules and be accepted; returns the id of the chat."""
+    first = (await approach(stranger, victim, "Hello, it was nice to meet you!")).message
+    assert first is not None, "what a stranger writes stands behind the request"
+    await victim.accept(first.group_id, stranger.number)
+    return first.group_id
+
+
+async def write(stranger: Mallory, victim: Person, group_id: bytes, text: str, iat: int | None = None) -> Outcome:
+    """Write into a chat that was accepted, signed now or as if at `iat`, and say what the client made of it."""
+    framed = stranger.framed(group_id, text)
+    claims = stranger.claims(group_id, framed)
+    proof = stranger.sign(claims if iat is None else claims | {"iat": iat})
+    seq = await stranger.post(group_id, stranger.encrypt(group_id, wrap(proof, framed)))
+    return outcome(reading(await victim.session.receive(), group_id, seq))
+
+
 async def _placed(victim: Person, group_id: bytes, found: Outcome) -> Outcome:
     """Name the rule that put the chat where it is, where the message only follows its chat."""
     by, reason = found.by, found.reason

@@ -32,9 +32,12 @@ STOPPED_BY = {
     Keeper.ADMISSION: "each client's ",
     Keeper.ALARM: "the owner's ",
     Keeper.AUTHORITY: "the ",
+    Keeper.CERTIFICATION: "the ",
     Keeper.CHECK: "",
     Keeper.DISPLAY: "the ",
     Keeper.ENGINE: "each client's MLS ",
+    Keeper.LINKING: "the owner's ",
+    Keeper.REVOCATIONS: "each client's ",
     Keeper.SERVICE: "the delivery ",
     Keeper.WITNESS: "each client's ",
 }

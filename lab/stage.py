@@ -1,13 +1,15 @@
 """Where attacks are played: honest people in a group with Mallory, and what they make of her messages."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from client.errors import ServiceError
 from client.events import Gap
 from client.framing import wrap
 from client.outbox import new_idempotency_key
+from client.session import Session
 from delivery_service.wire import CommitBundle
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
@@ -54,7 +56,7 @@ class Stage:
     said: list[Said] = field(default_factory=list)
     _bribed: Bribed | None = None
     _deceived: Deceived | None = None
-    _accomplices: int = 0
+    _strangers: int = 0
 
     @property
     def alice(self) -> Person:
@@ -88,8 +90,13 @@ class Stage:
 
     async def accomplice(self) -> Mallory:
         """Somebody new with a genuine number and no rules, whom nobody knows."""
-        self._accomplices += 1
-        return await self.world.mallory(f"+1202555{3000 + self._accomplices}")
+        return await self.world.mallory(self._new_number())
+
+    @asynccontextmanager
+    async def newcomer(self, name: str) -> AsyncIterator[Session]:
+        """Somebody new with a genuine number and an honest client, whom nobody knows; open inside the context."""
+        async with self.world.visitor(name, self._new_number(), self.world.delivery_url) as session:
+            yield session
 
     def now(self) -> int:
         """The world's time in whole seconds."""
@@ -161,6 +168,10 @@ class Stage:
     async def members(self) -> list[list[TelephoneNumber]]:
         """Who is in the group, as each honest client has it."""
         return await asyncio.gather(*(person.session.members(self.group) for person in self.people))
+
+    def _new_number(self) -> str:
+        self._strangers += 1
+        return f"+1202555{3000 + self._strangers}"
 
     async def _post_honest(self, group_id: bytes, text: str, ciphertext: bytes) -> None:
         seq = await self.mallory.post(group_id, ciphertext)

@@ -13,9 +13,12 @@ class Keeper(StrEnum):
     ADMISSION = "admission"  # a rule of the recipient's client on where a message is shown, by its name
     ALARM = "alarm"  # the owner's client tells what others do with the number, by the kind of the alarm
     AUTHORITY = "authority"  # the authority's judgement on a report, by the code of its refusal
+    CERTIFICATION = "certification"  # the ACME server: checks of RFC 9448 §6 by number, or the word of its problem
     CHECK = "check"  # a numbered check of docs/binding.md, at each recipient
     DISPLAY = "display"  # the recipient's client shows the message, and shows what is wrong with it
     ENGINE = "engine"  # each recipient's engine, or what stands right before it, by the code of the error
+    LINKING = "linking"  # two devices of one number while one lets the other have it, by the code of the error
+    REVOCATIONS = "revocations"  # each client's judgement on lists of revocations, by the code of the error
     SERVICE = "service"  # the delivery service's rules, by the word of its problem
     WITNESS = "witness"  # the recipient's client compares what the service hands out, by the code of what it noticed
 
@@ -33,6 +36,8 @@ class Guard:
             return f"check {self.rule} ({RULES[int(self.rule)].name})"
         if self.keeper is Keeper.AUTHORITY and self.rule.isdigit():
             return f"{self.keeper}: check {self.rule} of reports"
+        if self.keeper is Keeper.CERTIFICATION and self.rule.isdigit():
+            return f"{self.keeper}: check {self.rule} of tokens"
         return f"{self.keeper}: {self.rule}"
 
 

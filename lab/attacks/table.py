@@ -17,8 +17,11 @@ _KEEPERS = {
     Keeper.ADMISSION: "admission: “{}”",
     Keeper.ALARM: "alarm: `{}`",
     Keeper.AUTHORITY: "authority: `{}`",
+    Keeper.CERTIFICATION: "certification: `{}`",
     Keeper.DISPLAY: "client: `{}`",
     Keeper.ENGINE: "engine: `{}`",
+    Keeper.LINKING: "linking: `{}`",
+    Keeper.REVOCATIONS: "revocations: `{}`",
     Keeper.SERVICE: "service: `{}`",
     Keeper.WITNESS: "log: `{}`",
 }
@@ -47,6 +50,8 @@ def _words(guard: Guard) -> str:
         return str(guard)
     if guard.keeper is Keeper.AUTHORITY and guard.rule.isdigit():
         return f"authority: report check {guard.rule}"
+    if guard.keeper is Keeper.CERTIFICATION and guard.rule.isdigit():
+        return f"certification: token check {guard.rule}"
     return _KEEPERS[guard.keeper].format(guard.rule)
 
 

@@ -3,13 +3,11 @@
 import secrets
 from dataclasses import replace
 
-from client.framing import wrap
 from lab.accusing import hand_in, item_of, report_of
-from lab.approach import approach
+from lab.approach import befriend, write
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.mallory import Heard, Mallory
-from lab.readings import outcome, reading
 from lab.seams import admission
 from lab.stage import Stage
 
@@ -20,16 +18,11 @@ SENT = "an honest proof, with a certificate that has not ended"
 async def run(stage: Stage) -> Outcome:
     """Become Carol's contact, be reported by ten people in ten conversations, and go on writing to Carol."""
     carol, sender = stage.people[2], await stage.accomplice()
-    first = (await approach(sender, carol, "Hello Carol, it was nice to meet you!")).message
-    assert first is not None, "what a stranger writes stands behind the request"
-    await carol.accept(first.group_id, sender.number)
+    group_id = await befriend(sender, carol)
     for _ in range(REPORTS):
         await _be_reported(stage, sender)
     await carol.session.refresh_statuses()
-    framed = sender.framed(first.group_id, "I have an investment for you.")
-    data = wrap(sender.prove(first.group_id, framed), framed)
-    seq = await sender.post(first.group_id, sender.encrypt(first.group_id, data))
-    return replace(outcome(reading(await carol.session.receive(), first.group_id, seq)), sent=SENT)
+    return replace(await write(sender, carol, group_id, "I have an investment for you."), sent=SENT)
 
 
 async def _be_reported(stage: Stage, sender: Mallory) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from identity import binding, sequence
+from identity import binding, ocsp, sequence
 from identity.base64url import decode_base64url
 from identity.certificates import ChainVerifier, VerifiedChain
 from identity.message import MessageContext, ReceivedMessage
@@ -109,3 +109,5 @@ AUDIENCE = _of(10, "check_audience", _audience)
 TIME = _of(11, "check_time", _time)
 REPLAY = _of(12, "check_replay", _replay)
 STATUS = _of(13, "check_status", _status)
+KEY_LOSS = exchanging(check(13), instead(CertificateStatus, "key_lost", property(lambda _: False)))
+STAPLED = exchanging(check(13), instead(ocsp, "_check_about", _pass))

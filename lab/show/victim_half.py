@@ -29,9 +29,12 @@ UNCHECKED = {
     Keeper.ADMISSION: "The rules of each client decided where it goes.",
     Keeper.ALARM: "The client of the number's owner says so on its screen.",
     Keeper.AUTHORITY: "No client was sent anything: the authority had to judge, and refused.",
+    Keeper.CERTIFICATION: "No client was sent anything: no certificate was issued.",
     Keeper.CHECK: "No message was shown: it was refused before there was one.",
     Keeper.DISPLAY: "The message is shown, with that word beside it.",
     Keeper.ENGINE: "It was no message to any client: nothing is shown.",
+    Keeper.LINKING: "The owner's devices say so, and nothing was given to the other one.",
+    Keeper.REVOCATIONS: "Each client keeps the list that it has, and says why.",
     Keeper.SERVICE: "No client was sent anything: nothing is shown.",
     Keeper.WITNESS: "Each client compares what it is handed out, and says what is wrong.",
 }
