@@ -43,6 +43,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── ImageError               1    octets are no picture that is shown here
 ├── NewKeyError              1    a known number is on a key that was not met
 ├── LinkError                1    a second device could not be linked
+├── TrustError               1    a root, a pin or a policy cannot be taken
 └── GroupRefusedError        1    a Welcome, a commit or an entry is refused by our rules
 
 Exit codes: 1 other, 3 verification failed, 5 not found, 6 network, 7 timed out or asked to wait, 8 not set up.
