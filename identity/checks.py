@@ -7,10 +7,9 @@ import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
-from identity.base64url import encode_base64url
 from identity.certificates import LATEST_TIME, ChainVerifier, VerifiedChain, leaf_public_point
 from identity.errors import BindingError, RevocationError
-from identity.message import MessageContext, ReceivedMessage, certificate_path, is_user_uri
+from identity.message import MessageContext, ReceivedMessage, certificate_path, group_path, is_user_uri
 from identity.number import TelephoneNumber
 from identity.number_attributes import NumberAttributes
 from identity.ocsp import verify_response
@@ -41,8 +40,8 @@ class Known(Protocol):
 
 def check_context(context: MessageContext) -> Operands:
     """Check 0: what the recipient knows is complete, and its group URI is that of its group id."""
-    group = f"/g/{encode_base64url(context.group_id).decode()}"
-    if not context.group_id or not context.group_uri.startswith("mimi://") or not context.group_uri.endswith(group):
+    uri = context.group_uri
+    if not context.group_id or not uri.startswith("mimi://") or not uri.endswith(group_path(context.group_id)):
         raise BindingError("group-uri", "the group's URI is not that of its group id", check=0)
     if context.epoch < 0 or context.sender_leaf < 0 or not context.sender_chain or not context.sender_key:
         raise BindingError("leaf", "the sender's leaf, chain or key is not known", check=0)

@@ -49,7 +49,13 @@ class MessageContext:
 
 def group_uri(host: str, group_id: bytes) -> str:
     """Name a group: the host that carries it, and its MLS group id in unpadded base64url."""
-    return f"mimi://{host}/g/{encode_base64url(group_id).decode()}"
+    return f"mimi://{host}{group_path(group_id)}"
+
+
+@lru_cache(maxsize=256)
+def group_path(group_id: bytes) -> str:
+    """The end of every URI of this group."""
+    return f"/g/{encode_base64url(group_id).decode()}"
 
 
 def user_uri(host: str, number: TelephoneNumber) -> str:

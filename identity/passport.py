@@ -173,19 +173,20 @@ def check_header(header: Mapping[str, object], profile: Profile = IN_GROUPS) -> 
 
     Nothing else may be there. Raises PassportError.
     """
-    kind = KINDS.get(str(header.get("ppt", "")))
-    if kind is None or kind.ppt not in profile.kinds or header.get("ppt") == "":
-        raise PassportError("ppt", why_not(header.get("ppt", "")), check=2)
-    names = header.keys()
-    if names != _HEADER_NAMES and not (profile.x5c and _is_base_header(names, kind)):
+    ppt = header.get("ppt", "")
+    kind = KINDS.get(ppt) if isinstance(ppt, str) else None
+    if kind is None or ppt not in profile.kinds or (ppt == "" and "ppt" in header):
+        raise PassportError("ppt", why_not(ppt), check=2)
+    plain = header.keys() == _HEADER_NAMES
+    if not plain and not (profile.x5c and _is_base_header(header.keys(), kind)):
         wanted = "alg, ppt, typ, and x5u or x5c" if profile.x5c else "alg, ppt, typ, x5u"
         raise PassportError("header", f"the header has {_names(header)}, not {wanted}", check=2)
     if header["alg"] != "ES256" or header["typ"] != "passport":
         raise PassportError("header", "the header does not say ES256 and passport", check=2)
     x5u = header.get("x5u", "")
-    if not isinstance(x5u, str) or ("x5u" in names and not _is_plain_url(x5u)):
+    if not isinstance(x5u, str) or ("x5u" in header and not _is_plain_url(x5u)):
         raise PassportError("x5u", "x5u is not a plain HTTP URL", check=2)
-    return Header(kind, x5u, read_x5c(header["x5c"]) if "x5c" in names else ())
+    return Header(kind, x5u, read_x5c(header["x5c"]) if not plain and "x5c" in header else ())
 
 
 def read_claims(octets: bytes, token: Token, header: Header, profile: Profile = IN_GROUPS) -> UnverifiedPassport:
@@ -194,7 +195,7 @@ def read_claims(octets: bytes, token: Token, header: Header, profile: Profile = 
     URIs in `orig` are read where the profile takes them; whether a certificate holds them is for check 6.
     """
     claims, kind = token.unverified_claims, header.kind
-    wanted = BASE_CLAIMS | (kind.claims or frozenset())
+    wanted = kind.claims or BASE_CLAIMS
     if claims.keys() != wanted and not (profile.display and wanted <= claims.keys() <= wanted | DISPLAY_CLAIMS):
         raise PassportError("claims", f"the claims are {_names(claims)}, not {', '.join(sorted(wanted))}", check=3)
     iat, msgi, dest = claims["iat"], claims.get("msgi", ""), claims["dest"]
@@ -204,7 +205,8 @@ def read_claims(octets: bytes, token: Token, header: Header, profile: Profile = 
         raise PassportError("msgi", "msgi is not a string", check=3)
     numbers, uris = read_dest(dest)
     orig = read_identity(claims["orig"], "orig", uris=profile.uris)
-    check_type_claims(claims, kind)
+    if kind is not MESSAGE:
+        check_type_claims(claims, kind)
     return UnverifiedPassport(
         octets,
         token.signing_input,

@@ -28,10 +28,11 @@ def read_dest(dest: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def read_identity(value: object, claim: str, *, uris: bool) -> str:
     """Read an object with one identity: a canonical number, or a URI where those are taken. Raises PassportError."""
     if isinstance(value, dict) and len(value) == 1:
-        digits, uri = value.get("tn"), value.get("uri")
+        digits = value.get("tn")
         if isinstance(digits, str) and _DIGITS.fullmatch(digits):
             return digits
-        if uris and isinstance(uri, str) and is_identity_uri(uri):
+        uri = value.get("uri") if uris else None
+        if isinstance(uri, str) and is_identity_uri(uri):
             return uri
     what = "canonical telephone number or URI" if uris else "canonical telephone number"
     raise PassportError(claim, f"{claim} is not one {what} (RFC 8225 §5.2.1)", check=3)

@@ -8,7 +8,7 @@ DISPLAY_CLAIMS = frozenset({"crn", "rcd", "rcdi"})  # RFC 9795 §8: may stand in
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One type: what its tokens say, and its claims beside `dest`, `iat` and `orig`; None where they are not read."""
+    """One type: what its tokens say, and the claims that they have; None where they are not read."""
 
     ppt: str
     says: str
@@ -20,17 +20,17 @@ class Kind:
         return f"a {self.ppt} PASSporT" if self.ppt else "a PASSporT without a type"
 
 
-MESSAGE = Kind("msg", "attests a message (RFC 9475)", frozenset({"msgi"}))
-CALL = Kind("shaken", "attests a call (RFC 8588)", frozenset({"attest", "origid"}))
+MESSAGE = Kind("msg", "attests a message (RFC 9475)", BASE_CLAIMS | {"msgi"})
+CALL = Kind("shaken", "attests a call (RFC 8588)", BASE_CLAIMS | {"attest", "origid"})
 KINDS = {
     kind.ppt: kind
     for kind in (
         MESSAGE,
-        Kind("", "attests who communicates with whom (RFC 8225), and covers no content", frozenset()),
+        Kind("", "attests who communicates with whom (RFC 8225), and covers no content", BASE_CLAIMS),
         CALL,
-        Kind("div", "attests that a call was diverted (RFC 8946)", frozenset({"div"})),
+        Kind("div", "attests that a call was diverted (RFC 8946)", BASE_CLAIMS | {"div"}),
         Kind("div-o", "attests that a call was diverted (RFC 8946), around the token of that call"),
-        Kind("rcd", "states how a caller is to be presented (RFC 9795)", frozenset()),
+        Kind("rcd", "states how a caller is to be presented (RFC 9795)", BASE_CLAIMS),
         Kind("rph", "authorises the priority of a call (RFC 8443)"),
         Kind("msec", "binds the keys of a call's media (RFC 8862)"),
         Kind("rsp", "attests who answered a call (RFC 9970)"),

@@ -136,11 +136,11 @@ def judge(
         status, operands = check_status(passport, chain, setting, revocations, judged_at)
         done(operands)  # 13
     except IdentityError as error:
-        return _stopped(error, token, Trail(trail, rules=rules), setting, chains)
+        return _stopped(error, token, Trail(trail, rules), setting, chains)
     anchors = chains.anchors_fingerprint
     evidence = Evidence(sender_chain, token, setting.arrived, replay_key, anchors, judged_at, status)
     verdict = Verdict.CARRIER if by_number is Verdict.CARRIER else by_time
-    return _concluded(verdict, Trail(trail, rules=rules), chain, evidence, passport.iat)
+    return _concluded(verdict, trail, rules, chain, evidence, passport.iat)
 
 
 def refuse(error: IdentityError, setting: Setting, chains: ChainVerifier, rules: tuple[Rule, ...]) -> Verification:
@@ -151,16 +151,23 @@ def refuse(error: IdentityError, setting: Setting, chains: ChainVerifier, rules:
         return _stopped(unknown, None, Trail([], rules=rules), setting, chains)
 
 
-def _concluded(verdict: Verdict, trail: Trail, chain: VerifiedChain, evidence: Evidence, iat: int) -> Verification:
+def _concluded(
+    verdict: Verdict,
+    trail: list[tuple[object, ...]],
+    rules: tuple[Rule, ...],
+    chain: VerifiedChain,
+    evidence: Evidence,
+    iat: int,
+) -> Verification:
     reason = _REASONS.get(verdict) or f"Signed {_duration(evidence.arrived - iat)} before it arrived."
     if chain.uris and verdict is Verdict.VERIFIED:
         reason = "The sender proved control of this URI when the message was signed."
     code = 403 if verdict is Verdict.STALE else None
-    for number, words in _UNDECIDED_REASONS.items():
-        if isinstance(trail.operands[number], Undecided):
-            verdict, code, reason = Verdict.UNDECIDED, None, words
-    operands = (*trail.operands, (verdict,))  # 14
-    return Verification(verdict, chain.number, code, reason, evidence, trail._replace(operands=operands))
+    undecided = 13 if isinstance(trail[13], Undecided) else 9 if isinstance(trail[9], Undecided) else None
+    if undecided is not None:
+        verdict, code, reason = Verdict.UNDECIDED, None, _UNDECIDED_REASONS[undecided]
+    trail.append((verdict,))  # 14
+    return Verification(verdict, chain.number, code, reason, evidence, Trail(trail, rules))
 
 
 def _check_content(passport: UnverifiedPassport, content: bytes | None) -> Operands:
@@ -177,7 +184,7 @@ def _unsigned(
     trail: list[tuple[object, ...]], setting: Setting, chains: ChainVerifier, rules: tuple[Rule, ...]
 ) -> Verification:
     number, reason = _credential_number(setting, chains), _REASONS[Verdict.UNSIGNED]
-    return Verification(Verdict.UNSIGNED, number, 428, reason, None, Trail(trail, rules=rules))
+    return Verification(Verdict.UNSIGNED, number, 428, reason, None, Trail(trail, rules))
 
 
 def _stopped(

@@ -84,10 +84,10 @@ class Trail(NamedTuple):
     """What the checks compared, unformatted, and where they stopped; becomes Checks only when somebody looks."""
 
     operands: Sequence[tuple[object, ...]]
+    rules: tuple[Rule, ...] = RULES
     stopped: Outcome = "passed"
     why: str = ""
     code: int | None = None
-    rules: tuple[Rule, ...] = RULES
 
     def checks(self) -> tuple[Check, ...]:
         """Format every check; those after the one that stopped are skipped."""

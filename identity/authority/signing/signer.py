@@ -18,7 +18,7 @@ from identity.errors import CertificateError, ClaimConstraintsError, IdentityErr
 from identity.number import TelephoneNumber
 from identity.passport import sign_token
 from identity.passport_claims import check_type_claims
-from identity.passport_kinds import KINDS, Kind
+from identity.passport_kinds import BASE_CLAIMS, KINDS, Kind
 from identity.prefixes import authority_list
 from identity.sip import format_identity
 from identity.tn_auth_list import Coverage, TNAuthList
@@ -107,7 +107,7 @@ def _kind(request: SigningRequest) -> Kind:
 
 def _type_claims(request: SigningRequest, kind: Kind) -> dict[str, object]:
     given = {"attest": request.attest, "origid": request.origid, "msgi": request.msgi}
-    wanted = kind.claims or frozenset()
+    wanted = (kind.claims or BASE_CLAIMS) - BASE_CLAIMS
     for name, value in given.items():
         if name in wanted and value is None:
             raise CallRefusedError("SVC4001", name)
