@@ -16,7 +16,7 @@ from identity.passport import (
     split_token,
     verify_signature,
 )
-from identity.passport_kinds import IN_GROUPS, Profile
+from identity.passport_kinds import IN_GROUPS, MESSAGE, Profile
 from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.rich_call_data import check_display
 from identity.verdict import RULES, Evidence, Rule, Skipped, Trail, Undecided, Verdict, Verification
@@ -172,7 +172,7 @@ def _concluded(
 
 def _check_content(passport: UnverifiedPassport, content: bytes | None) -> Operands:
     """Check 9: the content is what `msgi` covers, in types that cover one."""
-    if not passport.msgi:
+    if passport.kind is not MESSAGE:
         return Skipped((f"{passport.kind.name} covers no content",))
     if content is None:
         return Undecided(("there is no content to compare msgi with",))

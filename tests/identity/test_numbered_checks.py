@@ -116,6 +116,10 @@ def one_octet_of_the_content_changed(scene: Scene) -> None:
     scene.change_message(framed=scene.message.framed[:-1] + b"!")
 
 
+def token_that_covers_nothing(scene: Scene) -> None:
+    scene.sign_claims(msgi="")
+
+
 def token_for_another_group(scene: Scene) -> None:
     scene.attest_message(group_uri=group_uri(HOST, b"another group"))
 
@@ -168,6 +172,7 @@ BREAKS: tuple[tuple[Callable[[Scene], None], int, int | None], ...] = (
     (certificate_with_both_constraints, 7, 438),
     (signature_by_another_key, 8, 438),
     (one_octet_of_the_content_changed, 9, 438),
+    (token_that_covers_nothing, 9, 438),
     (token_for_another_group, 10, 438),
     (numbers_of_another_group, 10, 438),
     (iat_in_the_future, 11, 403),
