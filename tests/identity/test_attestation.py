@@ -14,6 +14,7 @@ from identity import (
     CertificateError,
     ChainVerifier,
     ClaimConstraintsError,
+    DeviceVerifier,
     Expected,
     IdentityError,
     TelephoneNumber,
@@ -25,11 +26,13 @@ from identity import (
     verify,
 )
 from identity.certificate_fields import ENHANCED_CLAIM_CONSTRAINTS_OID
+from identity.certificates import public_point
 from identity.claim_constraints import ClaimConstraints
 from identity.errors import BindingError
 from identity.passport import canonical_json, message_digest, sign_token
 from identity.tn_auth_list import ServiceProviderCode
 from identity.trust import TrustPolicy
+from identity.uri_identity import host_of, is_identity_uri
 from tests.identity.conftest import (
     ALICE,
     BOB,
@@ -275,7 +278,8 @@ class Uris:
             (key_usage(key_cert_sign=True, crl_sign=True), True),
         ]
         if hosts:
-            extensions.append((x509.NameConstraints([*map(x509.DNSName, hosts)], None), True))
+            excluded = [*map(x509.DNSName, issuer.get("excluded", ()))] or None
+            extensions.append((x509.NameConstraints([*map(x509.DNSName, hosts)], excluded), True))
         if "numbers" in issuer:
             extensions.append(tn_extension(issuer["numbers"]))
         root = authority.root
@@ -315,12 +319,37 @@ def test_a_participant_without_a_number_is_verified_where_the_policy_takes_uris(
         {"hosts": ("ample.org",)},
         {"numbers": TNAuthList((ServiceProviderCode("1234"),))},
         {"names": ("sip:alice@example.org", "sip:alice@example.net")},
+        {"excluded": ("example.org",)},
+        {"names": ("sip:alice@example.org", "sip:alice@a.chat.example.org"), "excluded": ("Chat.Example.org",)},
+        {"excluded": (".org",)},
     ],
-    ids=["no hosts", "another host", "a host that only ends alike", "an issuer of numbers", "one URI too far"],
-)
+    ids=["no hosts", "another host", "a host that only ends alike", "an issuer of numbers", "one URI too far",
+         "a host that is taken out", "a host below one that is taken out", "a host below a name with a dot"],
+)  # fmt: skip
 def test_who_certifies_uris_is_bound_to_their_hosts(authority: Authority, uris: dict[str, Any]) -> None:
     result = Uris(authority, **uris).verify(authority, "sip:alice@example.org", URIS)
     assert (result.failed_check.number, result.code) == (5, 437)
+
+
+@pytest.mark.parametrize(
+    ("uri", "host"),
+    [
+        ("sip:alice@example.org", "example.org"),
+        ("sip:alice@example.org:5061;transport=tls", "example.org"),
+        ("mimi://example.org/u/alice@example.net", "example.org"),
+        ("https://example.org:8443?who=a@example.net", "example.org"),
+        ("https://example.net;@example.org/", ""),
+        ("https://Example.net/@example.org", ""),
+        ("https://example.net:999999/@example.org", ""),
+        ("https://alice@example.net/@example.org", ""),
+        ("sip:alice@example.net@example.org", ""),
+        ("sip:alice@example.net;x@example.org", "example.net"),
+        ("sip:alice", ""),
+        ("tel:+12025550142@example.org", ""),
+    ],
+)
+def test_a_uri_has_the_one_host_that_everybody_reads_in_it(uri: str, host: str) -> None:
+    assert (host_of(uri), is_identity_uri(uri)) == (host, bool(host))
 
 
 def test_a_uri_that_the_certificate_does_not_hold_is_not_its_holders(authority: Authority) -> None:
@@ -336,6 +365,12 @@ def test_a_uri_that_the_certificate_does_not_hold_is_not_its_holders(authority: 
         KEY, {"alg": "ES256", "ppt": "msg", "typ": "passport", "x5c": x5c}, claims | {"orig": {"tn": ALICE.digits}}
     )
     assert verify(number, TEXT, Expected(NOW + 2), chains).code == 437
+
+
+def test_a_participant_without_a_number_is_no_member_of_a_group(authority: Authority) -> None:
+    devices = DeviceVerifier(TrustAnchors((authority.root,), URIS))
+    with pytest.raises(BindingError, match="exactly one number"):
+        devices.verify(Uris(authority).chain, public_point(KEY.public_key()), NOW)
 
 
 RCD = {"nam": "Q Branch", "apn": "12025550100", "icn": "https://example.com/q.png"}
