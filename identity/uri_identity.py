@@ -17,7 +17,7 @@ URI_LENGTH_LIMIT = 255  # characters of a URI that names a participant
 URIS_LIMIT = 16  # URIs of one certificate
 
 _HOST = r"[0-9a-z](?:[0-9a-z.-]*[0-9a-z])?"
-# Behind "//" the host comes first (RFC 3986 §3.2), and no "@" may make it somebody's name; else one "@" stands before it.
+# Behind "//" the host comes first (RFC 3986 §3.2), and no "@" may make it a name; else one "@" stands before it.
 _URI = re.compile(
     rf"(?!tel:)[a-z][a-z0-9+.-]*:(?:(?P<slashes>//)|(?!//)[!-?A-~]+@)(?P<host>{_HOST})(?::[0-9]{{1,5}})?"
     r"(?:(?(slashes)[/?]|[/;?])[!-~]*)?"
