@@ -13,7 +13,7 @@ def test_the_face_is_sorted_and_importable() -> None:
     assert [name for name in identity.__all__ if not hasattr(identity, name)] == []
 
 
-@pytest.mark.parametrize("module", ["identity", "identity.binding", "identity.issuing"])
+@pytest.mark.parametrize("module", ["identity", "identity.binding", "identity.issuing", "identity.sip"])
 def test_importing_the_rules_loads_no_service(module: str) -> None:
     script = f"import sys, {module}; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
