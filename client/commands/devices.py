@@ -140,6 +140,9 @@ class _Before:
 
 def _tell_link(terminal: Terminal, link: LinkView) -> None:
     """Show a step; an end is told as the error that it is."""
+    if link.trouble:
+        terminal.hint(f"Trouble: {link.trouble}")
+        return
     if link.state == "ended":
         return
     drawn = [*coloured_rows(link.uri), ""] if link.state == "waiting" and sys.stdout.isatty() else []

@@ -91,7 +91,13 @@ async def link_here(
     LinkError, with nothing left behind, where it goes no further.
     """
     attempt = _Attempt(Home(home), passphrase, onlooker, cost, clock, transport, jitter)
-    async with Meeting(authority, LinkChannel(code.secret), NEW, clock=clock, transport=transport) as meeting:
+
+    def troubled(words: str) -> None:
+        if words:
+            onlooker.hear(words)
+
+    channel = LinkChannel(code.secret)
+    async with Meeting(authority, channel, NEW, clock=clock, transport=transport, troubled=troubled) as meeting:
         with attempt.empty_store() as store:
             try:
                 account = await attempt.account(store, meeting, authority, name)

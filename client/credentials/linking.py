@@ -79,7 +79,7 @@ class LinkProgress:
     """What there is to see of a linking; `step` counts the changes. `ends_at` bounds what is waited for.
 
     `name`, `key` (32 hexadecimal digits) and `comparison` are known from `comparing` on. When it is done, `left_out`
-    are the chats that the device did not come into, with the reason.
+    are the chats that the device did not come into, with the reason. `trouble`: why nothing goes on now.
     """
 
     step: int
@@ -92,6 +92,7 @@ class LinkProgress:
     chats: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
     error: ClientError | None = None
+    trouble: str = ""
 
 
 class Linking:
@@ -131,10 +132,17 @@ class Linking:
         code = new_link_code(self._steps.groups.account.authority)
         channel = LinkChannel(code.secret)
         self._answered = asyncio.get_running_loop().create_future()
-        meeting = Meeting(code.authority or "", channel, FIRST, clock=self._clock, transport=self._transport)
+        meeting = Meeting(
+            code.authority or "",
+            channel,
+            FIRST,
+            clock=self._clock,
+            transport=self._transport,
+            troubled=self._troubled,
+        )
         progress = LinkProgress(0, LinkState.WAITING, code, meeting.ends_at)
         try:
-            await meeting.say(Offer(self._own_point()))
+            await meeting.say(Offer(self._own_point()), patient=False)
         except ClientError:
             await meeting.aclose()
             raise
@@ -290,8 +298,12 @@ class Linking:
     def _next(self, state: LinkState, **known: Any) -> None:
         assert self._progress is not None, "a linking is going on"
         assert self._meeting is not None, "likewise"
-        ends_at = self._meeting.ends_at
-        self._show(replace(self._progress, step=self._progress.step + 1, state=state, ends_at=ends_at, **known))
+        seen = {"step": self._progress.step + 1, "ends_at": self._meeting.ends_at, "trouble": "", **known}
+        self._show(replace(self._progress, state=state, **seen))
+
+    def _troubled(self, words: str) -> None:
+        if self._progress is not None and self._meeting is not None and words != self._progress.trouble:
+            self._next(self._progress.state, trouble=words)
 
     def _show(self, progress: LinkProgress) -> None:
         self._progress = progress

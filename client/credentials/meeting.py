@@ -30,7 +30,10 @@ _EXPIRED_HINT = "Begin again on the device that has the number, and be done with
 
 
 class Meeting:
-    """The side of the device whose boxes lie in `slot`. Every call raises LinkError if it cannot go on."""
+    """The side of the device whose boxes lie in `slot`. Every call raises LinkError if it cannot go on.
+
+    `troubled` hears why nothing goes on while the network is away, and "" when it goes on.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,9 @@ class Meeting:
         *,
         clock: Callable[[], float],
         transport: httpx.AsyncBaseTransport | None = None,
+        troubled: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._troubled = troubled
         self._service = Service(authority, BOX_LIMIT, transport)
         self._channel = channel
         self._slot = slot
@@ -74,18 +79,21 @@ class Meeting:
         """Whether the present step is this device's."""
         return self._channel.slot == self._slot
 
-    async def say(self, message: Message) -> None:
-        """Leave the present step's box; the service takes the same box again, and no other."""
+    async def say(self, message: Message, *, patient: bool = True) -> None:
+        """Leave the present step's box; the service takes the same box again, and no other.
+
+        Without patience, or network, it raises UnreachableError.
+        """
         path = self._path()
         box = self._channel.seal(encode(message))
-        await self._patiently(Call("PUT", path, box, {"content-type": BOX_TYPE}))
+        await self._sent(Call("PUT", path, box, {"content-type": BOX_TYPE}), patient)
         self._ends_at = self._clock() + MAILBOX_LIFETIME
 
     async def heard(self, expected: type[M], *, wait: bool = True) -> M:
-        """Fetch the present step's box and open it; without `wait` it must be there."""
+        """Fetch the present step's box and open it; without `wait` it must be there, and so must the network."""
         seconds = WAIT_LIMIT if wait else 0
         call = Call("POST", self._path(), params={"wait": seconds}, repeatable=False, wait=seconds)
-        while not (box := await self._patiently(call)):
+        while not (box := await self._sent(call, wait)):
             if not wait:
                 raise LinkError(_UNKNOWN, code="link-unknown", hint=_UNKNOWN_HINT)
             self._check_time()
@@ -105,15 +113,21 @@ class Meeting:
     def _path(self) -> str:
         return f"/v1/links/{self._channel.mailbox}/{self._channel.slot}"
 
-    async def _patiently(self, call: Call) -> bytes:
-        """Send, and again while the network is away, until the code ends."""
+    async def _sent(self, call: Call, patient: bool) -> bytes:
+        """Send; with patience again while the network is away, until the code ends."""
         failures = 0
         while True:
             try:
-                return await self._service.send(call)
+                answer = await self._service.send(call)
+                if failures:
+                    self._troubled("")
+                return answer
             except (UnreachableError, RateLimitedError) as error:
+                if not patient:
+                    raise
                 self._check_time(error)
                 failures += 1
+                self._troubled(f"{error}; it is tried again")
                 await asyncio.sleep(error.retry_after if isinstance(error, RateLimitedError) else backoff(failures))
             except ServiceError as error:
                 if error.code in _USED:

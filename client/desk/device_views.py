@@ -41,6 +41,7 @@ class LinkView(View, frozen=True, kw_only=True):
     certificate), adding (to the chats), done, or ended, which `why` and `hint` explain. `step` counts the changes.
     `code` is to be typed, `uri` to be scanned, both until `ends`. From comparing on, `name` is what the other device
     calls itself, `key` its key, and `comparison` what it must show as well. `chats` counts those that it came into.
+    `trouble`: why nothing goes on now, such as no network.
     """
 
     step: int
@@ -57,3 +58,4 @@ class LinkView(View, frozen=True, kw_only=True):
     error: str = ""
     why: str = ""
     hint: str = ""
+    trouble: str = ""

@@ -90,4 +90,5 @@ def _link(progress: LinkProgress) -> LinkView:
         error="" if error is None else error.code,
         why="" if error is None else str(error),
         hint="" if error is None else error.hint,
+        trouble=progress.trouble,
     )

@@ -39,9 +39,9 @@ async def _link(talk: Talk, argument: str) -> None:
             later = await talk.api.devices.linking(link.step)
             if later.step == link.step:
                 continue
-            link = later
-            talk.paper.say(link_words(link))
-            if link.state == "comparing":
+            again, link = later.state == link.state, later
+            talk.paper.say(link.trouble or link_words(link))
+            if link.state == "comparing" and not again:
                 link = await talk.api.devices.agree(await talk.paper.agreed(COMPARE))
     finally:
         if link.state in ("waiting", "comparing"):

@@ -7,11 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.credentials.link_code import LinkCode, parse_link_code
+from client.credentials.link_channel import LinkChannel
+from client.credentials.link_code import LinkCode, new_link_code, parse_link_code
 from client.credentials.link_here import Linked, link_here
+from client.credentials.link_messages import Ready
+from client.credentials.meeting import Meeting
 from client.desk.desk import Desk
 from client.desk.device_views import LinkView
-from client.errors import AccountExistsError, ClientError, LinkError
+from client.errors import AccountExistsError, ClientError, LinkError, UnreachableError
 from client.events import MessageReceived
 from client.home import Home
 from client.session import Session
@@ -415,6 +418,25 @@ async def test_the_answer_that_grants_the_number_is_lost_and_nothing_is_kept(
     assert len(await desk.devices.all()) == 1
 
 
+async def test_a_box_waits_for_the_network_and_the_person_is_told(world: World) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    code = new_link_code(AUTHORITY)
+    first, new = (LinkChannel(code.secret) for _ in range(2))
+    where = {"clock": world.clock, "transport": world.network}
+    async with (
+        Meeting(AUTHORITY, first, "first", troubled=heard.put_nowait, **where) as speaker,
+        Meeting(AUTHORITY, new, "new", **where) as listener,
+    ):
+        world.network.down.add("authority.test")
+        saying = asyncio.create_task(speaker.say(Ready()))
+        assert (await heard.get()).startswith("https://authority.test cannot be reached")
+        world.network.down.clear()
+        await saying
+        while await heard.get():
+            pass
+        assert await listener.heard(Ready, wait=False) == Ready()
+
+
 async def test_one_device_is_linked_at_a_time(world: World, stack: AsyncExitStack) -> None:
     (alice,) = await world.people(stack, ALICE)
     desk = desk_of(alice, world)
@@ -431,10 +453,7 @@ async def test_one_device_is_linked_at_a_time(world: World, stack: AsyncExitStac
 async def test_without_network_no_code_is_shown(world: World, stack: AsyncExitStack) -> None:
     (alice,) = await world.people(stack, ALICE)
     world.network.down.add("authority.test")
-    world.clock.now += 1
-    showing = asyncio.create_task(desk_of(alice, world).devices.link())
-    await asyncio.sleep(0)
-    world.clock.now += MAILBOX_LIFETIME
-    with pytest.raises(ClientError) as caught:
-        await showing
-    assert caught.value.hint
+    with pytest.raises(UnreachableError):
+        await desk_of(alice, world).devices.link()
+    with pytest.raises(UnreachableError):
+        await NewDevice(world).link(new_link_code(AUTHORITY))

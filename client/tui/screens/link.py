@@ -77,6 +77,7 @@ class LinkScreen(Sheet[None]):
     def _show(self, link: LinkView) -> None:
         self._link = link
         self._draw()
+        self.say(link.trouble, failed=True)
         self.refresh_bindings()
 
     def _draw(self) -> None:
