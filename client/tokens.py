@@ -1,16 +1,17 @@
 """PASSporTs in a file: a token alone, or SIP Identity header fields with one each, verified with what is at hand."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.errors import ContentError
 from identity.attestation import ClaimedDisplay, Expected, claimed_display, unverified_passport, verify
+from identity.certificate_fields import load_certificate, load_pem
 from identity.certificates import ChainVerifier
 from identity.errors import FetchError, IdentityError
 from identity.passport import UnverifiedPassport
+from identity.revocation import lists_for
 from identity.sip import MESSAGE_LIMIT, identity_fields, parse_identity, verify_identity
 from identity.verdict import Verification
 
@@ -65,28 +66,48 @@ def read_chain(file: bytes) -> tuple[bytes, ...]:
     """Read certificates, PEM in the order in which they are published, or one in DER. Raises TokenError."""
     try:
         if b"-----BEGIN" not in file:
-            return (x509.load_der_x509_certificate(file).public_bytes(Encoding.DER),)
-        return tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(file))
-    except ValueError as error:
+            return (load_certificate(file).public_bytes(Encoding.DER),)
+        return tuple(each.public_bytes(Encoding.DER) for each in load_pem(file))
+    except IdentityError as error:
         raise TokenError(
             "the chain is no list of certificates", hint="Give PEM, the signer's certificate first."
         ) from error
 
 
+def read_crl(file: bytes) -> bytes:
+    """Read a list of revocations, PEM or DER; gives DER. Raises TokenError."""
+    try:
+        pem = b"-----BEGIN" in file
+        crl = x509.load_pem_x509_crl(file) if pem else x509.load_der_x509_crl(file)
+    except ValueError as error:
+        raise TokenError("that is no list of revocations", hint="Give a CRL in PEM or DER.") from error
+    return crl.public_bytes(Encoding.DER)
+
+
 async def judge_token(
-    found: FoundToken, content: bytes | None, expected: Expected, chains: ChainVerifier, fetch: Fetch | None = None
+    found: FoundToken,
+    content: bytes | None,
+    expected: Expected,
+    chains: ChainVerifier,
+    fetch: Fetch | None = None,
+    crls: Sequence[bytes] = (),
 ) -> JudgedToken:
-    """Verify one token; `fetch` gets its certificates from their address, and is asked only if none are at hand."""
+    """Verify one token; `fetch` gets its certificates from their address, and is asked only if none are at hand.
+
+    `crls`: lists of revocations, DER; each counts for the certificates of its own issuer.
+    """
     passport, why = _passport(found.text), None
     if fetch is not None and passport is not None and passport.x5u and not expected.chain and not passport.x5c:
         try:
             expected = replace(expected, chain=await fetch(passport.x5u))
         except FetchError as error:
             why = str(error)
+    issuers = expected.chain[1:] or (passport.x5c[1:] if passport is not None else ())
+    revocations = lists_for(crls, issuers, expected.arrived)
     if found.field is None:
-        verification = verify(found.text, content, expected, chains)
+        verification = verify(found.text, content, expected, chains, revocations=revocations)
     else:
-        verification = verify_identity(found.field, content, expected, chains)
+        verification = verify_identity(found.field, content, expected, chains, revocations=revocations)
     return JudgedToken(found.place, verification, passport, claimed_display(verification, chains), why)
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 
 from identity.base64url import decode_base64url, encode_base64url
-from identity.certificate_fields import check_leaf_fields, load_certificate, p256_key, policies
+from identity.certificate_fields import check_leaf_fields, load_certificate, load_pem, p256_key, policies
 from identity.errors import AuthorityTokenError, CertificateError, TNAuthListError
 from identity.tn_auth_list import TNAuthList
 
@@ -187,8 +187,8 @@ def _fetched(address: str, issuers: TokenIssuers) -> list[bytes]:
     if not known:
         raise AuthorityTokenError("x5u", "x5u is not an HTTPS address of a trusted host", check=2)
     try:
-        found = x509.load_pem_x509_certificates(issuers.fetch(address))
-    except (OSError, ValueError) as error:
+        found = load_pem(issuers.fetch(address))
+    except (OSError, CertificateError) as error:
         raise AuthorityTokenError("x5u", f"no certificate can be had at the x5u: {str(error)!a}", check=2) from error
     return [certificate.public_bytes(Encoding.DER) for certificate in found[:PATH_LIMIT]]
 

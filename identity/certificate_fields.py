@@ -27,6 +27,7 @@ TN_AUTH_LIST_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.27")
 ENHANCED_CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.33")
 
+_CONSTRAINTS_OIDS = frozenset({CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID})
 _ECDSA_OIDS = frozenset(
     {
         SignatureAlgorithmOID.ECDSA_WITH_SHA256,
@@ -87,16 +88,37 @@ def policies() -> tuple[ExtensionPolicy, ExtensionPolicy]:
 
 def load_certificate(der: bytes) -> x509.Certificate:
     """Parse one certificate, its extensions included. Raises CertificateError."""
-    if len(der) > CERTIFICATE_SIZE_LIMIT:
-        raise CertificateError("too-large", f"a certificate has at most {CERTIFICATE_SIZE_LIMIT} octets")
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = _parsed(der)
         _ = certificate.extensions, certificate.issuer, certificate.subject, certificate.version
     except _MALFORMED as error:
         raise CertificateError("malformed", "not a certificate that can be read") from error
     if certificate.serial_number <= 0:
         raise CertificateError("malformed", "the serial number is not positive (RFC 5280 §4.1.2.2)")
     return certificate
+
+
+def load_key(der: bytes) -> ec.EllipticCurvePublicKey:
+    """The P-256 key of a certificate of which nothing else is read. Raises CertificateError."""
+    try:
+        certificate = _parsed(der)
+    except _MALFORMED as error:
+        raise CertificateError("malformed", "not a certificate that can be read") from error
+    return p256_key(certificate)
+
+
+def _parsed(der: bytes) -> x509.Certificate:
+    if len(der) > CERTIFICATE_SIZE_LIMIT:
+        raise CertificateError("too-large", f"a certificate has at most {CERTIFICATE_SIZE_LIMIT} octets")
+    return x509.load_der_x509_certificate(der)
+
+
+def load_pem(pem: bytes) -> list[x509.Certificate]:
+    """Read certificates in PEM, at least one. Raises CertificateError."""
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except _MALFORMED as error:
+        raise CertificateError("malformed", "not a sequence of PEM certificates") from error
 
 
 def validity(certificate: x509.Certificate) -> tuple[int, int]:
@@ -170,9 +192,8 @@ def check_leaf_fields(certificate: x509.Certificate) -> None:
 
 def check_issuer_fields(certificate: x509.Certificate) -> None:
     """Raise CertificateError if an issuer carries what only end entities may carry (RFC 8226 §8, RFC 9118 §3)."""
-    for oid in (CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID):
-        if _value(certificate, oid) is not None:
-            raise CertificateError("claim-constraints", "claim constraints are for end entities only")
+    if any(extension.oid in _CONSTRAINTS_OIDS for extension in certificate.extensions):
+        raise CertificateError("claim-constraints", "claim constraints are for end entities only")
 
 
 def check_issuer(certificate: x509.Certificate) -> None:

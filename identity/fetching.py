@@ -11,11 +11,11 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from identity.certificate_fields import load_pem
 from identity.certificates import CHAIN_LENGTH_LIMIT
-from identity.errors import FetchError
+from identity.errors import CertificateError, FetchError
 
 CHAIN_SIZE_LIMIT = 65_536  # octets of PEM
 FETCH_TIMEOUT = 10  # seconds for all of it
@@ -47,7 +47,7 @@ async def fetch_chain(
         async with asyncio.timeout(FETCH_TIMEOUT):
             address, port = (await (resolve or _public_addresses)(str(parts.hostname), port))[0]
             return _certificates(await _body(parts, address, port, tls or httpx.create_ssl_context()))
-    except (httpx.HTTPError, OSError, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, UnicodeError) as error:  # no host has such a name
         raise FetchError(
             "not-fetched", f"{parts.hostname!a} did not give the certificates: {str(error) or 'too slow'!a}"
         ) from error
@@ -110,8 +110,8 @@ async def _body(parts: SplitResult, address: str, port: int, tls: ssl.SSLContext
 
 def _certificates(pem: bytes) -> tuple[bytes, ...]:
     try:
-        chain = tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+        chain = tuple(each.public_bytes(Encoding.DER) for each in load_pem(pem))
+    except CertificateError as error:
         raise FetchError("not-fetched", "what was fetched is not a list of certificates in PEM") from error
     if len(chain) > CHAIN_LENGTH_LIMIT + 1:
         raise FetchError("not-fetched", f"what was fetched has more than {CHAIN_LENGTH_LIMIT + 1} certificates")

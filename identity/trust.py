@@ -9,6 +9,7 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from identity.certificate_fields import load_pem
 from identity.errors import CertificateError
 from identity.tn_auth_list import TNAuthList
 from identity.transparency.log_key import LogKey
@@ -76,10 +77,7 @@ class TrustAnchors:
         """Read one or more certificates. Raises CertificateError."""
         if len(pem) > TRUST_LIST_SIZE_LIMIT:
             raise CertificateError("too-large", f"a trust list has at most {TRUST_LIST_SIZE_LIMIT} octets")
-        try:
-            return cls(tuple(x509.load_pem_x509_certificates(pem)), policy or DEFAULT_POLICY)
-        except ValueError as error:
-            raise CertificateError("malformed", "the trust list is not a sequence of PEM certificates") from error
+        return cls(tuple(load_pem(pem)), policy or DEFAULT_POLICY)
 
     @property
     def fingerprint(self) -> bytes:

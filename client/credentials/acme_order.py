@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.answers import from_json
@@ -26,6 +24,8 @@ from client.service import Answer
 from identity.authority.acme.wire import ATC, TKAUTH, ChallengeAnswer, Finalize, Identifier, NewOrder
 from identity.authority_token import TN_AUTH_LIST, identifier_value
 from identity.base64url import encode_base64url
+from identity.certificate_fields import load_pem
+from identity.errors import CertificateError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber, TNAuthList
 
@@ -192,6 +192,6 @@ def _ended(order: Order) -> ClientError:
 def certificates(pem: bytes) -> tuple[bytes, ...]:
     """The chain in a PEM file (RFC 8555 §9.1), DER. Raises EnrolmentError."""
     try:
-        return tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+        return tuple(each.public_bytes(Encoding.DER) for each in load_pem(pem))
+    except CertificateError as error:
         raise EnrolmentError("the authority's answer is not a chain of certificates") from error

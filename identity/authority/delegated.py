@@ -28,7 +28,7 @@ from identity.authority.keys import (
 )
 from identity.authority.log.service import open_own_log
 from identity.authority.store import PublishedPath
-from identity.certificate_fields import certificate_tn_auth_list, validity
+from identity.certificate_fields import certificate_tn_auth_list, load_pem, validity
 from identity.delegation import delegation_csr
 from identity.errors import CertificateError
 from identity.issuer_path import verify_issuer_path
@@ -92,10 +92,7 @@ def import_delegation(folder: Path, pem: bytes, now: int) -> DelegatedKeys:
 def _path(pem: bytes) -> list[x509.Certificate]:
     if len(pem) > ANSWER_LIMIT:
         raise CertificateError("too-large", f"an answer has at most {ANSWER_LIMIT} octets")
-    try:
-        path = x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
-        raise CertificateError("malformed", "the answer is not a sequence of PEM certificates") from error
+    path = load_pem(pem)
     if len(path) < 2:
         raise CertificateError("length", "the answer is the whole path: the certificate, those above it, the root")
     return path

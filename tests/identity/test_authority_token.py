@@ -170,8 +170,12 @@ def test_2_an_x5u_that_leads_to_no_trusted_certificate_is_refused():
     token = STRANGER.token({"x5c": None, "x5u": address})
     missing = TokenIssuers([ISSUER.root], frozenset({HOST}), Fetcher())
     garbage = TokenIssuers([ISSUER.root], frozenset({HOST}), Fetcher({address: b"nothing"}))
+    octets = ISSUER.certificate.public_bytes(Encoding.DER)
+    version = b64encode(octets.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1))
+    unreadable = b"-----BEGIN CERTIFICATE-----\n" + version + b"\n-----END CERTIFICATE-----\n"
+    unknown = TokenIssuers([ISSUER.root], frozenset({HOST}), Fetcher({address: unreadable}))
 
-    for issuers in (published(issuer=STRANGER)[0], missing, garbage):
+    for issuers in (published(issuer=STRANGER)[0], missing, garbage, unknown):
         assert failed(lambda issuers=issuers: verify(token, issuers)) == 2
 
 

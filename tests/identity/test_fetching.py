@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -69,6 +70,26 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://a..example/a.pem", f"https://{'a' * 64}.example/a.pem", "https://./a.pem"])
+async def test_a_host_that_can_have_no_name_is_not_fetched_from(url: str) -> None:
+    with pytest.raises(FetchError):
+        await fetch_chain(url)
+
+
+async def test_an_address_that_no_request_can_have_is_not_fetched(site: Site) -> None:
+    async with site.answering(f"200 OK\r\ncontent-type: {PEM_TYPE}", site.pem) as resolve:
+        with pytest.raises(FetchError):
+            await fetch_chain(URL + "\x7f", tls=site.trust, resolve=resolve)
+
+
+async def test_a_certificate_of_no_known_version_is_none(site: Site) -> None:
+    der = site.der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+    pem = b"-----BEGIN CERTIFICATE-----\n" + b64encode(der) + b"\n-----END CERTIFICATE-----\n"
+    async with site.answering(f"200 OK\r\ncontent-type: {PEM_TYPE}", pem) as resolve:
+        with pytest.raises(FetchError):
+            await fetch_chain(URL, tls=site.trust, resolve=resolve)
 
 
 async def test_a_published_chain_is_fetched_by_its_name(site: Site) -> None:

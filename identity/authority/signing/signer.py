@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from identity.attestation import Identity, check_authority
 from identity.authority.signing.errors import CallRefusedError
 from identity.authority.signing.wire import Many, One, SigningRequest, SigningResponse
-from identity.certificate_fields import certificate_tn_auth_list, check_leaf_fields, load_certificate
+from identity.certificate_fields import certificate_tn_auth_list, check_leaf_fields, load_certificate, load_pem
 from identity.errors import CertificateError, ClaimConstraintsError, IdentityError, PassportError
 from identity.number import TelephoneNumber
 from identity.passport import sign_token
@@ -46,10 +45,7 @@ class Signer:
     def of(cls, key_pem: bytes, chain_pem: bytes, x5u: str, prefixes: Sequence[str] = ()) -> Self:
         """Read key and chain. Raises CertificateError, NumberError, ValueError."""
         key = _private_key(key_pem)
-        try:
-            chain = tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(chain_pem))
-        except ValueError as error:
-            raise CertificateError("malformed", "the chain is not a list of certificates in PEM") from error
+        chain = tuple(each.public_bytes(Encoding.DER) for each in load_pem(chain_pem))
         leaf = load_certificate(chain[0])
         check_leaf_fields(leaf)
         if leaf.public_key() != key.public_key():
