@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.errors import ContentError

@@ -28,6 +28,7 @@ from identity.errors import CertificateError, RevocationError
 CRL_SIZE_LIMIT = 4 * 1024 * 1024  # octets of DER: about 100,000 entries
 CRL_LIFETIME_LIMIT = 10 * 86_400  # seconds from thisUpdate to nextUpdate (the Baseline Requirements' limit for leaves)
 CRL_TOLERANCE = 60  # seconds by which the issuer's clock may be ahead
+VERIFIED_LISTS_LIMIT = 16  # lists that were verified in this minute and are remembered
 ISSUER_MEMO_LIMIT = 1_024  # certificates of issuers whose names are remembered
 
 _ECDSA = frozenset({SignatureAlgorithmOID.ECDSA_WITH_SHA256, SignatureAlgorithmOID.ECDSA_WITH_SHA384})
@@ -182,6 +183,26 @@ def verify_crl(der: bytes, issuer_der: bytes, now: int) -> RevocationList:
     entries = dict(_entries(crl, this_update))
     next_update = _next_update(crl, this_update, now)
     return RevocationList(issuer_name(issuer_der), number, this_update, next_update, MappingProxyType(entries))
+
+
+def lists_for(crls: Sequence[bytes], issuers: Iterable[bytes], now: int) -> Revocations:
+    """The lists in force among these octets that are by one of these issuers (DER); the others count for nothing.
+
+    The issuers may be anybody's word: a list counts for chains through its own signer alone.
+    """
+    found = Revocations()
+    for issuer in issuers:
+        for crl in crls:
+            try:
+                found = found.adopting(_verified_at(crl, issuer, now - now % CRL_TOLERANCE))
+            except (RevocationError, CertificateError):
+                continue
+    return found
+
+
+@lru_cache(VERIFIED_LISTS_LIMIT)
+def _verified_at(crl: bytes, issuer: bytes, now: int) -> RevocationList:
+    return verify_crl(crl, issuer, now)
 
 
 def _loaded(der: bytes, issuer_der: bytes) -> tuple[x509.CertificateRevocationList, x509.Certificate]:

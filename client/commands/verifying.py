@@ -15,7 +15,7 @@ from client.proof import ProofError, verify
 from client.rendering import tell_exported, tell_read_report
 from client.terminal import Terminal, account_command
 from client.token_rendering import tell_token
-from client.tokens import find_tokens, judge_token, read_chain
+from client.tokens import find_tokens, judge_token, read_chain, read_crl
 from identity.attestation import Expected, Identity
 from identity.binding import Verdict
 from identity.certificates import ChainVerifier, TrustAnchors
@@ -36,6 +36,9 @@ WITHOUT_TYPE = "none"
 @click.option("--anchors", type=_FILE, help="PEM file of roots to trust, instead of the account's.")
 @click.option("--content", type=_FILE, help="The octets that a token's msgi must cover.")
 @click.option("--chain", type=_FILE, help="The signer's certificates, PEM, the signer's own first; one may be DER.")
+@click.option(
+    "--crl", "crls", type=_FILE, multiple=True, help="A list of revocations, PEM or DER, of the signer's issuer."
+)
 @click.option("--ppt", "kinds", type=click.Choice([*_TYPES, WITHOUT_TYPE]), multiple=True, help="Take these types too.")
 @click.option("--orig", metavar="NUMBER_OR_URI", help="Who the signalling says is the sender.")
 @click.option("--dest", "dests", metavar="NUMBER_OR_URI", multiple=True, help="One's own number or URI; any may match.")
@@ -49,6 +52,7 @@ async def verify_file(
     anchors: Path | None,
     content: Path | None,
     chain: Path | None,
+    crls: tuple[Path, ...],
     kinds: tuple[str, ...],
     orig: str | None,
     dests: tuple[str, ...],
@@ -74,9 +78,9 @@ async def verify_file(
             kinds=frozenset({"msg", *("" if each == WITHOUT_TYPE else each for each in kinds)}),
         )
         octets_covered = None if content is None else content.read_bytes()
-        verdicts, chains = [], ChainVerifier(roots)
+        verdicts, chains, lists = [], ChainVerifier(roots), [read_crl(crl.read_bytes()) for crl in crls]
         for found in find_tokens(octets):
-            judged = await judge_token(found, octets_covered, expected, chains, fetch_chain if fetch else None)
+            judged = await judge_token(found, octets_covered, expected, chains, fetch_chain if fetch else None, lists)
             tell_token(terminal, judged)
             verdicts.append(judged.verification.verdict)
     codes = {_EXIT.get(verdict, 0) for verdict in verdicts}

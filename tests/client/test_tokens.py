@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ReasonFlags
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from client.tokens import TokenError, find_tokens, judge_token, read_chain
 from identity import ChainVerifier, Expected, TelephoneNumber, TrustAnchors, Verdict, attest
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.passport import message_digest, sign_token
+from identity.revocation import sign_crl
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 
 NOW = 1_795_000_000
@@ -30,12 +32,14 @@ X5U = "https://certificates.example/alice.pem"
 class Desk:
     """Alice's device, and somebody with a trust list and files who looks at what she signed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lifetime: int = 7 * 86_400) -> None:
+        folder.mkdir(exist_ok=True)
         root_key, root = create_root("Root", NOW, 10**8)
         numbers = TNAuthList((TelephoneNumberRange("12025550100", 100),))
         issuer_key, issuer = create_issuer(root_key, root, "Example carrier", numbers, NOW, 10**7)
         self.key = ec.generate_private_key(ec.SECP256R1())
-        leaf = issue_device_certificate(issuer_key, issuer, self.key.public_key(), ALICE, NOW)
+        leaf = issue_device_certificate(issuer_key, issuer, self.key.public_key(), ALICE, NOW, lifetime)
+        self.serial, self._issuer = leaf.serial_number, (issuer_key, issuer)
         self.chain = [each.public_bytes(Encoding.DER) for each in (leaf, issuer)]
         self.pem = b"".join(each.public_bytes(Encoding.PEM) for each in (leaf, issuer, root))
         self.folder = folder
@@ -45,6 +49,10 @@ class Desk:
     def write(self, name: str, octets: bytes) -> str:
         (self.folder / name).write_bytes(octets)
         return str(self.folder / name)
+
+    def crl(self, entries: dict[int, tuple[int, ReasonFlags]]) -> str:
+        """A list of the issuer's, in a file."""
+        return self.write(f"{len(entries)}.crl", sign_crl(*self._issuer, entries, number=1, now=NOW, lifetime=86_400))
 
     def attest(self, **changes: Any) -> str:
         honest: dict[str, Any] = {"orig": ALICE, "dest": {BOB}, "content": TEXT, "now": NOW}
@@ -140,6 +148,20 @@ def test_what_was_not_signed_is_not_repeated_as_said(desk: Desk) -> None:
     broken = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBA")
     code, (line,) = desk.lines(broken, "--content", desk.content)
     assert (code, line["says"], line["claimed"]) == (3, None, None)
+
+
+def test_a_certificate_that_lives_long_needs_a_list_of_its_issuer(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, lifetime=60 * 86_400)
+    token, content = desk.attest(), ("--content", desk.content)
+    code, (line,) = desk.lines(token, *content)
+    assert (code, line["checks"][13]["outcome"]) == (4, "undecided")
+    assert desk.lines(token, *content, "--crl", desk.crl({}))[0] == 0
+    revoked = desk.crl({desk.serial: (NOW - 60, ReasonFlags.key_compromise)})
+    code, (line,) = desk.lines(token, *content, "--crl", revoked)
+    assert (code, line["check"]["name"]) == (3, "status")
+    stranger = Desk(tmp_path / "another")
+    assert desk.lines(token, *content, "--crl", stranger.crl({}))[0] == 4
+    assert desk.verify(token, "--crl", desk.content).exit_code == 4
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import ipaddress
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -25,6 +27,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--x5u", metavar="URL", help="Where the chain is published, for tokens to name.")
 @click.option("--allow", metavar="PREFIX", multiple=True, help="Sign only for numbers that start so; may be repeated.")
 @click.option("--anchors", type=_FILE, required=True, help="PEM file of the roots that verification trusts.")
+@click.option(
+    "--crl", "crls", type=_FILE, multiple=True, help="A list of revocations, DER; read again when it changes."
+)
 @click.option("--clients", type=_FILE, help="File of bearer tokens, one a line, that clients show; private.")
 @click.option("--fetch", is_flag=True, help="Fetch the certificates that tokens name, by the rules of ATIS-1000074.")
 @click.option("--trusted-proxy", metavar="ADDRESS", help="Take client addresses from this proxy's X-Forwarded-For.")
@@ -36,6 +41,7 @@ def serve_signing(
     x5u: str | None,
     allow: tuple[str, ...],
     anchors: Path,
+    crls: tuple[Path, ...],
     clients: Path | None,
     fetch: bool,
     trusted_proxy: str | None,
@@ -54,12 +60,32 @@ def serve_signing(
         signer = None
         if key is not None and chain is not None and x5u is not None:
             signer = Signer.of(key.read_bytes(), chain.read_bytes(), x5u, allow)
-        verifier = CallVerifier(
-            ChainVerifier(TrustAnchors.from_pem(anchors.read_bytes())), fetch_chain if fetch else None
-        )
+        chains = ChainVerifier(TrustAnchors.from_pem(anchors.read_bytes()))
+        verifier = CallVerifier(chains, fetch_chain if fetch else None, ListFiles(crls).read)
         return create_app(signer, verifier, () if clients is None else _digests(clients))
 
     run(build, host, port, None, trusted_proxy, "Signing service at {}.")
+
+
+@dataclass(slots=True)
+class ListFiles:
+    """Lists of revocations in files that somebody else keeps up to date."""
+
+    files: Sequence[Path]
+    _read: dict[Path, tuple[int, bytes]] = field(default_factory=dict)
+
+    def read(self) -> list[bytes]:
+        """What the files hold now; one that is not there holds nothing."""
+        return [octets for octets in map(self._octets, self.files) if octets]
+
+    def _octets(self, file: Path) -> bytes:
+        try:
+            changed = file.stat().st_mtime_ns
+            if self._read.get(file, (-1, b""))[0] != changed:
+                self._read[file] = changed, file.read_bytes()
+        except OSError:
+            return b""
+        return self._read[file][1]
 
 
 def _digests(clients: Path) -> frozenset[bytes]:

@@ -1,7 +1,8 @@
 """Verifying the Identity header fields of a call or message, and saying so in the words of SIP servers."""
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from identity.attestation import Expected, Identity, unverified_passport
@@ -23,6 +24,7 @@ from identity.errors import FetchError, IdentityError
 from identity.number import TelephoneNumber
 from identity.passport import UnverifiedPassport
 from identity.passport_kinds import KINDS
+from identity.revocation import lists_for
 from identity.sip import parse_identity, verify_identity
 from identity.verdict import Verdict, Verification
 
@@ -38,10 +40,14 @@ _PASSED = frozenset({Verdict.VERIFIED, Verdict.DELAYED, Verdict.CARRIER})
 
 @dataclass(slots=True)
 class CallVerifier:
-    """Verifies with one's own anchors; `fetch` gets the certificates that a token names, None fetches nothing."""
+    """Verifies with one's own anchors.
+
+    `fetch` gets the certificates that a token names, None fetches nothing. `crls` are the lists of revocations at hand.
+    """
 
     chains: ChainVerifier
     fetch: Fetch | None = None
+    crls: Callable[[], Sequence[bytes]] = tuple
     _kept: OrderedDict[str, tuple[int, tuple[bytes, ...]]] = field(default_factory=OrderedDict)
 
     async def verify(self, request: VerificationRequest, now: int) -> VerificationResponse:
@@ -72,7 +78,9 @@ class CallVerifier:
         passport = _passport(text)
         if passport is not None and not passport.x5c and self.fetch is not None:
             expected = replace(expected, chain=await self._chain(passport.x5u, expected.arrived))
-        return _Judged(text, passport, verify_identity(text, content, expected, self.chains))
+        issuers = expected.chain[1:] or (passport.x5c[1:] if passport is not None else ())
+        lists = await asyncio.to_thread(lists_for, self.crls(), issuers, expected.arrived)
+        return _Judged(text, passport, verify_identity(text, content, expected, self.chains, revocations=lists))
 
     async def _chain(self, url: str, now: int) -> tuple[bytes, ...]:
         kept = self._kept.get(url)

@@ -13,17 +13,20 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import ReasonFlags
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from identity.authority.cli import authority as command
 from identity.authority.signing.app import TOKEN_LENGTH, client_digest, create_app
+from identity.authority.signing.commands import ListFiles
 from identity.authority.signing.signer import Signer
 from identity.authority.signing.verifier import CallVerifier
 from identity.authority.signing.wire import FAILURES, TN_FAILED, TN_NOT_VALIDATED, TN_PASSED
 from identity.certificates import ChainVerifier
 from identity.errors import FetchError
 from identity.passport import message_digest, sign_token
+from identity.revocation import sign_crl
 from identity.sip import parse_identity
 from identity.tn_auth_list import ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from tests.identity.conftest import ALICE, BOB, LEAF_FIELDS, NOW, Authority, any_certificate, private_key, tn_extension
@@ -42,10 +45,12 @@ CALL: dict[str, Any] = {
 class Switch:
     """A SIP server with a signing service beside it."""
 
-    def __init__(self, authority: Authority, numbers: TNAuthList = RANGE, allow: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, authority: Authority, numbers: TNAuthList = RANGE, allow: tuple[str, ...] = (), **leaf: Any
+    ) -> None:
         issuer = authority.issuer(numbers)
         fields = (*LEAF_FIELDS, tn_extension(numbers))
-        leaf = any_certificate(authority.issuer_key, issuer.subject, KEY.public_key(), fields)
+        leaf = any_certificate(authority.issuer_key, issuer.subject, KEY.public_key(), fields, **leaf)
         self.chain = tuple(each.public_bytes(Encoding.DER) for each in (leaf, issuer))
         self.pem = b"".join(each.public_bytes(Encoding.PEM) for each in (leaf, issuer))
         self.key_pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -210,6 +215,26 @@ async def test_without_the_certificates_nothing_is_validated(switch: Switch) -> 
     answer = await switch.verify(field)
     assert answer["verstatValue"] == TN_NOT_VALIDATED
     assert answer["verifyResults"][0]["verifyResult"]["reasonCode"] == 436
+
+
+async def test_a_certificate_that_lives_long_needs_a_list_that_somebody_keeps_up_to_date(
+    authority: Authority, tmp_path: Path
+) -> None:
+    switch = Switch(authority, period=(NOW - 3_600, NOW + 60 * 86_400))
+    field, kept = await switch.signed(), tmp_path / "issuer.crl"
+    switch.verifier.crls = ListFiles([kept]).read
+    assert (await switch.verify(field))["verstatValue"] == TN_NOT_VALIDATED
+
+    def publish(entries: dict[int, tuple[int, ReasonFlags]], number: int) -> None:
+        issuer = authority.issuer(RANGE)
+        kept.write_bytes(sign_crl(authority.issuer_key, issuer, entries, number=number, now=NOW, lifetime=86_400))
+        os.utime(kept, ns=(number, number))
+
+    publish({}, 1)
+    assert (await switch.verify(field))["verstatValue"] == TN_PASSED
+    publish({4_711: (NOW - 60, ReasonFlags.key_compromise)}, 2)
+    answer = await switch.verify(field)
+    assert (answer["verstatValue"], answer["verifyResults"][0]["verifyResult"]["reasonCode"]) == (TN_FAILED, 437)
 
 
 async def test_a_diversion_is_judged_beside_the_call(authority: Authority, switch: Switch) -> None:
