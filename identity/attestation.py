@@ -35,7 +35,7 @@ from identity.passport import (
 )
 from identity.passport_kinds import READ, Profile
 from identity.revocation import NO_REVOCATIONS, Revocations
-from identity.rich_call_data import RichCallData, parse_rich_call_data
+from identity.rich_call_data import RichCallData, is_bound, parse_rich_call_data
 from identity.sequence import judge
 from identity.tn_auth_list import Coverage
 from identity.verdict import RULES, Rule, Skipped, Verdict, Verification
@@ -219,7 +219,7 @@ def claimed_display(verification: Verification, chains: ChainVerifier) -> Claime
         return None
     chain = chains.verify(evidence.chain, passport.iat)
     permitted = {name for name, _ in chain.constraints.permitted_values} if chain.constraints else set()
-    return ClaimedDisplay(data, chain.issuer, bool(permitted & passport.claims.keys() & {"rcd", "rcdi"}))
+    return ClaimedDisplay(data, chain.issuer, is_bound(passport.claims, permitted))
 
 
 def unverified_passport(token: bytes) -> UnverifiedPassport:

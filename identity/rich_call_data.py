@@ -1,7 +1,7 @@
 """Rich call data (RFC 9795): how a caller asks to be presented. It is somebody's word, and never an identity."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -90,6 +90,21 @@ def check_integrity(claims: Mapping[str, object], resources: Mapping[str, bytes]
         except PassportError as error:
             raise _error(f"the digest of {pointer!a} in rcdi does not hold: {error}") from error
     return tuple(unseen)
+
+
+def is_bound(claims: Mapping[str, object], permitted: Collection[str]) -> bool:
+    """Say whether all that is to be shown has a value that the certificate permits, or a digest among such values.
+
+    `permitted`: the claims whose values the certificate permits one by one; check 7 has held the token to them. A
+    digest of what stands at a URL says nothing of the URL, and binds nothing until somebody has fetched it.
+    """
+    rcd, digests = claims.get("rcd"), claims.get("rcdi")
+    if isinstance(rcd, dict) and "rcd" not in permitted:
+        held = set(digests) if isinstance(digests, dict) and "rcdi" in permitted else set()
+        held -= {*check_integrity(claims, {})}
+        if not all(f"/{name.replace('~', '~0').replace('/', '~1')}" in held for name in rcd):
+            return False
+    return "crn" not in claims or "crn" in permitted
 
 
 def _covered(rcd: Json, pointer: str, resources: Mapping[str, bytes]) -> bytes | None:

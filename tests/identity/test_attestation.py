@@ -395,6 +395,48 @@ def test_a_name_is_told_as_the_word_of_the_issuer_that_bound_it(town: Town) -> N
     assert (other.failed_check.number, claimed_display(other, town.chains)) == (7, None)
 
 
+NAME_DIGEST = message_digest(canonical_json("Q Branch"))
+
+
+@pytest.mark.parametrize(
+    ("claims", "permitted", "bound"),
+    [
+        ({"rcd": {"nam": "Q Branch"}, "rcdi": {"/nam": NAME_DIGEST}}, ("rcdi",), True),
+        ({"rcd": RCD, "rcdi": {"/nam": NAME_DIGEST}}, ("rcdi",), False),
+        ({"rcd": RCD, "rcdi": {"/icn": message_digest(b"a picture")}}, ("rcdi",), False),
+        (
+            {
+                "rcd": {"icn": RCD["icn"], "nam": "Q Branch"},
+                "rcdi": {"/icn": message_digest(b"a picture"), "/nam": NAME_DIGEST},
+            },
+            ("rcdi",),
+            False,
+        ),
+        ({"rcd": {"nam": "Q Branch"}, "crn": "Your parcel"}, ("rcd",), False),
+        ({"rcd": {"nam": "Q Branch"}, "crn": "Your parcel"}, ("rcd", "crn"), True),
+        ({"rcd": {"nam": "Q Branch"}, "crn": "Your parcel"}, ("crn",), False),
+    ],
+    ids=[
+        "the name's digest",
+        "a number beside it",
+        "the picture's digest",
+        "a picture elsewhere",
+        "a free reason",
+        "all",
+        "the reason alone",
+    ],
+)
+def test_an_issuer_vouches_for_a_presentation_only_if_it_has_bound_all_of_it(
+    town: Town, claims: dict[str, Any], permitted: tuple[str, ...], bound: bool
+) -> None:
+    values = {name: each if isinstance(each, str) else canonical_json(each).decode() for name, each in claims.items()}
+    chain = bound_chain(town, tuple((name, (values[name],)) for name in permitted))
+    token = town.sign(claims, {"x5c": [b64encode(each).decode() for each in chain]})
+    display = claimed_display(verify(token, TEXT, WHO, town.chains), town.chains)
+    assert display is not None
+    assert display.bound is bound
+
+
 def test_a_name_that_no_issuer_bound_is_told_as_the_signers_own_word(town: Town) -> None:
     display = claimed_display(verify(town.sign({"rcd": RCD}), TEXT, WHO, town.chains), town.chains)
     assert display is not None
