@@ -7,6 +7,11 @@ STATE_WORDS = {"valid": "✓ valid", "expired": "~ expired", "revoked": "✗ rev
 KEY_DIGITS = 8  # of a key, as it is shown
 COMPARE = "Does the new device show the same digits?"
 REMOVE = "Take it out of all your chats, and have its certificate revoked?"
+LOST = (
+    "Its key may be in other hands: what it has signed shows nothing any more then, also what it sent before. Take it "
+    "out of all your chats, and have its certificate revoked for that?"
+)
+IS_LOST = "Is it lost, or in other hands? What it has signed shows nothing any more then, also what it sent before."
 SECRET = "Whoever sees the code can use it: let nobody look on."  # noqa: S105 - no password
 
 

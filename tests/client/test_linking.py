@@ -151,6 +151,25 @@ async def test_a_removed_device_has_its_certificate_revoked(world: World, stack:
     assert await desk.device.alarms() == []
 
 
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_lost_devices_key_counts_for_nothing_and_a_removed_ones_for_what_it_signed_before(
+    world: World, stack: AsyncExitStack, lost: bool
+) -> None:
+    (alice,) = await world.people(stack, ALICE)
+    _, result = await linked(world, alice, NewDevice(world))
+    desk = desk_of(alice, world)
+    (_, other) = await desk.devices.all()
+    before = int(world.clock())
+    world.clock.now += 60
+
+    await desk.devices.remove(other.key, lost=lost)
+    await alice.refresh_revocations()
+
+    status = alice.steps.revocations.status(result.account.chain, int(world.clock()))
+    assert status.withdrew(int(world.clock()))
+    assert (status.key_lost, status.withdrew(before)) == (lost, lost)
+
+
 async def test_the_removal_is_finished_when_the_authority_can_be_reached_again(
     world: World, stack: AsyncExitStack
 ) -> None:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from client.desk.device_views import OwnDeviceView
-from client.device_words import REMOVE, STATE_WORDS, called, device_lines
+from client.device_words import LOST, REMOVE, STATE_WORDS, called, device_lines
 from client.spelling import counted
 from client.tui.screens.ask import Confirm
 from client.tui.screens.link import LinkScreen
@@ -27,7 +27,8 @@ class DevicesScreen(Sheet[None]):
     HEADING = "Your devices"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Link another device"),
-        Binding("d", "remove", "Remove this one"),
+        Binding("d", "remove(False)", "Remove this one"),
+        Binding("l", "remove(True)", "It is lost"),
         Binding("r", "ask", "Ask the authority"),
     ]
     DEFAULT_CSS = """
@@ -93,14 +94,15 @@ class DevicesScreen(Sheet[None]):
         self.load()
 
     @work(exclusive=True)
-    async def action_remove(self) -> None:
-        """Take the device out of every chat."""
+    async def action_remove(self, lost: bool) -> None:
+        """Take the device out of every chat; if it is `lost`, let its key count for nothing."""
         device = self._chosen
-        if device is not None and await self.app.push_screen_wait(
-            Confirm(f"Remove {called(device)}?", REMOVE, "Remove")
-        ):
+        if device is None:
+            return
+        question = Confirm(f"Remove {called(device)}?", LOST if lost else REMOVE, "Remove")
+        if await self.app.push_screen_wait(question):
             with self.doing("Removing the device", "It is removed, and its certificate revoked."):
-                self._show(await self.api.devices.remove(device.key))
+                self._show(await self.api.devices.remove(device.key, lost))
 
 
 def _row(device: OwnDeviceView) -> Content:

@@ -97,6 +97,9 @@ async def test_a_device_is_removed_after_a_question(scene: Scene) -> None:
         await alice.sees("have its certificate revoked?")
         await alice.press("enter")  # the harmless answer
         await alice.sees("Alice's tablet")
+        await alice.press("l")
+        await alice.sees("what it has signed shows nothing any more")
+        await alice.press("enter")
         await alice.press("d", "right", "enter")
         await alice.sees("It is removed, and its certificate revoked.")
         assert "Alice's tablet" not in alice.text
