@@ -1,8 +1,7 @@
 """What the operator of both authorities does when a number goes to somebody else, as `authority port-out` does it."""
 
-from identity.authority.acme.admission import move_number
 from identity.authority.folder import open_store
-from identity.authority.status.revocations import revoke_number
+from identity.authority.status.revocations import end_tokens, revoke_number
 from identity.authority.tokens.folder import open_token_store
 from identity.number import TelephoneNumber
 from identity.revocation import Reason
@@ -15,9 +14,9 @@ def port_out(world: World, number: TelephoneNumber) -> int:
     tokens, store = open_token_store(folder), open_store(folder)
     try:
         with tokens.transaction():
-            tokens.forget_number(number)
+            tokens.forget_number(number, now)
         with store.transaction():
-            move_number(store, number, now)
+            end_tokens(store, number.digits, now)
             return len(revoke_number(store, number.digits, Reason.privilege_withdrawn, now))
     finally:
         tokens.close()

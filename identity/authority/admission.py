@@ -59,7 +59,7 @@ class ByAuthority:
     def check_certificate(self, chain: VerifiedChain, now: int) -> None:
         """Raise RefusedError for one that was revoked; outside a transaction of the authority's store."""
         with self._store.transaction():
-            refuse_revoked(self._store, chain.fingerprint)
+            refuse_revoked(self._store, chain)
 
 
 def certifiable(text: str) -> TelephoneNumber:

@@ -40,7 +40,7 @@ class HoldingsDesk:
             raise RefusedError("proof-refused", "the proof is not for this chain")
         assert holder.number is not None, "checked with the chain"
         with self._store.transaction():
-            refuse_revoked(self._store, holder.fingerprint)
+            refuse_revoked(self._store, holder)
             rates.admit(self._store, ((rates.HOLDINGS_PER_NUMBER, holder.number.digits),), now)
             if not self._store.spend_proof(digest, now + 2 * PROOF_MAX_AGE + 1):
                 raise RefusedError("proof-replayed", "sign a new proof for each question")

@@ -64,7 +64,7 @@ CREATE TABLE acme_orders (            -- with its one authorization and that one
 CREATE INDEX acme_orders_by_account ON acme_orders (account, expires_at);
 CREATE INDEX acme_orders_by_end ON acme_orders (expires_at);
 
-CREATE TABLE numbers_moved (          -- tokens of before count no more
+CREATE TABLE tokens_ended (           -- authority tokens from before count no more
     number TEXT PRIMARY KEY,          -- E.164 digits
     at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

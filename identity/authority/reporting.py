@@ -76,7 +76,7 @@ class ReportDesk:
             request.proof, holder.public_key, StandingClaims, STANDING_PROOF_TYPE, self._base_url, now
         )
         with self._step(now):
-            refuse_revoked(self._store, holder.fingerprint)  # the number may be somebody else's by now
+            refuse_revoked(self._store, holder)  # the number may be somebody else's by now
             rates.admit(self._store, ((rates.STANDINGS_PER_NUMBER, holder.number.digits),), now)
             if not self._store.spend_proof(digest, now + 2 * PROOF_MAX_AGE + 1):
                 raise RefusedError("proof-replayed", "sign a new proof for each question")

@@ -36,16 +36,9 @@ def check_identifier(store: AuthorityStore, issuer: Issuer, identifier: Identifi
     return asked
 
 
-def move_number(store: AuthorityStore, number: TelephoneNumber, now: int) -> None:
-    """Note that a number has gone to somebody else: authority tokens of before count no more.
-
-    Call it inside a transaction, with what revokes the number's certificates.
-    """
-    store.execute("INSERT OR REPLACE INTO numbers_moved VALUES (?, ?)", number.digits, now)
-
-
 def refuse_earlier_token(store: AuthorityStore, number: TelephoneNumber, issued_at: int) -> None:
-    """Raise AcmeError for a token from before its number went to somebody else."""
-    row = store.row("SELECT at FROM numbers_moved WHERE number = ?", number.digits)
+    """Raise AcmeError for a token from before those of its number were ended (`end_tokens`)."""
+    row = store.row("SELECT at FROM tokens_ended WHERE number = ?", number.digits)
     if row is not None and issued_at < row[0]:
-        raise AcmeError("rejectedIdentifier", f"{number} has gone to somebody else: prove it again")
+        words = f"the number has gone to somebody else, or a device of it was removed: prove {number} again"
+        raise AcmeError("rejectedIdentifier", words)

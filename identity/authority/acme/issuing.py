@@ -77,6 +77,8 @@ class IssuingDesk:
 
     def _issue(self, requested: CertificateRequest, order: Order, grant: Grant, now: int) -> bytes:
         asked = check_identifier(self.store, self.issuer, order.about, now)
+        if asked.number is not None:
+            refuse_earlier_token(self.store, asked.number, grant.issued_at)
         self._check_issuer(now)
         try:
             if grant.ca:
@@ -89,7 +91,7 @@ class IssuingDesk:
             raise _later("the certificate cannot be logged now: finalize the order again in a while") from error
         end = validity(path.leaf)[1]
         self.store.publish(PublishedPath(path.fingerprint, path.pem.decode("ascii"), end, grant.issued_at))
-        if asked.number is not None and not grant.ca:
+        if asked.number is not None:
             by_code = grant.right != "device"
             self.store.hold(path.fingerprint, asked.number.digits, requested.spki, now, by_code=by_code)
         return path.fingerprint
@@ -103,7 +105,6 @@ class IssuingDesk:
     def _certified(self, requested: CertificateRequest, asked: TNAuthList, grant: Grant, now: int) -> IssuedPath:
         if asked.number is None:
             raise AcmeError("rejectedIdentifier", "an end entity is certified for one number")
-        refuse_earlier_token(self.store, asked.number, grant.issued_at)
         self._count(asked.number, now)
         return self.issuer.issue(requested.key, asked.number, now)
 

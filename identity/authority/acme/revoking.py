@@ -7,7 +7,7 @@ from identity.acme_jws import JWK
 from identity.authority.acme import wire
 from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.requests import SignedRequest
-from identity.authority.status.revocations import REASONS, revoke
+from identity.authority.status.revocations import REASONS, remove
 from identity.authority.store import AuthorityStore
 from identity.base64url import decode_base64url
 from identity.certificate_fields import load_certificate, p256_key
@@ -56,7 +56,7 @@ class RevokingDesk:
             if not own:
                 words = "sign with the account that ordered it, one of the same number, or the certificate's key"
                 raise AcmeError("unauthorized", words)
-            revoke(self.store, fingerprint, reason, now)
+            remove(self.store, fingerprint, reason, now)
 
     def _holds(self, account: str, fingerprint: bytes, now: int) -> bool:
         """Whether the account has a live certificate of the same number, which it was authorised for."""

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from identity.authority.acme.admission import move_number
 from identity.authority.errors import AuthorityError
 from identity.authority.folder import open_store
 from identity.authority.keys import have_keys
-from identity.authority.status.revocations import REASONS, Revocation, revocations, revoke, revoke_number
+from identity.authority.status.revocations import REASONS, Revocation, end_tokens, remove, revocations, revoke_number
 from identity.authority.store import AuthorityStore
 from identity.authority.tokens.folder import FOLDER, open_token_store
 from identity.errors import NumberError
@@ -26,15 +25,15 @@ def revoke_certificate(data_dir: Path, fingerprint: str, reason: str) -> None:
     """Withdraw one certificate by the SHA-256 of its DER, in hexadecimal."""
     named = _fingerprint(fingerprint)
     with _authority(data_dir) as store:
-        done = revoke(store, named, Reason(reason), int(time.time()))
+        done = remove(store, named, Reason(reason), int(time.time()))
     click.echo(f"Revoked {_line(done)}. Devices hear of it with the next list, within a quarter of an hour.")
 
 
 def port_out(data_dir: Path, number: str) -> None:
     """Let a number go to somebody else: nothing of its holder so far counts, and only a new code proves it."""
-    moved = _number(number)
+    moved, now = _number(number), int(time.time())
     with _explained():
-        proofs, done = _forget_proofs(data_dir, moved), _revoke_all(data_dir, moved, int(time.time()))
+        proofs, done = _forget_proofs(data_dir, moved, now), _revoke_all(data_dir, moved, now)
     if proofs is None and done is None:
         raise click.ClickException(f"{data_dir} has no authority yet; `authority serve` makes one")
     for each in done or ():
@@ -61,18 +60,18 @@ def _revoke_all(data_dir: Path, number: TelephoneNumber, now: int) -> list[Revoc
     if not have_keys(data_dir):
         return None
     with _authority(data_dir) as store:
-        move_number(store, number, now)
+        end_tokens(store, number.digits, now)
         return revoke_number(store, number.digits, Reason.privilege_withdrawn, now)
 
 
-def _forget_proofs(data_dir: Path, number: TelephoneNumber) -> int | None:
+def _forget_proofs(data_dir: Path, number: TelephoneNumber, now: int) -> int | None:
     """How many keys rested on a proof; None where the token authority is not."""
     if not have_keys(data_dir / FOLDER):
         return None
     tokens = open_token_store(data_dir)
     try:
         with tokens.transaction():
-            return tokens.forget_number(number)
+            return tokens.forget_number(number, now)
     finally:
         tokens.close()
 

@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from identity.authority.errors import RefusedError
 from identity.authority.issuer import IssuedPath
 from identity.authority.store import AuthorityStore
+from identity.authority.wire import RENEWAL_GRACE
+from identity.certificates import VerifiedChain
+from identity.device import spki_hash
 from identity.revocation import Reason, issuer_name
 
 RETENTION = 90 * 86_400  # seconds after a certificate's end in which it stays on the list: messages of its time arrive
@@ -68,6 +71,34 @@ def revoke(store: AuthorityStore, fingerprint: bytes, reason: Reason, now: int) 
     return Revocation(fingerprint, serial, revoked_at, reason, published.not_after)
 
 
+def remove(store: AuthorityStore, fingerprint: bytes, reason: Reason, now: int) -> Revocation:
+    """Withdraw a certificate so that its device gets no other by what it has. Raises as `revoke`.
+
+    With it go those of the same key that have ended but could still be renewed, and tokens of the number that no
+    certificate was issued on yet.
+    """
+    done = revoke(store, fingerprint, reason, now)
+    ended = store.rows(
+        "SELECT ended.fingerprint FROM certificates ended JOIN certificates named USING (number, spki) "
+        "WHERE named.fingerprint = ? AND ended.not_after < ? AND ended.not_after > ? "
+        "AND ended.fingerprint NOT IN (SELECT fingerprint FROM revocations)",
+        fingerprint,
+        now,
+        now - RENEWAL_GRACE,
+    )
+    for (other,) in ended:
+        revoke(store, other, reason, now)
+    row = store.row("SELECT number FROM certificates WHERE fingerprint = ? AND number IS NOT NULL", fingerprint)
+    if row is not None:
+        end_tokens(store, row[0], now)
+    return done
+
+
+def end_tokens(store: AuthorityStore, digits: str, now: int) -> None:
+    """Note that authority tokens of a number from before this second count no more."""
+    store.execute("INSERT OR REPLACE INTO tokens_ended VALUES (?, ?)", digits, now)
+
+
 def revoke_number(store: AuthorityStore, digits: str, reason: Reason, now: int) -> list[Revocation]:
     """Withdraw every certificate of a number that has not ended and is not withdrawn yet."""
     rows = store.rows(
@@ -101,18 +132,17 @@ def of_issuer(store: AuthorityStore, issuer: bytes, now: int) -> dict[int, tuple
     return {each.serial: (min(each.revoked_at, now), each.reason) for each in map(_revocation, rows)}
 
 
-def refuse_revoked(store: AuthorityStore, fingerprint: bytes) -> None:
-    """Raise RefusedError where a withdrawn certificate is shown for a right: to renew, or to ask."""
-    if revocation(store, fingerprint) is not None:
+def refuse_revoked(store: AuthorityStore, chain: VerifiedChain) -> None:
+    """Raise RefusedError where a withdrawn certificate, or a lost key, is shown for a right: to renew, or to ask."""
+    if revocation(store, chain.fingerprint) is not None or _is_lost(
+        store, bytes.fromhex(spki_hash(chain.public_point))
+    ):
         raise RefusedError("chain-refused", "the certificate was revoked; prove the number by a new code")
 
 
 def refuse_lost_key(store: AuthorityStore, spki: bytes) -> None:
     """Raise RefusedError for a key, by the SHA-256 of its SPKI, that was reported as lost: it is certified no more."""
-    rows = store.rows(
-        "SELECT 1 FROM revocations WHERE spki = ? AND reason = ? LIMIT 1", spki, Reason.key_compromise.value
-    )
-    if rows:
+    if _is_lost(store, spki):
         raise RefusedError("csr-refused", "this key was reported as lost; make a new one")
 
 
@@ -133,6 +163,11 @@ def number(store: AuthorityStore, issuer: bytes) -> int:
 def serial_octets(serial: int) -> bytes:
     """A serial number as the store keeps it."""
     return serial.to_bytes((serial.bit_length() + 7) // 8)
+
+
+def _is_lost(store: AuthorityStore, spki: bytes) -> bool:
+    lost = Reason.key_compromise.value
+    return store.row("SELECT 1 FROM revocations WHERE spki = ? AND reason = ? LIMIT 1", spki, lost) is not None
 
 
 _SELECT = "SELECT fingerprint, serial, revoked_at, reason, not_after FROM revocations"

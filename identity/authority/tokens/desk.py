@@ -142,6 +142,8 @@ class TokenDesk:
         if number is not None and not request.atc.ca:
             self._rights.admission.check(number, now)
         with self._store.transaction():
+            if number is not None and claims.iat < self._store.moved_at(number):
+                raise RefusedError("right-refused", f"{number} has gone to somebody else since the assertion")
             if number is not None and not request.atc.ca:
                 self._prove(number, request.key, now)
             return self._signer.sign(request.atc, "carrier", request.key, now)

@@ -7,6 +7,7 @@ from identity.authority.tokens.challenge import Challenge, ChallengeState
 from identity.authority.wire import NUMBER_PROOF_LIFETIME
 from identity.number import TelephoneNumber
 
+MOVE_RETENTION = 86_400  # seconds, longer than any assertion counts
 CHALLENGE_RETENTION = 3_600  # seconds after its end in which a challenge is still known, to say that it expired
 
 
@@ -64,10 +65,19 @@ class TokenStore(Database):
             proved_at,
         )
 
-    def forget_number(self, number: TelephoneNumber) -> int:
-        """Delete every proof and challenge of a number; returns how many keys rested on a proof."""
+    def forget_number(self, number: TelephoneNumber, now: int) -> int:
+        """Delete every proof and challenge of a number; returns how many keys rested on a proof.
+
+        What carriers asserted of it before counts no more either.
+        """
+        self.execute("INSERT OR REPLACE INTO numbers_moved VALUES (?, ?)", number.digits, now)
         self.execute("DELETE FROM challenges WHERE number = ?", number.digits)
         return self.execute("DELETE FROM number_proofs WHERE number = ?", number.digits)
+
+    def moved_at(self, number: TelephoneNumber) -> int:
+        """When the number last went to somebody else, 0 if it never did."""
+        row = self.row("SELECT at FROM numbers_moved WHERE number = ?", number.digits)
+        return 0 if row is None else int(row[0])
 
     def take_over(self, proofs: Iterable[tuple[TelephoneNumber, str, int]], now: int) -> None:
         """Take proofs over from an authority of before, once."""
@@ -82,3 +92,4 @@ class TokenStore(Database):
         super().prune(now)
         self.execute("DELETE FROM challenges WHERE expires_at <= ?", now - CHALLENGE_RETENTION)
         self.execute("DELETE FROM number_proofs WHERE proved_at <= ?", now - NUMBER_PROOF_LIFETIME)
+        self.execute("DELETE FROM numbers_moved WHERE at <= ?", now - MOVE_RETENTION)

@@ -35,5 +35,11 @@ CREATE TABLE admissions (
 CREATE INDEX admissions_by_bucket ON admissions (bucket, until);
 CREATE INDEX admissions_by_end ON admissions (until);
 
+-- Numbers that went to somebody else a while ago: assertions from before count no more.
+CREATE TABLE numbers_moved (
+    number TEXT PRIMARY KEY,         -- E.164 digits
+    at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- When the number proofs of an authority without a token authority were taken over, if they were.
 CREATE TABLE takeovers (at INTEGER NOT NULL) STRICT;

@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from identity.authority.acme.admission import move_number
 from identity.authority.errors import CarrierError
-from identity.authority.status.revocations import revoke
+from identity.authority.status.revocations import end_tokens, revoke
 from identity.authority.tokens.carriers import Carriers
 from identity.authority.tokens.wire import AssertionClaims, CarrierRight, CodeRight, TokenRequest, sign_assertion
 from identity.authority.wire import NUMBER_PROOF_LIFETIME, RENEWAL_GRACE
@@ -279,7 +278,7 @@ async def test_who_proves_a_number_anew_does_not_prolong_its_earlier_holder(
 
 async def test_a_number_that_was_handed_over_is_proved_anew(authority, account, device, chain, word):
     with authority.tokens.transaction():
-        assert authority.tokens.forget_number(device.number) == 1
+        assert authority.tokens.forget_number(device.number, authority.clock.now) == 1
 
     request = account.by_device(chain, device.key, device.number, device.key, authority.clock.now)
 
@@ -290,7 +289,7 @@ async def test_a_token_of_before_the_handing_over_gets_no_certificate(authority,
     order = await authority.ready(account, device)
     authority.clock.now += 1
     with authority.store.transaction():
-        move_number(authority.store, device.number, authority.clock.now)
+        end_tokens(authority.store, device.number.digits, authority.clock.now)
 
     assert acme_problem(await account.finalize(order, device.csr()))[0] == "rejectedIdentifier"
     new = await authority.account()

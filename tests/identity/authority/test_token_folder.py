@@ -170,7 +170,7 @@ async def test_what_was_forgotten_is_not_taken_over_again(open_at, folder, clock
     chain = older_authority(folder, device, clock.now, clock.now)
     before = await open_at()
     with before.tokens.transaction():
-        before.tokens.forget_number(device.number)
+        before.tokens.forget_number(device.number, before.clock.now)
 
     after = await open_at()
 
@@ -195,7 +195,7 @@ def test_a_token_authority_of_its_own_takes_over_from_the_same_folder(folder, cl
     app = open_tokens(folder, "http://a", CodeOutbox(), clock, anchors=lambda _: TrustAnchors(()))
 
     with app.state.tokens.transaction():
-        assert app.state.tokens.forget_number(device.number) == 1
+        assert app.state.tokens.forget_number(device.number, int(clock())) == 1
     app.state.tokens.close()
 
 
