@@ -62,8 +62,7 @@ class _Endpoints:
 
     async def close(self, request: Request) -> Response:
         mailbox = str(request.path_params["mailbox"])
-        await asyncio.to_thread(self._mailboxes.count_asking, client_address(request), self._now())
-        await asyncio.to_thread(self._mailboxes.close, mailbox, self._now())
+        await asyncio.to_thread(self._mailboxes.close, mailbox, client_address(request), self._now())
         self._mailboxes.changed(mailbox)
         return Response(status_code=204, headers=_NO_STORE)
 

@@ -47,9 +47,9 @@ class Mailboxes:
         with self._store.transaction():
             rates.admit(self._store, ((rates.LINK_BOXES_PER_ADDRESS, address),), now)
             self._prune(now)
-            self._check_room()
             found, digest = self._state(mailbox, slot), hashlib.sha256(box).digest()
             if found is None:
+                self._check_room()
                 self._write(mailbox, slot, digest, box, self._end(mailbox, now))
             elif found.digest != digest:  # the same again: the first answer was lost
                 raise RefusedError("link-slot-taken", "this code is used already, or was cancelled")
@@ -67,10 +67,11 @@ class Mailboxes:
             self._store.execute("UPDATE link_box SET box = NULL WHERE mailbox = ? AND slot = ?", mailbox, slot)
             return found.box
 
-    def close(self, mailbox: str, now: int) -> None:
-        """Forget what is in a mailbox, and take nothing more into it."""
+    def close(self, mailbox: str, address: str, now: int) -> None:
+        """Forget what is in a mailbox, and take nothing more into it; that counts as a box, for it takes the room."""
         _check_names(mailbox, SLOTS[0])
         with self._store.transaction():
+            rates.admit(self._store, ((rates.LINK_BOXES_PER_ADDRESS, address),), now)
             self._prune(now)
             end = self._end(mailbox, now)
             self._check_room()
@@ -78,7 +79,7 @@ class Mailboxes:
                 self._write(mailbox, slot, None, None, end)
 
     def count_asking(self, address: str, now: int) -> None:
-        """Count one request that waits for a box, or that closes a mailbox."""
+        """Count one request that asks for a box."""
         with self._store.transaction():
             rates.admit(self._store, ((rates.LINK_QUESTIONS_PER_ADDRESS, address),), now)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from identity.authority.links.mailboxes import BOXES_LIMIT
 from identity.authority.links.wire import BOX_LIMIT, BOX_TYPE, MAILBOX_LIFETIME, WAIT_LIMIT
 from identity.authority.rates import LINK_BOXES_PER_ADDRESS, LINK_QUESTIONS_PER_ADDRESS
 
@@ -132,9 +133,20 @@ async def test_boxes_and_questions_of_one_address_are_counted(authority, problem
     for count in range(LINK_BOXES_PER_ADDRESS.count):
         assert (await put(authority, b"x", f"{count:032x}")).status_code == 201
     assert problem(await put(authority, b"x", "f" * 32)).limit_name == "LINK_BOXES_PER_ADDRESS"
+    assert problem(await close(authority, "f" * 32)).limit_name == "LINK_BOXES_PER_ADDRESS"
     for _ in range(LINK_QUESTIONS_PER_ADDRESS.count):
         await take(authority, "e" * 32)
     assert problem(await take(authority, "e" * 32)).limit_name == "LINK_QUESTIONS_PER_ADDRESS"
+
+
+async def test_there_is_room_for_so_many_boxes(open_at, problem):
+    for address in range(BOXES_LIMIT // LINK_BOXES_PER_ADDRESS.count + 1):
+        authority = await open_at(address=f"192.0.2.{address}")
+        answers = [
+            await put(authority, b"x", f"{address:016x}{count:016x}") for count in range(LINK_BOXES_PER_ADDRESS.count)
+        ]
+    assert problem(answers[-1]).limit_name == "BOXES_LIMIT"
+    assert (await put(authority, b"x", "0" * 32)).status_code == 201, "the same box again needs no room"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
