@@ -196,13 +196,14 @@ def check_status(
 def _known_status(
     passport: UnverifiedPassport, chain: VerifiedChain, staple: bytes | None, revocations: Revocations, now: int
 ) -> tuple[CertificateStatus, str]:
-    """What lists say, or else the stapled response; with it, why that says nothing."""
+    """What lists and the stapled response say, a revocation first; with it, why the response says nothing."""
     listed = revocations.status(chain, passport.iat)
-    if listed.state is not StatusState.UNKNOWN or staple is None or len(chain.certificates) < 2 or ":" in passport.orig:
+    if listed.state is StatusState.REVOKED or staple is None or len(chain.certificates) < 2:
         return listed, ""
     leaf, issuer = chain.certificates[:2]
-    number = TelephoneNumber.from_digits(passport.orig)
+    number = None if ":" in passport.orig else TelephoneNumber.from_digits(passport.orig)
     try:
-        return verify_response(staple, leaf, issuer, number, moment=passport.iat, now=now), ""
+        stapled = verify_response(staple, leaf, issuer, number, moment=passport.iat, now=now)
     except RevocationError as error:
         return listed, f": {error}"
+    return listed if listed.state is stapled.state else stapled, ""

@@ -162,7 +162,7 @@ class StatusResponse:
 
 
 def verify_response(
-    der: bytes, leaf_der: bytes, issuer_der: bytes, number: TelephoneNumber, *, moment: int, now: int
+    der: bytes, leaf_der: bytes, issuer_der: bytes, number: TelephoneNumber | None, *, moment: int, now: int
 ) -> CertificateStatus:
     """Verify a response about a leaf, of use for what was signed at `moment`. Raises RevocationError.
 
@@ -172,6 +172,8 @@ def verify_response(
     4. not of the future, not valid for too long, and not over at `moment`
     5. not unknown, which is not good
     6. if good, for this number: without TNQuery nobody says that the certificate still covers it
+
+    `number` None: a leaf that speaks for URIs; of it only a revocation is taken.
     """
     response = read_response(der, leaf_der, issuer_der)
     status, begin = response.status, response.status.this_update or 0
@@ -183,7 +185,7 @@ def verify_response(
         raise RevocationError("expired", f"the response was of use until {response.next_update}", check=4)
     if status.state is StatusState.UNKNOWN:
         raise RevocationError("unknown", "the issuer does not know the certificate", check=5)
-    if response.number != number:
+    if number is None or response.number != number:
         raise RevocationError("coverage", f"the response does not say that {number} is still covered", check=6)
     return status
 
@@ -249,10 +251,17 @@ def _status(response: ocsp.OCSPResponse) -> CertificateStatus:
         case ocsp.OCSPCertStatus.GOOD:
             return CertificateStatus(StatusState.GOOD, this_update=this_update)
         case ocsp.OCSPCertStatus.REVOKED:
-            at, reason = response.revocation_time_utc, response.revocation_reason
-            revoked_at = 0 if at is None else int(at.timestamp())
-            return CertificateStatus(StatusState.REVOKED, revoked_at, reason or Reason.unspecified, this_update)
+            at = response.revocation_time_utc
+            revoked_at = 0 if at is None else min(int(at.timestamp()), this_update)
+            return CertificateStatus(StatusState.REVOKED, revoked_at, _reason(response), this_update)
     return CertificateStatus(StatusState.UNKNOWN, this_update=this_update)
+
+
+def _reason(response: ocsp.OCSPResponse) -> Reason:
+    try:
+        return response.revocation_reason or Reason.unspecified
+    except ValueError:
+        return Reason.unspecified  # a reason that there is not takes nothing from the revocation
 
 
 def _covered(response: ocsp.OCSPResponse) -> TelephoneNumber | None:

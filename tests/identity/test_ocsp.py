@@ -127,16 +127,31 @@ def of_another_leaf(authority: Authority) -> bytes:
 
 
 def unknown(authority: Authority) -> bytes:
-    """Good, turned into unknown, and signed again: this authority says no such thing."""
-    honest = answered(authority)
+    """Good, turned into unknown."""
+    return with_octets(authority, GOOD, b"\x80\x00\x18\x0f", b"\x82\x00\x18\x0f")
+
+
+def with_octets(authority: Authority, status: CertificateStatus, old_octets: bytes, new_octets: bytes) -> bytes:
+    """A response changed and signed again: this authority says no such thing."""
+    honest = answered(authority, status)
     tbs = ocsp.load_der_ocsp_response(honest).tbs_response_bytes
-    assert tbs.count(b"\x80\x00\x18\x0f") == 1
-    changed = tbs.replace(b"\x80\x00\x18\x0f", b"\x82\x00\x18\x0f")
+    assert tbs.count(old_octets) == 1
+    changed = tbs.replace(old_octets, new_octets)
     while True:  # until the new signature is as long as the old one, so that no length around it changes
         signature = authority.issuer_key.sign(changed, ec.ECDSA(hashes.SHA256()))
         old = ocsp.load_der_ocsp_response(honest).signature
         if len(signature) == len(old):
             return honest.replace(tbs, changed).replace(old, signature)
+
+
+def test_a_revocation_for_a_reason_that_there_is_not_is_one_without_a_reason(authority: Authority) -> None:
+    found = verified(authority, with_octets(authority, REVOKED, b"\x0a\x01\x04", b"\x0a\x01\x07"))
+    assert found == CertificateStatus(StatusState.REVOKED, NOW - 50, Reason.unspecified, NOW)
+
+
+def test_a_revocation_counts_from_when_it_is_said_at_the_latest(authority: Authority) -> None:
+    later = CertificateStatus(StatusState.REVOKED, NOW + 9 * DAY, Reason.superseded)
+    assert verified(authority, answered(authority, later)).revoked_at == NOW
 
 
 BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [

@@ -108,6 +108,19 @@ def test_a_stapled_revocation_counts(scene: Scene) -> None:
     refused_by_13(scene.verify())
 
 
+def test_a_stapled_revocation_counts_beside_a_list_that_does_not_know_of_it(scene: Scene) -> None:
+    listing(scene, None)
+    staple(scene, StatusState.REVOKED, revoked_at=NOW - 9, reason=Reason.privilege_withdrawn)
+    refused_by_13(scene.verify())
+
+
+def test_a_list_says_good_where_the_response_is_of_no_use(scene: Scene) -> None:
+    long_lived(scene)
+    listing(scene, None)
+    staple(scene, number=BOB)
+    assert scene.verify().verdict is Verdict.VERIFIED
+
+
 def test_a_response_without_the_number_or_for_another_one_confirms_nothing(scene: Scene) -> None:
     long_lived(scene)
     for number in (None, BOB):
