@@ -54,9 +54,12 @@ class Bribed:
         async with self._connected(device) as mallory:
             return await self._answer(await self._add(mallory), device, sent)
 
-    async def write(self, device: Credentials, text: str) -> Outcome:
-        """The same with a message, proven by this device's certificate, and what his client made of that."""
-        async with self._connected(device) as mallory:
+    async def write(self, device: Credentials, text: str, staple: bytes | None = None) -> Outcome:
+        """The same with a message, proven by this device's certificate, and what his client made of that.
+
+        `staple`: an OCSP response that the device's leaf carries.
+        """
+        async with self._connected(device, staple) as mallory:
             group_id = await self._add(mallory)
             framed = mallory.framed(group_id, text)
             data = attested(mallory.prove(group_id, framed), framed)
@@ -64,9 +67,9 @@ class Bribed:
             return outcome(reading(await self.bob.receive(), group_id, seq))
 
     @asynccontextmanager
-    async def _connected(self, device: Credentials) -> AsyncIterator[Mallory]:
+    async def _connected(self, device: Credentials, staple: bytes | None = None) -> AsyncIterator[Mallory]:
         async with DeliveryClient(self.url, device.key, device.chain, clock=self.bob.now) as delivery:
-            yield Mallory(device, delivery, HOST, self.bob.now)
+            yield Mallory(device, delivery, HOST, self.bob.now, staple)
 
     async def _add(self, mallory: Mallory) -> bytes:
         (package, *_) = await mallory.delivery.claim_key_packages(self.bob.account.number)

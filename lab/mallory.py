@@ -18,6 +18,7 @@ from delivery_service.wire import CommitBundle, KeyPackageUpload
 from identity.binding import group_uri, user_uri, x5u_for
 from identity.group_trust import ANCHORS_EXTENSION
 from identity.number import TelephoneNumber
+from identity.ocsp import STAPLE_EXTENSION
 from identity.passport import message_digest
 from identity.roles import ROLES_EXTENSION
 from lab.forgery import msg_header, sign_octets, sign_values
@@ -60,15 +61,17 @@ def believe_anything(credential: mls_rs.Credential, signature_key: bytes, now: i
     return mls_rs.Approval(signature_key, 0, FOREVER)
 
 
-def raw_engine(device: Credentials) -> mls_rs.Engine:
-    """An MLS engine without scruples."""
+def raw_engine(device: Credentials, staple: bytes | None = None) -> mls_rs.Engine:
+    """An MLS engine without scruples; `staple` is carried by its leaves as the status of its certificate."""
     return mls_rs.Engine(
         SUITE,
         device.credential,
         device.scalar(),
         believe_anything,
         lambda old, old_key, new, new_key: None,
-        extension_types=[ROLES_EXTENSION, ANCHORS_EXTENSION],  # or she could not be added to a group with roles
+        # or she could not be added to a group with roles
+        extension_types=[ROLES_EXTENSION, ANCHORS_EXTENSION, STAPLE_EXTENSION],
+        leaf_extensions=[] if staple is None else [(STAPLE_EXTENSION, staple)],
     )
 
 
@@ -80,11 +83,18 @@ def bundle_of(pending: mls_rs.Pending) -> CommitBundle:
 class Mallory:
     """One device of hers at one delivery service."""
 
-    def __init__(self, device: Credentials, delivery: DeliveryClient, host: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        device: Credentials,
+        delivery: DeliveryClient,
+        host: str,
+        clock: Callable[[], float],
+        staple: bytes | None = None,
+    ) -> None:
         self.device = device
         self.number = device.number
         self.delivery = delivery
-        self.engine = raw_engine(device)
+        self.engine = raw_engine(device, staple)
         self.x5u = x5u_for(device.x5u_base, device.chain[0])
         self._host = host
         self._clock = clock

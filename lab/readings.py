@@ -92,6 +92,14 @@ def outcome(found: Reading) -> Outcome:
     return seen
 
 
+def undecided(found: Outcome, by: Guard) -> Outcome:
+    """Where a check could not be made, it has stopped the message; it has won where its number is verified."""
+    seen = None if found.message is None else found.message.verification
+    if seen is not None and seen.verdict is Verdict.UNDECIDED:
+        return replace(found, by=by, reason=seen.reason, badge=VERDICT_WORDS[seen.verdict])
+    return replace(found, by=None, won=verdict(found.message) is Verdict.VERIFIED)
+
+
 def in_the_name_of(number: TelephoneNumber, found: Outcome) -> Outcome:
     """It has won only if what is shown also says that it comes from this number."""
     said = None if found.message is None else decode(found.message.framed).sender_uri

@@ -17,7 +17,7 @@ async def run(stage: Stage) -> Outcome:
     await carol.maintain()
     before = await carol.worker.run(carol.steps.alarms.all)
     thief = await stage.world.mallory(carol.account.number.e164)
-    struck = _strike(stage, thief.number.digits)
+    struck = strike(stage, thief.number.digits)
     await carol.maintain()
     new = [each for each in await carol.worker.run(carol.steps.alarms.all) if each not in before]
     sent = f"a certificate for {carol.account.number}; {struck} rows struck from the authority's list"
@@ -26,7 +26,7 @@ async def run(stage: Stage) -> Outcome:
     return Outcome(None, "Carol's client has noticed nothing.", sent=sent, won=struck > 0)
 
 
-def _strike(stage: Stage, digits: str) -> int:
+def strike(stage: Stage, digits: str) -> int:
     """What the authority's operator can do: the database is theirs."""
     with closing(apsw.Connection(str(stage.world.folder / "authority" / "authority.sqlite"))) as database:
         database.set_busy_timeout(5_000)

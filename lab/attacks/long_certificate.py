@@ -1,12 +1,9 @@
 """A certificate that lives too long to be taken back."""
 
-from dataclasses import replace
-
-from identity.binding import Verdict
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.bribed import CUSTOMER
-from lab.readings import verdict
+from lab.readings import undecided
 from lab.seams import checks
 from lab.stage import Stage
 
@@ -17,10 +14,7 @@ async def run(stage: Stage) -> Outcome:
     """Write to Bob with a certificate for a year, of which nobody can say whether it was withdrawn."""
     bribed = await stage.bribed()
     device = bribed.carrier.device(CUSTOMER, stage.now(), A_YEAR)
-    found = await bribed.write(device, "Same number, same certificate, since last spring.")
-    if verdict(found.message) is Verdict.UNDECIDED:
-        return replace(found, by=check(13))
-    return replace(found, by=None, won=verdict(found.message) is Verdict.VERIFIED)
+    return undecided(await bribed.write(device, "Same number, same certificate, since last spring."), check(13))
 
 
 ATTACK = Attack(

@@ -1,7 +1,8 @@
 """What a recipient's client shows, or refuses to show."""
 
-from client import reading, wording
+from client import reading, token_rendering, wording
 from client.history import History
+from client.lines import PresentedLine
 from client.receiving import Receiver
 from client.text import Safe
 from identity import sequence
@@ -23,8 +24,13 @@ def _as_if_proven(
     return Verification(Verdict.VERIFIED, number, None, "The sender is a member.", None, Trail(trail))
 
 
+def _as_if_known(claimed: PresentedLine, *, proven: bool) -> str:
+    return f"From: {claimed.name}"
+
+
 UNSIGNED = exchanging(display("unsigned"), instead(sequence, "_unsigned", _as_if_proven))
 SHOWN_ONCE = exchanging(display("shown-once"), instead(History, "holds", lambda *_: False))
 HARMLESS_TEXT = exchanging(display("harmless-text"), instead(reading, "safe_text", Safe))
 ALTERNATIVES = exchanging(display("alternatives"), instead(wording, "_left_out", lambda _: ""))
 PROVEN_CHANGES = exchanging(display("proven-changes"), instead(Receiver, "_may_change", lambda *_: True))
+CLAIMED = exchanging(display("claimed"), instead(token_rendering, "_claimed_words", _as_if_known))
