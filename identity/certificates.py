@@ -18,6 +18,7 @@ from identity.certificate_fields import (
     check_leaf_fields,
     check_signature_algorithms,
     load_certificate,
+    load_key,
     p256_key,
     validity,
 )
@@ -120,11 +121,13 @@ class ChainVerifier:
         self._lock = Lock()
 
     def verify(self, chain: Sequence[bytes], now: int) -> VerifiedChain:
-        """Validate at the time `now`; a remembered chain need only be within its time. Raises CertificateError."""
+        """Validate at the time `now`; a remembered chain need only be within its time. Raises CertificateError.
+
+        Beyond the time of its remembered path a chain may have another, below a root that was renewed with its key.
+        """
         key = tuple(chain)
         known = self._chains.get(key)
-        if known is not None:
-            known.check_time(now)
+        if known is not None and known.not_before <= now <= known.not_after:
             return known
         issuers = self._issuers.get(key[1:])
         if issuers is not None and issuers.not_before <= now <= issuers.not_after:
@@ -159,8 +162,7 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
     if path[:-1] != certificates:
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
     check_signature_algorithms(certificates, anchors.policy.non_ecdsa_issuers)
-    root = next(root for root in anchors.roots if root == path[-1])
-    issuers = issuer_path((*certificates[1:], root), anchors.policy)
+    issuers = issuer_path(tuple(path[1:]), anchors.policy)
     verified = _verified(chain, certificates[0], issuers, anchors.policy)
     verified.check_time(now)  # from when logs vouch, too
     check_pins((certificates[0], *issuers.certificates), anchors.policy)
@@ -194,7 +196,7 @@ def leaf_number(der: bytes) -> TelephoneNumber | None:
 
 def leaf_public_point(der: bytes) -> bytes:
     """Read the P-256 key of a leaf certificate without trusting it: 65 octets. Raises CertificateError."""
-    return public_point(p256_key(load_certificate(der)))
+    return public_point(load_key(der))
 
 
 def public_point(key: ec.EllipticCurvePublicKey) -> bytes:

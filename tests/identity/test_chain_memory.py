@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import pytest
 from cryptography import x509
 
-from identity.certificates import ChainVerifier, verify_chain
+from identity.certificates import ChainVerifier, TrustAnchors, verify_chain
 from identity.errors import CertificateError
-from identity.issuing import DEVICE_LIFETIME
+from identity.issuing import DEVICE_LIFETIME, issuer_certificate, root_certificate
 from identity.tn_auth_list import OneNumber, TNAuthList
 from tests.identity.conftest import (
     ALICE,
     BOB,
     LEAF_FIELDS,
     NOW,
+    RANGE,
     YEAR,
     Authority,
     Extension,
@@ -26,6 +27,7 @@ from tests.identity.conftest import (
 from tests.identity.test_chain_verification import CA_FIELDS, LEAVES
 
 AUTHORITY = Authority()
+DAY = 86_400
 
 
 def test_a_remembered_chain_still_has_its_time() -> None:
@@ -37,6 +39,29 @@ def test_a_remembered_chain_still_has_its_time() -> None:
         with pytest.raises(CertificateError) as refused:
             chains.verify(chain, now)
         assert refused.value.code == code
+
+
+@pytest.mark.parametrize("first", [NOW - DAY, NOW + DAY])
+def test_a_chain_that_was_remembered_below_one_root_counts_below_another_of_the_same_key(first: int) -> None:
+    """A root is renewed with its key: the old and the new certificate stand in one trust list, each with its time."""
+    key = AUTHORITY.root_key
+    old = root_certificate(key, "Test root", NOW - YEAR, YEAR, serial=1)
+    new = root_certificate(key, "Test root", NOW, YEAR, serial=2)
+    whole = root_certificate(key, "Test root", NOW - YEAR, 9 * YEAR, serial=1)
+    issuer_key = AUTHORITY.issuer_key.public_key()
+    issuer = issuer_certificate(key, whole, issuer_key, "Test issuer", RANGE, NOW - 9 * DAY, YEAR)
+    leaves = [
+        any_certificate(AUTHORITY.issuer_key, issuer.subject, private_key(each).public_key(),
+                        (*LEAF_FIELDS, tn_extension(one(ALICE))), period=(NOW - 2 * DAY, NOW + 2 * DAY))
+        for each in (1, 2)
+    ]  # fmt: skip
+    anchors = TrustAnchors((old, new))
+    chains = ChainVerifier(anchors)
+    one_chain, other_chain = [(der(leaf), der(issuer)) for leaf in leaves]
+    chains.verify(one_chain, first)
+    for chain in (one_chain, other_chain):
+        for now in (NOW - DAY, NOW + DAY):
+            assert chains.verify(chain, now) == verify_chain(chain, anchors, now)
 
 
 def siblings(*fields: Extension) -> tuple[ChainVerifier, tuple[bytes, ...]]:
