@@ -68,7 +68,7 @@ def _view(member: mls_rs.Member, word: Word | None, names: dict[str, str], now: 
 
 
 def _with(view: MemberView, word: Word | None, now: int) -> MemberView:
-    if view.you:
+    if view.you and not view.other_device:
         return view
     awaited, overdue = word is not None and word.is_awaited, word is not None and word.is_overdue(now)
     return msgspec.structs.replace(view, log=member_words(word, now), awaited=awaited, overdue=overdue)

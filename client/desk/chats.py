@@ -211,6 +211,7 @@ class DeskChats(Chats):
                 groups.verifier,
                 now,
                 own=groups.account.number,
+                this=member.identity == self._steps.continuity.own,
                 admins=admins,
                 names=names,
                 known=self._steps.continuity.get(member.identity),

@@ -162,7 +162,7 @@ class MemberView(View, frozen=True, kw_only=True):
     `status`: of the number, as its authority published it (clear, reported, withdrawn). `key` is the device's key, in
     hexadecimal; `met`: not a new telephone or holder of a number that is known here; `named`: what the number is called
     here goes with it. `log`: what it last said about the chat's log; `awaited`: it was added and not heard from since;
-    `overdue`: for so long that it may not know.
+    `overdue`: for so long that it may not know. `other_device`: it is of one's own number, and not this one.
     """
 
     number: str
@@ -183,6 +183,7 @@ class MemberView(View, frozen=True, kw_only=True):
     log: str = ""
     awaited: bool = False
     overdue: bool = False
+    other_device: bool = False
 
 
 class AgreementView(View, frozen=True, kw_only=True):

@@ -136,7 +136,8 @@ def ask(view: AskView) -> str:
 
 def member(view: MemberView) -> str:
     """One device in a chat."""
-    roles = "".join(f", {word}" for word, true in (("you", view.you), ("admin", view.admin)) if true)
+    you = "you, on another device" if view.other_device else "you"
+    roles = "".join(f", {word}" for word, true in ((you, view.you), ("admin", view.admin)) if true)
     order = "in order" if view.good else "certificate ended" if view.state == "expired" else "NOT IN ORDER"
     awaited = f". {verdict(view.log).capitalize()}" if view.awaited else ""
     key = "" if view.met else f". {verdict(KEY_WORDS['new'])}: a new telephone, or a new holder of the number"

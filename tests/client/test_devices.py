@@ -163,6 +163,18 @@ def own_key(session: Session) -> str:
     return session.steps.continuity.own.partition(b"/")[2].decode()
 
 
+async def test_the_members_of_a_chat_tell_this_device_from_ones_others(world, stack):
+    alice, _ = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("plans", [BOB])
+    tablet = await own_device(world, stack, alice)
+    for session, other in ((alice, tablet), (tablet, alice)):
+        members = await desk_of(session, world).chats.members(chat.group_id.hex())
+        assert [(each.you, each.state, each.met) for each in members if each.number == ALICE.e164] == [
+            (True, "valid", True)
+        ] * 2
+        assert [each.key for each in members if each.other_device] == [own_key(other)]
+
+
 async def test_a_person_leaves_with_all_their_devices(world, stack):
     alice, bob = await world.people(stack, ALICE, BOB)
     chat = await alice.create_chat("plans", [BOB])

@@ -260,7 +260,8 @@ STATE_STYLES = {
 
 
 def _row(member: MemberView, equal: bool) -> Content:
-    roles = [role for role, held in (("you", member.you), ("admin", member.admin and not equal)) if held]
+    you = f"you, on another device {member.key[:8]}" if member.other_device else "you"
+    roles = [role for role, held in ((you, member.you), ("admin", member.admin and not equal)) if held]
     style = STATE_STYLES[member.state]
     return Content.assemble(
         (person(member.number, None if member.you else member.name), "bold"),
