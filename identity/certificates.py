@@ -73,6 +73,7 @@ class VerifiedChain:
     attributes: NumberAttributes | None = None  # what the holder declares of the leaf's numbers
     logged_at: int | None = None  # since when logs that the policy knows vouch for the leaf; None: none does
     uris: tuple[str, ...] = ()  # of a participant without a number (identity.uri_identity)
+    root: bytes = b""  # the anchor above `certificates`, DER
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say how the leaf vouches for the number; every list above reaches what the leaf's list holds."""
@@ -238,6 +239,7 @@ def _verified(
         attributes=certificate_attributes(leaf),
         logged_at=logged.at,
         uris=uris,
+        root=issuers.root,
     )
 
 
