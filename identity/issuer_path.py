@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 
 from identity.certificate_fields import (
@@ -35,7 +36,7 @@ VERIFIER_MEMO_LIMIT = 8  # pairs of anchors and moment: a join asks about all it
 class IssuerPath:
     """The certificates above a leaf, issuer first and root last, valid as a path for end entities.
 
-    `scope`: what they delegate to the leaf, None if they say nothing of numbers.
+    `scope`: what they delegate to the leaf, None if they say nothing of numbers. `root`: the last one, DER.
     """
 
     certificates: tuple[x509.Certificate, ...]
@@ -43,6 +44,7 @@ class IssuerPath:
     scope: TNAuthList | None
     not_before: int
     not_after: int
+    root: bytes
 
     @property
     def reusable(self) -> bool:
@@ -58,7 +60,8 @@ def issuer_path(certificates: tuple[x509.Certificate, ...], policy: TrustPolicy)
     lists = bounds_of([certificate_tn_auth_list(certificate) for certificate in certificates], policy)
     scope = scope_of(lists[0], policy) if lists else None
     periods = [validity(certificate) for certificate in certificates]
-    return IssuerPath(certificates, lists, scope, max(start for start, _ in periods), min(end for _, end in periods))
+    start, end = max(start for start, _ in periods), min(end for _, end in periods)
+    return IssuerPath(certificates, lists, scope, start, end, certificates[-1].public_bytes(Encoding.DER))
 
 
 def verify_issuer(

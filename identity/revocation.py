@@ -125,7 +125,10 @@ class Revocations:
 
     def status(self, chain: VerifiedChain, moment: int) -> CertificateStatus:
         """What the lists say: revoked if any certificate in the chain is; good if the leaf was so at the moment."""
-        return self._status(chain.certificates, chain.serial, moment) if self._lists else UNKNOWN
+        if not self._lists:
+            return UNKNOWN
+        path = (*chain.certificates, chain.root) if chain.root else chain.certificates
+        return self._status(path, chain.serial, moment)
 
     def of_path(self, certificates: Sequence[bytes], moment: int) -> CertificateStatus:
         """As `status`, for a chain (DER, leaf first) that path validation has seen. Raises CertificateError."""

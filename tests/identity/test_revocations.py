@@ -189,11 +189,20 @@ def test_a_renewed_issuer_has_the_list_of_the_same_key_and_name(authority: Autho
     assert issuer_name(der(renewed)) == issuer_name(der(authority.issuer()))
 
 
+def remembering(authority: Authority) -> ChainVerifier:
+    """A verifier that has met the issuer above another leaf."""
+    chains = ChainVerifier(authority.anchors)
+    chains.verify(authority.device_chain(private_key(2), ALICE), NOW)
+    return chains
+
+
 def test_a_chain_below_a_revoked_issuer_is_revoked(authority: Authority) -> None:
     chain = (*authority.device_chain(private_key(1), ALICE), der(authority.root))
     of_root = sign_crl(authority.root_key, authority.root, {ISSUER: (NOW - 9, Reason.ca_compromise)}, number=1, now=NOW,
                        lifetime=DAY)  # fmt: skip
     lists = Revocations([verify_crl(of_root, der(authority.root), NOW)])
+    for chains in (ChainVerifier(authority.anchors), remembering(authority)):
+        assert lists.status(chains.verify(chain[:2], NOW), NOW).state is StatusState.REVOKED
     assert lists.of_path(chain, NOW).state is StatusState.REVOKED
     assert lists.of_path(chain[:2], NOW).state is StatusState.UNKNOWN  # nobody has shown whose list it is
 
