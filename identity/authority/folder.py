@@ -31,7 +31,7 @@ def open_folder(folder: Path, now: int, allow: Sequence[str] | None) -> tuple[Au
     authority = None if allow is None else authority_list(allow)
     private_folder(folder)
     store = _existing_store(folder) if have_keys(folder) else _first_run(folder, now, allow or DEFAULT_PREFIXES)
-    return store, Issuer(_keys(folder), now, authority=authority, folder=folder, declared=Markings(store).of)
+    return store, Issuer(_keys(folder), now, authority=authority, folder=folder, declared=Markings(store).read)
 
 
 def _keys(folder: Path) -> AuthorityKeys | DelegatedKeys:

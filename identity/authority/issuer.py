@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from cryptography import x509
@@ -104,7 +105,7 @@ class Issuer:
     Below another authority (DelegatedKeys) it renews none: its operator asks for the next one (`authority delegate`).
 
     `authority` replaces the numbers that the issuer's certificate covers; `declared` tells what a number's certificate
-    says of it. Not for several threads at once.
+    says of it. Several threads may issue at once, outside a transaction of the store: logs elsewhere take their time.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Issuer:
         declared: Callable[[TelephoneNumber], NumberAttributes | None] = lambda _: None,
     ) -> None:
         self._declared = declared
+        self._renewing = Lock()
         self._logs: tuple[Submission, ...] = ()
         self._logged_issuer = b""
         self._keys = keys
@@ -160,10 +162,18 @@ class Issuer:
     ) -> IssuedPath:
         """Certify a device key for a number. Raises CertificateError if the number is not among its own."""
         self.refresh(now)
-        attributes, log = self._declared(number), self.logging(now)
-        issuer_key, issuer = self._keys.issuer_key, self._keys.issuer
-        leaf = issue_device_certificate(issuer_key, issuer, key, number, now, lifetime, attributes=attributes, log=log)
-        return IssuedPath(leaf, issuer, self._keys.roots[0], self._keys.above)
+        keys = self._keys
+        leaf = issue_device_certificate(
+            keys.issuer_key,
+            keys.issuer,
+            key,
+            number,
+            now,
+            lifetime,
+            attributes=self._declared(number),
+            log=self._logging(keys, now),
+        )
+        return IssuedPath(leaf, keys.issuer, keys.roots[0], keys.above)
 
     def delegate(
         self, request: bytes, authority: TNAuthList | None, now: int, lifetime: int = SUB_ISSUER_LIFETIME
@@ -187,7 +197,7 @@ class Issuer:
             now,
             lifetime,
             path_length=asked.path_length,
-            log=self.logging(now),
+            log=self._logging(keys, now),
         )
         return IssuedPath(made, keys.issuer, keys.roots[0], keys.above)
 
@@ -195,11 +205,11 @@ class Issuer:
         """From now on, log what is issued before it is issued, and before the first the issuer's own certificate."""
         self._logs = tuple(logs)
 
-    def logging(self, now: int) -> Logging | None:
+    def _logging(self, keys: AuthorityKeys | DelegatedKeys, now: int) -> Logging | None:
         """Takes what this issuer is about to sign to the logs, if there are any."""
         if not self._logs:
             return None
-        path = (self._keys.issuer, *self._keys.above, self._keys.roots[0])
+        path = (keys.issuer, *keys.above, keys.roots[0])
         above = [certificate.public_bytes(Encoding.DER) for certificate in path]
         if self._logged_issuer != above[0]:
             for each in self._logs:
@@ -252,6 +262,10 @@ class Issuer:
 
     def refresh(self, now: int) -> None:
         """Renew root and issuer certificate when their time comes, each with its old key."""
+        with self._renewing:
+            self._refresh(now)
+
+    def _refresh(self, now: int) -> None:
         if isinstance(self._keys, DelegatedKeys):
             if _end(self._keys.issuer) <= now:
                 raise CertificateError("expired", "this authority's own certificate has ended; ask for the next one")

@@ -19,7 +19,7 @@ class Marking(NamedTuple):
 
 
 class Markings:
-    """The rows of `number_marking`; every use is inside the store's transaction."""
+    """The rows of `number_marking`; every use but `read` is inside the store's transaction."""
 
     def __init__(self, store: AuthorityStore) -> None:
         self._store = store
@@ -46,6 +46,11 @@ class Markings:
             number.e164,
         )
         return None if row is None else NumberAttributes.decode(row[0])
+
+    def read(self, number: TelephoneNumber) -> NumberAttributes | None:
+        """The same outside a transaction."""
+        with self._store.transaction():
+            return self.of(number)
 
 
 def _checked(prefix: str) -> str:

@@ -43,6 +43,12 @@ OCSP_PER_ADDRESS = RateLimit("OCSP_PER_ADDRESS", 1200, HOUR)
 
 def admit(store: Database, subjects: Sequence[tuple[RateLimit, str]], now: int) -> None:
     """Count one request against each limit, or against none and raise RefusedError; inside a transaction."""
+    for bucket, until in check(store, subjects, now):
+        store.admit(bucket, until)
+
+
+def check(store: Database, subjects: Sequence[tuple[RateLimit, str]], now: int) -> list[tuple[bytes, int]]:
+    """What `admit` would count, without counting it. Raises RefusedError; inside a transaction."""
     counted = []
     for limit, subject in subjects:
         bucket = store.bucket(limit.name, subject)
@@ -52,8 +58,7 @@ def admit(store: Database, subjects: Sequence[tuple[RateLimit, str]], now: int) 
             detail = f"{limit.name} allows {limit.count} in {limit.window} seconds; try again in {wait} seconds"
             raise RefusedError("rate-limited", detail, limit=limit.count, limit_name=limit.name, retry_after=wait)
         counted.append((bucket, now + limit.window))
-    for bucket, until in counted:
-        store.admit(bucket, until)
+    return counted
 
 
 def address_subject(host: str) -> str:

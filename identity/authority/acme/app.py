@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import msgspec
 from starlette.applications import Starlette
@@ -29,7 +30,12 @@ from identity.authority.store import AuthorityStore
 from identity.authority.wire import JSON_TYPE, PEM_TYPE
 from identity.authority_token import TokenIssuers
 
+ISSUED_AT_ONCE = 2  # orders: the logs may be elsewhere, and hold up no thread that others need
+ANSWERED_AT_ONCE = 2  # challenges: their tokens' certificates may be elsewhere
+
 Act = Callable[[Request, SignedRequest, int], Response]
+
+_NO_BOUND = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class _Service:
     revoking: RevokingDesk
     token_authority: str | None
     clock: Callable[[], float]
+    issuing_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ISSUED_AT_ONCE))
+    answering_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ANSWERED_AT_ONCE))
 
     def routes(self) -> list[Route]:
         return [
@@ -96,20 +104,21 @@ class _Service:
                     ("/account/{id}/orders", self._orders),
                     ("/new-order", self._new_order),
                     ("/order/{id}", self._order),
-                    ("/order/{id}/finalize", self._finalize),
                     ("/authorization/{id}", self._authorization),
-                    ("/challenge/{id}", self._challenge),
                     ("/certificate/{id}", self._certificate),
                     ("/revoke-certificate", self._revoke),
                     ("/key-change", self._key_change),
                 )
             ),
+            Route("/order/{id}/finalize", self._signed(self._finalize, self.issuing_at_once), methods=["POST"]),
+            Route("/challenge/{id}", self._signed(self._challenge, self.answering_at_once), methods=["POST"]),
         ]
 
-    def _signed(self, act: Act) -> Callable[[Request], object]:
+    def _signed(self, act: Act, at_once: AbstractAsyncContextManager[None] = _NO_BOUND) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
             body = await read_octets(request, JOSE_TYPE, wire.ACME_BODY_LIMIT, "ACME_BODY_LIMIT")
-            return await asyncio.to_thread(self._carry_out, act, request, body)
+            async with at_once:
+                return await asyncio.to_thread(self._carry_out, act, request, body)
 
         return endpoint
 
