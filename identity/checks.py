@@ -24,6 +24,10 @@ FRESH_LIMIT = 60  # seconds from iat to arrival (RFC 8224 §6.2.4)
 DELAY_LIMIT = 7 * 86_400  # seconds: beyond it a message is stale (RFC 9475 §3.2 leaves it to policy)
 SHORT_LIFETIME = 30 * 86_400  # seconds: certificates that live longer need a status (RFC 8226 §10.1)
 
+# Python before 3.12 looks a member of an enumeration up in a tenth of a microsecond, and a message asks nine times.
+_VERIFIED, _DELAYED, _STALE, _CARRIER = Verdict.VERIFIED, Verdict.DELAYED, Verdict.STALE, Verdict.CARRIER
+_GOOD, _REVOKED, _UNKNOWN = StatusState.GOOD, StatusState.REVOKED, StatusState.UNKNOWN
+
 Operands = tuple[object, ...]
 
 
@@ -73,18 +77,18 @@ def check_number(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Ve
     if number is not None:
         if number.digits != passport.orig:
             raise BindingError("orig", f"orig {passport.orig} is not the credential's number {number.digits}", check=6)
-        return Verdict.VERIFIED, (passport.orig, "the credential's only number", len(chain.bounds))
+        return _VERIFIED, (passport.orig, "the credential's only number", len(chain.bounds))
     coverage = chain.covers(TelephoneNumber.from_digits(passport.orig))
     if coverage is Coverage.NO:
         raise BindingError("coverage", f"the leaf's TNAuthList does not cover orig {passport.orig}", check=6)
     # A leaf for a code or for many numbers is a carrier's: whoever holds its key vouches for others (RFC 8226 §9).
-    return Verdict.CARRIER, (passport.orig, f"vouched for {coverage.value}", len(chain.bounds))
+    return _CARRIER, (passport.orig, f"vouched for {coverage.value}", len(chain.bounds))
 
 
 def _check_uri(passport: UnverifiedPassport, chain: VerifiedChain) -> tuple[Verdict, Operands]:
     if passport.orig not in chain.uris:
         raise BindingError("coverage", f"the leaf's names do not hold orig {passport.orig!a}", check=6)
-    return Verdict.VERIFIED, (passport.orig, "a URI of the certificate's subject", len(chain.bounds))
+    return _VERIFIED, (passport.orig, "a URI of the certificate's subject", len(chain.bounds))
 
 
 def check_constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> Operands:
@@ -145,8 +149,8 @@ def check_time(passport: UnverifiedPassport, chain: VerifiedChain, known: Known)
 def age_verdict(age: int) -> Verdict:
     """Class a message by the seconds from iat to arrival."""
     if age <= FRESH_LIMIT:
-        return Verdict.VERIFIED
-    return Verdict.DELAYED if age <= DELAY_LIMIT else Verdict.STALE
+        return _VERIFIED
+    return _DELAYED if age <= DELAY_LIMIT else _STALE
 
 
 def check_replay(
@@ -178,16 +182,16 @@ def check_status(
     the key signed; otherwise against what is signed later. A long-lived one needs a status that covers its number.
     """
     status, why = _known_status(passport, chain, known.staple, revocations, now)
-    if status.withdrew(passport.iat):
+    if status.state is _REVOKED and status.withdrew(passport.iat):
         how = "its key was lost" if status.key_lost else f"that is before iat {passport.iat}"
         raise BindingError("revoked", f"the certificate was revoked at {status.revoked_at}: {how}", check=13)
-    if status.state is StatusState.REVOKED:
+    if status.state is _REVOKED:
         said = f"revoked at {status.revoked_at} ({status.reason and status.reason.value}), after iat {passport.iat}"
         return status, (chain.lifetime, SHORT_LIFETIME, said)
     if chain.lifetime <= SHORT_LIFETIME:
-        said = "on no list at hand" if status.state is StatusState.GOOD else "no status is asked (RFC 8226 §10.1)"
+        said = "on no list at hand" if status.state is _GOOD else "no status is asked (RFC 8226 §10.1)"
         return status, (chain.lifetime, SHORT_LIFETIME, said)
-    if status.state is StatusState.UNKNOWN:
+    if status.state is _UNKNOWN:
         lives = f"certificate for {chain.lifetime} s, over {SHORT_LIFETIME}"
         return status, Undecided((f"{lives}, and no status is at hand{why}",))
     return status, (chain.lifetime, SHORT_LIFETIME, f"good, as of {status.this_update}")
@@ -198,7 +202,7 @@ def _known_status(
 ) -> tuple[CertificateStatus, str]:
     """What lists and the stapled response say, a revocation first; with it, why the response says nothing."""
     listed = revocations.status(chain, passport.iat)
-    if listed.state is StatusState.REVOKED or staple is None or len(chain.certificates) < 2:
+    if listed.state is _REVOKED or staple is None or len(chain.certificates) < 2:
         return listed, ""
     leaf, issuer = chain.certificates[:2]
     number = None if ":" in passport.orig else TelephoneNumber.from_digits(passport.orig)

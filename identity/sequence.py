@@ -48,6 +48,7 @@ _ERROR_REASONS = {  # where the check's own sentence would be too general
     "sender": "The message names another sender.",
     "revoked": "The certificate was withdrawn before the message was signed, or its key was lost.",
 }
+_CARRIER, _STALE = Verdict.CARRIER, Verdict.STALE  # looked up once: see `checks`
 _UNDECIDED_REASONS = {9: "There is no content to compare with the proof.", 13: RULES[13].reason}
 _ERROR_CODES = {"ppt": 428, "coverage": 437, "no-chain": 436}  # RFC 8224 §6.2.2
 _UNDECIDABLE = frozenset({"no-anchors", "no-chain"})  # errors that say that a check could not be made
@@ -139,7 +140,7 @@ def judge(
         return _stopped(error, token, Trail(trail, rules), setting, chains)
     anchors = chains.anchors_fingerprint
     evidence = Evidence(sender_chain, token, setting.arrived, replay_key, anchors, judged_at, status)
-    verdict = Verdict.CARRIER if by_number is Verdict.CARRIER else by_time
+    verdict = _CARRIER if by_number is _CARRIER else by_time
     return _concluded(verdict, trail, rules, chain, evidence, passport.iat)
 
 
@@ -162,7 +163,7 @@ def _concluded(
     reason = _REASONS.get(verdict) or f"Signed {_duration(evidence.arrived - iat)} before it arrived."
     if chain.uris and verdict is Verdict.VERIFIED:
         reason = "The sender proved control of this URI when the message was signed."
-    code = 403 if verdict is Verdict.STALE else None
+    code = 403 if verdict is _STALE else None
     undecided = 13 if isinstance(trail[13], Undecided) else 9 if isinstance(trail[9], Undecided) else None
     if undecided is not None:
         verdict, code, reason = Verdict.UNDECIDED, None, _UNDECIDED_REASONS[undecided]
