@@ -24,10 +24,11 @@ from identity.checks import CLOCK_TOLERANCE
 from identity.errors import CertificateError, StatementError, StatusListError
 from identity.issuer_path import verify_issuer
 from identity.number import TelephoneNumber
+from identity.path_policy import scope_of
 from identity.statement import STATEMENT_LIMIT, parse_statement, sign_statement
 from identity.status import NumberStatus
 from identity.tn_auth_list import TNAuthList
-from identity.trust import TrustAnchors
+from identity.trust import CodeParents, TrustAnchors, TrustPolicy
 
 STATUS_LIST_TYPE = "ringtrue-statuslist+jwt"
 ENTRY_SIZE = 8  # octets
@@ -184,7 +185,7 @@ def verify_status_list(
     entries = decode_entries(signed.body)
     if len(entries) != claims.count:
         raise StatusListError("count", "the list does not have as many numbers as was signed")
-    _check_covered(entries, numbers)
+    _check_covered(entries, scope_of(numbers, anchors.policy), anchors.policy)
     return StatusList(claims.serial, claims.iat, claims.exp, entries)
 
 
@@ -197,10 +198,10 @@ def _check_claims(claims: StatusClaims, authority: str, now: int) -> None:
         raise StatusListError("expired", f"the list ended {now - claims.exp} seconds ago")
 
 
-def _check_covered(entries: "array[int]", numbers: TNAuthList) -> None:
-    """An authority speaks of its own numbers only; a provider's code holds any (RFC 9060 §4)."""
+def _check_covered(entries: "array[int]", numbers: TNAuthList, policy: TrustPolicy) -> None:
+    """An authority speaks of its own numbers only; a provider's code holds those that it may delegate (RFC 9060 §4)."""
     covered = sum(
         bisect_left(entries, (last + 1) << 2) - bisect_left(entries, first << 2) for first, last in numbers.intervals
     )
-    if covered < len(entries) and not numbers.codes:
+    if covered < len(entries) and not (numbers.codes and policy.code_parents is CodeParents.ADMIT):
         raise StatusListError("not-covered", "the list speaks of numbers that are not the authority's")

@@ -22,6 +22,7 @@ from identity.status_list import (
     verify_status_list,
 )
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
+from identity.trust import CodeParents, TrustAnchors, TrustPolicy
 from tests.identity.conftest import ALICE, BOB, NOW, RANGE, YEAR, Authority, private_key
 
 BASE_URL = "https://authority.example"
@@ -53,6 +54,23 @@ def test_a_list_says_what_was_put_in_it_and_that_others_are_clear(authority: Aut
     assert (found.of(ALICE), found.of(BOB)) == (NumberStatus.REPORTED, NumberStatus.WITHDRAWN)
     for digits in ("1", "12025550141", "12025550144", "999999999999999"):
         assert found.of(TelephoneNumber.from_digits(digits)) is NumberStatus.CLEAR
+
+
+def test_a_code_speaks_for_the_numbers_that_the_readers_policy_gives_it(authority: Authority) -> None:
+    octets = signed(authority, numbers=TNAuthList((ServiceProviderCode("1234"),)))
+    directory = (("1234", TNAuthList((OneNumber(ALICE.digits),))), ("99", RANGE))
+    both = (("1234", RANGE),)
+    for policy, taken in (
+        (TrustPolicy(), True),
+        (TrustPolicy(code_parents=CodeParents.REFUSE), False),
+        (TrustPolicy(code_parents=CodeParents.DIRECTORY, directory=directory), False),
+        (TrustPolicy(code_parents=CodeParents.DIRECTORY, directory=both), True),
+    ):
+        anchors = TrustAnchors((authority.root,), policy)
+        if taken:
+            assert verified(authority, octets, anchors=anchors).of(BOB) is NumberStatus.WITHDRAWN
+        else:
+            refused(authority, octets, "not-covered", anchors=anchors)
 
 
 def test_an_empty_list_is_a_list(authority: Authority) -> None:
