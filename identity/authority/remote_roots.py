@@ -1,5 +1,6 @@
 """Another service's roots, from a file or by URL: what one of the two authorities needs of the other."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from identity.authority.errors import RefusedError, RootsError
 from identity.certificates import TRUST_LIST_SIZE_LIMIT, TrustAnchors
 from identity.errors import CertificateError
 
-TIMEOUT = 10  # seconds for a whole answer
+TIMEOUT = 10  # seconds for an answer, and for each part of it
 REFRESH = 3_600  # seconds that roots from a URL count before they are fetched anew
 RETRY_AFTER = 30  # seconds that a client waits when they cannot be had
 
@@ -63,6 +64,7 @@ class RootsAt:
             self._roots = TrustAnchors.from_pem(fetch_limited(self._url, TRUST_LIST_SIZE_LIMIT)).roots
             self._fetched_at = now
         except (OSError, CertificateError) as error:
+            self._fetched_at = now - REFRESH + RETRY_AFTER  # until then nobody waits for what does not answer
             if not self._roots:
                 detail = f"the roots at {self._url} cannot be had now; try again in a while"
                 raise RefusedError("authority-unreachable", detail, retry_after=RETRY_AFTER) from error
@@ -76,17 +78,24 @@ def roots_from(places: Iterable[str], path: str) -> Callable[[int], Roots]:
 
 def fetch_limited(url: str, limit: int) -> bytes:
     """Get at most `limit` octets, without following anything. Raises OSError."""
-    octets = bytearray()
     try:
         with httpx.stream("GET", url, follow_redirects=False, timeout=TIMEOUT) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise OSError(f"{url} answers {answer.status_code}")
-            for piece in answer.iter_bytes():
-                octets += piece
-                if len(octets) > limit:
-                    raise OSError(f"{url} answers with more than {limit} octets")
+            return read_limited(answer, limit)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OSError(f"{url}: {error}") from error
+
+
+def read_limited(answer: httpx.Response, limit: int) -> bytes:
+    """Read at most `limit` octets, for about TIMEOUT, however slowly they come. Raises OSError, httpx.HTTPError."""
+    octets, until = bytearray(), time.monotonic() + TIMEOUT
+    for piece in answer.iter_bytes():
+        octets += piece
+        if len(octets) > limit:
+            raise OSError(f"{answer.url} answers with more than {limit} octets")
+        if time.monotonic() > until:
+            raise OSError(f"{answer.url} takes longer than {TIMEOUT} seconds to answer")
     return bytes(octets)
 
 

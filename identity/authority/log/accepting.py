@@ -59,7 +59,7 @@ def _check_kind(certificate: x509.Certificate, precertificate: bool) -> None:
 
 def _root_above(certificate: x509.Certificate, roots: Sequence[x509.Certificate]) -> x509.Certificate:
     for root in roots:
-        if root.subject == certificate.issuer:
+        if root.subject == certificate.issuer and _is_signed(certificate, root):
             return root
     raise CertificateError("untrusted", "the chain leads to no root that this log knows")
 
@@ -71,7 +71,13 @@ def _check_authority(issuer: x509.Certificate) -> None:
 
 
 def _check_signed(subject: x509.Certificate, issuer: x509.Certificate) -> None:
+    if not _is_signed(subject, issuer):
+        raise CertificateError("untrusted", "a certificate is not signed by the next one")
+
+
+def _is_signed(subject: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         subject.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise CertificateError("untrusted", "a certificate is not signed by the next one") from error
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True

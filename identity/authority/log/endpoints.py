@@ -89,7 +89,8 @@ class _Endpoints:
         return json_response(Entries(await asyncio.to_thread(self._log.entries, start, end)), 200)
 
     async def roots(self, _: Request) -> Response:
-        return json_response(Roots([root.public_bytes(Encoding.DER) for root in self._log.roots]), 200)
+        roots = await asyncio.to_thread(lambda: self._log.roots)
+        return json_response(Roots([root.public_bytes(Encoding.DER) for root in roots]), 200)
 
 
 def _number(request: Request, name: str) -> int:

@@ -8,6 +8,7 @@ import msgspec
 
 from identity.authority.errors import LogError
 from identity.authority.log.wire import PREFIX, Chain, Log, Logs, Timestamp
+from identity.authority.remote_roots import TIMEOUT, read_limited
 from identity.authority.wire import JSON_TYPE
 from identity.certificate_fields import load_certificate
 from identity.errors import IdentityError
@@ -16,7 +17,6 @@ from identity.transparency.log_key import LogKey
 from identity.transparency.timestamps import SignedTimestamp
 
 ANSWER_LIMIT = 64 * 1024  # octets
-TIMEOUT = 10  # seconds
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
@@ -71,12 +71,11 @@ class RemoteLog:
     def _asked(self, method: str, path: str, shape: type[Answer], body: msgspec.Struct | None = None) -> Answer:
         content = None if body is None else msgspec.json.encode(body)
         try:
-            answer = self._http.request(method, self._url + path, content=content, headers={"content-type": JSON_TYPE})
-            answer.raise_for_status()
-            if len(answer.content) > ANSWER_LIMIT:
-                raise LogError(f"{self._url} answers with more than {ANSWER_LIMIT} octets")
-            return msgspec.json.decode(answer.content, type=shape)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            headers = {"content-type": JSON_TYPE}
+            with self._http.stream(method, self._url + path, content=content, headers=headers) as answer:
+                answer.raise_for_status()
+                return msgspec.json.decode(read_limited(answer, ANSWER_LIMIT), type=shape)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise LogError(f"cannot use the log: {error}") from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise LogError(f"{self._url} answers with what is no log's answer: {error}") from error

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 
 import httpx
 import pytest
@@ -13,11 +14,15 @@ from starlette.types import Receive, Scope, Send
 from identity.authority.app import open_authority, open_log_alone
 from identity.authority.codes import CodeOutbox
 from identity.authority.keys import read_keys
+from identity.authority.log.folder import open_log
 from identity.authority.log.tree_store import TreeStore
 from identity.authority.status.revocations import end_tokens
+from identity.issuing import issue_device_certificate
 from identity.number import TelephoneNumber
 from lab.serving import listening
 from tests.identity.authority.conftest import ALICE, BASE_URL, Authority, Clock, Device
+from tests.identity.conftest import NOW, der, private_key
+from tests.identity.conftest import Authority as Signers
 
 ORDERS = 12  # more than there are threads for requests
 
@@ -117,3 +122,25 @@ async def test_an_order_that_is_being_issued_is_logged_once(authority: Authority
     log.answering.set()
     assert (await waiting).status_code == 200
     assert log.entries() == 2  # the issuer's own certificate, and this one
+
+
+async def test_the_roots_of_a_log_are_not_fetched_by_the_thread_that_serves_all(tmp_path: Path, clock: Clock):
+    """They may be at an authority elsewhere, which may not answer."""
+    threads = []
+    app = open_log_alone(tmp_path, BASE_URL, "Log", lambda: threads.append(get_ident()) or [], clock)
+    served = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
+    async with app.router.lifespan_context(app), served as http:
+        assert (await http.get("/stict/v1/get-roots")).json() == {"certificates": []}
+    assert threads
+    assert get_ident() not in threads
+
+
+def test_a_log_tells_roots_of_the_same_name_apart(tmp_path: Path):
+    """Every authority for development has a root of the same name."""
+    authorities = [Signers(), Signers(root_key=private_key(76), issuer_key=private_key(77))]
+    log = open_log(tmp_path, "Log", lambda: [each.root for each in authorities])
+    for each in authorities:
+        leaf = issue_device_certificate(each.issuer_key, each.issuer(), private_key(1).public_key(), ALICE, NOW)
+        log.add_chain([der(leaf), der(each.issuer())], NOW)
+    assert log.head(NOW).head.size == len(authorities)
+    log.close()

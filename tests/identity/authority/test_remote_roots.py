@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from identity.authority import remote_roots
 from identity.authority.acme.app import TokenAuthorities
 from identity.authority.app import open_certificates
 from identity.authority.errors import RefusedError, RootsError
-from identity.authority.remote_roots import REFRESH, RootsAt, fetch_limited, roots_from
+from identity.authority.remote_roots import REFRESH, RETRY_AFTER, RootsAt, fetch_limited, read_limited, roots_from
 from identity.authority.serving import taken_tokens
 from identity.authority_token import TokenIssuers
 from identity.issuing import create_root
@@ -63,7 +64,25 @@ async def test_roots_are_fetched_once_an_hour_and_count_on_while_they_cannot_be_
         shelf.files["anchors"] = pem(second)
         assert await asyncio.to_thread(source.at, NOW + REFRESH) == (second,)
         del shelf.files["anchors"]
-        assert await asyncio.to_thread(source.at, NOW + 9 * REFRESH) == (second,)
+        asked = shelf.asked
+        for late in (0, 1, RETRY_AFTER - 1):  # whoever asks in between does not wait for what does not answer
+            assert await asyncio.to_thread(source.at, NOW + 9 * REFRESH + late) == (second,)
+        assert shelf.asked == asked + 1
+        shelf.files["anchors"] = pem(first)
+        assert await asyncio.to_thread(source.at, NOW + 9 * REFRESH + RETRY_AFTER) == (first,)
+
+
+async def test_an_answer_in_small_pieces_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr(remote_roots, "TIMEOUT", 0)
+
+    class Dripping(httpx.SyncByteStream):
+        def __iter__(self):
+            while True:
+                yield b"x"
+
+    answer = httpx.Response(200, stream=Dripping(), request=httpx.Request("GET", "http://slow.example"))
+    with pytest.raises(OSError, match="longer"):
+        read_limited(answer, 10**9)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nothing"])
