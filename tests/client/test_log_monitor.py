@@ -2,35 +2,23 @@
 
 import json
 import random
-import shutil
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.applications import Starlette
 
 from client.credentials import log_watch
 from client.credentials.log_monitor import WEEK, LogLiesError
-from client.credentials.logs_seen import SeenLog
 from client.defence.watch import INTERVAL
-from client.desk.desk import Desk
-from client.desk.people_views import AlarmView
-from client.enrolment import EnrolmentClient
 from client.events import Trouble
-from client.home import Home
 from client.session import Session
-from identity.authority.keys import AuthorityKeys, read_key, read_keys
-from identity.authority.log.certificate_log import CertificateLog
 from identity.authority.log.endpoints import log_routes
-from identity.authority.log.folder import FOLDER, KEY, open_log
+from identity.authority.log.folder import open_log
 from identity.authority.log.wire import MAXIMUM_MERGE_DELAY, LoggedEntry
 from identity.certificate_fields import load_certificate
-from identity.certificates import TrustAnchors
 from identity.issuing import issue_device_certificate
 from identity.transparency.entries import Entry, EntryKind, precertificate_entry
 from identity.transparency.heads import TreeHead
@@ -38,113 +26,20 @@ from identity.transparency.merkle import Frontier, leaf_hash
 from identity.transparency.timestamps import SignedTimestamp, sign_timestamp
 
 from .conftest import ALICE, AUTHORITY, BOB, CAROL, World
-
-DAY = 86_400
-
-Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
-
-
-def response(body: bytes, status: int = 200) -> httpx.Response:
-    headers = {"content-type": "application/json" if status == 200 else "application/problem+json"}
-    return httpx.Response(status, stream=httpx.ByteStream(body), headers=headers)
-
-
-class Meddler(httpx.AsyncBaseTransport):
-    """The authority, with other answers at some addresses."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._honest = world.network.services["authority.test"]
-        self.answers: dict[str, Answer] = {}
-        world.network.services["authority.test"] = self
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        for path, answer in self.answers.items():
-            if request.url.path.startswith(path):
-                return await answer(request)
-        return await self._honest.handle_async_request(request)
-
-    async def honest(self, request: httpx.Request) -> httpx.Response:
-        return await self._honest.handle_async_request(request)
-
-    def log_is(self, log: CertificateLog) -> None:
-        """Answer as another log does."""
-        other = httpx.ASGITransport(Starlette(routes=log_routes(log, self._world.clock)))
-        self.answers["/stict/v1/"] = other.handle_async_request
-
-
-def desk_of(session: Session, world: World) -> Desk:
-    return Desk(session, Home(Path(world.folder)), world.clock)
-
-
-async def looked(session: Session, world: World) -> list[AlarmView]:
-    """The alarms after everybody was asked once more."""
-    await session.maintain()
-    return await desk_of(session, world).device.alarms()
-
-
-async def certify_another(world: World, number=ALICE) -> ec.EllipticCurvePrivateKey:
-    key = ec.generate_private_key(ec.SECP256R1())
-    async with EnrolmentClient(AUTHORITY, clock=world.clock, transport=world.network) as authority:
-        anchors = await authority.anchors()
-        opened = await authority.challenge(number)
-        await authority.certify(opened.challenge, world.codes.codes[number], key, number, anchors)
-    return key
-
-
-def hide_holdings(meddler: Meddler) -> None:
-    """Let the authority say nothing of what it has certified, so that only the log can tell."""
-
-    async def none(request: httpx.Request) -> httpx.Response:
-        return response(b'{"certificates": []}')
-
-    meddler.answers["/v1/holdings"] = none
-
-
-def authority_keys(world: World) -> AuthorityKeys:
-    return read_keys(world.folder / "authority")
-
-
-def log_key(world: World) -> ec.EllipticCurvePrivateKey:
-    return read_key(world.folder / "authority" / FOLDER / KEY)
-
-
-def forked(world: World, stack, count: int, name: str = "fork") -> CertificateLog:
-    """A log with the same key, and so many other entries."""
-    folder, keys = world.folder / name, authority_keys(world)
-    folder.mkdir(mode=0o700)
-    shutil.copy(world.folder / "authority" / FOLDER / KEY, folder / KEY)
-    (folder / "log.sqlite").touch(0o600)
-    log = open_log(folder, "fork", lambda: keys.roots)
-    stack.callback(log.close)
-    for serial in range(1, count + 1):
-        log.add_pre_chain(poisoned(keys, serial, world), int(world.clock()))
-    return log
-
-
-def poisoned(keys: AuthorityKeys, serial: int, world: World) -> list[bytes]:
-    kept: list[x509.Certificate] = []
-
-    def take(precertificate: x509.Certificate) -> list[SignedTimestamp]:
-        kept.append(precertificate)
-        return [SignedTimestamp(bytes(32), 0, b"unsigned")]
-
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    now = int(world.clock())
-    issue_device_certificate(keys.issuer_key, keys.issuer, key, CAROL, now, serial=serial, log=take)
-    return [each.public_bytes(Encoding.DER) for each in (kept[0], keys.issuer, keys.roots[0])]
-
-
-async def lie_of(session: Session, world: World) -> AlarmView:
-    (alarm,) = await looked(session, world)
-    assert alarm.kind == "log"
-    assert "may hide a certificate for your number" in alarm.advice
-    return alarm
-
-
-def seen(session: Session) -> SeenLog:
-    (log,) = session.steps.log_monitor.seen.all()
-    return log
+from .log_scene import (
+    DAY,
+    Meddler,
+    authority_keys,
+    certify_another,
+    forked,
+    hide_holdings,
+    lie_of,
+    log_key,
+    looked,
+    poisoned,
+    response,
+    seen,
+)
 
 
 async def test_an_honest_log_is_read_to_its_end_and_found_in_order(world, stack):
@@ -161,129 +56,6 @@ async def test_an_honest_log_is_read_to_its_end_and_found_in_order(world, stack)
         assert await looked(alice, world) == [], f"day {day}"
     assert seen(alice).head.size > 3
     assert seen(alice).frontier.size == seen(alice).head.size
-
-
-async def test_a_certificate_that_the_authority_conceals_shows_in_the_log(world, stack):
-    (alice,) = await world.people(stack, ALICE)
-    assert await looked(alice, world) == []
-    hide_holdings(Meddler(world))
-    world.clock.now += DAY
-    await certify_another(world, BOB)
-    assert await looked(alice, world) == []
-    await certify_another(world)
-
-    (alarm,) = await looked(alice, world)
-
-    assert alarm.kind == "certificate"
-    assert alarm.words == (
-        "Your number was certified for another key by Ringtrue development authority, and not for this device "
-        "(log “Ringtrue development log”)."
-    )
-    assert "ask your operator" in alarm.advice
-    world.clock.now += INTERVAL
-    assert [each.id for each in await looked(alice, world)] == [alarm.id]
-
-
-async def test_what_both_the_authority_and_the_log_tell_is_one_alarm(world, stack):
-    (alice,) = await world.people(stack, ALICE)
-    await looked(alice, world)
-    await certify_another(world)
-    assert [each.kind for each in await looked(alice, world)] == ["certificate"]
-
-
-async def test_another_device_of_ones_own_is_no_alarm_once_it_is_known(world, stack):
-    (alice,) = await world.people(stack, ALICE)
-    hide_holdings(Meddler(world))
-    key = await certify_another(world)
-    (alarm,) = await looked(alice, world)
-    await desk_of(alice, world).device.acknowledge(alarm.id, mine=True)
-
-    await again(world, key)
-
-    assert await looked(alice, world) == []
-
-
-async def again(world: World, key: ec.EllipticCurvePrivateKey) -> None:
-    """Certify a key once more."""
-    world.clock.now += DAY
-    async with EnrolmentClient(AUTHORITY, clock=world.clock, transport=world.network) as authority:
-        opened = await authority.challenge(ALICE)
-        code = world.codes.codes[ALICE]
-        await authority.certify(opened.challenge, code, key, ALICE, await authority.anchors())
-
-
-async def test_a_certificate_from_before_the_enrolment_is_told_as_that(world, stack):
-    meddler = Meddler(world)
-    await certify_another(world)
-    world.clock.now += 600
-    hide_holdings(meddler)
-    (alice,) = await world.people(stack, ALICE)
-    (alarm,) = await looked(alice, world)
-    assert "from before this device was enrolled" in alarm.words
-
-
-async def test_who_had_the_number_long_ago_is_no_alarm(world, stack):
-    await certify_another(world)
-    world.clock.now += 30 * DAY
-    (alice,) = await world.people(stack, ALICE)
-    assert await looked(alice, world) == []
-
-
-async def renew_elsewhere(alice: Session, world: World) -> None:
-    """Whoever has a copy of Alice's key and chain renews her certificate."""
-    account = alice.account
-    async with EnrolmentClient(AUTHORITY, clock=world.clock, transport=world.network) as authority:
-        await authority.renew(account.key, account.chain, TrustAnchors.from_pem(account.anchors))
-
-
-async def test_a_renewal_that_the_authority_conceals_shows_in_the_log(world, stack):
-    (alice,) = await world.people(stack, ALICE)
-    await looked(alice, world)
-    hide_holdings(Meddler(world))
-    world.clock.now += DAY
-    await renew_elsewhere(alice, world)
-
-    (alarm,) = await looked(alice, world)
-
-    assert alarm.kind == "renewal"
-    assert alarm.words == (
-        "The log of certificates “Ringtrue development log” has one for this device's key that it did not ask for."
-    )
-
-
-async def test_a_renewal_that_both_tell_of_is_one_alarm(world, stack):
-    (alice,) = await world.people(stack, ALICE)
-    await looked(alice, world)
-    world.clock.now += DAY
-    await renew_elsewhere(alice, world)
-    assert [each.kind for each in await looked(alice, world)] == ["renewal"]
-    world.clock.now += DAY
-    await renew_elsewhere(alice, world)
-    assert [each.kind for each in await looked(alice, world)] == ["renewal", "renewal"]
-
-
-async def test_a_renewal_whose_answer_was_lost_is_known_in_the_log_too(world, stack):
-    (alice,) = await world.people(stack, ALICE)
-    await looked(alice, world)
-    meddler = Meddler(world)
-    hide_holdings(meddler)
-    world.clock.now += 5 * DAY
-    lost = 0
-
-    async def losing(request: httpx.Request) -> httpx.Response:
-        nonlocal lost
-        await meddler.honest(request)
-        lost += 1
-        raise httpx.ReadError("the answer was lost", request=request)
-
-    meddler.answers["/acme/certificate/"] = losing
-    await alice.maintain()
-    del meddler.answers["/acme/certificate/"]
-    assert lost > 0
-    before = seen(alice).head.size
-    world.clock.now += DAY
-    assert await looked(alice, world) == []
-    assert seen(alice).head.size > before
 
 
 async def test_1_a_head_that_the_log_has_not_signed(world, stack):
