@@ -59,6 +59,10 @@ def b64(octets: bytes) -> str:
     return base64.b64encode(octets).decode()
 
 
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 @dataclass(frozen=True)
 class Signer:
     """Alice with a key and a chain of ours, valid now."""
@@ -86,7 +90,7 @@ class Signer:
 
     @property
     def key_pem(self) -> bytes:
-        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return key_pem(self.key)
 
     def sign(self, now: int, base_url: str = BASE_URL) -> str:
         x5u = x5u_for(base_url, self.ders[0])
