@@ -19,7 +19,7 @@ async def run(stage: Stage) -> Outcome:
     """Write with a certificate that was withdrawn, and staple the carrier's good word for a later one."""
     bribed, now = await stage.bribed(), stage.now()
     withdrawn, present = (bribed.carrier.device(CUSTOMER, now, A_YEAR) for _ in range(2))
-    query = decode_query(encode_query(*present.chain, CUSTOMER))
+    query = decode_query(encode_query(present.chain[0], present.chain[1], CUSTOMER))
     good = CertificateStatus(StatusState.GOOD)
     key, issuer = bribed.carrier.issuer_key, bribed.carrier.issuer
     staple = sign_response(key, issuer, query, good, now=now, lifetime=A_DAY)
