@@ -302,7 +302,10 @@ class CertificateRevokedError(ClientError):
     """This device's certificate was revoked: what it signs counts for nobody."""
 
     code = "certificate-revoked"
-    hint = "If the number is still yours, enrol again with a new code: ringtrue enroll"
+    hint = (
+        "If the number is still yours, begin anew in a new folder, where you get a new key: "
+        "RINGTRUE_HOME=FOLDER ringtrue enroll NUMBER, or from another device of yours: ringtrue devices add"
+    )
     exit_code = 8
 
 
@@ -324,7 +327,7 @@ class AccountExistsError(AccountError):
     """There is an account in this folder already."""
 
     code = "account-exists"
-    hint = "Use another folder (RINGTRUE_HOME) for another number."
+    hint = "Use another folder (RINGTRUE_HOME) for another number, or to begin anew with the same one."
 
 
 class AccountBusyError(AccountError):

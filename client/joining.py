@@ -7,6 +7,7 @@ from client import roles
 from client.account import advance_inbox
 from client.chats import Standing
 from client.credentials.group_anchors import GroupAnchors
+from client.credentials.siblings import Siblings
 from client.defence.admission import Consent
 from client.defence.admitting import Admitting
 from client.defence.continuity import Continuity
@@ -38,7 +39,9 @@ class Joiner:
         continuity: Continuity,
         lookout: Lookout,
         anchors: GroupAnchors,
+        siblings: Siblings,
     ) -> None:
+        self._siblings = siblings
         self._anchors = anchors
         self._admitting = admitting
         self._continuity = continuity
@@ -108,6 +111,7 @@ class Joiner:
             self._lookout.joined(group, cursor, item)
             advance_inbox(self._groups.store, item.position)
             self._continuity.asked(group.group_id, signer.identity)
+            self._siblings.want_in(group.group_id)  # one that was away has no key packages to be invited by
             if self._admit(group.group_id, inviter, signer.credential.chain, now):
                 words = f"{inviter} added {'this device' if inviter == own else 'you'}."
                 self._history.note(Kind.NOTICE, item.group_id, None, words, now, item.at_ms)

@@ -8,6 +8,7 @@ import mls_rs
 from client import roles
 from client.chats import Standing
 from client.content import decode
+from client.credentials.siblings import Siblings
 from client.defence.admission import Consent, Frank, Place
 from client.defence.admitting import Admitting
 from client.defence.continuity import Continuity
@@ -69,7 +70,9 @@ class Receiver:
         continuity: Continuity,
         watch: Watch,
         lookout: Lookout,
+        siblings: Siblings,
     ) -> None:
+        self._siblings = siblings
         self._lookout = lookout
         self._admitting = admitting
         self._continuity = continuity
@@ -360,6 +363,7 @@ class Receiver:
             staying=_staying(step.group, commit),
         )
         keys = self._continuity.committed(commit, accepted=chat.consent is Consent.INBOX, now=now)
+        self._siblings.committed(commit, now)
         for words in filter(None, (notice(changed, self._groups.account.number), *keys)):
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
         if commit.removed_self or (step.standing is Standing.LEAVING and len(step.group.members()) == 1):

@@ -278,6 +278,7 @@ class Session:
         troubles = await self._exchange.sync(heads, asked)
         await self.reaching.sync(heads.requests)
         await self._trying(self.devices.run())
+        await self._upkeep.watch()
         for trouble in troubles:
             if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
                 raise trouble.error
@@ -385,10 +386,17 @@ class Session:
             await self._trying(self._revocations.run())
             await self._trying(self._exchange.post())
             await self._trying(self.devices.run())
+            await self._trying(self._watch())
             await asyncio.sleep(TICK)
             ticks += 1
             if ticks % LOOK_TICKS == 0:  # a stream that says nothing is not taken at its word for ever
                 await self._trying(self._look())
+
+    async def _watch(self) -> None:
+        # The logs are read first: they tell of devices that another device of one's own has linked.
+        if await self._upkeep.is_to_watch():
+            await self._look()
+            await self._upkeep.watch()
 
     async def _look(self) -> None:
         asked = self._now()

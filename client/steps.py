@@ -81,6 +81,7 @@ class Steps:
         franking = Franking(store, account)
         lookout = Lookout(store, groups.chats, history)
         sender = Sender(groups, history, outbox, relations, lookout)
+        siblings = Siblings(store, groups, intents, continuity)
         return cls(
             store,
             groups,
@@ -93,9 +94,20 @@ class Steps:
             sender,
             Committer(groups, intents, lookout),
             Receiver(
-                groups, history, relations, outbox, intents, sender, admitting, franking, continuity, watch, lookout
+                groups,
+                history,
+                relations,
+                outbox,
+                intents,
+                sender,
+                admitting,
+                franking,
+                continuity,
+                watch,
+                lookout,
+                siblings,
             ),
-            Joiner(groups, history, intents, admitting, continuity, lookout, group_anchors),
+            Joiner(groups, history, intents, admitting, continuity, lookout, group_anchors, siblings),
             admitting,
             Asking(store, groups, admitting, continuity),
             Past(store, history, groups.chats, admitting),
@@ -110,7 +122,7 @@ class Steps:
             Reporting(store, groups, history, relations, franking),
             Trusting(store, groups, statuses, group_anchors),
             group_anchors,
-            Siblings(store, groups, intents, continuity),
+            siblings,
         )
 
     def unsettled(self, group_id: bytes) -> tuple[list[Outgoing], list[Intent], list[Trouble]]:

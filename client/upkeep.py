@@ -74,9 +74,15 @@ class Upkeep:
             wanted = KEY_PACKAGES_READY if renewed else max(KEY_PACKAGES_READY - stock.available, 0)
             await self._upload(wanted)
         self._looked_at = self._clock()
-        await self._watch(now)
+        if now:
+            await self.watch(now=True)
 
-    async def _watch(self, now: bool) -> None:
+    async def is_to_watch(self) -> bool:
+        """Whether it is time to ask any of them what they know of this number and key."""
+        now = int(self._clock())
+        return any([await self._worker.run(self._steps.watch.due, each, now) for each in Watched])
+
+    async def watch(self, *, now: bool = False) -> None:
         """Ask both services and the logs what they know of this number and key; who does not answer is asked later."""
         watched: dict[Watched, Callable[[], Awaitable[bool]]] = {
             Watched.DELIVERY: self._compare_delivery,

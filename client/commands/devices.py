@@ -67,7 +67,7 @@ async def devices_add(terminal: Terminal, yes: bool) -> None:
 async def devices_remove(terminal: Terminal, key: str, lost: bool, yes: bool) -> None:
     """Take the device whose KEY begins so out of every chat, and have its certificate revoked."""
     async with opened(terminal) as api:
-        found = [each for each in await api.devices.all() if each.key.startswith(key.lower()) and not each.this]
+        found = _called(key, await api.devices.all()) or _called(key, await _all(terminal, api, ask=True))
         for device in found:
             tell_device(terminal, device)
         if found and not yes and not _agreed(REMOVE):
@@ -112,6 +112,11 @@ async def _all(terminal: Terminal, api: Api, *, ask: bool) -> list[OwnDeviceView
             raise
         terminal.hint(f"Not asked what the authority has certified: {error}")
         return await api.devices.all()
+
+
+def _called(key: str, devices: list[OwnDeviceView]) -> list[OwnDeviceView]:
+    """The others whose keys begin so."""
+    return [each for each in devices if each.key.startswith(key.lower()) and not each.this]
 
 
 def tell_device(terminal: Terminal, device: OwnDeviceView) -> None:

@@ -8,7 +8,7 @@ import mls_rs
 
 from client.chats import Chat
 from client.credentials.revocations import DeviceState
-from client.credentials.siblings import Missing, Sibling, SiblingState
+from client.credentials.siblings import AGAIN, Missing, Sibling, SiblingState
 from client.defence.continuity import DeviceKey, identity_of_key
 from client.delivery import DeliveryClient
 from client.enrolment import EnrolmentClient
@@ -33,6 +33,7 @@ INTERVAL = 3600  # seconds between looks at what could not be done
 RETRY = 60  # seconds until what a service did not answer is tried again
 PATIENCE = 86_400  # seconds that a device which was granted the number is looked for by itself
 CESSATION_OF_OPERATION, KEY_COMPROMISE = 5, 1  # reasons to revoke (RFC 5280 §5.3.1)
+AWAY = "it has no key packages at the service: use it once, so that it makes some"
 LATER = (UnreachableError, RateLimitedError, NoKeyPackageError, NotFoundError)  # what another time may cure
 
 
@@ -41,6 +42,7 @@ class OwnDevice:
     """One device of this number. `state` and end are of its newest certificate that is known, None if none is.
 
     `chats` are the names of those it is in, `left_out` those it is to come into, with what kept it from that.
+    `revoking`: it was removed, and the authority has not revoked its certificates yet.
     """
 
     key: DeviceKey
@@ -51,6 +53,7 @@ class OwnDevice:
     linked: SiblingState | None
     chats: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    revoking: bool = False
 
 
 class Devices:
@@ -111,6 +114,8 @@ class Devices:
         for each in await self._run(self._siblings.due, self._now()):
             try:
                 await self._add(each)
+            except _AwayError as error:
+                await self._run(self._siblings.refused, each, str(error), self._now() - AGAIN + INTERVAL)
             except (GroupRefusedError, mls_rs.MlsError) as error:
                 await self._run(self._siblings.refused, each, str(error), self._now())
             except LATER as error:
@@ -164,15 +169,17 @@ class Devices:
                             await authority.revoke(None, [leaf], device.revoking or 0)
                     await self._run(self._siblings.revoked, device.identity)
         except ClientError as error:
-            self._due_at = self._clock() + RETRY
+            if isinstance(error, LATER):
+                self._due_at = self._clock() + RETRY
             self._tell(
                 [Trouble(None, error, error.code, f"the removed device's certificate is not revoked yet: {error}")]
             )
 
     async def find(self, key: str) -> OwnDevice:
         """The device whose key begins so. Raises ChatError if none does, or several do."""
-        devices = await self.all(ask=False)
-        found = [each for each in devices if key and each.key.key.startswith(key.lower())]
+        found = _called(key, await self.all(ask=False))
+        if key and not found:  # nobody has met it, and the authority has certified it
+            found = _called(key, await self.all(ask=True))
         if len(found) != 1:
             words = "several keys of yours begin so" if found else "no device of yours has a key that begins so"
             raise ChatError(words, code="unknown-device", hint="See them: ringtrue devices")
@@ -182,7 +189,7 @@ class Devices:
         if not await self._run(self._siblings.is_under_way, each, self._now()):
             package = await self._package_of(each.identity)
             if package is None:
-                raise UnreachableError("the device has no key packages at the service yet", retryable=True)
+                raise _AwayError(AWAY)
             await self._change(each.group_id, [AddMembers([package])])
         else:
             await self._drive(each.group_id)
@@ -203,9 +210,11 @@ class Devices:
         for package in packages:
             try:
                 owner = self._steps.groups.engine.check_key_package(package, self._now())
+                revoked = self._steps.groups.is_revoked(package, self._now())
             except mls_rs.MlsError:
                 continue
-            found.append((owner.identity, package))
+            if not revoked:  # it was removed on another device; with it, nobody else would be added either
+                found.append((owner.identity, package))
         return found
 
     def _authority(self) -> EnrolmentClient:
@@ -220,7 +229,7 @@ class Devices:
         linked = {each.identity: each for each in self._siblings.all()}
         met = [key.identity for key in self._steps.continuity.keys(number) if key.met]
         devices = [self._device(each, linked.get(each), certified.get(each)) for each in {*met, *linked, *certified}]
-        shown = [each for each in devices if each.key.met or each.chats or each.state == "valid"]
+        shown = [each for each in devices if each.key.met or each.chats or each.revoking or each.state == "valid"]
         return sorted(shown, key=lambda each: (each.key.identity != own, each.key.met_at or 0, each.key.key))
 
     def _device(self, identity: bytes, sibling: Sibling | None, held: Holding | None) -> OwnDevice:
@@ -242,6 +251,7 @@ class Devices:
             linked=None if sibling is None else sibling.state,
             chats=tuple(chat.name for chat in chats),
             left_out=tuple((steps.chats.known(each.group_id).name, each.why) for each in missing),
+            revoking=sibling is not None and sibling.revoking is not None,
         )
 
     def _chains(self, identity: bytes, chats: Sequence[Chat]) -> Iterable[tuple[bytes, ...]]:
@@ -269,3 +279,12 @@ class Devices:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+class _AwayError(Exception):
+    """The device has no key packages at the service."""
+
+
+def _called(key: str, devices: Iterable[OwnDevice]) -> list[OwnDevice]:
+    """Those whose keys begin so."""
+    return [each for each in devices if key and each.key.key.startswith(key.lower())]

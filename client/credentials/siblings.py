@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import mls_rs
+
 from client.chats import Chat, Standing
 from client.defence.admission import Consent
 from client.defence.continuity import Continuity, DeviceKey, identity_of_key
+from client.device import number_of
 from client.groups import Groups
 from client.intents import AddMembers, Intents, RemoveDevice
 from client.store import Store
@@ -112,14 +115,29 @@ class Siblings:
         `reason`: for which its certificates are to be revoked.
         """
         with self._store.transaction():
-            removed = self.get(identity)
-            self._forget(identity)
-            self._put(identity, "" if removed is None else removed.name, SiblingState.REMOVED, now, reason)
-            self._continuity.unlink_own(identity)
+            self._take_out(identity, now, reason)
             groups = [chat.group_id for chat in self.chats_of(identity)]
             for group_id in groups:
                 self._intents.add_once(group_id, RemoveDevice(identity))
         return groups
+
+    def committed(self, commit: mls_rs.Commit, now: int) -> None:
+        """Follow what another own device has done: one that it took out of the last chat here was removed by it.
+
+        One that it added is no removed one any more.
+        """
+        own, mine = self._continuity.own, self._groups.account.number
+        by = commit.committer
+        if by is None or commit.removed_self or number_of(by) != mine or not self._continuity.get(by.identity).named:
+            return
+        for member in commit.added:
+            removed = self.get(member.identity)
+            if removed is not None and removed.state is SiblingState.REMOVED and removed.revoking is None:
+                self._forget(member.identity)
+        gone = {member.identity for member in commit.removed} & {key.identity for key in self.known()}
+        for identity in gone - {own, by.identity}:
+            if not self.chats_of(identity):
+                self._take_out(identity, now, None)
 
     def open_chats(self) -> list[Chat]:
         """The chats that a device of one's own is to be in."""
@@ -205,6 +223,12 @@ class Siblings:
     def _put(self, identity: bytes, name: str, state: SiblingState, at: int, revoking: int | None = None) -> None:
         row = identity, name, state, at, revoking
         self._store.execute("INSERT OR REPLACE INTO sibling VALUES (?, ?, ?, ?, ?)", *row)
+
+    def _take_out(self, identity: bytes, now: int, reason: int | None) -> None:
+        removed = self.get(identity)
+        self._forget(identity)
+        self._put(identity, "" if removed is None else removed.name, SiblingState.REMOVED, now, reason)
+        self._continuity.unlink_own(identity)
 
     def _forget(self, identity: bytes) -> None:
         self._store.execute("DELETE FROM sibling WHERE identity = ?", identity)

@@ -211,7 +211,7 @@ def _certified_words(held: Holding, since: int) -> str:
             "Your number is also certified for another key, since before this device was enrolled: an earlier or "
             "another device of yours, or who had the number before you."
         )
-    how = "by a code that was sent to it" if held.by == "code" else "by a renewal"
+    how = "by a code that was sent to it" if held.by == "code" else "on the word of a device that had it already"
     return f"Your number was certified for another key, {how}, and not for this device."
 
 

@@ -18,14 +18,15 @@ class OwnDeviceView(View, frozen=True, kw_only=True):
     """One device of this account's number. `this`: the one that is asked.
 
     `state`: of its newest certificate that is known, empty if none is; `certificate_ends`: when that ends. `words` say
-    how it is known. `met`: whether it is one's own, as the person has said; one that was removed, or that somebody else
-    had certified, is not. `chats`: the names of those it is in beside this device.
+    how it is known. `met`: whether it is one's own, as the person has said; one that was `removed`, or that somebody
+    else had certified, is not. `chats`: the names of those it is in beside this device.
     """
 
     key: str
     name: str
     this: bool
     met: bool
+    removed: bool
     words: str
     state: Literal["valid", "expired", "revoked", ""]
     certificate_ends: Moment | None

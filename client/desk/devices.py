@@ -58,11 +58,14 @@ class DeskDevices(Devices):
 def _device(device: OwnDevice) -> OwnDeviceView:
     key = device.key
     words = "this device" if device.this else _LINKED.get(device.linked) if device.linked else None
+    if device.revoking:
+        words = "removed by you; the authority has not revoked its certificate yet"
     return OwnDeviceView(
         key=key.key,
         name=device.name,
         this=device.this,
         met=device.this or key.named,
+        removed=device.linked is SiblingState.REMOVED,
         words=words or (KEY_WORDS[key.how] if key.met else "not one that you have linked: see the alarms"),
         state="" if device.state is None else device.state.value,
         certificate_ends=None if device.ends_at is None else moment(device.ends_at),

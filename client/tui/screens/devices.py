@@ -101,14 +101,17 @@ class DevicesScreen(Sheet[None]):
             return
         question = Confirm(f"Remove {called(device)}?", LOST if lost else REMOVE, "Remove")
         if await self.app.push_screen_wait(question):
-            with self.doing("Removing the device", "It is removed, and its certificate revoked."):
-                self._show(await self.api.devices.remove(device.key, lost))
+            with self.doing("Removing the device"):
+                left = await self.api.devices.remove(device.key, lost)
+                self._show(left)
+                unfinished = [f"{each.words[:1].upper()}{each.words[1:]}." for each in left if each.key == device.key]
+                self.say("".join(unfinished) or "It is removed, and its certificate revoked.")
 
 
 def _row(device: OwnDeviceView) -> Content:
     where = "this device" if device.this else counted(len(device.chats), "chat")
     left_out = (f"  ⚠ not in {counted(len(device.left_out), 'chat')} yet", "$text-warning") if device.left_out else ""
-    strange = ("  ⚠ not linked by you", "bold $text-error") if not device.met else ""
+    strange = ("  ⚠ not linked by you", "bold $text-error") if not (device.met or device.removed) else ""
     return Content.assemble(
         (f"{called(device)}  ", "bold"),
         (STATE_WORDS[device.state], STATE_STYLES[device.state]),
