@@ -65,7 +65,7 @@ def footing_words(footing: FootingView) -> str:
     if footing.numbers:
         numbers = _some([shown_number(number) for number in footing.numbers])
         lines.append(f"⚠ Only this root vouches for {numbers}, in these chats: {_some(footing.chats)}.")
-        lines.append("  What they send will not be verified and goes to quarantine, and their renewals are refused here.")
+        lines.append("  What they send will not be verified and goes to quarantine; their renewals are refused.")
     if footing.own:
         lines.append("⚠ Your own certificate stands below it: you could not renew it.")
     if footing.last:
