@@ -23,6 +23,7 @@ PORTS = (443, 8443)  # ATIS-1000074
 PEM_TYPE = "application/pem-certificate-chain"  # RFC 8555 §9.1
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
+_GLOBAL = IPv6Network("2000::/3")  # RFC 4291 §2.4: all that was ever assigned to the public internet
 
 Address = tuple[str, int]
 Resolver = Callable[[str, int], Awaitable[list[Address]]]
@@ -84,7 +85,7 @@ def is_public(address: str) -> bool:
         if ip in _NAT64:
             embedded = IPv4Address(ip.packed[-4:])
         ip = embedded or ip
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and (isinstance(ip, IPv4Address) or ip in _GLOBAL)
 
 
 async def _body(parts: SplitResult, address: str, port: int, tls: ssl.SSLContext) -> bytes:

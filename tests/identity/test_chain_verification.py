@@ -265,6 +265,16 @@ def test_an_rsa_issuer_is_a_switch_of_the_trust_list() -> None:
     assert verify_chain(chain, TrustAnchors((root,), TrustPolicy(non_ecdsa_issuers=True)), NOW).number == ALICE
 
 
+def test_an_issuer_that_an_rsa_root_has_signed_is_refused_although_it_signs_with_ecdsa_itself() -> None:
+    key = rsa_key()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "RSA root")])
+    root = any_certificate(key, name, key.public_key(), CA_FIELDS, name="RSA root")
+    issuer = any_certificate(key, name, AUTHORITY.issuer_key.public_key(), CA_FIELDS, name="issuer")
+    fields = (*LEAF_FIELDS, tn_extension(one(ALICE)))
+    leaf = any_certificate(AUTHORITY.issuer_key, issuer.subject, private_key(1).public_key(), fields)
+    assert refusal((der(leaf), der(issuer)), TrustAnchors((root,))) == "issuer-algorithm"
+
+
 def test_constraints_that_exclude_a_base_claim_count_as_absent() -> None:
     void = x509.UnrecognizedExtension(ENHANCED_CLAIM_CONSTRAINTS_OID, ClaimConstraints((), (), ("iat",)).encode_9118())
     chain = AUTHORITY.chain((*LEAF_FIELDS, tn_extension(one(ALICE)), (void, False)))

@@ -201,6 +201,11 @@ async def test_nobody_inside_a_network_is_asked(host: str) -> None:
         ("2002:a00:1::", False),
         ("fe80::1%eth0", False),
         ("ff02::1", False),
+        ("fec0::1", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("5f00::1", False),
     ],
 )
 def test_what_is_public_is_told_from_what_is_not(address: str, public: bool) -> None:

@@ -3,15 +3,18 @@
 import json
 
 import pytest
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.binding import Verdict, Verification
+from identity.certificate_fields import ENHANCED_CLAIM_CONSTRAINTS_OID
 from identity.checks import DELAY_LIMIT, FRESH_LIMIT
+from identity.claim_constraints import ClaimConstraints
 from identity.errors import BindingError
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList
 from identity.verdict import RULES
-from tests.identity.conftest import ALICE, BOB, LEAF_FIELDS, NOW, Scene, any_certificate, der, tn_extension
+from tests.identity.conftest import ALICE, BOB, LEAF_FIELDS, NOW, Scene, any_certificate, der, one, tn_extension
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,18 @@ def test_a_carriers_label_outweighs_lateness(scene: Scene) -> None:
     scene.use_chain((der(leaf), der(issuer)))
     scene.change_context(arrived=NOW + 3_600)
     assert scene.verify().verdict is Verdict.CARRIER
+
+
+def test_no_check_repeats_text_of_others_as_it_is(scene: Scene) -> None:
+    """What a check compared is drawn on terminals, where an escape sequence or a change of direction would act."""
+    hostile = "\x1b]0;x\x07\u202e"
+    permitted = ClaimConstraints(("msgi",), (("rcd", (hostile,)),)).encode_9118()
+    extension = x509.UnrecognizedExtension(ENHANCED_CLAIM_CONSTRAINTS_OID, permitted)
+    scene.use_chain(scene.authority.chain((*LEAF_FIELDS, tn_extension(one(ALICE)), (extension, False))))
+    scene.change_message(sender_uri=f"mimi://{hostile}/u/{ALICE.e164}")
+    verification = scene.verify()
+    assert verification.verdict is Verdict.VERIFIED
+    assert all(check.compared.isprintable() for check in verification.checks)
 
 
 def test_a_message_without_listed_numbers_is_accepted(scene: Scene) -> None:
