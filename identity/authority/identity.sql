@@ -44,8 +44,10 @@ CREATE TABLE acme_accounts (
     id         TEXT PRIMARY KEY,
     thumbprint BLOB NOT NULL UNIQUE,  -- SHA-256 (RFC 7638) of the account's key
     jwk        BLOB NOT NULL,         -- JSON
-    status     TEXT NOT NULL CHECK (status IN ('valid', 'deactivated'))
+    status     TEXT NOT NULL CHECK (status IN ('valid', 'deactivated')),
+    kept_until INTEGER NOT NULL       -- its orders and certificates are forgotten by then
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX acme_accounts_by_end ON acme_accounts (kept_until);
 
 CREATE TABLE acme_orders (            -- with its one authorization and that one's challenge
     id             TEXT PRIMARY KEY,

@@ -62,6 +62,8 @@ OPERATIONS: tuple[Operation, ...] = (
     # Certification authority (RFC 8555)
     _operation("GET", "/acme/directory", "Where each request goes", (200, acme.Directory)),
     _operation("GET", "/acme/new-nonce", "A nonce, in Replay-Nonce; HEAD does it too", (204, None)),
+    _operation("POST", "/acme/directory", "Where each request goes", (200, acme.Directory), takes=Signed()),
+    _operation("POST", "/acme/new-nonce", "A nonce, in Replay-Nonce", (204, None), takes=Signed()),
     _operation("POST", "/acme/new-account", "Open or find an account", (201, acme.Account), (200, acme.Account),
                takes=Signed(acme.NewAccount)),
     _operation("POST", "/acme/account/{id}", "Read or end an account", (200, acme.Account),

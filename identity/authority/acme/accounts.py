@@ -6,7 +6,7 @@ from identity.authority import rates
 from identity.authority.acme import wire
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.errors import AcmeError
-from identity.authority.acme.records import Account, AcmeRecords
+from identity.authority.acme.records import RETENTION, Account, AcmeRecords, check_valid
 from identity.authority.acme.requests import SignedRequest, read_old_key, verify_inner
 from identity.authority.store import AuthorityStore
 
@@ -27,21 +27,22 @@ class AccountDesk:
         with self.store.transaction():
             account = records.account_of(request.jwk)
             if account is not None:
-                if account.status != "valid":
-                    raise AcmeError("unauthorized", f"the account of this key is {account.status}")
+                check_valid(account)
+                records.keep_account(account, now + RETENTION)
                 return account, False
             if asked.only_return_existing:
                 raise AcmeError("accountDoesNotExist", "this key has no account")
             self.store.prune(now)
             rates.admit(self.store, ((rates.ACCOUNTS_PER_ADDRESS, address),), now)
-            return records.open_account(request.jwk), True
+            records.prune(now)
+            return records.open_account(request.jwk, now), True
 
     def update(self, name: str, request: SignedRequest) -> Account:
         """Show an account to itself, or deactivate it (RFC 8555 §7.3.6)."""
         account = own_account(name, request)
         if request.payload and request.body(wire.AccountUpdate).status is not None:
-            account = replace(account, status="deactivated")
             with self.store.transaction():
+                account = replace(self._still(account), status="deactivated")
                 AcmeRecords(self.store).save_account(account)
         return account
 
@@ -60,15 +61,23 @@ class AccountDesk:
             raise AcmeError("malformed", "the inner JWS is for another account")
         if read_old_key(bytes(change.old_key)) != account.jwk:
             raise AcmeError("malformed", "oldKey is not the account's key")
-        changed = replace(account, jwk=inner.jwk)
         records = AcmeRecords(self.store)
         with self.store.transaction():
+            changed = replace(self._still(account), jwk=inner.jwk)
             other = records.account_of(inner.jwk)
             if other is not None:
                 headers = {"location": self.addresses.account(other)}
                 raise AcmeError("malformed", "an account has that key already", status=409, headers=headers)
             records.save_account(changed)
         return changed
+
+    def _still(self, account: Account) -> Account:
+        """The account, if it is what it was when it signed: two of its requests may come at once. Raises AcmeError."""
+        now = AcmeRecords(self.store).account(account.id)
+        if now is None or now.jwk != account.jwk:
+            raise AcmeError("unauthorized", "the account has another key by now")
+        check_valid(now)
+        return now
 
 
 def own_account(name: str, request: SignedRequest) -> Account:

@@ -99,6 +99,8 @@ class _Service:
             *(
                 Route(path, self._signed(act), methods=["POST"])
                 for path, act in (
+                    ("/directory", self._read_directory),
+                    ("/new-nonce", self._read_nonce),
                     ("/new-account", self._new_account),
                     ("/account/{id}", self._account),
                     ("/account/{id}/orders", self._orders),
@@ -133,6 +135,14 @@ class _Service:
 
     async def _new_nonce(self, request: Request) -> Response:
         return Response(status_code=200 if request.method == "HEAD" else 204)
+
+    def _read_directory(self, _: Request, signed: SignedRequest, __: int) -> Response:
+        signed.reading()
+        return _json(self.addresses.directory)
+
+    def _read_nonce(self, _: Request, signed: SignedRequest, __: int) -> Response:
+        signed.reading()
+        return Response(status_code=204)
 
     def _new_account(self, request: Request, signed: SignedRequest, now: int) -> Response:
         account, new = self.accounts.open(signed, client_address(request), now)

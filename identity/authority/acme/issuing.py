@@ -23,7 +23,7 @@ from identity.authority.acme.states import OrderState
 from identity.authority.errors import LogError
 from identity.authority.issuer import IssuedPath, Issuer
 from identity.authority.status.revocations import refuse_lost_key
-from identity.authority.store import AuthorityStore, PublishedPath
+from identity.authority.store import CERTIFICATE_RETENTION, AuthorityStore, PublishedPath
 from identity.certificate_fields import validity
 from identity.errors import CertificateError
 from identity.tn_auth_list import TNAuthList
@@ -137,7 +137,9 @@ class IssuingDesk:
             self.store.hold(path.fingerprint, number.digits, spki, now, by_code=grant.right != "device")
         self.store.execute("UPDATE certificates SET account = ? WHERE fingerprint = ?", account.id, path.fingerprint)
         order = admitted.order.issued(path.fingerprint)
-        AcmeRecords(self.store).save_order(order)
+        records = AcmeRecords(self.store)
+        records.save_order(order)
+        records.keep_account(account, end + CERTIFICATE_RETENTION)
         return order
 
 

@@ -44,12 +44,14 @@ class OrderDesk:
         asked = request.body(wire.NewOrder)
         identifier = _identifier(asked)
         with self.store.transaction():
+            records = AcmeRecords(self.store)
+            records.keep_account(account, now + 1)
             self.store.prune(now)
-            AcmeRecords(self.store).prune(now)
+            records.prune(now)
             limits = ((rates.ORDERS_PER_ADDRESS, address), (rates.ORDERS_PER_ACCOUNT, account.id))
             rates.admit(self.store, limits, now)
             check_identifier(self.store, self.issuer, identifier, now)
-            return AcmeRecords(self.store).open_order(account, identifier.value, now)
+            return records.open_order(account, identifier.value, now)
 
     def order(self, name: str, request: SignedRequest, now: int) -> Order:
         """Show an order to its account."""

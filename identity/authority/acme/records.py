@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from identity.acme_jws import JWK
+from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.states import (
     AuthorizationState,
     ChallengeState,
@@ -22,7 +23,7 @@ from identity.authority.acme.wire import ORDER_LIFETIME, Identifier, Problem
 from identity.authority.store import AuthorityStore
 from identity.authority_token import TN_AUTH_LIST
 
-RETENTION = 86_400  # seconds after its end in which an order can still be looked at
+RETENTION = 86_400  # seconds after its end in which an order, or an account without any, can still be looked at
 
 _ORDER = "SELECT id, account, identifier, expires_at, state, authz, challenge, granted, error, certificate"
 
@@ -44,6 +45,12 @@ class Account:
     id: str
     jwk: JWK
     status: Literal["valid", "deactivated"] = "valid"
+
+
+def check_valid(account: Account) -> None:
+    """Raise AcmeError for an account that was given up (RFC 8555 §7.3.6)."""
+    if account.status != "valid":
+        raise AcmeError("unauthorized", f"the account is {account.status}", status=401)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +118,23 @@ class AcmeRecords:
         """Find the account of a key."""
         return self._account("thumbprint = ?", jwk.thumbprint)
 
-    def open_account(self, jwk: JWK) -> Account:
+    def open_account(self, jwk: JWK, now: int) -> Account:
         """Make an account for a key that has none."""
         account = Account(secrets.token_urlsafe(12), jwk)
         self._store.execute(
-            "INSERT INTO acme_accounts VALUES (?, ?, ?, ?)",
+            "INSERT INTO acme_accounts VALUES (?, ?, ?, ?, ?)",
             account.id,
             jwk.thumbprint,
             msgspec.json.encode(jwk),
             account.status,
+            now + RETENTION,
         )
         return account
+
+    def keep_account(self, account: Account, until: int) -> bool:
+        """Remember an account at least until then; says whether it is still there."""
+        kept = "UPDATE acme_accounts SET kept_until = max(kept_until, ?) WHERE id = ?"
+        return self._store.execute(kept, until, account.id) == 1
 
     def save_account(self, account: Account) -> None:
         """Write a changed account."""
@@ -136,6 +149,7 @@ class AcmeRecords:
     def open_order(self, account: Account, identifier: str, now: int) -> Order:
         """Make an order."""
         order = Order(secrets.token_urlsafe(12), account.id, identifier, now + ORDER_LIFETIME)
+        self.keep_account(account, order.expires_at + RETENTION)
         self.save_order(order)
         return order
 
@@ -169,8 +183,9 @@ class AcmeRecords:
         )
 
     def prune(self, now: int) -> None:
-        """Delete the orders that ended a while ago; what they led to stays published."""
+        """Delete the orders that ended a while ago, and accounts that have nothing; what was issued stays published."""
         self._store.execute("DELETE FROM acme_orders WHERE expires_at <= ?", now - RETENTION)
+        self._store.execute("DELETE FROM acme_accounts WHERE kept_until <= ?", now)
 
     def _account(self, condition: str, value: str | bytes) -> Account | None:
         row = self._store.row(f"SELECT id, jwk, status FROM acme_accounts WHERE {condition}", value)  # noqa: S608

@@ -9,7 +9,7 @@ from identity.acme_jws import ALGORITHM, JWK, FlattenedJWS, ProtectedHeader, rea
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.nonces import Nonces
-from identity.authority.acme.records import Account, AcmeRecords
+from identity.authority.acme.records import Account, AcmeRecords, check_valid
 from identity.authority.store import AuthorityStore
 from identity.errors import JWSError
 
@@ -78,8 +78,7 @@ class Requests:
             account = None if name is None else self._records.account(name)
         if account is None:
             raise AcmeError("accountDoesNotExist", "no such account: ask newAccount for it")
-        if account.status != "valid":
-            raise AcmeError("unauthorized", f"the account is {account.status}")
+        check_valid(account)
         return account.jwk, account
 
 

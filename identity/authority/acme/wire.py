@@ -4,6 +4,7 @@ Requests are flattened JWS of ES256 (identity.acme_jws), `application/jose+json`
 
     GET       /acme/directory                                  -> 200 Directory
     HEAD, GET /acme/new-nonce                                  -> 200, 204
+    POST      both of them                   (POST-as-GET)     -> the same
     POST      /acme/new-account              NewAccount        -> 201 Account; 200 if the key has one. By jwk.
     POST      /acme/account/{id}             AccountUpdate     -> 200 Account
     POST      /acme/account/{id}/orders      (POST-as-GET)     -> 200 Orders

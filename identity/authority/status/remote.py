@@ -37,7 +37,7 @@ class ListsAt:
                 self._asked_at[name] = now
             if self._lists.of_issuer(name) is None:
                 detail = "the list of revocations of the certificate's issuer cannot be had now; try again in a while"
-                del self._asked_at[name]  # the next request tries again
+                self._asked_at[name] = min(self._asked_at[name], now - REFRESH + RETRY_AFTER)
                 raise RefusedError("authority-unreachable", detail, retry_after=RETRY_AFTER)
             if self._lists.status(chain, now).state is StatusState.REVOKED:
                 raise RefusedError("chain-refused", "the certificate was revoked; prove the number by a new code")

@@ -17,7 +17,9 @@ from identity.authority.app import open_certificates
 from identity.authority.errors import RefusedError, RootsError
 from identity.authority.remote_roots import REFRESH, RETRY_AFTER, RootsAt, fetch_limited, read_limited, roots_from
 from identity.authority.serving import taken_tokens
+from identity.authority.status.remote import ListsAt
 from identity.authority_token import TokenIssuers
+from identity.certificates import verify_chain
 from identity.issuing import create_root
 from lab.serving import listening
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one
@@ -158,3 +160,19 @@ async def waits(account, authority, device, held, acme_problem) -> None:
     assert (response.status_code, response.headers["retry-after"]) == (503, "30")
     held.extend(x509.load_pem_x509_certificates((await authority.http.get("/at/anchors.pem")).content))
     assert (await account.answer(order, token)).json()["status"] == "valid"
+
+
+async def test_a_list_of_revocations_that_cannot_be_had_is_asked_for_again_after_a_while(authority, device, clock):
+    chain = verify_chain((await authority.enrol(device)).chain, await authority.anchors(), clock.now)
+    asked = []
+
+    async def nothing(_: Request) -> Response:
+        asked.append(1)
+        return Response(status_code=404)
+
+    async with listening(lambda _: Starlette(routes=[Route("/v1/crl", nothing)])) as url:
+        lists = ListsAt([url])
+        for late, count in ((0, 1), (1, 1), (RETRY_AFTER - 1, 1), (RETRY_AFTER, 2)):
+            with pytest.raises(RefusedError):
+                await asyncio.to_thread(lists.refuse_revoked, chain, clock.now + late)
+            assert len(asked) == count
