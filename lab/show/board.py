@@ -3,6 +3,7 @@
 from textual.content import Content
 
 from client.spelling import counted
+from lab.attacks.attack import Attack
 from lab.show.lines import BAD, GOOD, QUIET, STRONG, Lines
 from lab.show.scene import Act, Scene
 from lab.sparks import sparks
@@ -15,6 +16,7 @@ NAMES = {Defence.NONE: "no defence", Defence.ADMISSION: "admission", Defence.REP
 COLUMNS = ("tried", "inbox", "request", "held", "reports", "refreshed")
 HEADS = "".join(f"{head:>{len(head) + 2}}" for head in COLUMNS)
 SAW = "  saw it"
+ATTACKS = "attacks "
 
 
 def lines(scene: Scene, width: int) -> Lines:
@@ -37,22 +39,25 @@ def _attacks(scene: Scene, width: int) -> Lines:
             "   ",
             wrong,
         ),
-        Content.assemble(("attacks ", QUIET), _strip(scene)),
+        _strip(scene, width),
         Content.styled("✓ stopped by its guard  ✗ not stopped by it  - to come", QUIET),
         Content.styled(services, QUIET).truncate(width, ellipsis=True),
     ]
 
 
-def _strip(scene: Scene) -> Content:
-    """One sign for each attack of the story."""
-    signs = []
-    for attack in scene.planned:
-        attempt = scene.attempts.get(attack.name)
-        if attempt is None:
-            signs.append(Content.styled("-", QUIET))
-        else:
-            signs.append(Content.styled("✓", GOOD) if attack.held(attempt.outcome) else Content.styled("✗", BAD))
-    return Content("").join(signs)
+def _strip(scene: Scene, width: int) -> Content:
+    """One sign for each attack of the story, with a heading where there is room; else those around the present one."""
+    first = max(0, min(len(scene.attempts) - width // 2, len(scene.planned) - width))
+    signs = [_sign(scene, attack) for attack in scene.planned[first : first + width]]
+    heading = ATTACKS if len(ATTACKS) + len(signs) <= width else ""
+    return Content.assemble((heading, QUIET), *signs)
+
+
+def _sign(scene: Scene, attack: Attack) -> Content:
+    attempt = scene.attempts.get(attack.name)
+    if attempt is None:
+        return Content.styled("-", QUIET)
+    return Content.styled("✓", GOOD) if attack.held(attempt.outcome) else Content.styled("✗", BAD)
 
 
 def _waves(scene: Scene, width: int) -> Lines:

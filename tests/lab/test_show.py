@@ -15,11 +15,12 @@ from lab.attacks import body_swap, forged_number, removed_member
 from lab.attacks.catalogue import ATTACKS
 from lab.attacks.outcome import Outcome
 from lab.demo import Programme
+from lab.show import board
 from lab.show.app import TITLE_WORDS, ShowApp
 from lab.show.menu import Menu
 from lab.show.pace import Pace
 from lab.show.scene import Act, Scene
-from lab.story import Attacking, Defence, Struck, Tally, WaveBegins
+from lab.story import Attacking, Attempted, Defence, Struck, Tally, WaveBegins
 from lab.wave import PEOPLE, WAVE
 
 SIZES = [(80, 24), (140, 40)]
@@ -178,3 +179,13 @@ async def test_pausing_holds_and_stepping_moves_on() -> None:
     assert pace.paused
     pace.toggle()
     await pace.rest(1)
+
+
+@pytest.mark.parametrize(("width", "done"), [(78, 0), (78, len(ATTACKS)), (40, 0), (40, 30), (40, len(ATTACKS))])
+def test_the_scoreboard_has_a_sign_for_each_attack_as_far_as_there_is_room(width: int, done: int) -> None:
+    attempts = {attack.name: Attempted(1, attack, Outcome(attack.guard, "")) for attack in ATTACKS[:done]}
+    strip = board.lines(Scene(planned=ATTACKS, attempts=attempts), width)[1].plain
+    assert len(strip) == min(width, len(ATTACKS))
+    assert ("✓" in strip) is (done > 0)
+    assert ("-" in strip) is (done < len(ATTACKS))
+    assert board.lines(Scene(planned=ATTACKS[:3]), width)[1].plain == "attacks ---"
