@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.certificate_fields import (
+    certificate_attributes,
     certificate_constraints,
     certificate_tn_auth_list,
     certificate_uris,
@@ -21,7 +22,7 @@ from identity.certificate_fields import (
     validity,
 )
 from identity.certificates import LATEST_TIME, ChainVerifier, public_point
-from identity.checks import Operands
+from identity.checks import Operands, check_attributes
 from identity.errors import BindingError
 from identity.number import TelephoneNumber
 from identity.passport import (
@@ -33,7 +34,7 @@ from identity.passport import (
     sign_token,
     split_token,
 )
-from identity.passport_kinds import READ, Profile
+from identity.passport_kinds import MESSAGE, READ, Kind, Profile
 from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.rich_call_data import RichCallData, is_bound, parse_rich_call_data
 from identity.sequence import judge
@@ -230,9 +231,13 @@ def unverified_passport(token: bytes) -> UnverifiedPassport:
 
 
 def check_authority(
-    key: ec.EllipticCurvePrivateKey, chain: Sequence[bytes], orig: Identity, claims: dict[str, object]
+    key: ec.EllipticCurvePrivateKey,
+    chain: Sequence[bytes],
+    orig: Identity,
+    claims: dict[str, object],
+    kind: Kind = MESSAGE,
 ) -> None:
-    """Raise unless the key is the leaf's, and the leaf holds `orig`, is valid at `iat` and allows the claims."""
+    """Raise unless the key is the leaf's, and the leaf holds `orig`, is valid at `iat` and allows the token."""
     leaf = load_certificate(chain[0])
     if public_point(p256_key(leaf)) != public_point(key.public_key()):
         raise BindingError("key", "the certificate is for another key", check=4)
@@ -241,9 +246,14 @@ def check_authority(
         raise BindingError("validity", f"the certificate is valid from {not_before} to {not_after}", check=5)
     if not _holds(leaf, orig):
         raise BindingError("coverage", f"the certificate does not speak for {_text(orig)!a}", check=6)
-    constraints, _ = certificate_constraints(leaf)
+    constraints, conflicting = certificate_constraints(leaf)
+    if conflicting:
+        raise BindingError("constraints", "the certificate has both forms of constraints (RFC 9118 §3)", check=7)
     if constraints is not None:
         constraints.check(claims)
+    declared = certificate_attributes(leaf)
+    if declared is not None and isinstance(orig, TelephoneNumber):
+        check_attributes(kind, orig, certificate_tn_auth_list(leaf), declared)
 
 
 def _holds(leaf: x509.Certificate, orig: Identity) -> bool:

@@ -16,7 +16,7 @@ from identity.ocsp import verify_response
 from identity.passport import UnverifiedPassport
 from identity.passport_kinds import CALL, MESSAGE, Kind
 from identity.revocation import CertificateStatus, Revocations, StatusState
-from identity.tn_auth_list import Coverage
+from identity.tn_auth_list import Coverage, TNAuthList
 from identity.verdict import Undecided, Verdict
 
 CLOCK_TOLERANCE = 60  # seconds by which two clocks may differ
@@ -100,20 +100,22 @@ def check_constraints(passport: UnverifiedPassport, chain: VerifiedChain) -> Ope
     if chain.attributes is None:
         return chain.constraints, ""
     if ":" not in passport.orig:
-        _check_attributes(passport.kind, TelephoneNumber.from_digits(passport.orig), chain, chain.attributes)
+        check_attributes(
+            passport.kind, TelephoneNumber.from_digits(passport.orig), chain.tn_auth_list, chain.attributes
+        )
     return chain.constraints, f"; it says of the number: {'; '.join(chain.attributes.words())}"
 
 
-def _check_attributes(kind: Kind, orig: TelephoneNumber, chain: VerifiedChain, declared: NumberAttributes) -> None:
+def check_attributes(kind: Kind, orig: TelephoneNumber, numbers: TNAuthList | None, declared: NumberAttributes) -> None:
     """What the holder declares is of the numbers in the leaf's list alone, not of those that its codes stand for."""
-    if chain.tn_auth_list is None or chain.tn_auth_list.covers(orig) is not Coverage.BY_NUMBER:
+    if numbers is None or numbers.covers(orig) is not Coverage.BY_NUMBER:
         return
     if declared.do_not_originate_messaging and kind is MESSAGE:
         raise BindingError("no-messages", f"the certificate says that {orig} sends no messages", check=7)
     if declared.do_not_originate and kind is CALL:
         raise BindingError("no-calls", f"the certificate says that {orig} makes no calls", check=7)
     # A provider attests with a certificate for its code; a leaf for numbers alone is the holder's own.
-    codes, allowed = chain.tn_auth_list.codes, frozenset(declared.authorized_originators)
+    codes, allowed = numbers.codes, frozenset(declared.authorized_originators)
     if allowed and codes and codes.isdisjoint(allowed):
         raise BindingError("originator", f"the certificate does not let {sorted(codes)} speak for {orig}", check=7)
 

@@ -25,10 +25,11 @@ from identity import (
     claimed_display,
     verify,
 )
-from identity.certificate_fields import ENHANCED_CLAIM_CONSTRAINTS_OID
+from identity.certificate_fields import CLAIM_CONSTRAINTS_OID, ENHANCED_CLAIM_CONSTRAINTS_OID
 from identity.certificates import public_point
 from identity.claim_constraints import ClaimConstraints
 from identity.errors import BindingError
+from identity.number_attributes import TN_ATTRIBUTES_OID, NumberAttributes
 from identity.passport import canonical_json, message_digest, sign_token
 from identity.tn_auth_list import ServiceProviderCode
 from identity.trust import TrustPolicy
@@ -238,6 +239,18 @@ def test_nothing_is_attested_with_another_key_or_against_the_constraints(town: T
     chain = town.authority.chain((*LEAF_FIELDS, tn_extension(one(ALICE)), (extension, False)))
     with pytest.raises(ClaimConstraintsError):
         town.attest(chain=chain)
+
+
+def test_nothing_is_attested_that_the_numbers_holder_or_both_forms_of_constraints_refuse(town: Town) -> None:
+    silent = x509.UnrecognizedExtension(TN_ATTRIBUTES_OID, NumberAttributes(do_not_originate_messaging=True).encode())
+    both = (
+        (x509.UnrecognizedExtension(CLAIM_CONSTRAINTS_OID, bytes.fromhex("300aa008300616046d736769")), False),
+        (x509.UnrecognizedExtension(ENHANCED_CLAIM_CONSTRAINTS_OID, ClaimConstraints(("msgi",)).encode_9118()), False),
+    )
+    for extensions, code in ((((silent, False),), "no-messages"), (both, "constraints")):
+        with pytest.raises(BindingError) as refused:
+            town.attest(chain=town.authority.chain((*LEAF_FIELDS, tn_extension(one(ALICE)), *extensions)))
+        assert (refused.value.check, refused.value.code) == (7, code)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=200), st.none() | st.binary(max_size=20))

@@ -67,17 +67,17 @@ class Signer:
         claims |= {"dest": _dest(request.dest), "iat": request.iat, "orig": _claim(orig)}
         if abs(request.iat - now) > CLOCK_TOLERANCE:
             raise CallRefusedError("SVC4005", "iat", f"it differs by more than {CLOCK_TOLERANCE} s from the clock here")
-        self._check(orig, claims)
+        self._check(orig, claims, kind)
         header = {"alg": "ES256", "ppt": kind.ppt, "typ": "passport", "x5u": self.x5u}
         token = sign_token(self.key, header, claims)
         return SigningResponse(format_identity(token, self.x5u, kind.ppt), request.requestId)
 
-    def _check(self, orig: Identity, claims: dict[str, object]) -> None:
+    def _check(self, orig: Identity, claims: dict[str, object], kind: Kind) -> None:
         shown = orig if isinstance(orig, str) else orig.digits
         if self.allowed is not None and (isinstance(orig, str) or self.allowed.covers(orig) is Coverage.NO):
             raise CallRefusedError("POL4030", shown)
         try:
-            check_authority(self.key, self.chain, orig, claims)
+            check_authority(self.key, self.chain, orig, claims, kind)
         except ClaimConstraintsError as error:
             raise CallRefusedError("SVC4005", "ppt", str(error)) from error
         except IdentityError as error:
