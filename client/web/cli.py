@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,7 +20,9 @@ from client.errors import ClientError
 from client.home import AUTHORITY, DELIVERY, default_home, write_private
 from client.web.access import Access
 from client.web.child import run_command
-from client.web.server import WebClient
+
+if TYPE_CHECKING:
+    from client.web.server import WebClient
 
 SESSIONS = 4  # at most: each is a process of its own
 HTTP_PORT = 80  # which browsers leave out of Host and Origin
@@ -65,6 +68,8 @@ def serve(home: Path, host: str, port: int, sessions: int, opens: bool, authorit
     The address that it prints opens the client once, in one browser, which stays let in until this command ends (with
     Ctrl-C). The passphrase is asked for there.
     """
+    from client.web.server import WebClient  # a web server, which a list of all commands starts without
+
     try:
         listener = listen(host, port)
     except ListenError as error:
@@ -83,7 +88,7 @@ def serve(home: Path, host: str, port: int, sessions: int, opens: bool, authorit
         asyncio.run(serve_pages(client, listener, access.address, way_in))
 
 
-async def serve_pages(client: WebClient, listener: socket.socket, address: str, way_in: Path | None) -> None:
+async def serve_pages(client: "WebClient", listener: socket.socket, address: str, way_in: Path | None) -> None:
     """Print the address and serve until this process is told to end; `way_in` is a file that leads a browser there."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
