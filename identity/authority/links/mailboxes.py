@@ -74,7 +74,8 @@ class Mailboxes:
             rates.admit(self._store, ((rates.LINK_BOXES_PER_ADDRESS, address),), now)
             self._prune(now)
             end = self._end(mailbox, now)
-            self._check_room()
+            if all(self._state(mailbox, slot) is None for slot in SLOTS):
+                self._check_room()  # but what is there can always be ended
             for slot in SLOTS:
                 self._write(mailbox, slot, None, None, end)
 

@@ -147,6 +147,8 @@ async def test_there_is_room_for_so_many_boxes(open_at, problem):
         ]
     assert problem(answers[-1]).limit_name == "BOXES_LIMIT"
     assert (await put(authority, b"x", "0" * 32)).status_code == 201, "the same box again needs no room"
+    assert (await close(authority, "0" * 32)).status_code == 204, "what is there can always be ended"
+    assert problem(await close(authority, "e" * 32)).limit_name == "BOXES_LIMIT"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
