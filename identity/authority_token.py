@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 
 from identity.base64url import decode_base64url, encode_base64url
-from identity.certificate_fields import check_leaf_fields, load_certificate, load_pem, p256_key, policies
+from identity.certificate_fields import (
+    certificate_tn_auth_list,
+    check_leaf_fields,
+    load_certificate,
+    load_pem,
+    p256_key,
+    policies,
+)
 from identity.errors import AuthorityTokenError, CertificateError, TNAuthListError
 from identity.tn_auth_list import TNAuthList
 
@@ -194,7 +201,10 @@ def _fetched(address: str, issuers: TokenIssuers) -> list[bytes]:
 
 
 def _trusted(path: list[bytes], issuers: TokenIssuers, now: int, *, check: int) -> ec.EllipticCurvePublicKey:
-    """The key of the first certificate, which must be an end entity below a trusted root."""
+    """The key of the first certificate: an end entity below a trusted root, which holds no number itself.
+
+    Where one root stands above token authorities and devices, a device would else grant every number.
+    """
     try:
         leaf, *above = (load_certificate(der) for der in path)
         leaf_policy, issuer_policy = policies()
@@ -203,6 +213,8 @@ def _trusted(path: list[bytes], issuers: TokenIssuers, now: int, *, check: int) 
         builder = builder.extension_policies(ee_policy=leaf_policy, ca_policy=issuer_policy)
         builder.build_client_verifier().verify(leaf, above)
         check_leaf_fields(leaf)
+        if certificate_tn_auth_list(leaf) is not None:
+            raise CertificateError("tn-auth-list", "it speaks for numbers itself")
         return p256_key(leaf)
     except (CertificateError, verification.VerificationError, ValueError) as error:
         words = f"the token's certificate is not a trusted token authority's: {str(error)!a}"

@@ -24,7 +24,8 @@ from identity.authority_token import (
     verify_authority_token,
 )
 from identity.errors import AuthorityTokenError, TNAuthListError
-from identity.issuing import create_root, token_signer_certificate
+from identity.issuing import create_root, issue_device_certificate, issuer_certificate, token_signer_certificate
+from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber, TNAuthList
 
 NOW = 1_795_000_000
@@ -192,6 +193,19 @@ def test_2_an_x5u_that_leads_to_no_trusted_certificate_is_refused():
 )
 def test_3_an_x5c_of_nobody_trusted_is_refused(path):
     assert failed(lambda: verify(STRANGER.token({"x5c": path}))) == 3
+
+
+def test_3_who_holds_a_number_below_the_same_root_grants_none():
+    """One root above token authority and devices must not make a token authority of each device."""
+    root_key, root = create_root("Both", NOW, 100 * DAY)
+    key, issuer_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    number = TelephoneNumber.from_digits("12025550142")
+    numbers = TNAuthList((OneNumber(number.digits),))
+    issuer = issuer_certificate(root_key, root, issuer_key.public_key(), "Issuer", numbers, NOW, 50 * DAY)
+    leaf = issue_device_certificate(issuer_key, issuer, key.public_key(), number, NOW)
+    token = Issuer(root, leaf, key).token({"x5c": x5c(leaf, issuer)})
+
+    assert failed(lambda: verify(token, TokenIssuers([root]))) == 3
 
 
 def test_3_a_certificate_that_has_ended_is_refused():
