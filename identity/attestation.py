@@ -60,15 +60,16 @@ class Expected:
     """What a verifier knows without the token, from its own signalling and clock.
 
     `arrived`: Unix time.  `orig`: who the signalling says is the sender; None if it says nothing, and then nothing but
-    the certificate speaks for the token's `orig`.  `dest`: one's own numbers and URIs; empty leaves check 10 out.
+    the certificate speaks for the token's `orig`.  `dest`: one's own numbers and URIs; empty leaves check 10 out. Both
+    have to be said: who forgets them would take what is for somebody else, or by another than was shown.
     `chain`: the signer's certificates, DER, leaf first, without the root; empty takes those in the token's `x5c`.
     `kinds`: the types of token that are taken (`ppt`).  `sender_since`: the last second at which the sender was known
     not to be there yet.  `staple`: an OCSP response that came along.
     """
 
     arrived: int
-    orig: Identity | None = None
-    dest: Collection[Identity] = ()
+    orig: Identity | None
+    dest: Collection[Identity]
     chain: tuple[bytes, ...] = ()
     kinds: Collection[str] = ("msg",)
     sender_since: int | None = None

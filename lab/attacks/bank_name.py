@@ -36,7 +36,7 @@ async def run(stage: Stage) -> Outcome:
     }
     token = sign_values(device.key, {"alg": "ES256", "ppt": "msg", "typ": "passport", "x5c": carried}, claims)
     chains = ChainVerifier(await stage.world.anchors())
-    judged = await judge_token(find_tokens(token)[0], TEXT, Expected(now, orig=device.number), chains)
+    judged = await judge_token(find_tokens(token)[0], TEXT, Expected(now, device.number, ()), chains)
     drawn = io.StringIO()
     with redirect_stdout(drawn):
         tell_token(Terminal(Path(), as_json=False, passphrase_fd=None, passphrase_file=None), judged)

@@ -200,12 +200,12 @@ async def test_certificates_are_fetched_only_if_none_is_at_hand(desk: Desk) -> N
 
     chains = ChainVerifier(TrustAnchors.from_pem((desk.folder / "anchors.pem").read_bytes()))
     (linked,), (carried,) = find_tokens(desk.attest(x5u=X5U).encode()), find_tokens(desk.attest().encode())
-    at_hand = Expected(NOW + 2, chain=read_chain(desk.pem))
-    for found, expected in ((carried, Expected(NOW + 2)), (linked, at_hand)):
+    at_hand = Expected(NOW + 2, None, (), chain=read_chain(desk.pem))
+    for found, expected in ((carried, Expected(NOW + 2, None, ())), (linked, at_hand)):
         judged = await judge_token(found, TEXT, expected, chains, publishing)
         assert judged.verification.verdict is Verdict.VERIFIED
     assert asked == []
-    judged = await judge_token(linked, TEXT, Expected(NOW + 2), chains, publishing)
+    judged = await judge_token(linked, TEXT, Expected(NOW + 2, None, ()), chains, publishing)
     assert (judged.verification.verdict, asked) == (Verdict.VERIFIED, [X5U])
 
 

@@ -110,12 +110,17 @@ def test_a_token_may_name_where_its_certificates_are_instead_of_carrying_them(to
 
 
 def test_what_cannot_be_compared_is_named_and_the_content_is_not_left_out_silently(town: Town) -> None:
-    result = verify(town.attest(), None, Expected(NOW + 2), town.chains)
+    result = verify(town.attest(), None, Expected(NOW + 2, None, ()), town.chains)
     outcomes = {check.name: check.outcome for check in result.checks if check.outcome != "passed"}
     assert outcomes == {"content": "undecided", "audience": "skipped", "replay": "skipped"}
     assert (result.verdict, result.reason) == (Verdict.UNDECIDED, "There is no content to compare with the proof.")
     assert all(check.compared for check in result.checks)
-    assert verify(town.attest(), TEXT, Expected(NOW + 2), town.chains).verdict is Verdict.VERIFIED
+    assert verify(town.attest(), TEXT, Expected(NOW + 2, None, ()), town.chains).verdict is Verdict.VERIFIED
+
+
+def test_who_is_expected_is_never_left_out_by_forgetting_it() -> None:
+    required = {each.name for each in dataclasses.fields(Expected) if each.default is dataclasses.MISSING}
+    assert required == {"arrived", "orig", "dest"}
 
 
 def test_a_root_at_the_end_of_x5c_is_left_out(town: Town) -> None:
@@ -371,13 +376,13 @@ def test_a_uri_that_the_certificate_does_not_hold_is_not_its_holders(authority: 
     x5c = [b64encode(each).decode() for each in uris.chain]
     token = sign_token(KEY, {"alg": "ES256", "ppt": "msg", "typ": "passport", "x5c": x5c}, claims)
     chains = ChainVerifier(TrustAnchors((authority.root,), URIS))
-    result = verify(token, TEXT, Expected(NOW + 2), chains)
+    result = verify(token, TEXT, Expected(NOW + 2, None, ()), chains)
     assert result.failed_check is not None
     assert (result.failed_check.number, result.code) == (6, 437)
     number = sign_token(
         KEY, {"alg": "ES256", "ppt": "msg", "typ": "passport", "x5c": x5c}, claims | {"orig": {"tn": ALICE.digits}}
     )
-    assert verify(number, TEXT, Expected(NOW + 2), chains).code == 437
+    assert verify(number, TEXT, Expected(NOW + 2, None, ()), chains).code == 437
 
 
 def test_a_participant_without_a_number_is_no_member_of_a_group(authority: Authority) -> None:
