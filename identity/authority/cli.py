@@ -13,6 +13,7 @@ from identity.authority.report_commands import clear_reports, list_reports, show
 from identity.authority.serving import data_folder, explained, serve, serve_certificates, serve_log, serve_tokens
 from identity.authority.signing.commands import serve_signing
 from identity.authority.status.commands import REASON_NAMES, list_revocations, port_out, revoke_certificate
+from identity.authority.tokens.commands import assert_right
 from identity.authority.tokens.folder import read_token_roots
 
 
@@ -21,7 +22,7 @@ def authority() -> None:
     """Certify telephone numbers: for development and pilots."""
 
 
-for command in (delegate, serve, serve_tokens, serve_certificates, serve_log, serve_signing, numbers):
+for command in (delegate, serve, serve_tokens, serve_certificates, serve_log, serve_signing, numbers, assert_right):
     authority.add_command(command)
 
 

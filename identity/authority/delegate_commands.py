@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.authority.delegated import ANSWER_LIMIT, grant, import_delegation, request_delegation
 from identity.authority.serving import data_folder, explained
+from identity.authority.tokens.commands import tn_auth_list
 from identity.certificate_fields import certificate_tn_auth_list, validity
 from identity.delegation import DEPTH_LIMIT, SUB_ISSUER_LIFETIME, check_delegation_request
-from identity.errors import CertificateError, TNAuthListError
-from identity.prefixes import authority_list, prefixes_of
-from identity.tn_auth_list import ServiceProviderCode, TNAuthList, TNEntry
+from identity.errors import CertificateError
+from identity.prefixes import prefixes_of
 
 DAY = 86_400  # seconds
 
@@ -44,7 +44,7 @@ def request_one(name: str, prefixes: tuple[str, ...], codes: tuple[str, ...], de
     In a folder that has a certificate already, ask for the next one with the same key.
     """
     with explained():
-        request = x509.load_der_x509_csr(request_delegation(data_dir, name, _asked(prefixes, codes), depth))
+        request = x509.load_der_x509_csr(request_delegation(data_dir, name, tn_auth_list(prefixes, codes), depth))
         sys.stdout.write(request.public_bytes(Encoding.PEM).decode("ascii"))
 
 
@@ -83,17 +83,6 @@ def import_one(file: Path, data_dir: Path) -> None:
         numbers = certificate_tn_auth_list(keys.issuer)
         assert numbers is not None, "import_delegation has checked it"
         click.echo(f"This authority may certify {', '.join(prefixes_of(numbers))} until {_date(keys.issuer)}.")
-
-
-def _asked(prefixes: tuple[str, ...], codes: tuple[str, ...]) -> TNAuthList:
-    try:
-        entries: list[TNEntry] = [ServiceProviderCode(code) for code in codes]
-    except TNAuthListError as error:
-        raise click.UsageError(str(error)) from error
-    entries += authority_list(prefixes).entries if prefixes else ()
-    if not entries:
-        raise click.UsageError("say for which numbers: --allow PREFIX or --code CODE")
-    return TNAuthList(tuple(entries))
 
 
 def _request(file: Path) -> bytes:

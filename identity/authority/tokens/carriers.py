@@ -48,7 +48,7 @@ class Carriers:
     @classmethod
     def read(cls, files: Iterable[Path]) -> "Carriers":
         """Read one certificate of each file, PEM. Raises CarrierError."""
-        return cls(_read(file) for file in files)
+        return cls(read_carrier(file) for file in files)
 
     def check(self, assertion: str, audience: str, now: int) -> tuple[AssertionClaims, Carrier]:
         """Find who signed the assertion, fresh and for this authority. Raises RefusedError.
@@ -95,7 +95,8 @@ def _within(numbers: tuple[TNEntry, ...], entry: TNEntry) -> bool:
     return True
 
 
-def _read(file: Path) -> Carrier:
+def read_carrier(file: Path) -> Carrier:
+    """Read a carrier's certificate, PEM. Raises CarrierError."""
     try:
         certificate = load_certificate(x509.load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER))
         authority = certificate_tn_auth_list(certificate)
