@@ -60,7 +60,8 @@ class Groups:
         """Believe by other roots or another policy from now on: nothing that was found before is remembered."""
         if trust != self.trust:
             self.verifier = DeviceVerifier(trust)
-            self.engine = make_engine(self.account, self.verifier)
+            extensions = staple.leaf_extensions(self.store, self.account.chain)
+            self.engine = make_engine(self.account, self.verifier, leaf_extensions=extensions)
             self._open.clear()
             self._numbers.clear()
 

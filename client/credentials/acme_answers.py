@@ -21,6 +21,12 @@ class Directory(msgspec.Struct, frozen=True, rename="camel"):
     meta: Meta = Meta()
 
 
+class Subproblem(msgspec.Struct, frozen=True):
+    """What is wrong with one identifier of an order (RFC 8555 §6.7.1)."""
+
+    type: str = "about:blank"
+
+
 class AcmeProblem(msgspec.Struct, frozen=True):
     """A refusal (RFC 8555 §6.7), or what became of a challenge; a server may leave any member out."""
 
@@ -30,6 +36,7 @@ class AcmeProblem(msgspec.Struct, frozen=True):
     detail: str = ""
     check: int | None = None  # of identity.authority.acme.wire: the failed check of an authority token
     retry_after: int | None = None
+    subproblems: list[Subproblem] | None = None
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -8,7 +8,13 @@ import msgspec
 
 from client.answers import UNREADABLE
 from client.credentials.acme_answers import AcmeProblem
-from client.errors import CertificationRefusedError, RateLimitedError, ServiceError, UnexpectedAnswerError
+from client.errors import (
+    CertificationRefusedError,
+    NumberWithdrawnError,
+    RateLimitedError,
+    ServiceError,
+    UnexpectedAnswerError,
+)
 from client.problems import RETRY_AFTER, RETRY_AFTER_LIMIT, refusal
 from client.service import Answer
 
@@ -18,6 +24,7 @@ NO_ACCOUNT = "account-does-not-exist"
 NOT_READY = "order-not-ready"
 MALFORMED = "malformed"
 UNSUPPORTED = "unsupported-identifier"
+WITHDRAWN = "urn:ringtrue:authority:number-withdrawn"  # a subproblem of Ringtrue's own authority
 
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -57,6 +64,8 @@ def acme_refusal(answer: Answer, now: float) -> ServiceError | UnexpectedAnswerE
     if answer.status in (429, 503) or problem.type == f"{PREFIX}rateLimited":
         wait = problem.retry_after or retry_after(answer.headers, now) or RETRY_AFTER
         return RateLimitedError(problem, retry_after=max(1, min(wait, RETRY_AFTER_LIMIT)))
+    if WITHDRAWN in [each.type for each in problem.subproblems or ()]:
+        return NumberWithdrawnError(msgspec.structs.replace(problem, type=WITHDRAWN))
     return certification_refused(problem)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from client.credentials import staple
 from client.credentials.revocations import DeviceState
+from client.credentials.trust import Switches
 from client.desk.desk import open_desk
 from client.errors import GroupRefusedError, RevocationsRefusedError
 from client.events import MessageReceived, Trouble
@@ -231,3 +232,9 @@ async def test_a_long_lived_certificate_carries_its_status_in_the_leaf_and_is_ve
     assert verification.evidence.status.state is StatusState.GOOD
     context = bob.steps.history.context(stapled.message)
     assert context.staple == staple.of_leaf(alice.steps.groups.engine.leaf_extensions)
+
+    trusting = alice.steps.trusting
+    await alice.worker.run(trusting.switch, Switches(code_leaves=False), alice.now())
+    await alice.refresh(chat)  # a change of trust lets no commit drop it
+    still = await said(alice, chat, "with another policy", bob)
+    assert still.message.verification.verdict is Verdict.VERIFIED

@@ -2,10 +2,14 @@
 
 from identity.authority.acme.wire import PROBLEM_PREFIX, PROBLEMS, Identifier, Problem
 from identity.authority.errors import AuthorityError, RefusedError
+from identity.authority.wire import PROBLEM_PREFIX as OWN_PREFIX
 
 
 class AcmeError(AuthorityError):
-    """A request is answered with an ACME problem; `word` is a key of wire.PROBLEMS. `headers` go with the answer."""
+    """A request is answered with an ACME problem; `word` is a key of wire.PROBLEMS. `headers` go with the answer.
+
+    `reason`: the type of the problem with the identifier, where it says more than the word.
+    """
 
     def __init__(
         self,
@@ -15,6 +19,7 @@ class AcmeError(AuthorityError):
         status: int | None = None,
         algorithms: list[str] | None = None,
         identifier: Identifier | None = None,
+        reason: str = "",
         check: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
@@ -27,7 +32,7 @@ class AcmeError(AuthorityError):
             status or PROBLEMS[word],
             algorithms=algorithms,
             check=check,
-            subproblems=None if identifier is None else [_about(word, detail, identifier)],
+            subproblems=None if identifier is None else [_about(word, detail, identifier, reason)],
         )
 
 
@@ -52,8 +57,9 @@ def as_acme(error: RefusedError, identifier: Identifier | None = None) -> AcmeEr
     status = None if error.word in _SAME_STATUS else error.status
     after = error.extensions.get("retry_after")
     headers = {} if after is None else {"retry-after": str(after)}
-    return AcmeError(word, error.detail, status=status, identifier=identifier, headers=headers)
+    reason = OWN_PREFIX + error.word if error.word == "number-withdrawn" else ""  # it ends, and can be appealed against
+    return AcmeError(word, error.detail, status=status, identifier=identifier, reason=reason, headers=headers)
 
 
-def _about(word: str, detail: str, identifier: Identifier) -> Problem:
-    return Problem(PROBLEM_PREFIX + word, detail, PROBLEMS[word], identifier=identifier)
+def _about(word: str, detail: str, identifier: Identifier, reason: str) -> Problem:
+    return Problem(reason or PROBLEM_PREFIX + word, detail, PROBLEMS[word], identifier=identifier)

@@ -92,7 +92,8 @@ async def test_a_withdrawn_number_gets_no_order_and_no_certificate(open_at, devi
     order = await authority.ready(account, device)
     withdraw(authority, device.number)
 
-    assert acme_problem(await place(account, number(one(device.number))))[0] == "rejectedIdentifier"
+    refused, problem = acme_problem(await place(account, number(one(device.number))))
+    assert (refused, problem.subproblems[0].type) == ("rejectedIdentifier", "urn:ringtrue:authority:number-withdrawn")
     assert acme_problem(await account.finalize(order, device.csr()))[0] == "rejectedIdentifier"
     response = await authority.http.post("/v1/challenges", json={"number": device.number.e164})
     assert word(response) == "number-withdrawn"
