@@ -132,6 +132,24 @@ def test_an_issuer_with_name_constraints_is_validated_above_each_leaf() -> None:
     assert refused.value.code == "untrusted"
 
 
+def test_name_constraints_of_a_root_hold_for_each_leaf_below_its_issuers() -> None:
+    allowed = x509.NameConstraints(permitted_subtrees=[x509.DNSName("example.org")], excluded_subtrees=None)
+    key, name = AUTHORITY.root_key, AUTHORITY.root.subject
+    root = any_certificate(key, name, key.public_key(), (*CA_FIELDS, (allowed, True)), name="Test root")
+    issuer = any_certificate(key, name, AUTHORITY.issuer_key.public_key(), CA_FIELDS, name="issuer")
+
+    def chain(host: str) -> tuple[bytes, ...]:
+        fields = (*LEAF_FIELDS, tn_extension(one(ALICE)), (x509.SubjectAlternativeName([x509.DNSName(host)]), False))
+        leaf = any_certificate(AUTHORITY.issuer_key, issuer.subject, private_key(1).public_key(), fields)
+        return der(leaf), der(issuer)
+
+    chains = ChainVerifier(TrustAnchors((root,)))
+    assert chains.verify(chain("a.example.org"), NOW).number == ALICE
+    with pytest.raises(CertificateError) as refused:
+        chains.verify(chain("example.com"), NOW)
+    assert refused.value.code == "untrusted"
+
+
 def test_the_memory_is_bounded_and_holds_only_valid_chains() -> None:
     chains = ChainVerifier(AUTHORITY.anchors, memo_limit=2)
     all_chains = [AUTHORITY.device_chain(private_key(n), ALICE) for n in (1, 2, 3)]

@@ -1,5 +1,6 @@
 """Trust: what each switch of the policy lets pass, what a pin refuses, and when two sets have one name."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -260,3 +261,19 @@ def test_a_verdict_names_the_set_with_its_policy(scene: Scene) -> None:
     evidence = scene.verify().evidence
     assert evidence is not None
     assert evidence.anchors == replace(AUTHORITY.anchors, policy=pinned).fingerprint != AUTHORITY.anchors.fingerprint
+
+
+def pem(octets: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + b64encode(octets) + b"\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "changed"),
+    [("a003020102", "a003020107"), ("020101", "020100")],
+    ids=["a version that there is not", "a serial number that is not positive"],
+)
+def test_a_trust_list_with_a_root_that_cannot_be_read_is_refused(field: str, changed: str) -> None:
+    octets = der(AUTHORITY.root).replace(bytes.fromhex(field), bytes.fromhex(changed), 1)
+    with pytest.raises(CertificateError) as refused:
+        TrustAnchors.from_pem(pem(octets))
+    assert refused.value.code == "malformed"
