@@ -1,7 +1,12 @@
 """The devices of one's own number, and the linking of one, in words."""
 
+from typing import TYPE_CHECKING
+
 from client.desk.device_views import LinkView, OwnDeviceView
-from client.spelling import counted
+from client.spelling import counted, shown_number
+
+if TYPE_CHECKING:
+    from client.credentials.link_here import Linked
 
 STATE_WORDS = {"valid": "✓ valid", "expired": "~ expired", "revoked": "✗ revoked", "": "- no certificate seen"}
 KEY_DIGITS = 8  # of a key, as it is shown
@@ -11,6 +16,7 @@ LOST = (
     "Its key may be in other hands: what it has signed shows nothing any more then, also what it sent before. Take it "
     "out of all your chats, and have its certificate revoked for that?"
 )
+COMPARE_THERE = "Compare them, and agree there."
 IS_LOST = "Is it lost, or in other hands? What it has signed shows nothing any more then, also what it sent before."
 SECRET = "Whoever sees the code can use it: let nobody look on."  # noqa: S105 - no password
 
@@ -27,6 +33,24 @@ def device_lines(device: OwnDeviceView) -> list[str]:
 def called(device: OwnDeviceView | LinkView) -> str:
     """A device by its key, and what it calls itself."""
     return f"{device.key[:KEY_DIGITS]} {device.name}".strip()
+
+
+def wanted_here(number: str, authority: str) -> str:
+    """The question to the person before the new device; `authority` is safe text."""
+    return f"Have {number}, certified by {authority}, on this device?"
+
+
+def linked_words(linked: "Linked") -> str:
+    """What came of linking this device; what troubled it is said elsewhere."""
+    words = f"{shown_number(linked.account.number.e164)} is ready on this device"
+    if linked.trouble is not None:
+        return f"{words}. It comes into your chats by itself when it is online."
+    words += f", in {counted(linked.chats, 'chat')}."
+    if linked.left_out:
+        words += f" {counted(linked.left_out, 'chat')} did not take it; the other device says why, where it lists them."
+    if not linked.finished:
+        words += " The other device did not say that it is done; it goes on by itself when it is next used."
+    return words
 
 
 def link_words(link: LinkView) -> str:

@@ -11,7 +11,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.credentials.link_code import LinkCode
-from client.credentials.link_here import Linked, link_here
+from client.credentials.link_here import Keep, Linked, link_here
 from client.credentials.link_messages import Grant, Hello
 from client.credentials.linking import Linking, LinkProgress, LinkState
 from client.credentials.token_authority import thumbprint
@@ -65,6 +65,10 @@ class Tablet:
         """The person wants this number here."""
         return True
 
+    async def protect(self, keep: Keep) -> None:
+        """The person types a passphrase."""
+        await keep(PASSPHRASE)
+
     def hear(self, words: str) -> None:
         """The person waits."""
 
@@ -72,7 +76,6 @@ class Tablet:
         """Be linked with the code that was carried here. Raises ClientError."""
         return await link_here(
             self.folder,
-            PASSPHRASE,
             code,
             self,
             authority=self.stage.world.authority_url,

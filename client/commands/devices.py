@@ -10,15 +10,15 @@ import msgspec
 
 from client.commands.opened import PASSING, opened
 from client.credentials.link_code import parse_link_code
-from client.credentials.link_here import link_here
+from client.credentials.link_here import Keep, link_here
 from client.desk.api import Api
 from client.desk.device_views import LinkView, OwnDeviceView
-from client.device_words import COMPARE, REMOVE, device_lines, link_words
+from client.device_words import COMPARE, COMPARE_THERE, REMOVE, device_lines, link_words, linked_words, wanted_here
 from client.errors import ClientError, LinkError
+from client.failures import failure
 from client.home import AUTHORITY
 from client.qr import coloured_rows
 from client.rendering import show
-from client.spelling import counted, shown_number
 from client.terminal import Listing, Terminal, account_command
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
@@ -87,18 +87,14 @@ async def link(terminal: Terminal, code: str, authority: str | None, name: str |
     parsed = parse_link_code(code)
     linked = await link_here(
         terminal.home,
-        terminal.new_passphrase(),
         parsed,
-        _Before(terminal, yes),
+        _Before(terminal, yes, terminal.new_passphrase()),
         authority=authority or parsed.authority or AUTHORITY,
         name=name or socket.gethostname(),
     )
-    number = linked.account.number.e164
-    words = f"{shown_number(number)} is ready on this device, in {counted(linked.chats, 'chat')}."
-    if linked.left_out:
-        words += f" {counted(linked.left_out, 'chat')} did not take it; the other device says why: ringtrue devices"
-    if not linked.finished:
-        words += " The other device did not say that it is done; it goes on by itself when it is next used."
+    if linked.trouble is not None:
+        terminal.hint(f"Trouble: {failure(linked.trouble).detail}")
+    number, words = linked.account.number.e164, linked_words(linked)
     anchors = TrustAnchors.from_pem(linked.account.anchors).fingerprint.hex()
     terminal.tell("enrolled", words, number=number, home=str(terminal.home), anchors=anchors)
 
@@ -127,17 +123,21 @@ def tell_device(terminal: Terminal, device: OwnDeviceView) -> None:
 class _Before:
     """The person before the new device, at its terminal."""
 
-    def __init__(self, terminal: Terminal, yes: bool) -> None:
+    def __init__(self, terminal: Terminal, yes: bool, passphrase: str | None) -> None:
         self._terminal = terminal
         self._yes = yes
+        self._passphrase = passphrase
 
     def compare(self, digits: str) -> None:
-        self._terminal.hint(f"The other device must show these digits: {digits}\nCompare them, and agree there.")
+        self._terminal.hint(f"The other device must show these digits: {digits}\n{COMPARE_THERE}")
 
     async def agrees(self, number: TelephoneNumber, authority: str) -> bool:
         if self._yes:
             return True
-        return _agreed(f"Have {number}, certified by {authority}, on this device?")
+        return _agreed(wanted_here(str(number), authority))
+
+    async def protect(self, keep: Keep) -> None:
+        await keep(self._passphrase)
 
     def hear(self, words: str) -> None:
         self._terminal.hint(f"{words} ...")

@@ -9,7 +9,7 @@ import pytest
 
 from client.credentials.link_channel import LinkChannel
 from client.credentials.link_code import LinkCode, new_link_code, parse_link_code
-from client.credentials.link_here import Linked, link_here
+from client.credentials.link_here import Keep, Linked, link_here
 from client.credentials.link_messages import Ready
 from client.credentials.meeting import Meeting
 from client.desk.desk import Desk
@@ -42,6 +42,9 @@ class NewDevice:
         self.asked.append(number)
         return self.agrees_to_it
 
+    async def protect(self, keep: Keep) -> None:
+        await keep(PASSPHRASE)
+
     def hear(self, words: str) -> None:
         if words == "Coming into the chats":
             self.heard_last.set()
@@ -49,7 +52,6 @@ class NewDevice:
     async def link(self, code: LinkCode, transport: httpx.AsyncBaseTransport | None = None) -> Linked:
         return await link_here(
             self.home,
-            PASSPHRASE,
             code,
             self,
             authority=code.authority or AUTHORITY,
