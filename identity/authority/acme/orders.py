@@ -8,13 +8,15 @@ from identity.authority.acme import wire
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.admission import check_identifier
 from identity.authority.acme.errors import AcmeError
-from identity.authority.acme.records import Account, AcmeRecords, Grant, Order
+from identity.authority.acme.records import RETENTION, Account, AcmeRecords, Grant, Order
 from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.states import AuthorizationState, ChallengeState
 from identity.authority.issuer import Issuer
 from identity.authority.store import AuthorityStore
 from identity.authority_token import FUTURE_LIMIT, TN_AUTH_LIST, AuthorityToken, TokenIssuers, verify_authority_token
 from identity.errors import AuthorityTokenError
+
+NUMBER_LIMIT = 32  # characters of an identifier that is a single number
 
 # By the number of the failed check (RFC 9448 §6).
 _PROBLEM_OF_CHECK = {
@@ -43,13 +45,17 @@ class OrderDesk:
         account = request.by_account
         asked = request.body(wire.NewOrder)
         identifier = _identifier(asked)
-        with self.store.transaction():
-            records = AcmeRecords(self.store)
-            records.keep_account(account, now + 1)
+        limits = [(rates.ORDERS_PER_ADDRESS, address), (rates.ORDERS_PER_ACCOUNT, account.id)]
+        if len(identifier.value) > NUMBER_LIMIT:
+            limits.append((rates.LISTS_PER_ADDRESS, address))
+        records = AcmeRecords(self.store)
+        with self.store.transaction():  # of its own: what is refused counts too
+            if not records.keep_account(account, now + RETENTION):
+                raise AcmeError("accountDoesNotExist", "the account was forgotten just now: ask newAccount for another")
             self.store.prune(now)
             records.prune(now)
-            limits = ((rates.ORDERS_PER_ADDRESS, address), (rates.ORDERS_PER_ACCOUNT, account.id))
             rates.admit(self.store, limits, now)
+        with self.store.transaction():
             check_identifier(self.store, self.issuer, identifier, now)
             return records.open_order(account, identifier.value, now)
 

@@ -10,7 +10,10 @@ from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.records import RETENTION, AcmeRecords
 from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.wire import ORDER_LIFETIME
+from identity.authority.rates import LISTS_PER_ADDRESS, ORDERS_PER_ACCOUNT
 from identity.authority.store import CERTIFICATE_RETENTION
+from identity.authority_token import identifier_value
+from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, flattened, one, private_key
 
 NEW_ACCOUNT, NEW_ORDER = f"{BASE_URL}/acme/new-account", f"{BASE_URL}/acme/new-order"
@@ -107,3 +110,25 @@ async def test_directory_and_nonces_are_had_by_post_as_get_too(authority, acme_p
     assert (nonce.status_code, nonce.content) == (204, b"")
     assert (await account.post(account.kid, nonce=nonce.headers["replay-nonce"])).status_code == 200
     assert acme_problem(await account.post(f"{BASE_URL}/acme/directory", {}))[0] == "malformed"
+
+
+async def test_an_order_that_is_refused_counts_too(authority, acme_problem):
+    account = await authority.account()
+    for _ in range(ORDERS_PER_ACCOUNT.count):
+        refused = await account.post(NEW_ORDER, {"identifiers": [{"type": "TNAuthList", "value": "AAAA"}]})
+        assert acme_problem(refused)[0] == "malformed"
+    refused = await account.post(NEW_ORDER, {"identifiers": [{"type": "TNAuthList", "value": "AAAA"}]})
+    assert acme_problem(refused)[0] == "rateLimited"
+
+
+async def test_an_address_orders_so_many_lists(authority, acme_problem, device):
+    """A list has up to 65,536 octets, and is kept for a day: single numbers are what many people order."""
+    several = [TelephoneNumberRange(str(12025550000 + 2 * place), 2) for place in range(50)]
+    order = {"identifiers": [{"type": "TNAuthList", "value": identifier_value(TNAuthList(tuple(several)))}]}
+    for _ in range(LISTS_PER_ADDRESS.count):
+        assert (await (await authority.account()).post(NEW_ORDER, order)).status_code == 201
+    account = await authority.account()
+    word, problem = acme_problem(await account.post(NEW_ORDER, order))
+    assert word == "rateLimited"
+    assert "LISTS_PER_ADDRESS" in problem.detail
+    assert (await account.order(one(device.number))).url
