@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Self
 
-from identity.errors import BindingError
+from identity.errors import BindingError, NumberError
 from identity.number import TelephoneNumber
 from identity.revocation import CertificateStatus
 
@@ -196,7 +196,7 @@ class Verification:
                 None if stored["evidence"] is None else _evidence_from_json(stored["evidence"]),
                 tuple(Check(*check) for check in stored["checks"]),
             )
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (NumberError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise BindingError("stored", "this is not a stored verification", check=14) from error
 
 

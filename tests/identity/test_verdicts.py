@@ -130,5 +130,26 @@ def test_anything_else_is_not_a_stored_verification(stored: bytes | str) -> None
         Verification.from_json(stored)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("number", "abc"), ("number", 5), ("evidence", []), ("checks", [[1]]), ("verdict", "good")],
+)
+def test_a_stored_verdict_that_was_damaged_is_none(scene: Scene, place: str, value: object) -> None:
+    stored = json.loads(scene.verify().to_json()) | {place: value}
+    with pytest.raises(BindingError):
+        Verification.from_json(json.dumps(stored))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("passport", 5), ("chain", ["!"]), ("status", ["good"]), ("status", [5, None, None, None]), ("anchors", "zz")],
+)
+def test_stored_evidence_that_was_damaged_is_none(scene: Scene, place: str, value: object) -> None:
+    stored = json.loads(scene.verify().to_json())
+    stored["evidence"][place] = value
+    with pytest.raises(BindingError):
+        Verification.from_json(json.dumps(stored))
+
+
 def test_every_check_has_a_name_of_its_own() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES) == 15
