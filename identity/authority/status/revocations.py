@@ -16,6 +16,7 @@ from identity.certificates import VerifiedChain
 from identity.device import spki_hash
 from identity.revocation import Reason, issuer_name
 
+LIST_LIMIT = 75_000  # entries of a list: with more it has more than CRL_SIZE_LIMIT, and nobody takes it
 RETENTION = 90 * 86_400  # seconds after a certificate's end in which it stays on the list: messages of its time arrive
 
 # What an owner, an issuer or an operator may say; holds and removals are for lists that change their mind.
@@ -125,10 +126,11 @@ def revocations(store: AuthorityStore, now: int) -> list[Revocation]:
 def of_issuer(store: AuthorityStore, issuer: bytes, now: int) -> dict[int, tuple[int, Reason]]:
     """The entries of an issuer's list: serial number to time and reason.
 
-    None is of the future, which a clock that was set back would make of it: nobody would take the list.
+    None is of the future, which a clock that was set back would make of it: nobody would take the list. Nor would
+    anybody take one that is too large: what ended first is left out.
     """
     store.execute("DELETE FROM revocations WHERE not_after <= ?", now - RETENTION)
-    rows = store.rows(f"{_SELECT} WHERE issuer = ?", issuer)
+    rows = store.rows(f"{_SELECT} WHERE issuer = ? ORDER BY not_after DESC LIMIT ?", issuer, LIST_LIMIT)
     return {each.serial: (min(each.revoked_at, now), each.reason) for each in map(_revocation, rows)}
 
 

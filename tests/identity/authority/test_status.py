@@ -13,17 +13,30 @@ from cryptography.x509 import ocsp
 from identity.authority.cli import authority as command
 from identity.authority.errors import RefusedError
 from identity.authority.folder import open_store
-from identity.authority.status.revocations import REASONS, revocations, revoke, revoke_number
+from identity.authority.status.revocations import LIST_LIMIT, REASONS, of_issuer, revocations, revoke, revoke_number
+from identity.authority.store import AuthorityStore
 from identity.authority.wire import CRL_TYPE, OCSP_REQUEST_TYPE, OCSP_RESPONSE_TYPE
 from identity.base64url import encode_base64url
 from identity.certificate_fields import load_certificate
 from identity.errors import RevocationError
+from identity.issuing import create_issuer, create_root
 from identity.number import TelephoneNumber
 from identity.ocsp import encode_query, verify_response
-from identity.revocation import CertificateStatus, Reason, RevocationList, StatusState, verify_crl
+from identity.prefixes import authority_list
+from identity.revocation import (
+    CRL_SIZE_LIMIT,
+    CertificateStatus,
+    Reason,
+    RevocationList,
+    StatusState,
+    sign_crl,
+    verify_crl,
+)
 
 ALICE, BOB = (TelephoneNumber.from_digits(digits) for digits in ("12025550142", "12025550143"))
 CESSATION = Reason.cessation_of_operation
+NOW = 1_795_000_000
+LIST = {"number": 1, "now": NOW, "lifetime": 86_400}
 
 
 async def enrolled(authority, device, number: TelephoneNumber = ALICE) -> tuple[bytes, ...]:
@@ -111,6 +124,23 @@ async def test_a_revocation_is_forgotten_long_after_the_certificate_has_ended(au
         with store.transaction():
             assert len(revocations(store, authority.clock.now + days * 86_400)) == count
         store.close()
+
+
+def test_a_list_stays_within_what_is_taken_and_leaves_out_what_ended_first(monkeypatch) -> None:
+    key, issuer = create_issuer(*create_root("Root", NOW, 9_000), "Issuer", authority_list(["+"]), NOW, 8_000)
+    sizes = [
+        len(sign_crl(key, issuer, {(1 << 158) + place: (NOW, CESSATION) for place in range(count)}, **LIST))
+        for count in (1_000, 2_000)
+    ]
+    assert sizes[0] + (sizes[1] - sizes[0]) * LIST_LIMIT // 1_000 < CRL_SIZE_LIMIT
+    monkeypatch.setattr("identity.authority.status.revocations.LIST_LIMIT", 2)
+    store = AuthorityStore.in_memory(bytes(32))
+    with store.transaction():
+        for serial, end in ((7, NOW + 9), (8, NOW - 9), (9, NOW + 8)):
+            row = (bytes([serial]), b"name", bytes([serial]), b"key", NOW, CESSATION.value, end)
+            store.execute("INSERT INTO revocations VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
+        assert set(of_issuer(store, b"name", NOW)) == {7, 9}
+    store.close()
 
 
 async def test_the_responder_confirms_a_certificate_for_its_own_number_alone(authority, make_device) -> None:
