@@ -54,6 +54,7 @@ def built(
         "update": NOW,
         "next": NOW + DAY,
         "key": authority.issuer_key,
+        "hash": hashes.SHA256(),
     } | options
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -65,7 +66,7 @@ def built(
         if extension is not None:
             builder = builder.add_extension(extension, critical=False)
     builder = change(builder) or builder
-    return builder.sign(given_["key"], hashes.SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(given_["key"], given_["hash"]).public_bytes(Encoding.DER)
 
 
 def entry(*extensions: tuple[x509.ExtensionType, bool], at: int = NOW - 50) -> x509.RevokedCertificate:
@@ -118,6 +119,7 @@ BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [
     ("another key's identifier", 2, "issuer", lambda a: built(a, aki=FOREIGN)),
     ("no key identifier", 2, "issuer", lambda a: built(a, aki=None)),
     ("another key", 4, "signature", lambda a: built(a, key=private_key(66))),
+    ("another hash", 4, "algorithm", lambda a: built(a, hash=hashes.SHA512())),
     ("no number", 5, "number", lambda a: built(a, number=None)),
     ("a list of changes", 6, "partial", lambda a: built(a, delta)),
     ("an indirect list", 6, "partial", lambda a: built(a, of_others)),

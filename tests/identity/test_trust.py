@@ -12,7 +12,7 @@ from cryptography.x509.oid import ObjectIdentifier
 from identity.certificate_fields import ENHANCED_CLAIM_CONSTRAINTS_OID
 from identity.certificates import ChainVerifier, verify_chain
 from identity.errors import CertificateError
-from identity.issuer_path import issuer_keys, verify_issuer
+from identity.issuer_path import issuer_keys, verify_issuer, verify_issuer_path
 from identity.issuing import MESSAGING_ONLY, issue_device_certificate, issuer_certificate
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList
 from identity.trust import DEFAULT_POLICY, CodeParents, Pin, TrustAnchors, TrustPolicy, key_hash
@@ -25,12 +25,14 @@ from tests.identity.conftest import (
     YEAR,
     Authority,
     Extension,
+    PrivateKey,
     Scene,
     any_certificate,
     der,
     key_usage,
     one,
     private_key,
+    rsa_key,
     tn_extension,
 )
 from tests.identity.test_delegation import CARRIER, ENTERPRISE, Line
@@ -222,6 +224,45 @@ def test_a_signer_obeys_pins_and_policies_as_a_chain_does() -> None:
     with pytest.raises(CertificateError) as refused:
         verify_issuer(path, other, NOW)
     assert refused.value.code == "not-pinned"
+
+
+def signer(*extensions: Extension, root: TrustAnchors = AUTHORITY.anchors, key: PrivateKey | None = None) -> bytes:
+    """An issuer's certificate with any fields, below a root."""
+    subject, public = root.roots[0].subject, AUTHORITY.issuer_key.public_key()
+    fields = extensions or (*CA_FIELDS, tn_extension(RANGE))
+    return der(any_certificate(key or AUTHORITY.root_key, subject, public, fields, name="issuer"))
+
+
+def refused_signer(path: Sequence[bytes], anchors: TrustAnchors = AUTHORITY.anchors) -> tuple[str, str]:
+    codes = []
+    for verifier in (verify_issuer, verify_issuer_path):
+        try:
+            verifier(path, anchors, NOW)
+            codes.append("")
+        except CertificateError as refused:
+            codes.append(refused.code)
+    return codes[0], codes[1]
+
+
+def test_a_signer_of_lists_is_an_issuer_that_may_sign_them_and_says_of_which_numbers() -> None:
+    certifies = (CA_FIELDS[0], (key_usage(key_cert_sign=True), True), tn_extension(RANGE))
+    assert refused_signer([signer()]) == ("", "")
+    assert refused_signer([signer(*certifies)]) == ("key-usage", "")
+    assert refused_signer([signer(*CA_FIELDS)]) == ("tn-auth-list", "")
+    end_entity = AUTHORITY.chain((*LEAF_FIELDS, tn_extension(one(ALICE))))
+    assert refused_signer(end_entity) == ("no-ca", "no-ca")
+
+
+def test_a_signer_of_lists_is_held_to_algorithms_and_certificate_policies_as_a_chain_is() -> None:
+    key = rsa_key()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "RSA root")])
+    root = TrustAnchors((any_certificate(key, name, key.public_key(), CA_FIELDS, name="RSA root"),))
+    path = [signer(root=root, key=key)]
+    assert refused_signer(path, root) == ("issuer-algorithm", "issuer-algorithm")
+    assert refused_signer(path, replace(root, policy=TrustPolicy(non_ecdsa_issuers=True))) == ("", "")
+    known = replace(AUTHORITY.anchors, policy=TrustPolicy(unknown_policies=False))
+    elsewhere = [signer(*CA_FIELDS, tn_extension(RANGE), policies(ELSEWHERE))]
+    assert refused_signer(elsewhere, known) == ("unknown-policy", "unknown-policy")
 
 
 def test_evidence_of_a_chain_does_not_change_with_a_policy_that_accepts_it() -> None:
