@@ -85,6 +85,10 @@ class Devices:
     async def all(self, *, ask: bool) -> list[OwnDevice]:
         """This device first, then the others by when they were met; with `ask`, also what the authority has issued."""
         held = await self.held() if ask else []
+        certified = {identity_of_key(self._steps.groups.account.number, each.key) for each in held}
+        for late in await self._late():
+            if late.identity in certified:
+                await self._come(late)
         return await self._run(self._all, held)
 
     async def held(self) -> list[Holding]:
@@ -101,9 +105,21 @@ class Devices:
         self._due_at = now + INTERVAL
         for granted in await self._run(self._siblings.granted, int(now) - PATIENCE):
             if await self._package_of(granted.identity) is not None:
-                await self._run(self._siblings.ready, granted.identity, self._now())
+                await self._come(granted)
+        for late in await self._late():
+            if await self._run(self._siblings.chats_of, late.identity):  # it was in time for one that was begun since
+                await self._come(late)
         await self._revoke()
         await self.extend()
+
+    async def _late(self) -> list[Sibling]:
+        """The devices that were granted the number and not heard of for so long that no service is asked any more."""
+        granted = await self._run(self._siblings.granted)
+        return [each for each in granted if each.at < self._now() - PATIENCE]
+
+    async def _come(self, granted: Sibling) -> None:
+        await self._run(self._siblings.ready, granted.identity, self._now())
+        self.soon()
 
     def soon(self) -> None:
         """Let the next look be soon, because there is something new to do."""

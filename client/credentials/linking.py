@@ -113,6 +113,7 @@ class Linking:
         self._clock = clock
         self._transport = transport
         self._progress: LinkProgress | None = None
+        self._starting = asyncio.Lock()
         self._changed = asyncio.Event()
         self._answered: asyncio.Future[bool] | None = None
         self._meeting: Meeting | None = None
@@ -125,10 +126,15 @@ class Linking:
 
     async def start(self) -> LinkProgress:
         """Show a code, under which a new device can be met for ten minutes. Raises LinkError while one is going on."""
-        if self._progress is not None and not self._progress.state.is_over:
+        going_on = self._progress is not None and not self._progress.state.is_over
+        if self._starting.locked() or going_on:
             raise LinkError(
                 "a device is being linked already", code="linking", hint="Cancel it, or wait until it ends."
             )
+        async with self._starting:
+            return await self._start()
+
+    async def _start(self) -> LinkProgress:
         code = new_link_code(self._steps.groups.account.authority)
         channel = LinkChannel(code.secret)
         self._answered = asyncio.get_running_loop().create_future()
@@ -165,7 +171,7 @@ class Linking:
         state, key = self._progress.state, self._progress.key
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if state is LinkState.GRANTING:
+        if state in (LinkState.COMPARING, LinkState.GRANTING):  # what was agreed to may just have been granted
             await self._withdraw(key)
         if self._meeting is not None and state is not LinkState.ADDING:
             await self._meeting.end(why)

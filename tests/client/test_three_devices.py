@@ -1,13 +1,17 @@
 """Three devices of one number: what one does is understood by those that had no part in it."""
 
+import asyncio
 from contextlib import AsyncExitStack, suppress
 
-from client.errors import ClientError
+import pytest
+
+from client.errors import ClientError, LinkError
 from client.events import Trouble
 from client.session import Session
 
 from .conftest import ALICE, BOB, World
 from .test_devices import accepted, desk_of, own_device
+from .test_devices import key_of as spki_hash_of
 from .test_devices import own_key as key_of
 from .test_linking import NewDevice, linked
 
@@ -64,8 +68,8 @@ async def test_a_device_that_was_away_comes_into_chats_that_were_begun_meanwhile
     fresh = await bob.create_chat("begun meanwhile", [ALICE])
     mine = await alice.create_chat("mine", [BOB])
     told = 0
-    for _ in range(5):
-        world.clock.now += 61
+    for pause in (3601, 61, 61, 61):
+        world.clock.now += pause
         told += len([event for event in await alice.receive() if isinstance(event, Trouble)])
     assert told == 0
     (waiting,) = [each for each in await desk_of(alice, world).devices.all() if not each.this]
@@ -168,3 +172,34 @@ async def test_a_removed_device_is_told_a_way_that_works(world: World, stack: As
     troubles = [event for event in await tablet.receive() if isinstance(event, Trouble)]
     (revoked,) = [event.error for event in troubles if event.code == "certificate-revoked"]
     assert "RINGTRUE_HOME" in revoked.hint
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_a_device_that_is_ready_days_after_it_was_linked_comes_into_every_chat(
+    world: World, stack: AsyncExitStack, asked: bool
+) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    old = await alice.create_chat("old", [BOB])
+    await accepted(world, bob, old.group_id)
+    tablet = await stack.enter_async_context(world.holder(ALICE, "tablet"))
+    await alice.worker.run(alice.steps.siblings.grant, spki_hash_of(tablet), "tablet", int(world.clock()))
+    world.clock.now += 2 * 86_400
+    await alice.receive()
+    assert len(await alice.members(old.group_id)) == 2
+
+    if asked:
+        await desk_of(alice, world).devices.all(ask=True)
+    else:
+        await alice.create_chat("new", [BOB])
+    world.clock.now += 3601
+    await alice.receive()
+
+    assert len(await alice.members(old.group_id)) == 3
+
+
+async def test_of_two_codes_that_are_wanted_at_once_one_is_shown(world: World, stack: AsyncExitStack) -> None:
+    (alice,) = await world.people(stack, ALICE)
+    both = [desk_of(alice, world).devices.link(), desk_of(alice, world).devices.link()]
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    assert [each.code for each in answers if isinstance(each, LinkError)] == ["linking"]
+    await alice.linking.cancel()
