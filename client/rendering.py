@@ -93,10 +93,9 @@ def tell_contact(terminal: Terminal, contact: ContactView) -> None:
 def tell_member(terminal: Terminal, member: MemberView) -> None:
     """Show one device in a chat."""
     roles = "".join(f"  ({word})" for word, true in ((_you(member), member.you), ("admin", member.admin)) if true)
-    sign = "✓" if member.good else "~" if member.state == "expired" else "✗"
     awaited = f"  {member.log}" if member.awaited else ""
     key = "" if member.met else f"  {KEY_WORDS['new']} {member.key}"
-    words = f"{_named(member.number, member.name)}{roles}  {sign} {member.proof}{awaited}{key}"
+    words = f"{_named(member.number, member.name)}{roles}  {member.proof}{awaited}{key}"
     show(terminal, "member", words, member)
 
 

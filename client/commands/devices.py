@@ -62,7 +62,7 @@ async def devices_add(terminal: Terminal, yes: bool) -> None:
 @devices.command("remove")
 @click.argument("key")
 @click.option("--lost", is_flag=True, help="Its key may be in other hands: what it has signed shows nothing any more.")
-@_YES
+@click.option("--yes", is_flag=True, help="Ask nothing.")
 @account_command
 async def devices_remove(terminal: Terminal, key: str, lost: bool, yes: bool) -> None:
     """Take the device whose KEY begins so out of every chat, and have its certificate revoked."""

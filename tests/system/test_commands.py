@@ -44,6 +44,7 @@ async def test_from_enrolment_to_a_verified_message_and_its_proof(world: World, 
     assert (message["from"], message["proof"]["verdict"]) == (ALICE, "verified")
     members = (await bob.run("members", "dinner", "--json")).lines
     assert [(line["number"], line["you"]) for line in members] == [(ALICE, False), (BOB, True)]
+    assert (await bob.run("members", "dinner")).out.count("✓") == 2
 
     proof = bob.folder / "proof.json"
     assert (await bob.run("export", message["id"][:12], "--output", str(proof))).code == 0
