@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,10 +15,11 @@ from identity.authority.exchange import client_address, json_response, read_json
 from identity.authority.tokens.desk import TokenDesk
 from identity.authority.tokens.signer import TokenSigner
 from identity.authority.tokens.store import TokenStore
-from identity.authority.tokens.wire import TOKEN_BODY_LIMIT, TokenRequest
+from identity.authority.tokens.wire import TOKEN_BODY_LIMIT, DeviceRight, TokenRequest
 from identity.authority.wire import CODE_DIGITS, PEM_TYPE, ChallengeOpened, ChallengeRequest
 
 SEND_TIMEOUT = 10  # seconds for a code sender to hand over a code
+DEVICES_AT_ONCE = 2  # requests by devices: roots and lists may be elsewhere, and hold up no thread that others need
 RESEND_DELAY = 30  # seconds that a client waits after a code could not be sent
 
 
@@ -30,6 +32,7 @@ class TokenService:
     signer: TokenSigner
     sender: CodeSender
     clock: Callable[[], float]
+    devices_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DEVICES_AT_ONCE))
 
     def routes(self) -> list[Route]:
         """The addresses of `wire`."""
@@ -54,7 +57,8 @@ class TokenService:
     async def _token(self, request: Request) -> Response:
         body = await read_json(request, TokenRequest, TOKEN_BODY_LIMIT, "TOKEN_BODY_LIMIT")
         subject, address, now = request.path_params["id"], client_address(request), int(self.clock())
-        return json_response(await asyncio.to_thread(self.desk.issue, subject, body, address, now), 200)
+        async with self.devices_at_once if isinstance(body.right, DeviceRight) else nullcontext():
+            return json_response(await asyncio.to_thread(self.desk.issue, subject, body, address, now), 200)
 
     async def _anchors(self, _: Request) -> Response:
         return Response(self.signer.roots_pem, media_type=PEM_TYPE)

@@ -1,8 +1,10 @@
 """One authority's roots at another: fetched when needed, kept while they cannot be fetched, never from elsewhere."""
 
 import asyncio
+import threading
 
 import httpx
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,15 +15,17 @@ from starlette.routing import Route
 
 from identity.authority import remote_roots
 from identity.authority.acme.app import TokenAuthorities
-from identity.authority.app import open_certificates
+from identity.authority.app import open_certificates, open_tokens
+from identity.authority.codes import CodeOutbox
 from identity.authority.errors import RefusedError, RootsError
 from identity.authority.remote_roots import REFRESH, RETRY_AFTER, RootsAt, fetch_limited, read_limited, roots_from
 from identity.authority.serving import taken_tokens
 from identity.authority.status.remote import ListsAt
 from identity.authority_token import TokenIssuers
-from identity.certificates import verify_chain
+from identity.certificates import TrustAnchors, verify_chain
 from identity.issuing import create_root
 from lab.serving import listening
+from tests.identity.authority.conftest import ALICE
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one
 
 NOW = 1_795_000_000
@@ -176,3 +180,34 @@ async def test_a_list_of_revocations_that_cannot_be_had_is_asked_for_again_after
             with pytest.raises(RefusedError):
                 await asyncio.to_thread(lists.refuse_revoked, chain, clock.now + late)
             assert len(asked) == count
+
+
+async def test_codes_are_sent_while_devices_wait_for_an_authority_elsewhere(authority, device, clock, tmp_path):
+    account, issued = await authority.account(), await authority.enrol(device)
+    asked, answered = asyncio.Event(), threading.Event()
+    loop, roots = asyncio.get_running_loop(), (await authority.anchors()).roots
+
+    def anchors(_: int) -> TrustAnchors:
+        loop.call_soon_threadsafe(asked.set)
+        answered.wait()
+        return TrustAnchors(roots)
+
+    app = open_tokens(tmp_path / "alone", BASE_URL, CodeOutbox(), clock, anchors=anchors)
+    served = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
+    async with app.router.lifespan_context(app), served as http:
+        headers = {"content-type": "application/json"}
+        requests = [account.by_device(issued.chain, device.key, ALICE, device.key, clock.now) for _ in range(12)]
+        waiting = [
+            asyncio.create_task(
+                http.post("/at/account/device/token", content=msgspec.json.encode(request), headers=headers)
+            )
+            for request in requests
+        ]
+        await asked.wait()
+        try:
+            async with asyncio.timeout(8):
+                sent = await http.post("/v1/challenges", json={"number": ALICE.e164})
+        finally:
+            answered.set()
+        assert sent.status_code == 201
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {403}  # it proved nothing itself
