@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,6 +24,17 @@ from identity.ocsp import (
     encode_query,
     sign_response,
     verify_response,
+)
+from identity.ocsp_asn1 import (
+    BasicOCSPResponse,
+    OCSPExtension,
+    OCSPRequest,
+    OCSPResponse,
+    ResponseBytes,
+    ResponseData,
+    SingleRequest,
+    SingleResponse,
+    TBSRequest,
 )
 from identity.revocation import CertificateStatus, Reason, StatusState
 from tests.identity.conftest import ALICE, BOB, NOW, Authority, der, private_key
@@ -154,6 +166,37 @@ def test_a_revocation_counts_from_when_it_is_said_at_the_latest(authority: Autho
     assert verified(authority, answered(authority, later)).revoked_at == NOW
 
 
+def by_another_hash(authority: Authority) -> bytes:
+    """The same truncated hashes, said to be by SHA-384."""
+    return with_octets(
+        authority, GOOD, bytes.fromhex("0609608648016503040201"), bytes.fromhex("0609608648016503040202")
+    )
+
+
+def of_another_responder(authority: Authority) -> bytes:
+    key = bytes.fromhex("a2160414") + query(authority).certificate.issuer_key_hash
+    return with_octets(authority, GOOD, key, key[:-1] + b"\0")
+
+
+def without_an_end(authority: Authority) -> bytes:
+    honest = asn1.decode_der(OCSPResponse, answered(authority))
+    basic = asn1.decode_der(BasicOCSPResponse, honest.response.response)
+    (single,) = basic.tbs.responses
+    endless = SingleResponse(
+        cert_id=single.cert_id,
+        status=single.status,
+        this_update=single.this_update,
+        next_update=None,
+        extensions=single.extensions,
+    )
+    responder, made = basic.tbs.responder_key_hash, basic.tbs.produced_at
+    tbs = ResponseData(responder_key_hash=responder, produced_at=made, responses=[endless])
+    signature = authority.issuer_key.sign(asn1.encode_der(tbs), ec.ECDSA(hashes.SHA256()))
+    signed = BasicOCSPResponse(tbs=tbs, algorithm=basic.algorithm, signature=asn1.BitString(signature, 0))
+    whole = ResponseBytes(kind=honest.response.kind, response=asn1.encode_der(signed))
+    return asn1.encode_der(OCSPResponse(status=honest.status, response=whole))
+
+
 BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [
     ("too large", 1, "too-large", lambda _: bytes(RESPONSE_SIZE_LIMIT + 1)),
     ("no response", 1, "malformed", lambda _: b"\x30\x03\x02\x01\x05"),
@@ -161,9 +204,12 @@ BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [
     ("a critical extension", 1, "critical", lambda a: by_cryptography(a, critical=True)),
     ("hashes that are not truncated", 2, "certificate", by_cryptography),
     ("about another certificate", 2, "certificate", of_another_leaf),
+    ("by another hash", 2, "certificate", by_another_hash),
+    ("of another responder", 3, "responder", of_another_responder),
     ("by another key", 3, "signature", lambda a: answered(a, key=private_key(66))),
     ("of the future", 4, "time", lambda a: answered(a, now=NOW + DAY)),
     ("valid for too long", 4, "time", lambda a: answered(a, lifetime=RESPONSE_LIFETIME_LIMIT + 1)),
+    ("without an end", 4, "time", without_an_end),
     ("over", 4, "expired", lambda a: answered(a, now=NOW - 2 * DAY)),
     ("unknown", 5, "unknown", unknown),
     ("without the number", 6, "coverage", lambda a: answered(a, query=StatusQuery(query(a).certificate, None))),
@@ -178,6 +224,38 @@ def test_a_check_stops_what_it_is_for(
     with pytest.raises(RevocationError) as caught:
         verified(authority, broken(authority))
     assert (caught.value.check, caught.value.code) == (number, code)
+
+
+def test_a_response_is_signed_with_the_algorithm_of_the_leafs_own_signature(authority: Authority) -> None:
+    issuer, key = authority.issuer(), private_key(1).public_key()
+    builder = x509.CertificateBuilder().subject_name(issuer.subject).issuer_name(issuer.subject).public_key(key)
+    at = datetime.fromtimestamp(NOW, UTC)
+    builder = builder.serial_number(3).not_valid_before(at).not_valid_after(at + timedelta(days=1))
+    same, other = (der(builder.sign(authority.issuer_key, each)) for each in (hashes.SHA256(), hashes.SHA384()))
+    verify_response(answered(authority), same, der(issuer), ALICE, moment=NOW, now=NOW)
+    with pytest.raises(RevocationError) as refused:
+        verify_response(answered(authority), other, der(issuer), ALICE, moment=NOW, now=NOW)
+    assert (refused.value.check, refused.value.code) == (3, "responder")
+
+
+def test_a_request_asks_about_one_certificate_and_nothing_that_is_not_known(authority: Authority) -> None:
+    asked = asn1.decode_der(OCSPRequest, encode_query(leaf(authority), der(authority.issuer()), ALICE)).tbs.requests[0]
+    assert asked.extensions is not None
+    (number,) = asked.extensions
+    critical = OCSPExtension(oid=number.oid, critical=True, value=number.value)
+    unknown_critical = OCSPExtension(oid=x509.ObjectIdentifier("1.2.3.4"), critical=True, value=b"\x05\x00")
+    twice = SingleRequest(cert_id=asked.cert_id, extensions=[number, number])
+    for tbs, code in (
+        (TBSRequest(requests=[asked, asked]), "form"),
+        (TBSRequest(requests=[]), "form"),
+        (TBSRequest(version=1, requests=[asked]), "form"),
+        (TBSRequest(requests=[SingleRequest(cert_id=asked.cert_id, extensions=[critical])]), "critical"),
+        (TBSRequest(requests=[asked], extensions=[unknown_critical]), "critical"),
+        (TBSRequest(requests=[twice]), "critical"),
+    ):
+        with pytest.raises(RevocationError) as refused:
+            decode_query(asn1.encode_der(OCSPRequest(tbs=tbs)))
+        assert (refused.value.check, refused.value.code) == (1, code)
 
 
 @given(st.binary(max_size=200))

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.certificates import ChainVerifier
+from identity.der import SEQUENCE, content_of, element, elements
 from identity.errors import RevocationError
 from identity.issuing import issuer_certificate
 from identity.revocation import (
@@ -28,6 +30,7 @@ from identity.revocation import (
 from tests.identity.conftest import ALICE, NOW, RANGE, YEAR, Authority, any_certificate, der, key_usage, private_key
 
 DAY = 86_400
+UTC_TIME, BIT_STRING = 0x17, 0x03  # tags
 LEAF = 3  # the serial number of Authority.device_chain's leaf
 ISSUER = 2
 
@@ -105,6 +108,16 @@ def unknown_critical(builder: x509.CertificateRevocationListBuilder) -> x509.Cer
     return builder.add_extension(unknown, critical=True)
 
 
+def without_an_end(authority: Authority) -> bytes:
+    """A list that does not say when the next one is due, which the library would not build."""
+    tbs, algorithm, _ = (octets for _, octets in elements(content_of(signed(authority))))
+    times = [octets for tag, octets in elements(content_of(tbs)) if tag == UTC_TIME]
+    assert len(times) == 2
+    endless = element(SEQUENCE, content_of(tbs).replace(times[1], b"", 1))
+    signature = authority.issuer_key.sign(endless, ec.ECDSA(hashes.SHA256()))
+    return element(SEQUENCE, endless + algorithm + element(BIT_STRING, b"\0" + signature))
+
+
 def with_entry(*extensions: tuple[x509.ExtensionType, bool], **options: int):
     return lambda builder: builder.add_revoked_certificate(entry(*extensions, **options))
 
@@ -121,6 +134,7 @@ BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [
     ("another key", 4, "signature", lambda a: built(a, key=private_key(66))),
     ("another hash", 4, "algorithm", lambda a: built(a, hash=hashes.SHA512())),
     ("no number", 5, "number", lambda a: built(a, number=None)),
+    ("a number over 20 octets", 5, "number", lambda a: built(a, number=x509.CRLNumber(2**159))),
     ("a list of changes", 6, "partial", lambda a: built(a, delta)),
     ("an indirect list", 6, "partial", lambda a: built(a, of_others)),
     ("an unknown critical extension", 6, "critical", lambda a: built(a, unknown_critical)),
@@ -132,6 +146,7 @@ BREAKS: list[tuple[str, int, str, Callable[[Authority], bytes]]] = [
     ("an entry that takes one back", 7, "entry",
      lambda a: built(a, with_entry((x509.CRLReason(Reason.remove_from_crl), False)))),
     ("of the future", 8, "time", lambda a: signed(a, now=NOW + DAY)),
+    ("without an end", 8, "time", without_an_end),
     ("valid for too long", 8, "time", lambda a: signed(a, lifetime=CRL_LIFETIME_LIMIT + 1)),
     ("over", 8, "expired", lambda a: signed(a, {}, now=NOW - 2 * DAY)),
 ]  # fmt: skip
