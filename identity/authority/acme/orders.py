@@ -72,12 +72,11 @@ class OrderDesk:
 
     def authorization(self, name: str, request: SignedRequest, now: int) -> Order:
         """Show an authorization to its account, or give it up (RFC 8555 §7.5.2)."""
-        order = self.own(name, request.by_account, now)
         if not request.payload:
-            return order
+            return self.own(name, request.by_account, now)
         request.body(wire.AuthorizationUpdate)
-        order = order.deactivated()
         with self.store.transaction():
+            order = self._own(name, request.by_account, now).deactivated()
             AcmeRecords(self.store).save_order(order)
         return order
 
