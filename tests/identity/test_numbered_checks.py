@@ -11,6 +11,7 @@ from identity.certificates import ChainVerifier, TrustAnchors
 from identity.checks import SHORT_LIFETIME
 from identity.claim_constraints import ClaimConstraints
 from identity.issuing import root_certificate
+from identity.number import TelephoneNumber
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from tests.identity.conftest import (
     ALICE,
@@ -128,6 +129,10 @@ def numbers_of_another_group(scene: Scene) -> None:
     scene.sign_claims(dest={"tn": ["12025550199"], "uri": [group_uri(HOST, GROUP_ID)]})
 
 
+def recipient_that_is_no_member(scene: Scene) -> None:
+    scene.change_context(own_number=TelephoneNumber.from_digits("12025550199"))
+
+
 def iat_in_the_future(scene: Scene) -> None:
     scene.attest_message(now=scene.context.arrived + 61)
 
@@ -175,6 +180,7 @@ BREAKS: tuple[tuple[Callable[[Scene], None], int, int | None], ...] = (
     (token_that_covers_nothing, 9, 438),
     (token_for_another_group, 10, 438),
     (numbers_of_another_group, 10, 438),
+    (recipient_that_is_no_member, 10, 438),
     (iat_in_the_future, 11, 403),
     (iat_before_the_sender_was_a_member, 11, 403),
     (token_seen_before, 12, 438),
