@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from client.desk.device_views import LinkView, OwnDeviceView
 from client.spelling import counted, shown_number
+from client.text import safe_text
 
 if TYPE_CHECKING:
     from client.credentials.link_here import Linked
@@ -17,6 +18,10 @@ LOST = (
     "out of all your chats, and have its certificate revoked for that?"
 )
 COMPARE_THERE = "Compare them, and agree there."
+SHOW_CODE = (
+    "On the device that has your number, open /devices and choose to link another one, or run ringtrue devices add. "
+    "It shows a code."
+)
 IS_LOST = "Is it lost, or in other hands? What it has signed shows nothing any more then, also what it sent before."
 SECRET = "Whoever sees the code can use it: let nobody look on."  # noqa: S105 - no password
 
@@ -30,14 +35,28 @@ def device_lines(device: OwnDeviceView) -> list[str]:
     return lines + [f"Not in “{each.chat}” yet{f': {each.why}' if each.why else ''}" for each in device.left_out]
 
 
+def removed_words(key: str, left: list[OwnDeviceView]) -> str:
+    """What became of removing a device, by the devices that are left."""
+    unfinished = [f"{each.words[:1].upper()}{each.words[1:]}." for each in left if each.key == key]
+    return "".join(unfinished) or "It is removed, and its certificate revoked."
+
+
 def called(device: OwnDeviceView | LinkView) -> str:
     """A device by its key, and what it calls itself."""
     return f"{device.key[:KEY_DIGITS]} {device.name}".strip()
 
 
+def compare_there(digits: str) -> str:
+    """What the person before the new device is to do with the digits."""
+    return (
+        f"Does the other device show {digits}? Then agree there. If it shows others, or none, say no there, and begin "
+        "again where nobody looks on."
+    )
+
+
 def wanted_here(number: str, authority: str) -> str:
-    """The question to the person before the new device; `authority` is safe text."""
-    return f"Have {number}, certified by {authority}, on this device?"
+    """The question to the person before the new device."""
+    return f"Have {number}, certified by {safe_text(authority).text}, on this device?"
 
 
 def linked_words(linked: "Linked") -> str:

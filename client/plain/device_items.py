@@ -1,6 +1,6 @@
 """The main menu, as far as it is about the devices of one's own number."""
 
-from client.device_words import COMPARE, IS_LOST, REMOVE, called, device_lines, link_words
+from client.device_words import COMPARE, IS_LOST, REMOVE, called, device_lines, link_words, removed_words
 from client.failures import EXPECTED
 from client.plain.account_items import qr_rows
 from client.plain.item import Item
@@ -25,8 +25,8 @@ async def _devices(talk: Talk, argument: str) -> None:
         await _link(talk, argument)
     elif chosen is not None and await talk.paper.agreed(REMOVE):
         lost = await talk.paper.agreed(IS_LOST)
-        await talk.api.devices.remove(others[chosen - 1].key, lost)
-        talk.paper.say("It is removed, and its certificate revoked.")
+        key = others[chosen - 1].key
+        talk.paper.say(removed_words(key, await talk.api.devices.remove(key, lost)))
 
 
 async def _link(talk: Talk, argument: str) -> None:

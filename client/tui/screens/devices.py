@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from client.desk.device_views import OwnDeviceView
-from client.device_words import LOST, REMOVE, STATE_WORDS, called, device_lines
+from client.device_words import LOST, REMOVE, STATE_WORDS, called, device_lines, removed_words
 from client.spelling import counted
 from client.tui.screens.ask import Confirm
 from client.tui.screens.link import LinkScreen
@@ -104,8 +104,7 @@ class DevicesScreen(Sheet[None]):
             with self.doing("Removing the device"):
                 left = await self.api.devices.remove(device.key, lost)
                 self._show(left)
-                unfinished = [f"{each.words[:1].upper()}{each.words[1:]}." for each in left if each.key == device.key]
-                self.say("".join(unfinished) or "It is removed, and its certificate revoked.")
+                self.say(removed_words(device.key, left))
 
 
 def _row(device: OwnDeviceView) -> Content:

@@ -302,6 +302,7 @@ SCENES: dict[str, Scene] = {
 # These need no group of their own: Bob's key packages are handed out 60 times an hour at most.
 SHARING = {item.word for item in ACCOUNT_ITEMS} | {
     *("rules", "wantproof", "contacts", "know", "block", "unblock", "check", "members", "pin"),
+    *("devices", "standing", "appeal"),
 }
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from client.desk.people_views import RequestView
 from client.desk.told import RequestArrived, TroubleTold
 from client.notifications import INTERVAL
-from client.plain.account_items import QUIET_ZONE, qr_rows
+from client.plain.account_items import qr_rows
 from client.plain.bell import Bell
 from client.plain.paper import CELLS_AT_LEAST, EndedError, Paper, WrongNumberError
+from client.qr import QUIET_ZONE
 from client.text import _width, safe_text
 
 COLUMNS = 40
