@@ -233,12 +233,14 @@ def _line(message: MessageView) -> str:
     if message.sender is None:
         return f"{chat} {'✗ GAP ' if message.kind == 'gap' else ''}{message.text}"
     notes = "".join(f" ({note})" for note in _notes(message))
-    if message.proof is None:
+    if message.own:
         state = "sent from another device" if message.state == "elsewhere" else message.state
         return f"{chat} you{notes}: {message.text}  ({state})"
-    text = message.text if message.place == "inbox" else f"held back: {hidden_by(message.why, message.rule)}"
-    head = f"{chat} {message.proof.label} {_named(message.sender, message.name)}{notes}"
-    return f"{head}: {text}{_why(message.proof)}"
+    who = f"{_named(message.sender, message.name)}{notes}"
+    if message.proof is None:  # it was taken back, and its proof with it
+        return f"{chat} {who}: {message.text}"
+    text = f"held back: {hidden_by(message.why, message.rule)}" if message.place == "quarantine" else message.text
+    return f"{chat} {message.proof.label} {who}: {text}{_why(message.proof)}"
 
 
 def _notes(message: MessageView) -> Iterator[str]:

@@ -119,7 +119,7 @@ class Showing:
         sender = None if message.sender is None else message.sender.e164
         attached = self._attached(message) if visible else None
         key = self._steps.continuity.mark(message.id)
-        elsewhere = self._is_from_elsewhere(message)
+        state = ELSEWHERE if self._is_from_elsewhere(message) else message.state
         return MessageView(
             row=message.id,
             id=message.message_id,
@@ -131,9 +131,9 @@ class Showing:
             name=names.get(sender) if sender and not key else None,
             text=_text(message, attached) if visible else "",
             arrived=moment(message.arrived),
-            state=ELSEWHERE if elsewhere else message.state,
+            state=state,
             reason=message.reason or None,
-            proof=None if elsewhere else _proof(self._steps.relations.standing_edit(message) or message),
+            proof=None if state else _proof(self._steps.relations.standing_edit(message) or message),
             place=message.place.value,
             why=message.why,
             rule=message.rule,

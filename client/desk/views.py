@@ -113,6 +113,11 @@ class MessageView(View, frozen=True, kw_only=True):
     key: Literal["", "new", "other"] = ""
     reported: Moment | None = None
 
+    @property
+    def own(self) -> bool:
+        """Whether this account sent it; of others' messages a proof is missing once they were taken back."""
+        return self.proof is None and self.state is not None
+
 
 class ChatView(View, frozen=True, kw_only=True):
     """One chat in the list. `direct` is the other person's number where there are two and no roles.

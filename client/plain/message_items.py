@@ -90,8 +90,7 @@ async def inspect(talk: Talk, row: int) -> None:
 
 
 def _whose(message: MessageView) -> str:
-    own = message.proof is None
-    return "yourself" if own or message.sender is None else phrases.person(message.sender, message.name)
+    return "yourself" if message.own or message.sender is None else phrases.person(message.sender, message.name)
 
 
 MESSAGE_ITEMS = (

@@ -77,11 +77,12 @@ def message(view: MessageView, numbers: Mapping[int, int] = MappingProxyType({})
     if view.sender is None:
         return f"{time} {'GAP: ' if view.kind == 'gap' else ''}{view.text}"
     notes = "".join(f", {note}" for note in _notes(view, numbers))
-    if view.proof is None:
+    if view.own:
         return f"{time} you, {STATES.get(view.state or '', view.state)}{notes}: {_said(view)}{_refused(view)}"
-    return (
-        f"{time} {verdict(view.proof.label)} {person(view.sender, view.name)}{notes}: {_said(view)}{_why(view.proof)}"
-    )
+    who = f"{person(view.sender, view.name)}{notes}"
+    if view.proof is None:
+        return f"{time} {who}: {_said(view)}"
+    return f"{time} {verdict(view.proof.label)} {who}: {_said(view)}{_why(view.proof)}"
 
 
 def held(view: MessageView) -> str:

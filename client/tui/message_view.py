@@ -36,11 +36,6 @@ _DOUBTFUL = ("stale", "carrier", "unsigned", "undecided")
 _TONE_STYLES = {"proven": _QUIET, "doubtful": "bold $text-warning", "failed": "bold $text-error"}
 
 
-def is_own(message: MessageView) -> bool:
-    """Whether this account sent it: texts, and what names a chat or sets its timer."""
-    return message.proof is None and message.state is not None
-
-
 def is_changeable(message: MessageView) -> bool:
     """Whether its words can be written anew or taken back from here."""
     return message.kind == "sent" and not message.withdrawn
@@ -48,7 +43,7 @@ def is_changeable(message: MessageView) -> bool:
 
 def tone(message: MessageView) -> str:
     """The state that the bar's colour repeats: proven, doubtful, failed, own or quiet."""
-    if is_own(message):
+    if message.own:
         return "failed" if message.state == "failed" else "own"
     if message.kind == "gap":
         return "doubtful"
@@ -119,7 +114,7 @@ def _header(message: MessageView, looker: Looker, width: int) -> list[Content]:
     time = (clock(message.arrived), _QUIET)
     notes = ("edited" if message.edited and not message.withdrawn else "", "reported" if message.reported else "")
     edited = (", ".join(filter(None, notes)), _QUIET)
-    if is_own(message):
+    if message.own:
         return [_joined(("you", "bold"), time, edited, _own_state(message, looker))]
     proof = message.proof
     label = ("? NO PROOF", "bold $text-warning") if proof is None else (proof.label, _TONE_STYLES[_proof_tone(proof)])
@@ -179,9 +174,7 @@ def _said(message: MessageView, looker: Looker, whole: bool) -> Iterator[tuple[i
     if message.withdrawn:
         yield (
             OURS,
-            Content.assemble(
-                (f"Taken back by {'you' if is_own(message) else 'whoever wrote it'}.", f"italic {_QUIET}")
-            ),
+            Content.assemble((f"Taken back by {'you' if message.own else 'whoever wrote it'}.", f"italic {_QUIET}")),
         )
         return
     text, left_out = (message.text, 0) if whole else shortened(message.text)

@@ -20,7 +20,6 @@ from client.desk.api import Messages
 from client.desk.views import MessageView
 from client.tui.message_body import Looker
 from client.tui.message_row import MessageRow
-from client.tui.message_view import is_own
 
 WINDOW = 60  # mounted rows; each makes every arrival dearer
 PAGE = 20  # rows that are read at an edge
@@ -272,7 +271,7 @@ class MessageWindow(VerticalScroll, can_focus=True):
         rows = self.rows
         new = [message for message in arrived if not rows or message.row > rows[-1].message.row]
         if not following:
-            self.newer += sum(1 for message in new if not is_own(message))
+            self.newer += sum(1 for message in new if not message.own)
         if not self._ends or not new:
             return
         if not following and len(rows) + len(new) > WINDOW:

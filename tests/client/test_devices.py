@@ -104,7 +104,8 @@ async def test_replies_edits_reactions_and_withdrawals_go_between_ones_devices(w
     await phone.messages.edit(mine, "at eight")
     await alice.sync()
     await tablet.receive()
-    assert (await other.messages.find(first.message_id)).text == "at eight"
+    edited = await other.messages.find(first.message_id)
+    assert (edited.text, edited.own, edited.proof) == ("at eight", True, None)
 
     reply = await other.messages.send(group, "or nine", reply_to=first.id)
     await tablet.sync()

@@ -99,6 +99,24 @@ async def test_following_shows_messages_as_they_come(world: World, tmp_path: Pat
     assert (timed_out.code, timed_out.lines[-1]["reason"]) == (7, "timed-out")
 
 
+async def test_what_another_took_back_is_not_called_ones_own(world: World, tmp_path: Path) -> None:
+    alice, bob = Shell(world, tmp_path, ALICE), Shell(world, tmp_path, BOB)
+    for person in (alice, bob):
+        await person.enroll()
+    await bob.run("contacts", "add", ALICE)
+    await alice.run("chat", "new", "regrets", BOB)
+    (sent,) = (await alice.run("send", "regrets", "I quit", "--json")).lines
+    for deed in (("edit", sent["id"], "I resign"), ("react", sent["id"], "👍"), ("delete", sent["id"])):
+        assert (await alice.run(*deed)).code == 0
+
+    received = (await bob.run("receive")).out
+
+    assert "[regrets] +1 202-555-0142 (taken back) (👍 1):" in received
+    assert " you " not in received
+    for word in ("None", "held back", "I quit", "I resign"):
+        assert word not in received
+
+
 async def test_what_goes_wrong_says_what_to_do(world: World, tmp_path: Path) -> None:
     alice = Shell(world, tmp_path, ALICE)
     nobody = await alice.run("chat", "list", "--json")
