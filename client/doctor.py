@@ -26,7 +26,7 @@ from client.desk.endpoint import NoDaemonError
 from client.desk.remote import open_remote
 from client.enrolling import pending_enrolment
 from client.enrolment import EnrolmentClient
-from client.errors import AccountBusyError, ClientError, FrankingKeyError, NotEnrolledError
+from client.errors import AccountBusyError, CertificateRevokedError, ClientError, FrankingKeyError, NotEnrolledError
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
@@ -260,7 +260,9 @@ def _certificate(session: Session, now: int) -> Finding:
     services = f"--authority {account.authority} --delivery {account.delivery}"
     again = f"run: ringtrue enroll {account.number.e164} {services}"
     if session.steps.revocations.state(account.chain, now) is DeviceState.REVOKED:
-        return Finding("certificate", False, f"revoked: what this device sends counts no more; {again}")
+        return Finding(
+            "certificate", False, f"revoked: what this device sends counts no more. {CertificateRevokedError.hint}"
+        )
     if left > 0:
         due = ", renewal is due: run: ringtrue receive" if account.renewal_due(now) else ""
         return Finding("certificate", True, f"{account.number}, valid for {left // 3600} h more{due}")
