@@ -17,7 +17,7 @@ from identity.authority.acme.certificate_request import (
     read_certificate_request,
 )
 from identity.authority.acme.errors import AcmeError
-from identity.authority.acme.records import Account, AcmeRecords, Grant, Order
+from identity.authority.acme.records import Account, AcmeRecords, Grant, Order, check_valid
 from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.states import OrderState
 from identity.authority.errors import LogError
@@ -97,13 +97,15 @@ class IssuingDesk:
             self._under_way.discard(key)
 
     def _admitted(self, name: str, account: Account, csr: str, now: int) -> _Admitted:
-        order = AcmeRecords(self.store).order(name, account, now)
-        if order is None:
+        records = AcmeRecords(self.store)
+        order, owner = records.order(name, account, now), records.account(account.id)
+        if order is None or owner is None:
             raise AcmeError("malformed", "this account has no such order", status=404)
+        check_valid(owner)
         if order.state is not OrderState.READY or order.grant is None:
             raise AcmeError("orderNotReady", f"the order is {order.state.value}")
         requested = read_certificate_request(csr)
-        check_certificate_request(requested, order, order.grant, account.jwk)
+        check_certificate_request(requested, order, order.grant, owner.jwk)
         refuse_lost_key(self.store, requested.spki)
         asked = check_identifier(self.store, self.issuer, order.about, now)
         if asked.number is not None:

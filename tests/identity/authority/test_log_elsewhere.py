@@ -113,6 +113,18 @@ async def test_a_number_that_goes_while_its_certificate_is_logged_is_not_certifi
         assert authority.store.holdings(ALICE.digits, authority.clock.now, 10) == []
 
 
+async def test_an_account_that_is_given_up_while_its_certificate_is_logged_gets_none(
+    authority: Authority, log: SlowLog, device: Device, acme_problem
+):
+    account = await authority.account()
+    order = await authority.ready(account, device)
+    waiting = asyncio.create_task(account.finalize(order, device.csr()))
+    await log.asked.acquire()
+    await account.post(account.kid, {"status": "deactivated"})
+    log.answering.set()
+    assert acme_problem(await waiting)[0] == "unauthorized"
+
+
 async def test_an_order_that_is_being_issued_is_logged_once(authority: Authority, log: SlowLog, device, acme_problem):
     account = await authority.account()
     order = await authority.ready(account, device)
