@@ -15,7 +15,6 @@ from client.enrolment import EnrolmentClient
 from client.errors import (
     ChatError,
     ClientError,
-    GroupRefusedError,
     NoKeyPackageError,
     NotFoundError,
     RateLimitedError,
@@ -23,6 +22,7 @@ from client.errors import (
     UnreachableError,
 )
 from client.events import Event, Trouble
+from client.exchange import ABOUT_THE_SESSION
 from client.intents import AddMembers, Body
 from client.steps import Steps
 from client.worker import Worker
@@ -132,11 +132,12 @@ class Devices:
                 await self._add(each)
             except _AwayError as error:
                 await self._run(self._siblings.refused, each, str(error), self._now() - AGAIN + INTERVAL)
-            except (GroupRefusedError, mls_rs.MlsError) as error:
-                await self._run(self._siblings.refused, each, str(error), self._now())
-            except LATER as error:
+            except (UnreachableError, *ABOUT_THE_SESSION) as error:  # it would be the same for every chat
                 self._due_at = self._clock() + RETRY
                 self._tell([Trouble(each.group_id, error, error.code, f"your other device is not added yet: {error}")])
+                break
+            except (ClientError, mls_rs.MlsError) as error:
+                await self._run(self._siblings.refused, each, str(error), self._now())
         await self._run(self._siblings.due, self._now())  # what was done is settled
 
     async def packages(self) -> list[bytes]:

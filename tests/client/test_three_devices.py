@@ -203,3 +203,17 @@ async def test_of_two_codes_that_are_wanted_at_once_one_is_shown(world: World, s
     answers = await asyncio.gather(*both, return_exceptions=True)
     assert [each.code for each in answers if isinstance(each, LinkError)] == ["linking"]
     await alice.linking.cancel()
+
+
+async def test_without_network_one_chat_is_tried_and_not_all(world: World, stack: AsyncExitStack) -> None:
+    alice, _ = await world.people(stack, ALICE, BOB)
+    for name in ("one", "two", "three"):
+        await alice.create_chat(name, [BOB])
+    tablet = await stack.enter_async_context(world.holder(ALICE, "tablet"))
+    identity = await alice.worker.run(alice.steps.siblings.grant, spki_hash_of(tablet), "", int(world.clock()))
+    await alice.worker.run(alice.steps.siblings.ready, identity, int(world.clock()))
+    world.network.down.add("delivery.test")
+    with alice.listening() as events:
+        await alice.devices.extend()
+        assert events.qsize() == 1
+    assert len(await alice.worker.run(alice.steps.siblings.missing)) == 3
