@@ -70,3 +70,5 @@ CREATE TABLE tokens_ended (           -- authority tokens from before count no m
     number TEXT PRIMARY KEY,          -- E.164 digits
     at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX spent_proofs_by_end ON spent_proofs (until);  -- each order deletes those that are over

@@ -26,6 +26,7 @@ CREATE TABLE spent_proofs (
     digest BLOB PRIMARY KEY,         -- SHA-256 of the JWS signing input: a signature can be rewritten, its input cannot
     until  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_proofs_by_end ON spent_proofs (until);
 
 -- One row per request that counts against a rate limit, until it no longer does.
 CREATE TABLE admissions (
