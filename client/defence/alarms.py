@@ -23,8 +23,8 @@ AHEAD = 86_400  # seconds that a service's clock may be ahead of this device's
 
 _NEW_KEY = (
     "Enrol again in a new folder, so that you get a new key (RINGTRUE_HOME=FOLDER ringtrue enroll NUMBER); your "
-    "contacts are told that you have a new key. Have the old device removed from your chats, and report what you did "
-    "not write."
+    "contacts are told that you have a new key. Then have the old key revoked from the new device (ringtrue devices "
+    "remove KEY --lost) or by the authority's operator, and report what you did not write."
 )
 _COPY = "Somebody has a copy of this device's key, or an old copy of this account's folder was used or restored. "
 ADVICE = {
