@@ -83,6 +83,8 @@ class SigningService:
 
     def _check_client(self, request: Request) -> None:
         if not self.clients:
+            if "origin" in request.headers:  # a browser on this machine: its page need not be from here
+                raise CallRefusedError("POL4010")
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         digest = sha256(token.strip().encode()).digest()

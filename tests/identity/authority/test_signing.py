@@ -249,6 +249,16 @@ async def test_a_diversion_is_judged_beside_the_call(authority: Authority, switc
     assert first["verifyResults"][0]["verifyResult"]["reasonCode"] == 428
 
 
+async def test_no_page_in_a_browser_has_calls_signed_on_this_machine(switch: Switch) -> None:
+    """A name that was made to lead to this machine is of the same origin to a browser."""
+    body = {"signingRequest": CALL}
+    refused = await switch.post("/stir/v1/signing", body, origin="http://signing.example")
+    assert refused.status_code == 401
+    switch.clients = frozenset({client_digest(TOKEN)})
+    shown = {"origin": "http://signing.example", "authorization": f"Bearer {TOKEN}"}
+    assert (await switch.post("/stir/v1/signing", body, **shown)).status_code == 200
+
+
 async def test_a_client_shows_its_token(switch: Switch) -> None:
     switch.clients = frozenset({client_digest(TOKEN)})
     for path in ("/stir/v1/signing", "/stir/v1/verification"):
