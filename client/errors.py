@@ -220,7 +220,10 @@ class AlreadyAskedError(ServiceError):
 class CredentialRefusedError(ServiceError):
     """The certificate chain, or a request signed with its key, was not accepted."""
 
-    hint = "Check this machine's clock; if it is right, renew the certificate or enrol again."
+    hint = (
+        "Check this machine's clock. If it is right, the service may trust other authorities than yours: "
+        "ask its operator. Otherwise renew the certificate, or enrol again."
+    )
     exit_code = 8
 
 
