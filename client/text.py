@@ -97,6 +97,11 @@ def folded(safe: str, cells: int | None) -> str:
     return "".join(drawn)
 
 
+def safe_line(raw: str) -> str:
+    """Make a text harmless for a place that has one line: what others put into certificates and tokens."""
+    return " ".join(safe_text(raw).text.split())
+
+
 def safe_name(raw: str) -> Safe:
     """Make a name or a title harmless: one line, letters, digits, spaces and -'.,()& only, at most 32 cells wide."""
     name = raw

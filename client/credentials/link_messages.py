@@ -6,7 +6,7 @@ import msgspec
 
 from client.answers import UNREADABLE
 from client.errors import LinkError
-from client.text import safe_text
+from client.text import safe_line
 from identity.authority.links.wire import BOX_LIMIT
 
 NAME_LIMIT = 200  # characters of a device's or a chat's name as they come; what is shown is shorter (client.text)
@@ -115,7 +115,7 @@ def decode(octets: bytes, expected: type[M]) -> M:
             hint="Update Ringtrue on both devices, then begin again: ringtrue devices add",
         ) from error
     if isinstance(message, Ended):
-        words = " ".join(safe_text(message.why).text.split())
+        words = safe_line(message.why)
         raise LinkError(f"the other device has ended this: {words}", code="link-ended")
     if not isinstance(message, expected):
         raise LinkError("the other device said something else than this one expected", code="link-version")

@@ -14,7 +14,7 @@ from client.desk.views import CertificateView, CheckView, InspectionView, Messag
 from client.errors import ChatError
 from client.message import Message
 from client.steps import Steps
-from client.text import safe_text
+from client.text import safe_line, safe_text
 from client.wording import duration, status_words
 from identity.base64url import decode_base64url
 from identity.binding import MessageContext, ReceivedMessage, Verdict, Verification, verify_message
@@ -52,7 +52,7 @@ def inspection(steps: Steps, showing: Showing, message: Message, now: int) -> In
         sentence=_sentence(verification, view),
         caution=CAUTION,
         checks=[
-            CheckView(number=each.number, name=each.name, outcome=each.outcome, compared=safe_text(each.compared).text)
+            CheckView(number=each.number, name=each.name, outcome=each.outcome, compared=safe_line(each.compared))
             for each in verification.checks
         ],
         header=header,
@@ -130,11 +130,11 @@ def _fields(segment: bytes) -> dict[str, str]:
         return {}
     if not isinstance(plain, dict):
         return {}
-    return {safe_text(name).text[:VALUE_LIMIT]: _value(value) for name, value in plain.items()}
+    return {safe_line(name)[:VALUE_LIMIT]: _value(value) for name, value in plain.items()}
 
 
 def _value(value: object) -> str:
-    return safe_text(value if isinstance(value, str) else json.dumps(value)).text[:VALUE_LIMIT]
+    return safe_line(value if isinstance(value, str) else json.dumps(value))[:VALUE_LIMIT]
 
 
 def _chain(context: MessageContext, steps: Steps) -> list[CertificateView]:
@@ -150,8 +150,8 @@ def _chain(context: MessageContext, steps: Steps) -> list[CertificateView]:
 
 def _certificate(certificate: x509.Certificate) -> CertificateView:
     return CertificateView(
-        subject=safe_text(certificate.subject.rfc4514_string()).text,
-        issuer=safe_text(certificate.issuer.rfc4514_string()).text,
+        subject=safe_line(certificate.subject.rfc4514_string()),
+        issuer=safe_line(certificate.issuer.rfc4514_string()),
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
@@ -179,4 +179,4 @@ def _entry(entry: TNEntry) -> str:
         case TelephoneNumberRange(start=start, count=count):
             return f"{count} numbers from {start}"
         case ServiceProviderCode(code=code):
-            return f"the carrier {safe_text(code).text}"
+            return f"the carrier {safe_line(code)}"

@@ -11,7 +11,7 @@ from client.desk.inspecting import bounded_to
 from client.desk.showing import chat_name, moment
 from client.desk.trust_views import AnchorView, CodeView, FootingView, GroupAnchorsView, LogView, PinView, TrustView
 from client.steps import Steps
-from client.text import safe_text
+from client.text import safe_line
 from identity.certificate_fields import validity
 from identity.prefixes import prefixes_of
 from identity.trust import key_hash
@@ -34,7 +34,7 @@ def trust_view(steps: Steps, now: int) -> TrustView:
             CodeView(code=code, prefixes=list(prefixes_of(numbers))) for code, numbers in trusting.kept.codes().items()
         ],
         logs=[LogView(name=log.name, log=log.log_id.hex()) for log in trusting.kept.logs()],
-        trouble=safe_text(trusting.trouble(now)).text,
+        trouble=safe_line(trusting.trouble(now)),
     )
 
 
@@ -99,4 +99,4 @@ def group_anchors_view(steps: Steps, group_id: bytes) -> GroupAnchorsView:
 
 
 def _subject(certificate: x509.Certificate) -> str:
-    return safe_text(certificate.subject.rfc4514_string()).text
+    return safe_line(certificate.subject.rfc4514_string())

@@ -14,6 +14,7 @@ from client.text import (
     TITLE_CELLS_LIMIT,
     export_line,
     safe_clipboard,
+    safe_line,
     safe_name,
     safe_notice,
     safe_text,
@@ -34,6 +35,7 @@ OBEYED = re.compile(
 )
 USES: dict[str, Callable[[str], str]] = {
     "message": lambda raw: safe_text(raw).text,
+    "line": safe_line,
     "name": lambda raw: safe_name(raw).text,
     "title": safe_title,
     "notification": safe_notice,

@@ -407,8 +407,9 @@ def test_without_a_copy_of_the_policy_it_is_the_default_one(tmp_path) -> None:
 async def test_names_in_roots_are_made_harmless(world: World, desks: list[Desk]) -> None:
     alice = desks[0]
     world.clock.now = NOW
-    hostile = self_signed("ev\x1b[31mil ‮[bold]name")
+    hostile = self_signed("ev\x1b[31mil ‮[bold]name\n✓ known")
     (shown,) = await alice.trust.examine(pem(hostile))
+    assert "\n" not in shown.subject
     assert "\x1b" not in shown.subject
     assert "‮" not in shown.subject
 
