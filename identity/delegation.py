@@ -13,11 +13,10 @@ from identity.certificate_fields import (
     certificate_tn_auth_list,
     check_issuer,
     known_extension,
-    validity,
 )
 from identity.errors import CertificateError, TNAuthListError
 from identity.issuer_path import CHAIN_LENGTH_LIMIT
-from identity.issuing import Logging, check_csr, issuer_certificate
+from identity.issuing import Logging, check_csr, check_issuing_time, issuer_certificate
 from identity.path_policy import check_within, scope_of
 from identity.tn_auth_list import TN_AUTH_LIST_SIZE_LIMIT, TNAuthList
 from identity.trust import DEFAULT_POLICY, TrustPolicy
@@ -97,7 +96,8 @@ def issue_sub_issuer(
 
     The certificate never outlives its issuer's.
     """
-    _check_may_delegate(issuer, now)
+    check_issuer(issuer)  # RFC 9060 §4
+    check_issuing_time(issuer, now)
     room = depth_below(issuer)
     if not 0 <= path_length < room:
         raise CertificateError("path-length", f"this issuer may have {room} levels of issuers below it")
@@ -120,13 +120,6 @@ def depth_below(issuer: x509.Certificate) -> int:
     if basic is None or not basic.ca:
         return 0
     return DEPTH_LIMIT if basic.path_length is None else min(basic.path_length, DEPTH_LIMIT)
-
-
-def _check_may_delegate(issuer: x509.Certificate, now: int) -> None:
-    check_issuer(issuer)  # RFC 9060 §4
-    not_before, not_after = validity(issuer)
-    if not not_before <= now < not_after:
-        raise CertificateError("expired", f"the issuer's own certificate is valid from {not_before} to {not_after}")
 
 
 def _check_name(name: str) -> None:

@@ -107,7 +107,7 @@ def issue_device_certificate(
     """Issue a messaging-only certificate for one device of one number; it never outlives its issuer.
 
     `attributes`: what the number's holder declares of it. `log`: gets the promises to embed. Raises CertificateError if
-    the issuer's own list does not reach the number.
+    the issuer's own list does not reach the number, or its own certificate is not valid now.
     """
     authority = certificate_tn_auth_list(issuer)
     if authority is not None and authority.covers(number) is Coverage.NO:
@@ -173,8 +173,16 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _period(issuer: x509.Certificate, now: int, lifetime: int) -> tuple[int, int]:
+def check_issuing_time(issuer: x509.Certificate, now: int) -> tuple[int, int]:
+    """Return from when to when an issuer's own certificate is valid. Raises CertificateError unless that is now."""
     not_before, not_after = validity(issuer)
+    if not not_before <= now < not_after:
+        raise CertificateError("expired", f"the issuer's own certificate is valid from {not_before} to {not_after}")
+    return not_before, not_after
+
+
+def _period(issuer: x509.Certificate, now: int, lifetime: int) -> tuple[int, int]:
+    not_before, not_after = check_issuing_time(issuer, now)
     return max(now - BACKDATING, not_before), min(now + lifetime, not_after)
 
 

@@ -70,6 +70,14 @@ def test_a_device_certificate_does_not_outlive_its_issuer() -> None:
     assert validity(leaf)[1] == validity(issuer)[1] == NOW + 86_400
 
 
+@pytest.mark.parametrize("now", [NOW + YEAR, NOW + 2 * YEAR, NOW - YEAR])
+def test_an_issuer_issues_nothing_outside_its_own_time(now: int) -> None:
+    key = private_key(1).public_key()
+    with pytest.raises(CertificateError) as refused:
+        issue_device_certificate(AUTHORITY.issuer_key, AUTHORITY.issuer(), key, ALICE, now)
+    assert refused.value.code == "expired"
+
+
 def test_fresh_keys_make_a_chain_that_verifies() -> None:
     root_key, root = create_root("Root", NOW, YEAR)
     issuer_key, issuer = create_issuer(root_key, root, "Issuer", RANGE, NOW, YEAR)
