@@ -23,7 +23,7 @@ from client.desk.views import (
 from client.lines import CheckLine, FailedCheckLine, VerifiedReport
 from client.spelling import counted, shown_number
 from client.terminal import Terminal
-from client.text import folded, safe_line, safe_text
+from client.text import folded, safe_line
 from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, REVOKED_SINCE, STATUS_WORDS, VERDICT_WORDS
 from identity.binding import Verdict, Verification
 from identity.passport import parse_passport

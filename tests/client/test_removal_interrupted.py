@@ -1,4 +1,4 @@
-"""Removing a device while the network dies at every request in turn, and this program with it: nothing stays half-done."""
+"""Removing a device while the network dies at every request in turn, and the program with it: nothing is half-done."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
