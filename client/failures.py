@@ -12,6 +12,7 @@ WRITTEN_WRONG = ("digits", "too-long", "unreadable", "impossible")  # a NumberEr
 USAGE = 2  # exit code
 _INSIDE = {
     ": ringtrue chat list": " in the list of chats",
+    "ringtrue devices add": "/devices",
     "ringtrue requests": "/requests",
     "ringtrue doctor": "/doctor",
 }

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from client.desk.device_views import LinkView
 from client.device_words import COMPARE, link_words
+from client.failures import hint_inside
 from client.tui.qr import qr_text
 from client.tui.screens.sheet import Sheet
 
@@ -138,7 +139,7 @@ def _words(link: LinkView, drawn: bool) -> Content:
             ("Authority\n", "$text-muted"),
             f"{link.authority}\n\n",
             ("On the new device\n", "$text-muted"),
-            "ringtrue link CODE\n--authority URL\n\n",
+            "Start Ringtrue, or run:\nringtrue link CODE\n--authority URL\n\n",
             "" if drawn else f"{TOO_SMALL}\n\n",
             f"Good until {link.ends.astimezone():%H:%M}, for one device. Let nobody look on.",
         )
@@ -151,4 +152,5 @@ def _words(link: LinkView, drawn: bool) -> Content:
             question,
         )
     style = "$text-error" if link.state == "ended" else ""
-    return Content.assemble((f"✗ {link_words(link)}" if link.state == "ended" else link_words(link), style))
+    words = hint_inside(link_words(link))
+    return Content.assemble((f"✗ {words}" if link.state == "ended" else words, style))

@@ -104,8 +104,7 @@ class Step(VerticalScroll, can_focus=False):
     @contextmanager
     def doing(self, words: str) -> Iterator[None]:
         """Show what is in flight while it is, then nothing, or what went wrong."""
-        self._since, self._doing = time.monotonic(), words
-        self.say(f"- {words} …")
+        self.begin_doing(words)
         try:
             yield
         except EXPECTED as error:
@@ -114,6 +113,16 @@ class Step(VerticalScroll, can_focus=False):
             self.say("")
         finally:
             self._doing = ""
+
+    def begin_doing(self, words: str) -> None:
+        """Show what is in flight from now on, until `rest`."""
+        self._since, self._doing = time.monotonic(), words
+        self.say(f"- {words} …")
+
+    def rest(self) -> None:
+        """Nothing is in flight any more."""
+        self._doing = ""
+        self.say("")
 
     def _tick(self) -> None:
         waited = int(time.monotonic() - self._since)

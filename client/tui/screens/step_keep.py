@@ -1,17 +1,16 @@
 """The first run's last step before the chats: what protects the account on this computer."""
 
-import asyncio
+from collections.abc import Awaitable, Callable
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from client.account import Account
-from client.enrolling import Enrolment
 from client.errors import WrongPassphraseError
 from client.failures import Expected
-from client.keys import Argon2id, keyring_available
+from client.home import Home
+from client.keys import keyring_available
 from client.passphrase import acceptable, strength
 from client.tui.screens.step import Step
 
@@ -24,11 +23,10 @@ WITHOUT_KEYRING = (
 class KeepStep(Step):
     """Asks for a passphrase, or uses the system's keyring; then the account is stored."""
 
-    def __init__(self, cost: Argon2id | None) -> None:
+    def __init__(self) -> None:
         super().__init__(id="keep-step")
-        self._cost = cost
-        self._enrolment: Enrolment | None = None
-        self._account: Account | None = None
+        self._home: Home | None = None
+        self._store: Callable[[str | None], Awaitable[None]] | None = None
         self.passphrase: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -45,9 +43,9 @@ class KeepStep(Step):
         yield Button("Use this passphrase", id="go", variant="default" if keyring else "primary", compact=True)
         yield Static("", classes="going-on", markup=False)
 
-    def begin(self, enrolment: Enrolment, account: Account) -> None:
-        """Keep this account."""
-        self._enrolment, self._account = enrolment, account
+    def begin(self, home: Home, store: Callable[[str | None], Awaitable[None]]) -> None:
+        """Have the account stored in `home` by `store`, which is given the passphrase, None for the keyring."""
+        self._home, self._store = home, store
         self.say("")
 
     @on(Input.Changed, "#passphrase")
@@ -87,18 +85,16 @@ class KeepStep(Step):
 
     @work(group="keep")
     async def _keep(self, passphrase: str | None) -> None:
-        enrolment, account = self._enrolment, self._account
-        assert enrolment is not None
-        assert account is not None
+        assert self._store is not None, "something is to be kept"
         with self.doing("Encrypting your account"):
-            await asyncio.to_thread(enrolment.keep, account, passphrase, self._cost)
+            await self._store(passphrase)
             self.passphrase = passphrase
             self.post_message(self.Done())
 
     def failed(self, error: Expected) -> None:
         """Say what to do about a store that an earlier attempt began."""
-        if isinstance(error, WrongPassphraseError) and self._enrolment is not None:
-            home = self._enrolment.home
+        if isinstance(error, WrongPassphraseError) and self._home is not None:
+            home = self._home
             self.refuse(
                 "An earlier attempt began a store under another passphrase. Type that one, or move "
                 f"{home.key_file.name} and {home.database.name} out of {home.folder}."

@@ -1,49 +1,32 @@
 """The first run: from nothing to an account, in steps that can be left and gone on with."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import httpx
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Button, ContentSwitcher, Static
+from textual.message import Message
+from textual.widgets import Button, Static
 
 from client.account import Account
 from client.credentials.enrolling_keys import EnrollingKeys
 from client.enrolling import Enrolment, pending_enrolment
 from client.home import Home
 from client.keys import Argon2id
-from client.tui.screens.key_line import KeyLine
+from client.tui.screens.link_here import LinkHereScreen
 from client.tui.screens.phrases import day_and_time
 from client.tui.screens.step import Step
 from client.tui.screens.step_code import CodeStep
 from client.tui.screens.step_keep import KeepStep
 from client.tui.screens.step_number import NumberStep, fingerprint
+from client.tui.screens.steps import StepsScreen
 from identity.certificates import TrustAnchors
-
-Place = Literal["about-step", "number-step", "code-step", "certificate-step", "keep-step"]
-STEPS: dict[Place, str] = {
-    "about-step": "",
-    "number-step": "1 Number",
-    "code-step": "2 Code",
-    "certificate-step": "3 Certificate",
-    "keep-step": "4 Keep",
-}
-LAST = "5 First chat"
-# Where Esc leads: a certificate's code is used up, so there is no way back into it.
-BEFORE: dict[Place, Place] = {
-    "number-step": "about-step",
-    "code-step": "number-step",
-    "certificate-step": "number-step",
-    "keep-step": "certificate-step",
-}
 
 ABOUT = (
     "Ringtrue carries end-to-end encrypted messages, and every message proves the telephone number that it came from.",
@@ -51,30 +34,44 @@ ABOUT = (
     "It does not say who a person is, or that they mean well.",
 )
 HOW = (
-    "To begin you need a telephone number that can receive a code. Ctrl+Q leaves at any step; the "
-    "next start goes on there. Is your number on another device already? That one shows a code (Devices), and here you "
-    "run: ringtrue link CODE"
+    "To begin you need a telephone number that can receive a code. Ctrl+Q leaves at any step; the next start goes on "
+    "there."
 )
+ELSEWHERE = "I use this number on another device already"
 
 
 class AboutStep(Step):
-    """What this is, in three sentences."""
+    """What this is, in three sentences; and the two ways on."""
+
+    class Elsewhere(Message):
+        """The number is on another device, which is to link this one."""
 
     def __init__(self) -> None:
         super().__init__(id="about-step")
 
     def compose(self) -> ComposeResult:
-        """The sentences, and a button."""
+        """The sentences, and two buttons."""
         for sentence in ABOUT:
             yield Static(sentence, classes="gap", markup=False)
         yield Static(HOW, classes="gap quiet", markup=False)
         yield Button("Begin", id="go", variant="primary", compact=True)
+        yield Button(ELSEWHERE, id="elsewhere", compact=True)
         yield Static("", classes="going-on", markup=False)
 
-    @on(Button.Pressed)
+    def enter(self) -> None:
+        """Both ways on are seen, also in a small window."""
+        super().enter()
+        self.call_after_refresh(self.scroll_end, animate=False)
+
+    @on(Button.Pressed, "#go")
     def go(self) -> None:
-        """Go on."""
+        """Go on with a number and a code."""
         self.post_message(self.Done())
+
+    @on(Button.Pressed, "#elsewhere")
+    def link(self) -> None:
+        """Go on with a code of the other device."""
+        self.post_message(self.Elsewhere())
 
 
 class CertificateStep(Step):
@@ -113,35 +110,28 @@ class CertificateStep(Step):
         self.post_message(self.Done())
 
 
-class WelcomeScreen(Screen[str | None]):
+class WelcomeScreen(StepsScreen[str | None]):
     """Enrols in `home`; its answer is the passphrase of the new account, None if the keyring holds its key.
 
     `authority` and `delivery` are the addresses to begin with. The first chat is FirstChatScreen's, with the account
     open.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "next_field", "Next field", id="next_pane"),
-        Binding("escape", "back", "Back", id="cancel"),
-    ]
-    DEFAULT_CSS = """
-    WelcomeScreen {
-        align: center top;
+    HEADING = "Welcome to Ringtrue"
+    MARKS: ClassVar[dict[str, str]] = {
+        "about-step": "",
+        "number-step": "1 Number",
+        "code-step": "2 Code",
+        "certificate-step": "3 Certificate",
+        "keep-step": "4 Keep",
     }
-    WelcomeScreen .frame {
-        max-width: 84;
-        height: 1fr;
-        border: round $primary;
-        border-title-style: bold;
+    LAST = "5 First chat"
+    BEFORE: ClassVar[dict[str, str]] = {  # a certificate's code is used up, so there is no way back into it
+        "number-step": "about-step",
+        "code-step": "number-step",
+        "certificate-step": "number-step",
+        "keep-step": "certificate-step",
     }
-    WelcomeScreen #progress {
-        height: 1;
-        margin: 0 2 1 2;
-    }
-    WelcomeScreen ContentSwitcher {
-        height: 1fr;
-    }
-    """
 
     def __init__(
         self,
@@ -155,38 +145,31 @@ class WelcomeScreen(Screen[str | None]):
     ) -> None:
         super().__init__()
         self._home = Home(home)
+        self._addresses = (authority, delivery)
         self._transport = transport
         self._clock = clock
+        self._cost = cost
         self._about = AboutStep()
         self._number = NumberStep(authority, delivery, clock, transport)
         self._code = CodeStep(clock)
         self._certificate = CertificateStep()
-        self._keep = KeepStep(cost)
+        self._keep = KeepStep()
         self._enrolment: Enrolment | None = None
         self._keys = EnrollingKeys.generate()
         self._account: Account | None = None
 
-    def compose(self) -> ComposeResult:
-        """The steps, one at a time, and how far one is."""
-        with Vertical(classes="frame") as frame:
-            frame.border_title = Content("Welcome to Ringtrue")
-            yield Static("", id="progress", markup=False)
-            with ContentSwitcher(initial="about-step"):
-                yield self._about
-                yield self._number
-                yield self._code
-                yield self._certificate
-                yield self._keep
-        yield KeyLine()
+    def steps(self) -> list[Step]:
+        """From what this is to where it is kept."""
+        return [self._about, self._number, self._code, self._certificate, self._keep]
 
     def on_mount(self) -> None:
         """Go on where somebody left, or begin."""
         left = pending_enrolment(self._home)
         if left is None:
-            self._show("about-step")
+            self.show("about-step")
             return
         self._number.restore(left)
-        self._show("number-step")
+        self.show("number-step")
         if self._number.number is None:
             return
         enrolment = self._entered()
@@ -194,47 +177,44 @@ class WelcomeScreen(Screen[str | None]):
         if opened is not None:
             self._enrolment = enrolment
             self._code.begin(enrolment, opened)
-            self._show("code-step")
-
-    @property
-    def place(self) -> Place:
-        """The step that is shown."""
-        current = self.query_one(ContentSwitcher).current
-        return next(place for place in STEPS if place == current)
+            self.show("code-step")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There is no way back from the first step, nor while the account is being stored."""
-        if action == "back" and self.is_mounted:
-            return self.place in BEFORE and not self._keep.busy
-        if action == "next_field" and self.is_mounted:
-            return self.place in ("number-step", "keep-step")
-        return True
-
-    def action_next_field(self) -> None:
-        """Go on to what is filled in, or pressed, next."""
-        self.focus_next()
+        """There is no way back while the account is being stored."""
+        if action == "back" and self._keep.busy:
+            return False
+        return super().check_action(action, parameters)
 
     def action_back(self) -> None:
         """Show the step before; what is in flight here is given up, and what was typed stays."""
-        self.workers.cancel_node(self.query_one(f"#{self.place}"))
+        self.workers.cancel_node(self.shown)
         self.workers.cancel_group(self, "asking")
-        self._show(BEFORE[self.place])
+        super().action_back()
+
+    @on(AboutStep.Elsewhere)
+    @work(exclusive=True, group="asking")
+    async def link(self) -> None:
+        """Have another device link this one, and be done; or come back."""
+        linking = LinkHereScreen(
+            self._home, self._addresses[0], clock=self._clock, transport=self._transport, cost=self._cost
+        )
+        kept = await self.app.push_screen_wait(linking)
+        if kept is not None:
+            self.dismiss(kept.passphrase)
 
     @on(Step.Done)
     def go_on(self) -> None:
         """The step that is shown is over."""
         match self.place:
             case "about-step":
-                self._show("number-step")
+                self.show("number-step")
             case "number-step":
                 self._ask_for_code()
             case "code-step":
                 self._certify()
             case "certificate-step":
-                assert self._enrolment is not None
-                assert self._account is not None
-                self._keep.begin(self._enrolment, self._account)
-                self._show("keep-step")
+                self._keep.begin(self._home, self._store)
+                self.show("keep-step")
             case "keep-step":
                 self.dismiss(self._keep.passphrase)
 
@@ -242,7 +222,7 @@ class WelcomeScreen(Screen[str | None]):
     async def _ask_for_code(self) -> None:
         enrolment = self._entered()
         if self._account is not None and enrolment == self._enrolment:
-            self._show("certificate-step")
+            self.show("certificate-step")
             return
         self._account = None
         with self._number.doing(f"Asking for a code for {enrolment.number}"):
@@ -250,7 +230,7 @@ class WelcomeScreen(Screen[str | None]):
             opened = await enrolment.challenge()
             self._enrolment = enrolment
             self._code.begin(enrolment, opened)
-            self._show("code-step")
+            self.show("code-step")
 
     @work(exclusive=True, group="asking")
     async def _certify(self) -> None:
@@ -262,7 +242,7 @@ class WelcomeScreen(Screen[str | None]):
                 services = await self._number.look()
             self._account = await enrolment.certify(opened, self._code.code, services.anchors)
             self._certificate.begin(self._account, services.name)
-            self._show("certificate-step")
+            self.show("certificate-step")
 
     def _entered(self) -> Enrolment:
         number = self._number.number
@@ -270,18 +250,7 @@ class WelcomeScreen(Screen[str | None]):
         addresses = self._number.addresses()
         return Enrolment(self._home, number, *addresses, self._clock, self._transport, keys=self._keys)
 
-    def _show(self, place: Place) -> None:
-        self.query_one(ContentSwitcher).current = place
-        self.query_one("#progress", Static).update(_progress(place))
-        self.query_one(f"#{place}", Step).enter()
-        self.refresh_bindings()
-
-
-def _progress(place: Place) -> Content:
-    now = list(STEPS).index(place)
-    marks = [
-        (f"✓ {words}", "$text-success") if index < now else (f"▸ {words}", "bold") if index == now else f"  {words}"
-        for index, words in enumerate([*STEPS.values(), LAST])
-        if words
-    ]
-    return Content("   ").join([Content.assemble(mark) for mark in marks])
+    async def _store(self, passphrase: str | None) -> None:
+        assert self._enrolment is not None
+        assert self._account is not None
+        await asyncio.to_thread(self._enrolment.keep, self._account, passphrase, self._cost)
