@@ -106,9 +106,9 @@ async def judge_token(
     issuers = expected.chain[1:] or (passport.x5c[1:] if passport is not None else ())
     revocations = lists_for(crls, issuers, expected.arrived)
     if found.field is None:
-        verification = verify(found.text, content, expected, chains, revocations=revocations)
+        verification = verify(found.text, content, expected, chains, None, revocations=revocations)
     else:
-        verification = verify_identity(found.field, content, expected, chains, revocations=revocations)
+        verification = verify_identity(found.field, content, expected, chains, None, revocations=revocations)
     return JudgedToken(found.place, verification, passport, claimed_display(verification, chains), why)
 
 

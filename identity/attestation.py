@@ -105,7 +105,7 @@ def verify(
     content: bytes | None,
     expected: Expected,
     chains: ChainVerifier,
-    seen: Callable[[bytes], bool] | None = None,
+    seen: Callable[[bytes], bool] | None,
     revocations: Revocations = NO_REVOCATIONS,
 ) -> Verification:
     """Check a token against what its recipient knows; the result is always a value, whatever the token holds.

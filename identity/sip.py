@@ -83,7 +83,7 @@ def verify_identity(
     content: bytes | None,
     expected: Expected,
     chains: ChainVerifier,
-    seen: Callable[[bytes], bool] | None = None,
+    seen: Callable[[bytes], bool] | None,
     revocations: Revocations = NO_REVOCATIONS,
 ) -> Verification:
     """Verify the token of one Identity header field, as `attestation.verify` does; always a value.

@@ -98,19 +98,19 @@ def test_what_is_attested_is_verified_and_every_check_passes(town: Town) -> None
 def test_a_token_may_name_where_its_certificates_are_instead_of_carrying_them(town: Town) -> None:
     token = town.attest(x5u=X5U)
     at_hand = dataclasses.replace(WHO, chain=town.chain)
-    assert verify(token, TEXT, at_hand, town.chains).verdict is Verdict.VERIFIED
-    missing = verify(token, TEXT, WHO, town.chains)
+    assert verify(token, TEXT, at_hand, town.chains, None).verdict is Verdict.VERIFIED
+    missing = verify(token, TEXT, WHO, town.chains, None)
     assert (missing.verdict, missing.code, missing.checks[4].outcome) == (Verdict.UNDECIDED, 436, "undecided")
     assert X5U in missing.checks[4].compared
 
 
 def test_what_cannot_be_compared_is_named_and_the_content_is_not_left_out_silently(town: Town) -> None:
-    result = verify(town.attest(), None, Expected(NOW + 2, None, ()), town.chains)
+    result = verify(town.attest(), None, Expected(NOW + 2, None, ()), town.chains, None)
     outcomes = {check.name: check.outcome for check in result.checks if check.outcome != "passed"}
     assert outcomes == {"content": "undecided", "audience": "skipped", "replay": "skipped"}
     assert (result.verdict, result.reason) == (Verdict.UNDECIDED, "There is no content to compare with the proof.")
     assert all(check.compared for check in result.checks)
-    assert verify(town.attest(), TEXT, Expected(NOW + 2, None, ()), town.chains).verdict is Verdict.VERIFIED
+    assert verify(town.attest(), TEXT, Expected(NOW + 2, None, ()), town.chains, None).verdict is Verdict.VERIFIED
 
 
 def test_who_is_expected_is_never_left_out_by_forgetting_it() -> None:
@@ -120,19 +120,19 @@ def test_who_is_expected_is_never_left_out_by_forgetting_it() -> None:
 
 def test_a_root_at_the_end_of_x5c_is_left_out(town: Town) -> None:
     with_root = [*town.chain, der(town.authority.root)]
-    assert verify(town.attest(chain=with_root), TEXT, WHO, town.chains).verdict is Verdict.VERIFIED
+    assert verify(town.attest(chain=with_root), TEXT, WHO, town.chains, None).verdict is Verdict.VERIFIED
     another = [*town.chain, der(Authority(root_key=private_key(77)).root)]
-    assert verify(town.attest(chain=another), TEXT, WHO, town.chains).failed_check
+    assert verify(town.attest(chain=another), TEXT, WHO, town.chains, None).failed_check
 
 
 def test_without_anchors_nothing_is_decided(town: Town) -> None:
-    result = verify(town.attest(), TEXT, WHO, ChainVerifier(TrustAnchors(())))
+    result = verify(town.attest(), TEXT, WHO, ChainVerifier(TrustAnchors(())), None)
     assert (result.verdict, result.checks[5].outcome) == (Verdict.UNDECIDED, "undecided")
 
 
 def test_a_carrier_vouches_and_does_not_prove(town: Town) -> None:
     town.become_carrier()
-    result = verify(town.attest(), TEXT, WHO, town.chains)
+    result = verify(town.attest(), TEXT, WHO, town.chains, None)
     assert (result.verdict, result.number) == (Verdict.CARRIER, None)
 
 
@@ -205,10 +205,10 @@ def test_a_token_is_taken_once(town: Town) -> None:
 
 def test_an_old_message_is_told_from_an_old_call(town: Town) -> None:
     late = dataclasses.replace(WHO, arrived=NOW + 3_600)
-    assert verify(town.attest(), TEXT, late, town.chains).verdict is Verdict.DELAYED
+    assert verify(town.attest(), TEXT, late, town.chains, None).verdict is Verdict.DELAYED
     town.become_carrier()
     plain = town.sign({"msgi": None}, {"ppt": None})
-    call = verify(plain, None, dataclasses.replace(late, kinds={""}), town.chains)
+    call = verify(plain, None, dataclasses.replace(late, kinds={""}), town.chains, None)
     assert call.failed_check is not None
     assert (call.failed_check.number, call.code) == (11, 403)
 
@@ -255,7 +255,7 @@ def test_nothing_is_attested_that_the_numbers_holder_or_both_forms_of_constraint
 
 @given(st.binary(max_size=300) | st.text(max_size=200), st.none() | st.binary(max_size=20))
 def test_any_token_has_a_verdict(token: bytes | str, content: bytes | None) -> None:
-    result = verify(token, content, WHO, ChainVerifier(TrustAnchors(())))
+    result = verify(token, content, WHO, ChainVerifier(TrustAnchors(())), None)
     assert result.verdict is Verdict.FAILED
 
 
@@ -276,7 +276,7 @@ def test_any_claims_have_a_verdict(claims: dict[str, Any], header: dict[str, Any
     town = Town(Authority())
     expected = dataclasses.replace(WHO, kinds={"msg", "shaken", "rcd", "div", ""})
     token = town.sign(claims, header | {"ppt": ppt})
-    assert verify(token, TEXT, expected, town.chains).checks[14].name == "result"
+    assert verify(token, TEXT, expected, town.chains, None).checks[14].name == "result"
 
 
 RCD = {"nam": "Q Branch", "apn": "12025550100", "icn": "https://example.com/q.png"}
@@ -291,12 +291,12 @@ def bound_chain(town: Town, permitted: tuple[tuple[str, tuple[str, ...]], ...]) 
 def test_a_name_is_told_as_the_word_of_the_issuer_that_bound_it(town: Town) -> None:
     chain = bound_chain(town, (("rcd", (canonical_json(RCD).decode(),)),))
     x5c = {"x5c": [b64encode(each).decode() for each in chain]}
-    result = verify(town.sign({"rcd": RCD}, x5c), TEXT, WHO, town.chains)
+    result = verify(town.sign({"rcd": RCD}, x5c), TEXT, WHO, town.chains, None)
     display = claimed_display(result, town.chains)
     assert display is not None
     assert (display.data.name, display.issuer, display.bound) == ("Q Branch", "Test issuer", True)
     assert result.number == ALICE
-    other = verify(town.sign({"rcd": RCD | {"nam": "Your bank"}}, x5c), TEXT, WHO, town.chains)
+    other = verify(town.sign({"rcd": RCD | {"nam": "Your bank"}}, x5c), TEXT, WHO, town.chains, None)
     assert other.failed_check is not None
     assert (other.failed_check.number, claimed_display(other, town.chains)) == (7, None)
 
@@ -338,20 +338,20 @@ def test_an_issuer_vouches_for_a_presentation_only_if_it_has_bound_all_of_it(
     values = {name: each if isinstance(each, str) else canonical_json(each).decode() for name, each in claims.items()}
     chain = bound_chain(town, tuple((name, (values[name],)) for name in permitted))
     token = town.sign(claims, {"x5c": [b64encode(each).decode() for each in chain]})
-    display = claimed_display(verify(token, TEXT, WHO, town.chains), town.chains)
+    display = claimed_display(verify(token, TEXT, WHO, town.chains, None), town.chains)
     assert display is not None
     assert display.bound is bound
 
 
 def test_a_name_that_no_issuer_bound_is_told_as_the_signers_own_word(town: Town) -> None:
-    display = claimed_display(verify(town.sign({"rcd": RCD}), TEXT, WHO, town.chains), town.chains)
+    display = claimed_display(verify(town.sign({"rcd": RCD}), TEXT, WHO, town.chains, None), town.chains)
     assert display is not None
     assert not display.bound
 
 
 def test_a_token_without_a_name_and_one_that_could_not_be_checked_present_nothing(town: Town) -> None:
-    assert claimed_display(verify(town.attest(), TEXT, WHO, town.chains), town.chains) is None
-    assert claimed_display(verify(town.sign({"rcd": RCD}), None, WHO, town.chains), town.chains) is None
+    assert claimed_display(verify(town.attest(), TEXT, WHO, town.chains, None), town.chains) is None
+    assert claimed_display(verify(town.sign({"rcd": RCD}), None, WHO, town.chains, None), town.chains) is None
 
 
 KINDS = {
@@ -367,7 +367,7 @@ KINDS = {
 
 @pytest.mark.parametrize("ppt", KINDS)
 def test_every_registered_type_is_known_by_name_and_is_no_message(town: Town, ppt: str) -> None:
-    result = verify(town.sign(KINDS[ppt] | {"msgi": None}, {"ppt": ppt}), TEXT, WHO, town.chains)
+    result = verify(town.sign(KINDS[ppt] | {"msgi": None}, {"ppt": ppt}), TEXT, WHO, town.chains, None)
     assert (result.verdict, result.code, result.checks[2].outcome) == (Verdict.FAILED, 428, "failed")
     assert f": a {ppt} PASSporT " in result.reason
 
@@ -376,6 +376,6 @@ def test_every_registered_type_is_known_by_name_and_is_no_message(town: Town, pp
 def test_a_type_that_is_asked_for_is_checked_as_what_it_is(town: Town, ppt: str) -> None:
     town.become_carrier()
     token = town.sign(KINDS[ppt] | {"msgi": None}, {"ppt": ppt})
-    result = verify(token, None, dataclasses.replace(WHO, kinds={ppt}), town.chains)
+    result = verify(token, None, dataclasses.replace(WHO, kinds={ppt}), town.chains, None)
     assert (result.verdict, result.checks[9].outcome) == (Verdict.CARRIER, "skipped")
-    assert verify(town.attest(), TEXT, dataclasses.replace(WHO, kinds={ppt}), town.chains).code == 428
+    assert verify(town.attest(), TEXT, dataclasses.replace(WHO, kinds={ppt}), town.chains, None).code == 428

@@ -279,7 +279,7 @@ def call_verdict(authority: Authority, declared: NumberAttributes) -> Verificati
     header = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://certificates.example/1.pem"}
     token = sign_token(private_key(1), header, claims)
     expected = Expected(NOW + 2, ALICE, {BOB}, chain=leaf_with(authority, entries, declared), kinds={"shaken"})
-    return verify(token, None, expected, ChainVerifier(authority.anchors))
+    return verify(token, None, expected, ChainVerifier(authority.anchors), None)
 
 
 def test_a_call_by_a_number_that_makes_none_fails(authority: Authority) -> None:

@@ -54,7 +54,7 @@ class Call:
 
     def verify(self, field: str, expected: Expected = WHO, chain: tuple[bytes, ...] | None = None) -> Any:
         given = dataclasses.replace(expected, chain=self.chain if chain is None else chain)
-        return verify_identity(field, None, given, self.chains)
+        return verify_identity(field, None, given, self.chains, None)
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def test_any_message_is_searched(text: str, line_break: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_field_has_a_verdict(field: str) -> None:
-    result = verify_identity(field, None, WHO, ChainVerifier(TrustAnchors(())))
+    result = verify_identity(field, None, WHO, ChainVerifier(TrustAnchors(())), None)
     assert (result.verdict, result.code) == (Verdict.FAILED, 438)
 
 

@@ -67,7 +67,7 @@ class Uris:
     def verify(self, authority: Authority, orig: str, policy: TrustPolicy) -> Any:
         token = attest(KEY, self.chain, orig=orig, dest={"sip:bob@example.com"}, content=TEXT, now=NOW)
         chains = ChainVerifier(TrustAnchors((authority.root,), policy))
-        return verify(token, TEXT, Expected(NOW + 2, orig, {"sip:bob@example.com"}), chains)
+        return verify(token, TEXT, Expected(NOW + 2, orig, {"sip:bob@example.com"}), chains, None)
 
 
 URIS = TrustPolicy(uri_identities=True)
@@ -131,13 +131,13 @@ def test_a_uri_that_the_certificate_does_not_hold_is_not_its_holders(authority: 
     x5c = [b64encode(each).decode() for each in uris.chain]
     token = sign_token(KEY, {"alg": "ES256", "ppt": "msg", "typ": "passport", "x5c": x5c}, claims)
     chains = ChainVerifier(TrustAnchors((authority.root,), URIS))
-    result = verify(token, TEXT, Expected(NOW + 2, None, ()), chains)
+    result = verify(token, TEXT, Expected(NOW + 2, None, ()), chains, None)
     assert result.failed_check is not None
     assert (result.failed_check.number, result.code) == (6, 437)
     number = sign_token(
         KEY, {"alg": "ES256", "ppt": "msg", "typ": "passport", "x5c": x5c}, claims | {"orig": {"tn": ALICE.digits}}
     )
-    assert verify(number, TEXT, Expected(NOW + 2, None, ()), chains).code == 437
+    assert verify(number, TEXT, Expected(NOW + 2, None, ()), chains, None).code == 437
 
 
 def test_a_participant_without_a_number_is_no_member_of_a_group(authority: Authority) -> None:

@@ -70,7 +70,7 @@ def test_we_verify_a_call_that_secsipidx_signed(tmp_path: Path) -> None:
     assert signed.returncode == 0, signed.stderr
     expected = Expected(now, ALICE, {BOB}, chain=carrier.ders, kinds=("shaken",))
     chains = ChainVerifier(TrustAnchors((carrier.root,)))
-    verification = verify_identity(signed.stdout.decode().strip(), None, expected, chains)
+    verification = verify_identity(signed.stdout.decode().strip(), None, expected, chains, None)
     assert verification.verdict is Verdict.CARRIER, verification.checks
 
 
