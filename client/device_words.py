@@ -78,7 +78,8 @@ def link_words(link: LinkView) -> str:
         case "waiting":
             command = f"ringtrue link {link.code} --authority {link.authority}"
             until = f"{link.ends.astimezone():%H:%M}"
-            return f"On the new device: {command}\nThe code is good for one device, until {until}. {SECRET}"
+            good = f"The code is good for one device, until {until}. {SECRET}"
+            return f"On the new device, start Ringtrue or run: {command}\n{good}"
         case "comparing":
             return f"{called(link)} wants to have your number. It must show these digits: {link.comparison}"
         case "granting":

@@ -12,6 +12,7 @@ from client.config import config_path, load_config
 from client.desk.api import Api
 from client.desk.endpoint import daemon_is_running
 from client.desk.opening import open_api
+from client.errors import NotEnrolledError
 from client.home import AUTHORITY, DELIVERY, Home
 from client.keys import needs_passphrase
 from client.plain.conversing import converse
@@ -43,10 +44,14 @@ async def run_plain(terminal: Terminal, authority: str, delivery: str, *, incogn
         try:
             first = not Home(terminal.home).key_file.exists()
             given = terminal.given_passphrase()
-            if first:
-                given = await first_run(paper, terminal.home, authority, delivery, given)
-            async with opened(paper, terminal.home, given) as api:
-                await converse(api, paper, config, Home(terminal.home), first=first, incognito=incognito)
+            while True:
+                passphrase = await first_run(paper, terminal.home, authority, delivery, given) if first else given
+                try:
+                    async with opened(paper, terminal.home, passphrase) as api:
+                        await converse(api, paper, config, Home(terminal.home), first=first, incognito=incognito)
+                    break
+                except NotEnrolledError:  # an earlier attempt made a store, and ended before there was an account
+                    first = True
         except EndedError:
             paper.say("The input has ended. Nothing is lost: start again to go on.")
 

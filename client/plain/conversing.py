@@ -41,7 +41,7 @@ async def converse(
         await _greet(talk)
         if incognito:
             paper.say(INCOGNITO)
-        if first:
+        if first and len(await api.devices.all()) == 1:  # else it was linked, and its chats are here
             paper.say("Whom do you want to write to? Enter alone for nobody yet. Your own number for others: /me")
             await _once(talk, "new")
         while not talk.ended:

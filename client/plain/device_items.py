@@ -1,7 +1,7 @@
 """The main menu, as far as it is about the devices of one's own number."""
 
 from client.device_words import COMPARE, IS_LOST, REMOVE, called, device_lines, link_words, removed_words
-from client.failures import EXPECTED
+from client.failures import EXPECTED, hint_inside
 from client.plain.account_items import qr_rows
 from client.plain.item import Item
 from client.plain.talk import Talk
@@ -41,7 +41,7 @@ async def _link(talk: Talk, argument: str) -> None:
             if later.step == link.step:
                 continue
             again, link = later.state == link.state, later
-            talk.paper.say(link.trouble or link_words(link))
+            talk.paper.say(link.trouble or hint_inside(link_words(link)))
             if link.state == "comparing" and not again:
                 link = await talk.api.devices.agree(await talk.paper.agreed(COMPARE))
     finally:

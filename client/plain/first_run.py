@@ -4,17 +4,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from client.account import Account
 from client.countries import country
+from client.credentials.link_here import Keep
 from client.enrolling import Enrolment, PendingEnrolment, Services, look_at_services, pending_enrolment
 from client.errors import CodeEndedError
 from client.failures import EXPECTED
 from client.home import Home
 from client.keys import keyring_available
 from client.passphrase import acceptable, strength
+from client.plain.linking import LinkedHere
 from client.plain.paper import EndedError, Paper
 from client.plain.phrases import date_and_time
 from client.text import safe_text
@@ -25,6 +28,7 @@ from identity.number import TelephoneNumber
 T = TypeVar("T")
 
 AGAIN = "again"  # what asks for another code
+LINK = "link"  # what is written instead of a number that another device has
 CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
 GROUP = 4  # hexadecimal digits of a fingerprint
 ABOUT = (
@@ -33,14 +37,15 @@ ABOUT = (
     "It does not say who a person is, or that they mean well.",
     "To begin you need a telephone number that can receive a code. You can leave at any step with Ctrl+C; "
     "the next start goes on there.",
-    "Is your number on another device already? That one shows a code (devices), and here you run: ringtrue link CODE",
+    "Is your number on another device already? Then write link instead of a number.",
 )
 
 
 async def first_run(paper: Paper, folder: Path, authority: str, delivery: str, given: str | None) -> str | None:
     """Make an account; returns its passphrase, None if a keyring holds its key. A `given` one is not asked for.
 
-    Raises EndedError, and ClientError if the account cannot be kept under the given passphrase.
+    By a number and a code, or from another device. Raises EndedError, and ClientError if the account cannot be kept
+    under the given passphrase.
     """
     home = Home(folder)
     left = pending_enrolment(home)
@@ -50,16 +55,29 @@ async def first_run(paper: Paper, folder: Path, authority: str, delivery: str, g
         left = PendingEnrolment("", authority, delivery)
     else:
         paper.say("An enrolment was begun here and is not finished. Enter keeps what was entered.")
-    enrolment, services = await _entered(paper, home, left)
+    while (entered := await _entered(paper, home, left)) is None:
+        linking = LinkedHere(paper, partial(_kept, given=given))
+        if await linking.link(folder, left.authority):
+            return linking.passphrase
+    enrolment, services = entered
     account = await _certified(paper, enrolment, services)
-    return await _kept(paper, enrolment, account, given)
+
+    async def keep(passphrase: str | None) -> None:
+        await asyncio.to_thread(enrolment.keep, account, passphrase)
+
+    paper.say("Step 4 of 4: everything is stored encrypted.")
+    passphrase = await _kept(paper, keep, given)
+    paper.say("Stored. Your account is ready.")
+    return passphrase
 
 
-async def _entered(paper: Paper, home: Home, left: PendingEnrolment) -> tuple[Enrolment, Services]:
-    """Step 1: a number, and two services that certify and carry it."""
+async def _entered(paper: Paper, home: Home, left: PendingEnrolment) -> tuple[Enrolment, Services] | None:
+    """Step 1: a number, and two services that certify and carry it; None if another device has the number."""
     paper.say("Step 1 of 4: your number.")
     while True:
         number = await _number(paper, left.number)
+        if number is None:
+            return None
         authority = await _or(paper, "Who certifies it (authority)?", left.authority)
         delivery = await _or(paper, "Who carries messages (delivery service)?", left.delivery)
         left = PendingEnrolment(number.e164, authority, delivery)
@@ -85,9 +103,11 @@ def _begin(enrolment: Enrolment) -> Callable[[], Awaitable[None]]:
     return begin
 
 
-async def _number(paper: Paper, before: str) -> TelephoneNumber:
+async def _number(paper: Paper, before: str) -> TelephoneNumber | None:
     while True:
-        typed = await _or(paper, "Your number, with + and country code?", before)
+        typed = await _or(paper, f"Your number, with + and country code? Or {LINK}?", before)
+        if typed.lower() == LINK:
+            return None
         try:
             number = TelephoneNumber.parse(typed)
         except NumberError as error:
@@ -127,19 +147,17 @@ async def _challenge(paper: Paper, enrolment: Enrolment, *, again: bool) -> Chal
     return opened
 
 
-async def _kept(paper: Paper, enrolment: Enrolment, account: Account, given: str | None) -> str | None:
-    """Step 4: where the key of the encrypted store is kept."""
-    paper.say("Step 4 of 4: everything is stored encrypted.")
+async def _kept(paper: Paper, keep: Keep, given: str | None) -> str | None:
+    """Where the key of the encrypted store is kept; `keep` does it."""
     while True:
         passphrase = given or await _protection(paper)
         try:
-            await asyncio.to_thread(enrolment.keep, account, passphrase)
+            await keep(passphrase)
         except EXPECTED as error:
             if given:
                 raise
             paper.trouble(error)
         else:
-            paper.say("Stored. Your account is ready.")
             return passphrase
 
 

@@ -191,6 +191,9 @@ class RingtrueApp(Outward):
     async def _offer_first_chat(self) -> None:
         from client.tui.screens.first_chat import FirstChatScreen
 
+        with self.telling_trouble():
+            if len(await self.api.devices.all()) > 1:  # this one was linked: the number has its chats
+                return
         chat = await self.push_screen_wait(FirstChatScreen())
         if chat is not None:
             await self.open_chat(chat)
