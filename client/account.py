@@ -14,7 +14,7 @@ from client.credentials.own_entries import keep_own_entry
 from client.credentials.renewal import renewal_at
 from client.errors import AccountExistsError, NotEnrolledError
 from client.store import Store
-from identity.certificate_fields import validity
+from identity.certificate_fields import certificate_attributes, validity
 from identity.certificates import public_point
 from identity.number import TelephoneNumber
 
@@ -57,6 +57,11 @@ class Account:
     def validity(self) -> tuple[int, int]:
         """The first and last second of the certificate."""
         return validity(x509.load_der_x509_certificate(self.chain[0]))
+
+    def sends_messages(self) -> bool:
+        """Whether the certificate lets the number send messages: its holder can declare that it sends none."""
+        declared = certificate_attributes(x509.load_der_x509_certificate(self.chain[0]))
+        return declared is None or not declared.do_not_originate_messaging
 
     def renewal_due(self, now: int) -> bool:
         """Whether the moment is past that was drawn for this device (client.credentials.renewal)."""

@@ -26,7 +26,14 @@ from client.desk.endpoint import NoDaemonError
 from client.desk.remote import open_remote
 from client.enrolling import pending_enrolment
 from client.enrolment import EnrolmentClient
-from client.errors import AccountBusyError, CertificateRevokedError, ClientError, FrankingKeyError, NotEnrolledError
+from client.errors import (
+    AccountBusyError,
+    CertificateRevokedError,
+    ClientError,
+    FrankingKeyError,
+    NoMessagesError,
+    NotEnrolledError,
+)
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
@@ -263,6 +270,8 @@ def _certificate(session: Session, now: int) -> Finding:
         return Finding(
             "certificate", False, f"revoked: what this device sends counts no more. {CertificateRevokedError.hint}"
         )
+    if left > 0 and not account.sends_messages():
+        return Finding("certificate", False, f"says that {account.number} sends no messages. {NoMessagesError.hint}")
     if left > 0:
         due = ", renewal is due: run: ringtrue receive" if account.renewal_due(now) else ""
         return Finding("certificate", True, f"{account.number}, valid for {left // 3600} h more{due}")

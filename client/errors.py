@@ -36,6 +36,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   └── PassphraseNeededError 8   it needs a passphrase, and none was given
 ├── StoreError               1    the local store is damaged or cannot be written
 ├── ChatError                5    no such chat, message or member
+│   └── NoMessagesError      5    the certificate says that this device's number sends no messages
 ├── ConfigError              8    config.toml, or a choice of keys in it, is not understood
 ├── FrankingKeyError         1    the delivery service shows another franking key than the one that is kept
 ├── RulesError               1    admission rules cannot be read, or hide what they must not
@@ -369,6 +370,13 @@ class ChatError(ClientError):
     code = "unknown-chat"
     hint = "See what there is: ringtrue chat list"
     exit_code = 5
+
+
+class NoMessagesError(ChatError):
+    """The certificate says that this device's number sends no messages: nobody would take what it writes."""
+
+    code = "no-messages"
+    hint = "You can read. If the number is to send messages, ask the operator of your authority, who has marked it."
 
 
 class ConfigError(ClientError):

@@ -13,7 +13,7 @@ from client.defence.franking import tagged
 from client.defence.lies import LOST_LIMIT, Lie, lost_words
 from client.defence.lookout import Lookout
 from client.defence.witness import EXTENSION, to_plain
-from client.errors import CertificateEndedError, ChatError
+from client.errors import CertificateEndedError, ChatError, NoMessagesError
 from client.events import Event, MessageAccepted, MessageFailed
 from client.groups import Groups, Step
 from client.history import History
@@ -93,12 +93,15 @@ class Sender:
         return self._history.get(row)
 
     def queue_title(self, group_id: bytes, now: int) -> None:
-        """Queue the chat's name, for members who do not know it yet."""
-        self.queue(group_id, mimi.title(*self._uris(group_id), self._groups.chats.known(group_id).name), now)
+        """Queue the chat's name, for members who do not know it yet; nothing, if they would refuse it."""
+        if self._groups.account.sends_messages():
+            self.queue(group_id, mimi.title(*self._uris(group_id), self._groups.chats.known(group_id).name), now)
 
     def queue(self, group_id: bytes, content: Content, now: int) -> Message:
-        """Queue any content; returns its row in the history."""
+        """Queue any content; returns its row in the history. Raises NoMessagesError if all would refuse it."""
         chat = self._require_active(group_id)
+        if not self._groups.account.sends_messages():
+            raise NoMessagesError("the certificate of this device says that its number sends no messages")
         number = self._groups.account.number
         content = replace(content, extensions=self._extensions(group_id, content))
         framed = mimi.encode(content)

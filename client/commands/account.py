@@ -8,7 +8,7 @@ import click
 from client.credentials.acme_account import Certifier
 from client.doctor import Doctor
 from client.enrolling import enrol
-from client.errors import AccountError
+from client.errors import AccountError, NoMessagesError
 from client.home import AUTHORITY, DELIVERY, Home
 from client.session import Session
 from client.terminal import Terminal, account_command
@@ -86,6 +86,8 @@ async def enroll(
         await session.maintain()
     roots = TrustAnchors.from_pem(account.anchors).fingerprint.hex()
     words = f"{owner} is ready on this device.\nIt trusts the roots with the fingerprint {roots}."
+    if not account.sends_messages():
+        words += f"\nIts certificate says that it sends no messages. {NoMessagesError.hint}"
     terminal.tell("enrolled", words, number=owner.e164, home=str(terminal.home), anchors=roots)
 
 
