@@ -80,7 +80,7 @@ def read_crl(file: bytes) -> bytes:
     try:
         pem = b"-----BEGIN" in file
         crl = x509.load_pem_x509_crl(file) if pem else x509.load_der_x509_crl(file)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise TokenError("that is no list of revocations", hint="Give a CRL in PEM or DER.") from error
     return crl.public_bytes(Encoding.DER)
 
@@ -104,7 +104,7 @@ async def judge_token(
         except FetchError as error:
             why = str(error)
     issuers = expected.chain[1:] or (passport.x5c[1:] if passport is not None else ())
-    revocations = lists_for(crls, issuers, expected.arrived)
+    revocations = lists_for(crls, issuers, chains.anchors, expected.arrived)
     if found.field is None:
         verification = verify(found.text, content, expected, chains, None, revocations=revocations)
     else:

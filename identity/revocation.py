@@ -24,6 +24,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID, SignatureA
 from identity.certificate_fields import check_list_signer, load_certificate
 from identity.certificates import VerifiedChain
 from identity.errors import CertificateError, RevocationError
+from identity.trust import TrustAnchors
 
 CRL_SIZE_LIMIT = 4 * 1024 * 1024  # octets of DER: about 100,000 entries
 CRL_LIFETIME_LIMIT = 10 * 86_400  # seconds from thisUpdate to nextUpdate (the Baseline Requirements' limit for leaves)
@@ -188,19 +189,27 @@ def verify_crl(der: bytes, issuer_der: bytes, now: int) -> RevocationList:
     return RevocationList(issuer_name(issuer_der), number, this_update, next_update, MappingProxyType(entries))
 
 
-def lists_for(crls: Sequence[bytes], issuers: Iterable[bytes], now: int) -> Revocations:
-    """The lists in force among these octets that are by one of these issuers (DER); the others count for nothing.
+def lists_for(crls: Sequence[bytes], issuers: Sequence[bytes], anchors: TrustAnchors, now: int) -> Revocations:
+    """The lists in force among these octets, by these issuers (DER) or the root above them; others count for nothing.
 
     The issuers may be anybody's word: a list counts for chains through its own signer alone.
     """
     found = Revocations()
-    for issuer in issuers:
+    for issuer in (*issuers, *_roots_above(issuers, anchors)):
         for crl in crls:
             try:
                 found = found.adopting(_verified_at(crl, issuer, now - now % CRL_TOLERANCE))
             except (RevocationError, CertificateError):
                 continue
     return found
+
+
+def _roots_above(issuers: Sequence[bytes], anchors: TrustAnchors) -> list[bytes]:
+    try:
+        names = [load_certificate(each).issuer for each in issuers[-1:]]
+    except CertificateError:
+        return []
+    return [root.public_bytes(Encoding.DER) for root in anchors.roots if root.subject in names]
 
 
 @lru_cache(VERIFIED_LISTS_LIMIT)

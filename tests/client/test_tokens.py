@@ -40,6 +40,7 @@ class Desk:
         self.key = ec.generate_private_key(ec.SECP256R1())
         leaf = issue_device_certificate(issuer_key, issuer, self.key.public_key(), ALICE, NOW, lifetime)
         self.serial, self._issuer = leaf.serial_number, (issuer_key, issuer)
+        self.issuer_serial, self._root = issuer.serial_number, (root_key, root)
         self.chain = [each.public_bytes(Encoding.DER) for each in (leaf, issuer)]
         self.pem = b"".join(each.public_bytes(Encoding.PEM) for each in (leaf, issuer, root))
         self.folder = folder
@@ -53,6 +54,10 @@ class Desk:
     def crl(self, entries: dict[int, tuple[int, ReasonFlags]]) -> str:
         """A list of the issuer's, in a file."""
         return self.write(f"{len(entries)}.crl", sign_crl(*self._issuer, entries, number=1, now=NOW, lifetime=86_400))
+
+    def root_crl(self, entries: dict[int, tuple[int, ReasonFlags]]) -> str:
+        """A list of the root's, which stands in no chain, in a file."""
+        return self.write("root.crl", sign_crl(*self._root, entries, number=1, now=NOW, lifetime=86_400))
 
     def attest(self, **changes: Any) -> str:
         honest: dict[str, Any] = {"orig": ALICE, "dest": {BOB}, "content": TEXT, "now": NOW}
@@ -162,6 +167,20 @@ def test_a_certificate_that_lives_long_needs_a_list_of_its_issuer(tmp_path: Path
     stranger = Desk(tmp_path / "another")
     assert desk.lines(token, *content, "--crl", stranger.crl({}))[0] == 4
     assert desk.verify(token, "--crl", desk.content).exit_code == 4
+
+
+def test_a_list_of_the_roots_revokes_an_issuer(desk: Desk) -> None:
+    token, content = desk.attest(), ("--content", desk.content)
+    assert desk.lines(token, *content, "--crl", desk.root_crl({}))[0] == 0
+    revoked = desk.root_crl({desk.issuer_serial: (NOW - 60, ReasonFlags.ca_compromise)})
+    code, (line,) = desk.lines(token, *content, "--crl", revoked)
+    assert (code, line["check"]["name"]) == (3, "status")
+
+
+def test_a_list_of_a_version_that_there_is_not_is_none(desk: Desk) -> None:
+    octets = Path(desk.crl({})).read_bytes()
+    unknown = desk.write("unknown.crl", octets.replace(b"\x02\x01\x01", b"\x02\x01\x07", 1))
+    assert desk.verify(desk.attest(), "--crl", unknown).exit_code == 4
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class CallVerifier:
         if passport is not None and not passport.x5c and self.fetch is not None:
             expected = replace(expected, chain=await self._chain(passport.x5u, expected.arrived))
         issuers = expected.chain[1:] or (passport.x5c[1:] if passport is not None else ())
-        lists = await asyncio.to_thread(lists_for, self.crls(), issuers, expected.arrived)
+        lists = await asyncio.to_thread(lists_for, self.crls(), issuers, self.chains.anchors, expected.arrived)
         return _Judged(text, passport, verify_identity(text, content, expected, self.chains, None, revocations=lists))
 
     async def _chain(self, url: str, now: int) -> tuple[bytes, ...]:
