@@ -368,8 +368,8 @@ class Receiver:
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
         if commit.removed_self or (step.standing is Standing.LEAVING and len(step.group.members()) == 1):
             return [changed, *self._ended(step)]
-        own_devices = set(map(number_of, commit.added)) == {self._groups.account.number}  # they are told the name apart
-        if own and commit.added and not own_devices and chat.own_name and step.standing is Standing.ACTIVE:
+        ignorant = [member for member in commit.added if not self._siblings.is_being_linked(member.identity, now)]
+        if own and ignorant and chat.own_name and step.standing is Standing.ACTIVE:
             self._sender.queue_title(group_id, now)
         for intent in self._intents.of(group_id):
             if intent.is_proposed or (intent.request is not None and intent.request.epoch < commit.epoch):

@@ -118,7 +118,7 @@ class Devices:
         return [each for each in granted if each.at < self._now() - PATIENCE]
 
     async def _come(self, granted: Sibling) -> None:
-        await self._run(self._siblings.ready, granted.identity, self._now())
+        await self._run(self._siblings.ready, granted.identity, granted.at)
         self.soon()
 
     def soon(self) -> None:

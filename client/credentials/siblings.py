@@ -23,6 +23,7 @@ from client.device import number_of
 from client.groups import Groups
 from client.intents import AddMembers, Intents, RemoveDevice
 from client.store import Store
+from identity.authority.links.wire import MAILBOX_LIFETIME
 
 AGAIN = 86_400  # seconds until a chat that did not take a device is tried again
 
@@ -90,12 +91,20 @@ class Siblings:
         return identity
 
     def ready(self, identity: bytes, now: int) -> None:
-        """A granted device can be added to chats: it is to come into every one that the person talks in."""
+        """A granted device can be added to chats: it is to come into every one that the person talks in.
+
+        `now`: when it was, or for a device that is not waited for any more, when it was granted.
+        """
         granted = self.get(identity)
         with self._store.transaction():
             self._put(identity, "" if granted is None else granted.name, SiblingState.LINKED, now)
             for chat in self.open_chats():
                 self._want(identity, chat.group_id)
+
+    def is_being_linked(self, identity: bytes, now: int) -> bool:
+        """Whether a device was ready just now, so that it learns by its linking what chats are called."""
+        found = self.get(identity)
+        return found is not None and found.state is SiblingState.LINKED and now - found.at < MAILBOX_LIFETIME
 
     def withdraw(self, identity: bytes) -> None:
         """Take back a grant that came to nothing: the key is a stranger's again."""

@@ -82,6 +82,7 @@ async def test_a_device_that_was_away_comes_into_chats_that_were_begun_meanwhile
     await tablet.receive()
 
     assert {fresh.group_id, mine.group_id} <= {each.group_id for each in await tablet.chats()}
+    assert (await tablet.find_chat(mine.group_id.hex())).name == "mine"
 
 
 async def test_a_removed_device_keeps_no_other_one_from_beginning_chats(world: World, stack: AsyncExitStack) -> None:
