@@ -112,5 +112,5 @@ def test_a_log_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     arguments = ["serve", "--port", "0", "--data-dir", str(tmp_path / "a"), "--log", "http://127.0.0.1:1"]
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 1
-    assert "cannot use the log" in result.stderr
+    assert "cannot use the log at http://127.0.0.1:1" in result.stderr
     assert "Traceback" not in result.output

@@ -76,6 +76,6 @@ class RemoteLog:
                 answer.raise_for_status()
                 return msgspec.json.decode(read_limited(answer, ANSWER_LIMIT), type=shape)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise LogError(f"cannot use the log: {error}") from error
+            raise LogError(f"cannot use the log at {self._url}: {error}") from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise LogError(f"{self._url} answers with what is no log's answer: {error}") from error
