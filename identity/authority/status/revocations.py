@@ -101,12 +101,12 @@ def end_tokens(store: AuthorityStore, digits: str, now: int) -> None:
 
 
 def revoke_number(store: AuthorityStore, digits: str, reason: Reason, now: int) -> list[Revocation]:
-    """Withdraw every certificate of a number that has not ended and is not withdrawn yet."""
+    """Withdraw every certificate of a number that still says who asks, as one that ended a while ago does."""
     rows = store.rows(
-        "SELECT fingerprint FROM certificates WHERE number = ? AND not_after >= ? "
+        "SELECT fingerprint FROM certificates WHERE number = ? AND not_after > ? "
         "AND fingerprint NOT IN (SELECT fingerprint FROM revocations) ORDER BY issued_at",
         digits,
-        now,
+        now - RENEWAL_GRACE,
     )
     return [revoke(store, fingerprint, reason, now) for (fingerprint,) in rows]
 

@@ -1,5 +1,6 @@
 """What was taken back stays back: by an older certificate, an earlier token, or an assertion of before."""
 
+import secrets
 from collections.abc import Callable
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from identity.authority.status.revocations import end_tokens, revoke_number
 from identity.authority.tokens.carriers import Carrier, Carriers
 from identity.authority.tokens.wire import AssertionClaims, CarrierRight, TokenRequest, sign_assertion
+from identity.authority.wire import StandingClaims, StandingRequest, sign_standing_proof
 from identity.base64url import encode_base64url
 from identity.delegation import delegation_csr
 from identity.revocation import Reason
@@ -135,3 +137,17 @@ async def test_a_port_out_revokes_an_issuer_for_the_number(open_at: Opener):
     await ported(authority)
     with authority.store.transaction():
         assert len(authority.store.rows("SELECT 1 FROM revocations")) == 1
+
+
+async def test_a_certificate_that_had_ended_before_a_port_out_asks_no_more_about_the_number(authority, device, word):
+    certified = await authority.enrol(device)
+    authority.clock.now += 8 * DAY
+
+    async def standing() -> httpx.Response:
+        claims = StandingClaims(BASE_URL, authority.clock.now, secrets.token_hex(8))
+        request = StandingRequest(certified.chain, sign_standing_proof(device.key, claims))
+        return await authority.post("/v1/standing", request)
+
+    assert (await standing()).status_code == 200
+    await ported(authority)
+    assert word(await standing()) == "chain-refused"
