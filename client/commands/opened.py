@@ -53,7 +53,7 @@ async def tell_troubles(api: Api, say: Callable[[str], None], *, follow: bool) -
         async for told in events:
             match told:
                 case TroubleTold():
-                    say(f"Trouble: {told.words}" + (f" {told.hint}" if told.hint else ""))
+                    say(f"Trouble: {told.words}" + (f"\n{told.hint}" if told.hint else ""))
                 case StatusChanged(status=status) if follow:
                     if status.trouble not in ("", trouble):
                         say(f"Trouble: {status.trouble}")
