@@ -29,10 +29,8 @@ _NEW_KEY = (
 _COPY = "Somebody has a copy of this device's key, or an old copy of this account's folder was used or restored. "
 ADVICE = {
     AlarmKind.CERTIFICATE: (
-        "If it is another device of yours, such as one that you have just linked, put the alarm away as yours. If not, "
-        "somebody receives the codes that are sent to your number, or has a device of yours: ask your operator whether "
-        "it was ported or its SIM replaced, and look at `ringtrue devices`, which can remove what is not yours. "
-        f"{_NEW_KEY}"
+        "If it is another device of yours (you have just linked one?), put it away as yours. If not, remove it "
+        f"(ringtrue devices), and ask your operator whether your number was ported or its SIM replaced. {_NEW_KEY}"
     ),
     AlarmKind.RENEWAL: f"{_COPY}If you did neither: {_NEW_KEY}",
     AlarmKind.SESSION: f"{_COPY}If you did neither: {_NEW_KEY}",

@@ -18,6 +18,17 @@ from .test_linking import NewDevice, linked
 LISTED = 3601  # seconds after which the list of revocations is fetched again
 
 
+async def three(world: World, stack: AsyncExitStack) -> tuple[Session, Session, Session]:
+    """Alice's devices, all in a chat with Bob."""
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("plans", [BOB])
+    await accepted(world, bob, chat.group_id)
+    tablet = await own_device(world, stack, alice)
+    laptop = await own_device(world, stack, alice, "laptop")
+    await tablet.receive()
+    return alice, tablet, laptop
+
+
 async def alarms(world: World, session: Session) -> list[str]:
     return [each.kind for each in await desk_of(session, world).device.alarms()]
 
@@ -86,12 +97,7 @@ async def test_a_device_that_was_away_comes_into_chats_that_were_begun_meanwhile
 
 
 async def test_a_removed_device_keeps_no_other_one_from_beginning_chats(world: World, stack: AsyncExitStack) -> None:
-    alice, bob = await world.people(stack, ALICE, BOB)
-    chat = await alice.create_chat("plans", [BOB])
-    await accepted(world, bob, chat.group_id)
-    tablet = await own_device(world, stack, alice)
-    laptop = await own_device(world, stack, alice, "laptop")
-    await tablet.receive()
+    alice, tablet, laptop = await three(world, stack)
 
     await alice.devices.remove(key_of(laptop))
     world.clock.now += LISTED
@@ -102,12 +108,7 @@ async def test_a_removed_device_keeps_no_other_one_from_beginning_chats(world: W
 
 
 async def test_a_removed_device_comes_into_no_chat_of_another_one_at_once(world: World, stack: AsyncExitStack) -> None:
-    alice, bob = await world.people(stack, ALICE, BOB)
-    chat = await alice.create_chat("plans", [BOB])
-    await accepted(world, bob, chat.group_id)
-    tablet = await own_device(world, stack, alice)
-    laptop = await own_device(world, stack, alice, "laptop")
-    await tablet.receive()
+    alice, tablet, laptop = await three(world, stack)
 
     await alice.devices.remove(key_of(laptop))
     await tablet.receive()
