@@ -20,6 +20,7 @@ from identity.authority.admission import ByAuthority, ByPrefix
 from identity.authority.codes import CodeSender
 from identity.authority.errors import AuthorityError, RefusedError
 from identity.authority.exchange import (
+    cannot_sign,
     client_address,
     disconnected,
     failed,
@@ -60,6 +61,7 @@ from identity.authority.wire import (
 )
 from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors
+from identity.errors import CertificateError
 from identity.prefixes import DEFAULT_PREFIXES, authority_list
 
 PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-1000074: a verifier caches for a day
@@ -180,7 +182,13 @@ def _application(routes: Sequence[BaseRoute], *parts: _Closing) -> Starlette:
         for part in parts:
             part.close()
 
-    handlers = {RefusedError: refused, HTTPException: no_such_thing, ClientDisconnect: disconnected, Exception: failed}
+    handlers = {
+        RefusedError: refused,
+        CertificateError: cannot_sign,
+        HTTPException: no_such_thing,
+        ClientDisconnect: disconnected,
+        Exception: failed,
+    }
     described = document_route(routes, OPERATIONS, "Ringtrue's authority")
     return Starlette(routes=[*routes, described], exception_handlers=handlers, lifespan=lifespan)
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from identity.authority.errors import RefusedError
 from identity.authority.rates import address_subject
 from identity.authority.wire import BODY_LIMIT, JSON_TYPE, PROBLEM_PREFIX, PROBLEM_TYPE, Problem
+from identity.errors import CertificateError
 
 BODY_TIMEOUT = 10  # seconds for a whole body to arrive
 
@@ -80,6 +81,12 @@ async def disconnected(_: Request, error: Exception) -> Response:
     """End quietly when the client went away in the middle of its body."""
     assert isinstance(error, ClientDisconnect)
     return Response(status_code=400)
+
+
+async def cannot_sign(_: Request, error: Exception) -> Response:
+    """Say what is wrong with the authority's own certificate: its operator can mend that."""
+    assert isinstance(error, CertificateError)
+    return _problem(RefusedError("internal", str(error)))
 
 
 async def failed(_: Request, __: Exception) -> Response:

@@ -312,3 +312,17 @@ async def test_an_authority_whose_own_certificate_has_ended_says_so_and_keeps_th
         assert (word, problem.status) == ("serverInternal", 503)
         assert "certificate has ended" in problem.detail
         assert (await account.post(order.url)).json()["status"] == "ready"
+
+
+async def test_an_authority_whose_own_certificate_has_ended_signs_no_list_and_says_why(
+    carrier: Path, enterprise: Path, problem
+) -> None:
+    delegated(carrier, enterprise)
+    moments = [NOW]
+    app = open_authority(enterprise, BASE_URL, CodeOutbox(), lambda: moments[-1])
+    served = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
+    async with app.router.lifespan_context(app), served as http:
+        moments.append(NOW + 5 * 365 * DAY)
+        for address in ("/v1/crl", "/v1/status-list"):
+            answer = problem(await http.get(address))
+            assert (answer.status, "certificate has ended" in answer.detail) == (500, True)
