@@ -203,6 +203,17 @@ def check_issuer(certificate: x509.Certificate) -> None:
         raise CertificateError("no-ca", "the certificate is not an issuer's")
 
 
+def check_path_lengths(issuers: Sequence[x509.Certificate]) -> None:
+    """Raise CertificateError if a path of issuers, root last, is longer than one of them admits above end entities.
+
+    Path validation does not count the last certificate of a path (RFC 5280 §4.2.1.9), which here is an issuer too.
+    """
+    for below, issuer in enumerate(issuers):
+        basic = known_extension(issuer, x509.BasicConstraints)
+        if basic is not None and basic.path_length is not None and basic.path_length < below:
+            raise CertificateError("path-length", f"an issuer has {below} below it, and admits {basic.path_length}")
+
+
 def check_list_signer(certificate: x509.Certificate) -> None:
     """Raise CertificateError unless the certificate is a CA's whose key may sign lists (RFC 5280 §4.2.1.3, cRLSign)."""
     basic, usage = known_extension(certificate, x509.BasicConstraints), known_extension(certificate, x509.KeyUsage)

@@ -16,6 +16,7 @@ from identity.certificate_fields import (
     check_issuer_fields,
     check_key_identifiers,
     check_list_signer,
+    check_path_lengths,
     check_signature_algorithms,
     constrains_names,
     load_certificate,
@@ -100,6 +101,7 @@ def verify_issuer_path(path: Sequence[bytes], anchors: TrustAnchors, now: int) -
     check_signature_algorithms(found, anchors.policy.non_ecdsa_issuers)
     issuer_path(found, anchors.policy)
     check_issuer(certificates[0])
+    check_path_lengths(found)
     check_pins((found[0], *found), anchors.policy)  # an issuer may be the pinned one itself
     check_certificate_policies(certificates, anchors.policy, leaf=False)
     return found

@@ -253,10 +253,19 @@ def test_a_signer_of_lists_is_an_issuer_that_may_sign_them_and_says_of_which_num
     assert refused_signer(end_entity) == ("no-ca", "no-ca")
 
 
+def test_a_signer_of_lists_stands_where_an_issuer_may_stand() -> None:
+    """RFC 5280 §4.2.1.9 does not count the last certificate of a path; below this one devices are to follow."""
+    above = AUTHORITY.issuer()  # for end entities only
+    below = any_certificate(AUTHORITY.issuer_key, above.subject, private_key(9).public_key(),
+                            (*CA_FIELDS, tn_extension(RANGE)), name="below")  # fmt: skip
+    assert refused_signer([der(below), der(above)]) == ("path-length", "path-length")
+
+
 def test_a_signer_of_lists_is_held_to_algorithms_and_certificate_policies_as_a_chain_is() -> None:
     key = rsa_key()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "RSA root")])
-    root = TrustAnchors((any_certificate(key, name, key.public_key(), CA_FIELDS, name="RSA root"),))
+    fields = ((x509.BasicConstraints(ca=True, path_length=None), True), CA_FIELDS[1])
+    root = TrustAnchors((any_certificate(key, name, key.public_key(), fields, name="RSA root"),))
     path = [signer(root=root, key=key)]
     assert refused_signer(path, root) == ("issuer-algorithm", "issuer-algorithm")
     assert refused_signer(path, replace(root, policy=TrustPolicy(non_ecdsa_issuers=True))) == ("", "")
