@@ -171,13 +171,15 @@ def _serial(der: bytes) -> int:
     return load_certificate(der).serial_number
 
 
-def verify_crl(der: bytes, issuer_der: bytes, now: int) -> RevocationList:
+def verify_crl(der: bytes, issuer_der: bytes, now: int, *, over: bool = False) -> RevocationList:
     """Verify an issuer's list at the time `now`. Raises RevocationError; the first of these that fails ends it.
 
     1. size and form                                  5. it has a number (§5.2.3)
     2. by this issuer: name, key identifier           6. no critical extension that is not known, no partial list
     3. the issuer may sign lists: a CA with cRLSign   7. entries: of this issuer only, none critical, none of the future
     4. ECDSA by the issuer's key                      8. not of the future, not over, and not valid for too long
+
+    `over`: take one that is over as well; it still says what is revoked, and no longer what is not.
     """
     crl, issuer = _loaded(der, issuer_der)
     _check_issuer(crl, issuer)
@@ -185,12 +187,16 @@ def verify_crl(der: bytes, issuer_der: bytes, now: int) -> RevocationList:
     _check_extensions(crl)
     this_update = int(crl.last_update_utc.timestamp())
     entries = dict(_entries(crl, this_update))
-    next_update = _next_update(crl, this_update, now)
+    next_update = _next_update(crl, this_update)
+    if this_update > now + CRL_TOLERANCE:
+        raise RevocationError("time", "the list is of the future", check=8)
+    if next_update <= now and not over:
+        raise RevocationError("expired", f"the next list was due {now - next_update} seconds ago", check=8)
     return RevocationList(issuer_name(issuer_der), number, this_update, next_update, MappingProxyType(entries))
 
 
 def lists_for(crls: Sequence[bytes], issuers: Sequence[bytes], anchors: TrustAnchors, now: int) -> Revocations:
-    """The lists in force among these octets, by these issuers (DER) or the root above them; others count for nothing.
+    """The lists among these octets that are by these issuers (DER) or the root above them; others count for nothing.
 
     The issuers may be anybody's word: a list counts for chains through its own signer alone.
     """
@@ -214,7 +220,7 @@ def _roots_above(issuers: Sequence[bytes], anchors: TrustAnchors) -> list[bytes]
 
 @lru_cache(VERIFIED_LISTS_LIMIT)
 def _verified_at(crl: bytes, issuer: bytes, now: int) -> RevocationList:
-    return verify_crl(crl, issuer, now)
+    return verify_crl(crl, issuer, now, over=True)
 
 
 def _loaded(der: bytes, issuer_der: bytes) -> tuple[x509.CertificateRevocationList, x509.Certificate]:
@@ -280,15 +286,13 @@ def _entries(crl: x509.CertificateRevocationList, this_update: int) -> Iterator[
         raise RevocationError("malformed", "an entry of the list cannot be read", check=1) from error
 
 
-def _next_update(crl: x509.CertificateRevocationList, this_update: int, now: int) -> int:
+def _next_update(crl: x509.CertificateRevocationList, this_update: int) -> int:
     end = crl.next_update_utc
-    if end is None or this_update > now + CRL_TOLERANCE:
-        raise RevocationError("time", "the list is of the future, or does not say when the next one is due", check=8)
+    if end is None:
+        raise RevocationError("time", "the list does not say when the next one is due", check=8)
     next_update = int(end.timestamp())
     if not 0 < next_update - this_update <= CRL_LIFETIME_LIMIT:
         raise RevocationError("time", "the list is valid for too long", check=8)
-    if next_update <= now:
-        raise RevocationError("expired", f"the next list was due {now - next_update} seconds ago", check=8)
     return next_update
 
 

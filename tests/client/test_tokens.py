@@ -51,9 +51,9 @@ class Desk:
         (self.folder / name).write_bytes(octets)
         return str(self.folder / name)
 
-    def crl(self, entries: dict[int, tuple[int, ReasonFlags]]) -> str:
+    def crl(self, entries: dict[int, tuple[int, ReasonFlags]], now: int = NOW) -> str:
         """A list of the issuer's, in a file."""
-        return self.write(f"{len(entries)}.crl", sign_crl(*self._issuer, entries, number=1, now=NOW, lifetime=86_400))
+        return self.write(f"{len(entries)}.crl", sign_crl(*self._issuer, entries, number=1, now=now, lifetime=86_400))
 
     def root_crl(self, entries: dict[int, tuple[int, ReasonFlags]]) -> str:
         """A list of the root's, which stands in no chain, in a file."""
@@ -173,6 +173,15 @@ def test_a_list_of_the_roots_revokes_an_issuer(desk: Desk) -> None:
     token, content = desk.attest(), ("--content", desk.content)
     assert desk.lines(token, *content, "--crl", desk.root_crl({}))[0] == 0
     revoked = desk.root_crl({desk.issuer_serial: (NOW - 60, ReasonFlags.ca_compromise)})
+    code, (line,) = desk.lines(token, *content, "--crl", revoked)
+    assert (code, line["check"]["name"]) == (3, "status")
+
+
+def test_a_list_that_is_over_still_revokes_and_says_of_nothing_that_it_is_good(tmp_path: Path) -> None:
+    desk, then = Desk(tmp_path, lifetime=60 * 86_400), NOW - 3 * 86_400
+    token, content = desk.attest(), ("--content", desk.content)
+    assert desk.lines(token, *content, "--crl", desk.crl({}, then))[0] == 4
+    revoked = desk.crl({desk.serial: (then - 60, ReasonFlags.key_compromise)}, then)
     code, (line,) = desk.lines(token, *content, "--crl", revoked)
     assert (code, line["check"]["name"]) == (3, "status")
 
