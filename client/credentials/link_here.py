@@ -169,7 +169,9 @@ class _Attempt:
         number = TelephoneNumber.from_digits(grant.number.removeprefix("+"))
         if not await self.onlooker.agrees(number, grant.authority):
             raise _DeclinedError(
-                "nothing was changed", code="link-declined", hint="To begin again: ringtrue devices add"
+                "nothing was changed",
+                code="link-declined",
+                hint="To begin again, show a new code on the device that has the number: ringtrue devices add",
             )
         await self.onlooker.protect(self._keep)
         assert self.store is not None, "the account is kept somewhere"

@@ -37,7 +37,7 @@ class ChatsStep(Step):
     def hear(self, words: str, *, stored: bool) -> None:
         """What was heard before is done, and this is being done."""
         self._heard.append(words)
-        self._show_done(self._heard[:-1])
+        self._show_heard(len(self._heard) - 1)
         self.begin_doing(words)
         if stored:
             self._lead_on(BY_ITSELF)
@@ -45,13 +45,14 @@ class ChatsStep(Step):
     def finish(self, linked: Linked) -> None:
         """Tell what came of it."""
         self.rest()
-        self._show_done(self._heard if linked.trouble is None else self._heard[:-1])
+        self._show_heard(len(self._heard) - (linked.trouble is not None))
         if linked.trouble is not None:
             self.refuse(trouble(linked.trouble))
         self._lead_on(f"✓ {linked_words(linked)}")
 
-    def _show_done(self, done: list[str]) -> None:
-        self.query_one("#heard", Static).update(Content("\n".join(f"✓ {each}" for each in done)))
+    def _show_heard(self, done: int) -> None:
+        lines = [f"{'✓' if at < done else '▸'} {words}" for at, words in enumerate(self._heard)]
+        self.query_one("#heard", Static).update(Content("\n".join(lines)))
 
     def _lead_on(self, words: str) -> None:
         self.query_one("#outcome", Static).update(Content(words))

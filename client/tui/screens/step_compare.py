@@ -21,6 +21,7 @@ class CompareStep(Step, can_focus=True):
         margin: 1 0;
         text-align: center;
         color: $foreground;
+        text-style: bold;
     }
     """
 
