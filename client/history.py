@@ -60,44 +60,11 @@ class History:
         self, kind: Kind, new: NewMessage, chat: str, admitted: Admitted | None = None, *, own: bool = False
     ) -> Message:
         """Add a message to the chat of this name; returns its row. One's own count as shown from the start."""
-        place, why, rule = admitted or Admitted(Place.ASIDE if kind.is_aside else Place.INBOX, "")
+        admitted = admitted or Admitted(Place.ASIDE if kind.is_aside else Place.INBOX, "")
         stored_context = None if new.context is None else self._store_context(new.context)
-        row = self._store.insert(
-            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, arrived, at_ms, shown, verdict, "
-            "place, why, in_reply_to, replaces, mention, hidden, attached, lives_for, ends_at, rule, frank) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            new.message_id,
-            new.group_id,
-            new.seq,
-            kind,
-            new.sender.e164,
-            new.text,
-            new.arrived,
-            new.at_ms,
-            own,
-            "" if new.verification is None else new.verification.verdict,
-            place,
-            why,
-            new.in_reply_to,
-            new.replaces,
-            new.mention,
-            new.hidden,
-            new.attached,
-            new.lives_for,
-            new.ends_at,
-            rule,
-            new.frank,
-        )
-        self._store.execute(
-            "INSERT INTO proof VALUES (?, ?, ?, ?, ?, ?)",
-            row,
-            new.framed,
-            new.passport,
-            None if new.verification is None else _without_evidence(new.verification).to_json(),
-            stored_context,
-            new.franked,
-        )
-        if place is Place.INBOX and kind in FINDABLE:
+        row = self._insert(kind, new, admitted, own=own)
+        self._keep_proof(row, new, stored_context)
+        if admitted.place is Place.INBOX and kind in FINDABLE:
             self.search.add(row, new.text)
         return Message(
             id=row,
@@ -114,8 +81,8 @@ class History:
             stored_context=stored_context,
             arrived=new.arrived,
             at_ms=new.at_ms,
-            place=place,
-            why=why,
+            place=admitted.place,
+            why=admitted.why,
             in_reply_to=new.in_reply_to,
             replaces=new.replaces,
             latest=None,
@@ -125,7 +92,7 @@ class History:
             attached=new.attached,
             saved="",
             ends_at=new.ends_at,
-            rule=rule,
+            rule=admitted.rule,
             frank=new.frank,
             franked=new.franked,
         )
@@ -247,6 +214,45 @@ class History:
     def sender_chain(self, stored_context: bytes) -> tuple[bytes, ...]:
         """The sender's chain in what is kept of a message's context."""
         return self._chain(msgspec.msgpack.decode(stored_context, type=StoredContext).chain)
+
+    def _insert(self, kind: Kind, new: NewMessage, admitted: Admitted, *, own: bool) -> int:
+        return self._store.insert(
+            "INSERT INTO message (message_id, group_id, seq, kind, sender, text, arrived, at_ms, shown, verdict, "
+            "place, why, in_reply_to, replaces, mention, hidden, attached, lives_for, ends_at, rule, frank) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            new.message_id,
+            new.group_id,
+            new.seq,
+            kind,
+            new.sender.e164,
+            new.text,
+            new.arrived,
+            new.at_ms,
+            own,
+            "" if new.verification is None else new.verification.verdict,
+            admitted.place,
+            admitted.why,
+            new.in_reply_to,
+            new.replaces,
+            new.mention,
+            new.hidden,
+            new.attached,
+            new.lives_for,
+            new.ends_at,
+            admitted.rule,
+            new.frank,
+        )
+
+    def _keep_proof(self, row: int, new: NewMessage, stored_context: bytes | None) -> None:
+        self._store.execute(
+            "INSERT INTO proof VALUES (?, ?, ?, ?, ?, ?)",
+            row,
+            new.framed,
+            new.passport,
+            None if new.verification is None else _without_evidence(new.verification).to_json(),
+            stored_context,
+            new.franked,
+        )
 
     def _store_context(self, context: MessageContext) -> bytes:
         stored = StoredContext(
