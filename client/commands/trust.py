@@ -160,11 +160,11 @@ async def _policy(api: Api, stated: dict[str, Any]) -> TrustView:
 
 
 def _tell(terminal: Terminal, found: TrustView) -> None:
-    show(terminal, "trust", trust_words(found), found)
+    show(terminal, "trust", f"The roots:\n{trust_words(found)}", found)
 
 
 def _tell_policy(terminal: Terminal, found: TrustView) -> None:
-    show(terminal, "trust", "\n".join([*policy_lines(found), *own_trouble(found)]), found)
+    show(terminal, "trust", "\n".join(["The policy:", *policy_lines(found), *own_trouble(found)]), found)
 
 
 def _agreed(question: str) -> bool:

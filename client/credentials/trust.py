@@ -153,7 +153,7 @@ class TrustStore:
         """Set the switches. Raises TrustError if more logs are to vouch than are known."""
         if switches.scts > len(self.logs()):
             raise TrustError(
-                f"{switches.scts} logs cannot vouch: {len(self.logs())} are known",
+                f"{switches.scts} cannot vouch: of the logs, {len(self.logs())} are known here",
                 code="unknown-log",
                 hint="Name a log first: ringtrue trust log NAME FILE",
             )
