@@ -19,10 +19,11 @@ from identity.authority.acme import answers, wire
 from identity.authority.acme.accounts import AccountDesk, own_account
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.errors import AcmeError, as_acme
-from identity.authority.acme.issuing import IssuingDesk
+from identity.authority.acme.issuing import LOOK_AFTER, IssuingDesk
 from identity.authority.acme.orders import OrderDesk
 from identity.authority.acme.requests import Requests, SignedRequest
 from identity.authority.acme.revoking import RevokingDesk
+from identity.authority.acme.states import OrderState
 from identity.authority.errors import RefusedError
 from identity.authority.exchange import client_address, disconnected, read_octets
 from identity.authority.issuer import Issuer
@@ -163,7 +164,14 @@ class _Service:
         return _json(answers.order(order, self.addresses), 201, location=self.addresses.order(order.id))
 
     def _order(self, request: Request, signed: SignedRequest, now: int) -> Response:
-        return _json(answers.order(self.orders.order(request.path_params["id"], signed, now), self.addresses))
+        name = request.path_params["id"]
+        under_way = self.issuing.is_under_way(name, signed.by_account)  # asked first: it may end at any moment
+        order = self.orders.order(name, signed, now)
+        if not under_way or order.state is not OrderState.READY:
+            return _json(answers.order(order, self.addresses))
+        response = _json(msgspec.structs.replace(answers.order(order, self.addresses), status="processing"))
+        response.headers["retry-after"] = str(LOOK_AFTER)
+        return response
 
     def _finalize(self, request: Request, signed: SignedRequest, now: int) -> Response:
         order = self.issuing.finalize(request.path_params["id"], signed, now)

@@ -28,6 +28,7 @@ from identity.certificate_fields import validity
 from identity.errors import CertificateError
 from identity.tn_auth_list import TNAuthList
 
+LOOK_AFTER = 2  # seconds until somebody looks again at an order that is being issued
 RETRY_AFTER = 30  # seconds until an order is finalized again that failed by no fault of its own
 
 
@@ -69,6 +70,10 @@ class IssuingDesk:
             with self.store.transaction():
                 return self._kept(self._admitted(name, account, csr, now), path, account, now)
 
+    def is_under_way(self, name: str, account: Account) -> bool:
+        """Whether an order is being issued now: one that is ready after that is "processing" (RFC 8555 §7.4)."""
+        return (account.id, name) in self._under_way
+
     def certificate(self, name: str, request: SignedRequest) -> bytes:
         """The chain of one of the account's certificates, PEM: leaf and issuers, without the root."""
         request.reading()
@@ -89,7 +94,7 @@ class IssuingDesk:
         key = (account.id, name)
         with self._lock:
             if key in self._under_way:
-                raise AcmeError("orderNotReady", "the order is being issued", headers={"retry-after": str(RETRY_AFTER)})
+                raise AcmeError("orderNotReady", "the order is being issued", headers={"retry-after": str(LOOK_AFTER)})
             self._under_way.add(key)
         try:
             yield

@@ -8,8 +8,8 @@
                                      VALID          DEACTIVATED   DEACTIVATED   READY    ISSUED        VALID
                                      VALID          ENDED         EXPIRED       READY    ENDED         INVALID
 
-Whatever is not in a table changes nothing. Orders are issued in one step, so none is "processing"; what was issued is
-revoked by its certificate, so no authorization is "revoked".
+Whatever is not in a table changes nothing. Orders are issued in one step, so "processing" is no state of theirs, only
+what is shown meanwhile; what was issued is revoked by its certificate, so no authorization is "revoked".
 """
 
 from enum import Enum, StrEnum

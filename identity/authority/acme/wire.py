@@ -17,8 +17,9 @@ Requests are flattened JWS of ES256 (identity.acme_jws), `application/jose+json`
     POST      /acme/revoke-certificate       Revocation        -> 200; by jwk (the certificate's key) or by kid
     POST      /acme/key-change               a JWS of KeyChange-> 200 Account
 
-An order has one identifier, one authorization with one challenge (tkauth-01), and is issued when it is finalized: no
-state "processing". A challenge that failed leaves its order invalid (RFC 8555 §7.1.6): place another one.
+An order has one identifier, one authorization with one challenge (tkauth-01), and is issued when it is finalized; only
+who looks at it meanwhile sees it "processing". A challenge that failed leaves its order invalid (RFC 8555 §7.1.6):
+place another one.
 """
 
 from typing import Annotated, Literal

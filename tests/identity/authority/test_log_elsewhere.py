@@ -131,6 +131,8 @@ async def test_an_order_that_is_being_issued_is_logged_once(authority: Authority
     waiting = asyncio.create_task(account.finalize(order, device.csr()))
     await log.asked.acquire()
     assert acme_problem(await account.finalize(order, device.csr()))[0] == "orderNotReady"
+    looked = await account.post(order.url)
+    assert (looked.json()["status"], looked.headers["retry-after"]) == ("processing", "2")
     log.answering.set()
     assert (await waiting).status_code == 200
     assert log.entries() == 2  # the issuer's own certificate, and this one
