@@ -75,15 +75,19 @@ class Upkeep:
             await self._upload(wanted)
         self._looked_at = self._clock()
         if now:
-            await self.watch(now=True)
+            await self._watch(now=True)
 
     async def is_to_watch(self) -> bool:
         """Whether it is time to ask any of them what they know of this number and key."""
         now = int(self._clock())
         return any([await self._worker.run(self._steps.watch.due, each, now) for each in Watched])
 
-    async def watch(self, *, now: bool = False) -> None:
+    async def watch(self) -> None:
         """Ask both services and the logs what they know of this number and key; who does not answer is asked later."""
+        async with self._lock:
+            await self._watch(now=False)
+
+    async def _watch(self, *, now: bool) -> None:
         watched: dict[Watched, Callable[[], Awaitable[bool]]] = {
             Watched.DELIVERY: self._compare_delivery,
             Watched.AUTHORITY: self._compare_certificates,
