@@ -229,7 +229,7 @@ def _inspected(inspection: InspectionView) -> Iterator[str]:
 
 def _line(message: MessageView) -> str:
     """One row; what others wrote comes last on its line, so that it cannot pass for what this program says."""
-    chat = f"[{message.chat}]"
+    chat = f"[{message.chat}]" if message.chat else "[a chat]"  # its name is not shown with what is held back
     if message.sender is None:
         return f"{chat} {'✗ GAP ' if message.kind == 'gap' else ''}{message.text}"
     notes = "".join(f" ({note})" for note in _notes(message))

@@ -14,6 +14,7 @@ from identity.passport import UnverifiedPassport
 from identity.verdict import Verdict, Verification
 
 URI_VERIFIED = "✓ URI VERIFIED"
+BAD_IDENTITY_INFO = 436  # RFC 8224 §6.2.2: the certificate cannot be had
 _SIGNATURE = 8  # the check after which a token's words are its signer's
 
 
@@ -74,6 +75,8 @@ def _words(shape: VerifiedToken) -> Iterator[str]:
         yield _claimed_words(shape.claimed, proven=shape.verdict in PROVEN)
     if shape.fetch is not None:
         yield shape.fetch
+    elif shape.code == BAD_IDENTITY_INFO:
+        yield "Give the certificates with --chain FILE, or have them fetched: --fetch"
     yield from map(check_words, shape.checks)
 
 

@@ -145,7 +145,8 @@ def check_time(passport: UnverifiedPassport, chain: VerifiedChain, known: Known)
         passport.kind is not MESSAGE and arrived - iat > FRESH_LIMIT
     ):  # RFC 8224 §6.2.4; RFC 9475 §3.2 relaxes it for msg
         raise BindingError("stale", f"iat {iat} is {arrived - iat} s before arrival, over {FRESH_LIMIT}", check=11)
-    return age_verdict(arrived - iat), (iat, arrived, chain.not_before, chain.not_after, since)
+    here = "a time that is not known" if since is None else since
+    return age_verdict(arrived - iat), (iat, arrived, chain.not_before, chain.not_after, here)
 
 
 def age_verdict(age: int) -> Verdict:

@@ -113,7 +113,7 @@ def judge(
         parts = split_token(token, profile)
         done((len(token),))  # 1
         header = check_header(parts.unverified_header, profile)
-        done((header.x5u,))  # 2
+        done((header.x5u or "none, the certificates travel in x5c",))  # 2
         passport = read_claims(token, parts, header, profile)
         if profile.display:
             check_display(passport.claims)

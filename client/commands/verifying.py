@@ -42,7 +42,13 @@ WITHOUT_TYPE = "none"
 @click.option("--ppt", "kinds", type=click.Choice([*_TYPES, WITHOUT_TYPE]), multiple=True, help="Take these types too.")
 @click.option("--orig", metavar="NUMBER_OR_URI", help="Who the signalling says is the sender.")
 @click.option("--dest", "dests", metavar="NUMBER_OR_URI", multiple=True, help="One's own number or URI; any may match.")
-@click.option("--at", "at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it arrived; by default now.")
+@click.option(
+    "--at",
+    "at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    metavar="TIME",
+    help="When it arrived, such as 2026-11-25T18:05:00Z; by default now.",
+)
 @click.option("--uris", is_flag=True, help="Take senders without a number, by the URI in their certificate.")
 @click.option("--fetch", is_flag=True, help="Fetch the certificates that a token names, which tells its issuer.")
 @account_command

@@ -31,7 +31,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--crl", "crls", type=_FILE, multiple=True, help="A list of revocations, DER; read again when it changes."
 )
 @click.option("--clients", type=_FILE, help="File of bearer tokens, one a line, that clients show; private.")
-@click.option("--fetch", is_flag=True, help="Fetch the certificates that tokens name, by the rules of ATIS-1000074.")
+@click.option(
+    "--fetch",
+    is_flag=True,
+    help="Fetch the certificates that tokens name, by the rules of ATIS-1000074. Without it, only tokens that carry "
+    "their certificates (x5c) can be verified; the others get 436.",
+)
 @click.option("--trusted-proxy", metavar="ADDRESS", help="Take client addresses from this proxy's X-Forwarded-For.")
 def serve_signing(
     host: str,
