@@ -171,6 +171,11 @@ class Devices:
         await self._revoke()
         return device
 
+    async def take_back(self, identity: bytes) -> None:
+        """Let a device that was granted the number be none of one's own; what it got certified meanwhile is revoked."""
+        await self._run(self._siblings.remove, identity, CESSATION_OF_OPERATION, self._now())
+        await self._revoke()
+
     async def _revoke(self) -> None:
         """Have the certificates of removed devices revoked, by this device's account for the same number."""
         removed = await self._run(self._siblings.to_revoke)

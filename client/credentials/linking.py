@@ -243,7 +243,7 @@ class Linking:
             await meeting.heard(Ready)
         except LinkError as error:
             if error.code in ("link-ended", "link-slot-taken"):
-                await self._run(self._steps.siblings.withdraw, identity)
+                await self._devices.take_back(identity)
                 raise
             self._devices.soon()
             raise LinkError(_NOT_READY, code="link-unfinished", hint=_NOT_READY_HINT) from error
@@ -294,7 +294,7 @@ class Linking:
     async def _withdraw(self, key: str) -> None:
         for each in await self._run(self._steps.siblings.granted):
             if each.identity.decode("ascii").endswith(f"/{key}"):
-                await self._run(self._steps.siblings.withdraw, each.identity)
+                await self._devices.take_back(each.identity)
 
     def _own_point(self) -> bytes:
         return public_point(self._steps.groups.account.key.public_key())

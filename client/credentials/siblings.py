@@ -106,12 +106,6 @@ class Siblings:
         found = self.get(identity)
         return found is not None and found.state is SiblingState.LINKED and now - found.at < MAILBOX_LIFETIME
 
-    def withdraw(self, identity: bytes) -> None:
-        """Take back a grant that came to nothing: the key is a stranger's again."""
-        with self._store.transaction():
-            self._forget(identity)
-            self._continuity.unlink_own(identity)
-
     def want_in(self, group_id: bytes) -> None:
         """Every own device is to come into a chat that was begun here."""
         with self._store.transaction():

@@ -299,15 +299,18 @@ async def test_a_device_that_was_granted_and_is_late_comes_in_by_itself(world, s
     assert await alice.worker.run(alice.steps.siblings.chats_of, identity)
 
 
-async def test_a_withdrawn_grant_leaves_a_stranger(world, stack):
+async def test_a_grant_that_is_taken_back_leaves_no_certificate_and_no_alarm(world, stack):
     (alice,) = await world.people(stack, ALICE)
+    await alice.maintain()
     tablet = await stack.enter_async_context(world.holder(ALICE, "tablet"))
     identity = await alice.worker.run(alice.steps.siblings.grant, key_of(tablet), "tablet", int(world.clock()))
-    await alice.worker.run(alice.steps.siblings.withdraw, identity)
 
+    await alice.devices.take_back(identity)
+
+    assert len(await alice.devices.held()) == 1
     await alice.maintain()
-
-    assert [each.kind for each in await desk_of(alice, world).device.alarms()] == ["certificate"]
+    assert await desk_of(alice, world).device.alarms() == []
+    assert [each.this for each in await alice.devices.all(ask=True)] == [True]
 
 
 async def test_the_list_says_of_each_device_in_which_state_it_is_and_where(world, stack):
