@@ -263,7 +263,11 @@ class Devices:
         )
         chains = [steps.groups.account.chain] if this else list(self._chains(identity, chats))
         state, ends_at = self._certificate(chains, held)
-        missing = [each for each in self._siblings.missing() if each.identity == identity]
+        missing = [
+            each
+            for each in self._siblings.missing()
+            if each.identity == identity and not self._siblings.is_in(identity, each.group_id)
+        ]
         return OwnDevice(
             key=steps.continuity.get(identity),
             name="" if sibling is None else sibling.name,

@@ -216,6 +216,18 @@ async def test_a_request_that_one_device_accepts_brings_the_other_in(world, stac
     assert [each.group_id for each in await tablet.chats()] == [chat.group_id]
 
 
+async def test_a_device_that_was_invited_with_the_other_is_not_said_to_be_missing(world, stack):
+    alice, bob = await world.people(stack, ALICE, BOB)
+    await own_device(world, stack, alice)
+    chat = await bob.create_chat("hello", [ALICE])
+    await alice.receive()
+
+    await desk_of(alice, world).people.accept(chat.group_id.hex())
+
+    (tablet,) = [each for each in await desk_of(alice, world).devices.all() if not each.this]
+    assert (tablet.chats, tablet.left_out) == (["hello"], [])
+
+
 async def test_a_removed_device_hears_nothing_more(world, stack):
     alice, _ = await world.people(stack, ALICE, BOB)
     chats = [await alice.create_chat("one", [BOB]), await alice.create_chat("two", [BOB])]
