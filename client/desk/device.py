@@ -77,6 +77,8 @@ class DeskDevice(Device):
 
     async def watch(self) -> list[AlarmView]:
         with self._works.in_flight("asking where the number and the key are used"):
+            if await self._works.run(self._works.steps.siblings.known):
+                await self._works.session.sync()  # the logs tell of devices that another one of one's own has linked
             await self._works.session.maintain()
         self._works.tell()
         return await self.alarms()

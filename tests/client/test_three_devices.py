@@ -33,7 +33,10 @@ async def alarms(world: World, session: Session) -> list[str]:
     return [each.kind for each in await desk_of(session, world).device.alarms()]
 
 
-async def test_a_device_that_was_away_takes_no_later_one_for_a_thief(world: World, stack: AsyncExitStack) -> None:
+@pytest.mark.parametrize("asked", [False, True])
+async def test_a_device_that_was_away_takes_no_later_one_for_a_thief(
+    world: World, stack: AsyncExitStack, asked: bool
+) -> None:
     alice, bob = await world.people(stack, ALICE, BOB)
     chat = await alice.create_chat("plans", [BOB])
     await accepted(world, bob, chat.group_id)
@@ -43,7 +46,7 @@ async def test_a_device_that_was_away_takes_no_later_one_for_a_thief(world: Worl
     world.clock.now += 3601
 
     await linked(world, alice, NewDevice(world, "laptop"))
-    await tablet.receive()
+    await (desk_of(tablet, world).device.watch() if asked else tablet.receive())
 
     assert await alarms(world, tablet) == []
     assert len([each for each in await desk_of(tablet, world).devices.all() if each.met]) == 3
