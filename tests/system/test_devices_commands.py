@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from lab.world import World
+from client.home import Home
+from client.keys import create_key
+from lab.world import COST, World
 from tests.system.shell import Result, Shell
 
 ALICE, BOB = "+12025550142", "+12025550143"
@@ -161,3 +163,31 @@ async def test_with_a_daemon_running_the_same_commands_go_through_it(tmp_path: P
         assert len((await phone.run("devices", "--json")).lines) == 2
         daemon.send_signal(signal.SIGINT)
         await daemon.communicate()
+
+
+@pytest.mark.parametrize("killed_before", [False, True])
+async def test_the_line_mode_of_a_new_device_leads_from_a_code_to_its_chats(
+    tmp_path: Path, killed_before: bool
+) -> None:
+    async with World() as world:
+        phone, bob = Shell(world, tmp_path, ALICE), Shell(world, tmp_path, BOB)
+        tablet = Shell(world, tmp_path / "tablet", ALICE)
+        for person in (phone, bob):
+            await person.enroll()
+        await phone.run("chat", "new", "plans", BOB)
+        if killed_before:  # between its store and its account
+            Home(tablet.home).create()
+            create_key(Home(tablet.home), "correct horse", COST)
+        adding = await phone.start("devices", "add", "--yes", "--json")
+        shown = await steps_of(adding, "waiting")
+        typed = "\n".join(("link", shown["uri"], "", "tablet", "yes", "chats", "", "quit", "")).encode()
+
+        heard = await tablet.run("--plain", stdin=typed)
+
+        assert heard.code == 0, heard.err
+        assert (await steps_of(adding, "done"))["chats"] == 1
+        await adding.communicate()
+        assert "is ready on this device, in 1 chat." in heard.out
+        assert "“plans”" in heard.out
+        assert "Whom do you want to write to?" not in heard.out
+        assert len((await tablet.run("devices", "--json")).lines) == 2

@@ -20,6 +20,7 @@ from client.tui.screens.welcome import ELSEWHERE
 from tests.client.conftest import ALICE, AUTHORITY, BOB, CHEAP, PASSPHRASE, World
 from tests.client.test_linking import Held, desk_of, until
 from tests.client.tui.screens.first_run_scene import FirstRun, Person
+from tests.client.tui.screens.test_welcome import Drawer
 from tests.client.tui.shell_scene import until as holds
 
 SIZES = [(60, 16), (80, 24), (120, 40)]
@@ -368,6 +369,23 @@ async def test_a_store_that_an_earlier_attempt_left_takes_its_own_passphrase(
             await person.types(PASSPHRASE)
         await person.presses("enter")
         await person.sees("is ready on this device, in 1 chat.")
+
+
+async def test_a_keyring_is_offered_where_there_is_one(
+    world: World, alice: Session, tablet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Drawer())
+    desk = desk_of(alice, world)
+    async with sitting(world, tablet) as person:
+        await person.to_code()
+        await person.to_keep(desk, (await desk.devices.link()).code)
+        await person.pilot.click("#keyring")
+        await person.sees("is ready on this device, in 1 chat.")
+        await person.presses("enter")
+        await holds(person.pilot, lambda: person.app.answered, "an answer")
+    assert person.app.return_value is None
+    async with Session.open(tablet, None, clock=world.clock, transport=world.network) as session:
+        assert session.account.number == ALICE
 
 
 async def test_a_folder_with_an_account_is_not_asked_for_anything(world: World, alice: Session) -> None:
