@@ -42,8 +42,7 @@ ANSWER_LIMIT = 1_048_576  # octets of PEM
 def request_delegation(folder: Path, name: str, authority: TNAuthList, path_length: int) -> bytes:
     """Make a request (PKCS #10, DER) with a key that stays in the folder. Raises DataFolderError, CertificateError."""
     private_folder(folder)
-    if have_keys(folder) and not is_delegated(folder):
-        raise DataFolderError(f"{folder} has an authority with a root of its own; choose another folder")
+    _require_no_root(folder)
     return delegation_csr(_key(folder), name, authority, path_length)
 
 
@@ -74,6 +73,7 @@ def import_delegation(folder: Path, pem: bytes, now: int) -> DelegatedKeys:
     issuer, *above, root = _path(pem)
     anchors = TrustAnchors((root,))
     verify_issuer_path([each.public_bytes(Encoding.DER) for each in (issuer, *above)], anchors, now)
+    _require_no_root(folder)
     key = _key(folder, must_exist=True)
     if issuer.public_key() != key.public_key():
         raise CertificateError("key", f"the certificate is not for the key that waits in {folder}")
@@ -87,6 +87,11 @@ def import_delegation(folder: Path, pem: bytes, now: int) -> DelegatedKeys:
         adopt_keys(folder, keys)
         (folder / WAITING_KEY).unlink()
     return keys
+
+
+def _require_no_root(folder: Path) -> None:
+    if have_keys(folder) and not is_delegated(folder):
+        raise DataFolderError(f"{folder} has an authority with a root of its own; choose another folder")
 
 
 def _path(pem: bytes) -> list[x509.Certificate]:

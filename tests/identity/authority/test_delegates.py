@@ -200,9 +200,12 @@ def test_it_narrows_its_numbers_but_does_not_widen_them(carrier: Path, enterpris
     assert refused.value.code == "encompassing"
 
 
-def test_an_authority_with_a_root_of_its_own_is_not_put_below_another(carrier: Path) -> None:
+def test_an_authority_with_a_root_of_its_own_is_not_put_below_another(carrier: Path, tmp_path: Path) -> None:
     with pytest.raises(DataFolderError, match="another folder"):
         request_delegation(carrier, "Carrier", ENTERPRISE, 0)
+    answer = grant(carrier, request_delegation(tmp_path / "other", "Other", ENTERPRISE, 0), DAY, NOW)
+    with pytest.raises(DataFolderError, match="another folder"):
+        import_delegation(carrier, answer.pem, NOW)
 
 
 def test_it_holds_no_root_key_and_one_that_lost_its_files_says_which(carrier: Path, enterprise: Path) -> None:
