@@ -86,7 +86,10 @@ async def trust_remove(terminal: Terminal, fingerprint: str, yes: bool, last: bo
 @click.argument("file", type=FILE, required=False)
 @account_command
 async def trust_pin(terminal: Terminal, file: Path | None) -> None:
-    """Let below its root only the issuer in FILE (PEM) count, beside others that are pinned; without FILE, your own."""
+    """Let below its root only the issuer in FILE (PEM) count, beside others that are pinned; without FILE, your own.
+
+    Whom other issuers below that root have certified counts no more: what they send is held back.
+    """
     async with opened(terminal) as api:
         _tell(terminal, await api.trust.pin("" if file is None else _read(file)))
 
