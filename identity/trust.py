@@ -77,7 +77,10 @@ class TrustAnchors:
         """Read one or more certificates. Raises CertificateError."""
         if len(pem) > TRUST_LIST_SIZE_LIMIT:
             raise CertificateError("too-large", f"a trust list has at most {TRUST_LIST_SIZE_LIMIT} octets")
-        return cls(tuple(load_pem(pem)), policy or DEFAULT_POLICY)
+        try:
+            return cls(tuple(load_pem(pem)), policy or DEFAULT_POLICY)
+        except CertificateError as error:
+            raise CertificateError(error.code, f"the trust list is {error}") from error
 
     @property
     def fingerprint(self) -> bytes:
