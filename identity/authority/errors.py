@@ -10,6 +10,8 @@ AuthorityError
 └── HubError             the franking key of a delivery service cannot be had; the message says what to do
 """
 
+from pathlib import Path
+
 from identity.authority.wire import PROBLEMS
 
 
@@ -50,3 +52,9 @@ class RootsError(AuthorityError):
 
 class LogError(AuthorityError):
     """A log of certificates cannot be had, or its answer is not what it should be."""
+
+
+def half_there(folder: Path, present: str, absent: str, anew: str) -> DataFolderError:
+    """The error of a folder in which one of two things that belong together is missing."""
+    advice = f"restore it from a backup, or move the folder away to {anew}"
+    return DataFolderError(f"{folder} has {present} but no {absent}; {advice}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import apsw
 
-from identity.authority.errors import DataFolderError
+from identity.authority.errors import DataFolderError, half_there
 from identity.authority.issuer import Issuer, create_keys
 from identity.authority.keys import (
     KEY_FOLDER,
@@ -40,7 +40,7 @@ def _keys(folder: Path) -> AuthorityKeys | DelegatedKeys:
 
 def _existing_store(folder: Path) -> AuthorityStore:
     if not (folder / DATABASE).exists():
-        raise _half_there(folder, KEY_FOLDER, DATABASE)
+        raise half_there(folder, KEY_FOLDER, DATABASE, "start a new authority")
     return _store(folder / DATABASE, _keys(folder).secret)
 
 
@@ -58,7 +58,7 @@ def _begun(folder: Path, keys: AuthorityKeys | DelegatedKeys) -> AuthorityStore:
     store = _store(folder / DATABASE, keys.secret)
     if store.has_issued():
         store.close()
-        raise _half_there(folder, DATABASE, KEY_FOLDER)
+        raise half_there(folder, DATABASE, KEY_FOLDER, "start a new authority")
     write_keys(folder, keys)
     return store
 
@@ -68,11 +68,6 @@ def _store(database: Path, secret: bytes) -> AuthorityStore:
         return AuthorityStore.open(database, secret)
     except (apsw.Error, OSError) as error:
         raise DataFolderError(f"{database} cannot be opened: {error}") from error
-
-
-def _half_there(folder: Path, present: str, absent: str) -> DataFolderError:
-    advice = "restore it from a backup, or move the folder away to start a new authority"
-    return DataFolderError(f"{folder} has {present} but no {absent}; {advice}")
 
 
 def open_store(folder: Path) -> AuthorityStore:

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from identity.authority.errors import DataFolderError
+from identity.authority.errors import DataFolderError, half_there
 from identity.authority.keys import make_key, new_secret, private_folder, read_key
 from identity.authority.log.certificate_log import CertificateLog
 from identity.authority.log.tree_store import TreeStore
@@ -22,7 +22,7 @@ def open_log(folder: Path, name: str, roots: Callable[[], Sequence[x509.Certific
     private_folder(folder)
     key, database = folder / KEY, folder / DATABASE
     if key.exists() and not database.exists():
-        raise _half_there(folder, KEY, DATABASE)
+        raise half_there(folder, KEY, DATABASE, "begin another log")
     try:
         store = TreeStore.open(database, new_secret())
     except (apsw.Error, OSError) as error:
@@ -47,10 +47,5 @@ def _key(path: Path, store: TreeStore) -> ec.EllipticCurvePrivateKey:
         return read_key(path)
     with store.transaction():
         if store.size:
-            raise _half_there(path.parent, DATABASE, KEY)
+            raise half_there(path.parent, DATABASE, KEY, "begin another log")
     return make_key(path)
-
-
-def _half_there(folder: Path, present: str, absent: str) -> DataFolderError:
-    advice = "restore it from a backup, or move the folder away to begin another log"
-    return DataFolderError(f"{folder} has {present} but no {absent}; {advice}")

@@ -7,7 +7,7 @@ import apsw
 from cryptography import x509
 
 from identity.acme_jws import JWK, thumbprint_text
-from identity.authority.errors import DataFolderError
+from identity.authority.errors import DataFolderError, half_there
 from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
 from identity.authority.store import AuthorityStore
 from identity.authority.tokens.signer import TokenSigner, create_token_keys
@@ -71,7 +71,7 @@ def _proofs(rows: list[tuple[str, int]]) -> Iterator[tuple[TelephoneNumber, str,
 
 def _existing_store(place: Path) -> TokenStore:
     if not (place / DATABASE).exists():
-        raise _half_there(place, KEY_FOLDER, DATABASE)
+        raise half_there(place, KEY_FOLDER, DATABASE, "start a new token authority")
     return _store(place / DATABASE, read_keys(place).secret)
 
 
@@ -81,7 +81,7 @@ def _first_run(place: Path, now: int) -> TokenStore:
     store = _store(place / DATABASE, keys.secret)
     if not store.is_new():
         store.close()
-        raise _half_there(place, DATABASE, KEY_FOLDER)
+        raise half_there(place, DATABASE, KEY_FOLDER, "start a new token authority")
     write_keys(place, keys)
     return store
 
@@ -91,8 +91,3 @@ def _store(database: Path, secret: bytes) -> TokenStore:
         return TokenStore.open(database, secret)
     except (apsw.Error, OSError) as error:
         raise DataFolderError(f"{database} cannot be opened: {error}") from error
-
-
-def _half_there(place: Path, present: str, absent: str) -> DataFolderError:
-    advice = "restore it from a backup, or move the folder away to start a new token authority"
-    return DataFolderError(f"{place} has {present} but no {absent}; {advice}")
