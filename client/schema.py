@@ -2,8 +2,9 @@
 
 from client.credentials.tables import CREDENTIALS
 from client.defence.tables import DEFENCE
+from client.delivery_tables import DELIVERY
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 # Large values come last: a list of all chats must not read through them.
 CHAT = """
@@ -171,7 +172,7 @@ ALTER TABLE message ADD COLUMN frank TEXT NOT NULL DEFAULT 'absent';
 ALTER TABLE proof ADD COLUMN franked BLOB;
 """
 
-SCHEMA = CHAT + TABLES + INDEXES + DEFENCE + CREDENTIALS
+SCHEMA = CHAT + TABLES + INDEXES + DEFENCE + CREDENTIALS + DELIVERY
 
 # From each earlier version to the next (UPGRADES); a test compares the result with SCHEMA.
 _CHAT_OF_2 = f"""
@@ -216,4 +217,9 @@ _FILLED_IN_2 = """
 INSERT INTO found (rowid, text) SELECT id, text FROM message WHERE kind IN ('received', 'sent') AND text <> '';
 """
 
-UPGRADES = {1: _CHAT_OF_2 + _MESSAGE_OF_2 + INDEXES + _FILLED_IN_2, 2: _MESSAGE_OF_3 + DEFENCE, 3: CREDENTIALS}
+UPGRADES = {
+    1: _CHAT_OF_2 + _MESSAGE_OF_2 + INDEXES + _FILLED_IN_2,
+    2: _MESSAGE_OF_3 + DEFENCE,
+    3: CREDENTIALS,
+    4: DELIVERY,
+}

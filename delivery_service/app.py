@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from delivery_service import endpoints
-from delivery_service.entries import addressed_group, append_entry
-from delivery_service.problems import EXCEPTION_HANDLERS
+from delivery_service.http import endpoints
+from delivery_service.http.entries import addressed_group, append_entry
+from delivery_service.http.problems import EXCEPTION_HANDLERS
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
 from identity.certificates import TrustAnchors

@@ -19,10 +19,10 @@ import uvloop
 from starlette.applications import Starlette
 
 from delivery_service.app import create_app
-from delivery_service.connections import CONNECTIONS_LIMIT, BoundedConnection
 from delivery_service.errors import StartError
 from delivery_service.franking import read_key
-from delivery_service.sqlite import check_sqlite
+from delivery_service.http.connections import CONNECTIONS_LIMIT, BoundedConnection
+from delivery_service.storage.sqlite import check_sqlite
 from delivery_service.wakeups import Wakeups
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError, IdentityError

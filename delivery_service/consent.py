@@ -6,10 +6,10 @@ import msgspec
 
 from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
+from delivery_service.http.requests import number_in
 from delivery_service.quotas import Quotas
-from delivery_service.requests import number_in
 from delivery_service.sessions import Session
-from delivery_service.store import Approach, Store
+from delivery_service.storage.store import Approach, Store
 from delivery_service.wire import (
     CONTACT_GRANTS_LIMIT,
     SIGNATURE_FIELD_LIMIT,

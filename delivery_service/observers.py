@@ -11,7 +11,7 @@ from mls_rs import Commit, CredentialRefusedError, Inspected, MalformedError, Ml
 
 from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
-from delivery_service.store import Store
+from delivery_service.storage.store import Store
 from identity.errors import RolesError
 from identity.roles import EpochRoles
 

@@ -18,7 +18,7 @@ from delivery_service.limits import HourlyLimit, Turns
 from delivery_service.observers import Observers
 from delivery_service.quotas import Quotas
 from delivery_service.sessions import Sessions
-from delivery_service.sqlite import SqliteStore
+from delivery_service.storage.sqlite import SqliteStore
 from delivery_service.wakeups import Wakeups
 from delivery_service.wire import (
     BLOBS_PER_HOUR,

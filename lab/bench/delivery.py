@@ -31,8 +31,8 @@ from mls_rs import Credential, Engine
 from client.delivery import DeliveryClient
 from client.outbox import new_idempotency_key
 from delivery_service.credentials import Credentials
-from delivery_service.sqlite import SqliteStore
-from delivery_service.store import Change, NewEntry, NewGroup, Notified
+from delivery_service.storage.sqlite import SqliteStore
+from delivery_service.storage.store import Change, NewEntry, NewGroup, Notified
 from identity.certificates import TrustAnchors
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber

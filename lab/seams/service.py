@@ -8,8 +8,10 @@ from typing import TypeAlias
 import apsw
 from mls_rs import Observer
 
-from delivery_service import framing, groups, observers, rules, sqlite_consent, sqlite_groups, sqlite_key_packages
-from delivery_service.store import NewCommit, NewEntry, NewWelcome
+from delivery_service import framing, groups, observers
+from delivery_service.storage import consent, key_packages, rules
+from delivery_service.storage import groups as stored_groups
+from delivery_service.storage.store import NewCommit, NewEntry, NewWelcome
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
 from lab.lax import Lax
@@ -92,26 +94,26 @@ CREDENTIALS = Seam(service("credential-refused"), _believing)
 MEMBERSHIP = exchanging(
     service("not-a-member"),
     Place(rules, "admit", _as(lambda standing, _: replace(standing, member=True))),
-    Place(sqlite_groups, "_NEXT", _without(_MEMBER, "\n  AND ?3 = ?3")),
+    Place(stored_groups, "_NEXT", _without(_MEMBER, "\n  AND ?3 = ?3")),
 )
 EPOCH = exchanging(
     service("stale-epoch"),
     Place(rules, "admit", _as(lambda standing, entry: replace(standing, epoch=entry.epoch))),
-    Place(sqlite_groups, "_NEXT", _without(_EPOCH, "AND ?2 = ?2")),
+    Place(stored_groups, "_NEXT", _without(_EPOCH, "AND ?2 = ?2")),
 )
 EXTERNAL_COMMITS = exchanging(
     service("not-allowed"),
     instead(framing, "check_handshake", _pass),
     instead(groups, "_check_commit", _pass),
-    instead(sqlite_groups, "_addressees", _no_addressees),
+    instead(stored_groups, "_addressees", _no_addressees),
 )
 HANDSHAKES = Seam(service("invalid-handshake"), _looking_back)
 ROLES = exchanging(service("not-allowed"), instead(observers, "EpochRoles", Lax))
 CONSENT = exchanging(
     service("no-consent"),
-    instead(sqlite_consent, "check_consent", _pass),
-    instead(sqlite_groups, "check_reached", _pass),
+    instead(consent, "check_consent", _pass),
+    instead(stored_groups, "check_reached", _pass),
 )
-QUOTAS = exchanging(service("rate-limited"), instead(sqlite_consent, "check_quotas", _pass))
-LAST_RESORT = exchanging(service("last-resort"), Place(sqlite_key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))
+QUOTAS = exchanging(service("rate-limited"), instead(consent, "check_quotas", _pass))
+LAST_RESORT = exchanging(service("last-resort"), Place(key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))
 NONCES = Seam(service("invalid-signature"), _forgetting_nonces)

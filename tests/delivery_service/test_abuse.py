@@ -15,16 +15,18 @@ from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
 from delivery_service.groups import HANDSHAKES_PER_DEVICE
 from delivery_service.limits import Turns
-from delivery_service.sqlite import SqliteStore
-from delivery_service.sqlite_key_packages import State
-from delivery_service.store import NewCommit, NewEntry, NewKeyPackage
+from delivery_service.storage.key_packages import State
+from delivery_service.storage.sqlite import SqliteStore
+from delivery_service.storage.store import NewCommit, NewEntry, NewKeyPackage
 from delivery_service.wakeups import WATCHERS_PER_DEVICE, Wakeups
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 
 INDEXES = "SELECT count(*) FROM sqlite_schema WHERE name = 'log_proposals'"
 # Every step after the first schema, backwards.
-LATER = "".join(files("delivery_service").joinpath(name).read_text() for name in ("blobs.sql", "consent.sql"))
+LATER = "".join(
+    files("delivery_service.storage").joinpath("schema", name).read_text() for name in ("3_blobs.sql", "4_consent.sql")
+)
 UNDONE = [
     *(f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", LATER)),
     *(
@@ -79,7 +81,7 @@ async def test_a_number_sends_so_many_octets_an_hour(world):
 
 
 async def test_an_epoch_takes_so_many_proposals_until_a_commit_clears_them(world, problem_word, monkeypatch):
-    monkeypatch.setattr("delivery_service.sqlite_groups.PROPOSALS_PER_EPOCH", 3)
+    monkeypatch.setattr("delivery_service.storage.groups.PROPOSALS_PER_EPOCH", 3)
     alice, bob = await world.device(ALICE), await world.device(BOB, packages=1)
     group = await alice.create()
     await alice.add(group, BOB)
@@ -109,7 +111,7 @@ async def test_claims_beyond_the_targets_limit_spare_its_one_time_packages(world
 
 
 async def test_an_inbox_holds_so_many_welcomes(world, problem_word, monkeypatch):
-    monkeypatch.setattr("delivery_service.sqlite_groups.INBOX_LIMIT", 2)
+    monkeypatch.setattr("delivery_service.storage.groups.INBOX_LIMIT", 2)
     alice, bob = await world.device(ALICE), await world.device(BOB)
     await bob.publish(0, last_resort=True)
     (package,) = await alice.claim(BOB)
@@ -125,7 +127,7 @@ async def test_an_inbox_holds_so_many_welcomes(world, problem_word, monkeypatch)
 
 async def test_one_number_fills_nobody_s_inbox(world, problem_word, monkeypatch):
     """Neither with new groups nor by adding and removing the same device, and its own devices are no strangers."""
-    monkeypatch.setattr("delivery_service.sqlite_groups.INBOX_PER_NUMBER", 2)
+    monkeypatch.setattr("delivery_service.storage.groups.INBOX_PER_NUMBER", 2)
     mallory, bob = await world.device(ALICE), await world.device(BOB)
     await bob.publish(0, last_resort=True)
     (package,) = await mallory.claim(BOB)

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from delivery_service import sqlite
 from delivery_service.cli import delivery
 from delivery_service.franking import write_key
-from delivery_service.sqlite import SqliteStore
+from delivery_service.storage import sqlite
+from delivery_service.storage.sqlite import SqliteStore
 from identity.franking import FrankingContext, FrankingKey, franking_tag
 from identity.report import Evidence, EvidenceItem, ReportKind
 

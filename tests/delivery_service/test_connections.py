@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from delivery_service.connections import BoundedConnection
+from delivery_service.http.connections import BoundedConnection
 
 
 class Impatient(BoundedConnection):

@@ -219,7 +219,7 @@ async def test_a_waiting_read_ends_when_somebody_asks(world):
 
 
 async def test_so_many_requests_wait_for_a_number(world, problem_word, monkeypatch):
-    monkeypatch.setattr("delivery_service.sqlite_asking.CONTACT_REQUESTS_WAITING", 1)
+    monkeypatch.setattr("delivery_service.storage.asking.CONTACT_REQUESTS_WAITING", 1)
     bob, alice = await scene(world, "ask")
     carol = await world.device(CAROL)
     await alice.ask(BOB)

@@ -5,8 +5,8 @@ import pytest
 
 from delivery_service import wire
 from delivery_service.errors import RefusedError
+from delivery_service.http.requests import read_body
 from delivery_service.limits import HourlyLimit
-from delivery_service.requests import read_body
 
 ALICE, BOB = "+12025550142", "+12025550143"
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from delivery_service.errors import RefusedError
-from delivery_service.problems import problem_of
+from delivery_service.http.problems import problem_of
 from delivery_service.wire import MLS_TYPE, PROBLEMS, RETENTION
 
 ALICE, BOB = "+12025550142", "+12025550143"

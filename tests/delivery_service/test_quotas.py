@@ -13,8 +13,8 @@ from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import DAY, HOUR, QUOTAS, Quotas
 from delivery_service.sessions import issuer_of
-from delivery_service.sqlite import SqliteStore
-from delivery_service.store import Approach, NewKeyPackage
+from delivery_service.storage.sqlite import SqliteStore
+from delivery_service.storage.store import Approach, NewKeyPackage
 from identity.issuing import create_issuer, create_root
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 

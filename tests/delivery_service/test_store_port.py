@@ -13,8 +13,8 @@ import pytest
 
 from delivery_service.errors import RefusedError, StartError, StoreError
 from delivery_service.quotas import NO_QUOTAS, Quotas
-from delivery_service.sqlite import SqliteStore, check_sqlite
-from delivery_service.store import (
+from delivery_service.storage.sqlite import SqliteStore, check_sqlite
+from delivery_service.storage.store import (
     Approach,
     Change,
     KeptOpening,

@@ -8,8 +8,8 @@ from starlette.types import Receive, Scope, Send
 
 from delivery_service import wire
 from delivery_service.errors import RefusedError, StoreError
-from delivery_service.problems import answer_to
-from delivery_service.requests import group_id_of, headers_of, idempotency_key, read_body
+from delivery_service.http.problems import answer_to
+from delivery_service.http.requests import group_id_of, headers_of, idempotency_key, read_body
 from delivery_service.service import Service
 
 _BEFORE, _AFTER = "/v1/groups/", "/entries"

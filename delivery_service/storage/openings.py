@@ -4,7 +4,7 @@ from typing import Any
 
 import apsw
 
-from delivery_service.store import KeptOpening
+from delivery_service.storage.store import KeptOpening
 from delivery_service.wire import OPENINGS_KEPT
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import apsw
 
 from delivery_service.errors import RefusedError
-from delivery_service.sqlite_consent import contact_head
-from delivery_service.sqlite_groups import KINDS
-from delivery_service.store import Heads, ReadEntries
+from delivery_service.storage.consent import contact_head
+from delivery_service.storage.groups import KINDS
+from delivery_service.storage.store import Heads, ReadEntries
 from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, Entry, WelcomeItem
 
 _ENTRIES = """

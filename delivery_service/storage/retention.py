@@ -5,7 +5,7 @@ from typing import Any
 import apsw
 
 from delivery_service.errors import RefusedError
-from delivery_service.sqlite_reading import drop_welcomes
+from delivery_service.storage.reading import drop_welcomes
 from delivery_service.wire import CONTACT_REQUEST_PAUSE
 
 CHUNK = 512  # log rows deleted in one transaction, so that appends do not wait long

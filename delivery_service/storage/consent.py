@@ -8,7 +8,7 @@ import apsw
 
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import DAY, HOUR, Quotas
-from delivery_service.store import Approach
+from delivery_service.storage.store import Approach
 from delivery_service.wire import CONTACT_GRANTS_LIMIT, Decision, Mode, Reachability
 
 

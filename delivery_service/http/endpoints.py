@@ -13,8 +13,7 @@ from delivery_service import wire
 from delivery_service.blobs import BlobAnswer
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
-from delivery_service.limits import HourlyLimit
-from delivery_service.requests import (
+from delivery_service.http.requests import (
     LARGEST_CURSOR,
     Headers,
     blob_of,
@@ -28,10 +27,11 @@ from delivery_service.requests import (
     number_of,
     read_body,
 )
+from delivery_service.limits import HourlyLimit
 from delivery_service.service import Service
 from delivery_service.sessions import Session
 from delivery_service.signatures import check_authority, signed_request, verify
-from delivery_service.store import Stock
+from delivery_service.storage.store import Stock
 from identity.certificates import leaf_public_point
 from identity.errors import IdentityError
 

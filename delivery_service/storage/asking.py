@@ -6,7 +6,7 @@ import apsw
 
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import Quotas
-from delivery_service.sqlite_consent import (
+from delivery_service.storage.consent import (
     State,
     check_quotas,
     contact_head,
@@ -16,8 +16,8 @@ from delivery_service.sqlite_consent import (
     note_contact,
     raise_head,
 )
-from delivery_service.sqlite_key_packages import devices_of
-from delivery_service.store import Approach, Waiting
+from delivery_service.storage.key_packages import devices_of
+from delivery_service.storage.store import Approach, Waiting
 from delivery_service.wire import (
     CONTACT_REQUEST_LIFETIME,
     CONTACT_REQUEST_PAUSE,

@@ -6,10 +6,10 @@ from typing import Any
 
 import apsw
 
-from delivery_service import sqlite_consent
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import Quotas
-from delivery_service.store import Approach, NewKeyPackage, Stock
+from delivery_service.storage import consent
+from delivery_service.storage.store import Approach, NewKeyPackage, Stock
 from delivery_service.wire import KEY_PACKAGES_PER_DEVICE
 
 
@@ -83,15 +83,15 @@ def references(db: apsw.Connection, device: bytes, now: int) -> list[bytes]:
 def claim(db: apsw.Connection, approach: Approach, quotas: Quotas, sparing: bool) -> list[bytes]:
     """Takes one package of each device of a number but the claimant; if `sparing`, the last-resort one."""
     devices = devices_of(db, approach)
-    sqlite_consent.check_consent(db, approach.number, approach.target)
-    sqlite_consent.check_quotas(db, approach, quotas)
+    consent.check_consent(db, approach.number, approach.target)
+    consent.check_quotas(db, approach, quotas)
     best = int(State.LAST_RESORT if sparing else State.ONE_TIME)
     chosen = [row for each in devices if (row := db.execute(_CHOOSE, (each, best, approach.at)).get) is not None]
     if not chosen:
         raise RefusedError(
             "no-key-package", "no device of that number has a key package left: its owner must publish more"
         )
-    sqlite_consent.note_contact(db, approach)
+    consent.note_contact(db, approach)
     for position, state, _ in chosen:
         if state == State.ONE_TIME:
             db.execute("UPDATE key_packages SET state = 1, body = NULL WHERE position = ?", (position,))

@@ -5,7 +5,7 @@ from typing import Any
 import apsw
 
 from delivery_service.errors import RefusedError
-from delivery_service.store import NewBlob, StoredBlob
+from delivery_service.storage.store import NewBlob, StoredBlob
 
 CHUNK = 4  # blobs deleted in one transaction
 

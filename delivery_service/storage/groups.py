@@ -4,10 +4,10 @@ from typing import Any
 
 import apsw
 
-from delivery_service import rules
 from delivery_service.errors import RefusedError, StoreError
-from delivery_service.sqlite_consent import check_reached, number_of
-from delivery_service.store import NewCommit, NewEntry, NewGroup, NewWelcome
+from delivery_service.storage import rules
+from delivery_service.storage.consent import check_reached, number_of
+from delivery_service.storage.store import NewCommit, NewEntry, NewGroup, NewWelcome
 from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended, EntryKind
 
 KINDS: tuple[EntryKind, ...] = ("application", "proposal", "commit")  # the numbers of log.kind

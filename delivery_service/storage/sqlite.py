@@ -5,25 +5,26 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from delivery_service import (
-    sqlite_asking,
-    sqlite_blobs,
-    sqlite_consent,
-    sqlite_groups,
-    sqlite_key_packages,
-    sqlite_openings,
-    sqlite_reading,
-    sqlite_retention,
-)
 from delivery_service.errors import StartError
-from delivery_service.lane import Lane
 from delivery_service.quotas import Quotas
-from delivery_service.store import (
+from delivery_service.storage import (
+    asking,
+    blobs,
+    consent,
+    groups,
+    key_packages,
+    openings,
+    reading,
+    retention,
+)
+from delivery_service.storage.lane import Lane
+from delivery_service.storage.store import (
     Approach,
     Change,
     Heads,
@@ -46,7 +47,7 @@ SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when t
 WRITE_BATCH = 256  # requests in one transaction
 READ_BATCH = 4  # each read can be a batch of several MiB
 CHECKPOINT_PAGES = 4_000
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _FROM_1_TO_2 = "CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1"
 
 
@@ -87,16 +88,16 @@ class SqliteStore:
     async def create_group(self, group: NewGroup) -> Appended:
         """See Store."""
         announce = partial(self._announce, group.group_id, frozenset((group.device,)), frozenset[bytes]())
-        return await self._writer.run(sqlite_groups.create_group, group, octets=len(group.observer), then=announce)
+        return await self._writer.run(groups.create_group, group, octets=len(group.observer), then=announce)
 
     async def earlier_answer(self, entry: NewEntry) -> Appended | None:
         """See Store."""
-        return await self._reader.run(sqlite_groups.earlier_answer, entry)
+        return await self._reader.run(groups.earlier_answer, entry)
 
     async def append(self, entry: NewEntry) -> Appended:
         """See Store."""
         announce = partial(self._announce, entry.group_id, frozenset[bytes](), frozenset[bytes]())
-        return await self._writer.run(sqlite_groups.append, entry, octets=len(entry.body), then=announce)
+        return await self._writer.run(groups.append, entry, octets=len(entry.body), then=announce)
 
     async def commit(self, commit: NewCommit) -> Appended:
         """See Store."""
@@ -104,27 +105,27 @@ class SqliteStore:
         left = commit.removed | {before for before, _ in commit.renamed}
         octets = len(commit.entry.body) + sum(len(welcome.body) for welcome in commit.welcomes)
         announce = partial(self._announce, commit.entry.group_id, joined, left)
-        return await self._writer.run(sqlite_groups.commit, commit, octets=octets, then=announce)
+        return await self._writer.run(groups.commit, commit, octets=octets, then=announce)
 
     async def observer(self, group_id: bytes) -> bytes:
         """See Store."""
-        return await self._reader.run(sqlite_groups.observer, group_id)
+        return await self._reader.run(groups.observer, group_id)
 
     async def read(self, group_id: bytes, device: bytes, after: int) -> ReadEntries:
         """See Store."""
-        return await self._reader.run(sqlite_reading.read, group_id, device, after)
+        return await self._reader.run(reading.read, group_id, device, after)
 
     async def heads(self, device: bytes) -> Heads:
         """See Store."""
-        return await self._reader.run(sqlite_reading.heads, device)
+        return await self._reader.run(reading.heads, device)
 
     async def inbox(self, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
         """See Store."""
-        return await self._reader.run(sqlite_reading.inbox, device, after)
+        return await self._reader.run(reading.inbox, device, after)
 
     async def acknowledge(self, device: bytes, position: int) -> None:
         """See Store."""
-        await self._writer.run(sqlite_reading.acknowledge, device, position)
+        await self._writer.run(reading.acknowledge, device, position)
 
     async def add_key_packages(
         self,
@@ -136,84 +137,82 @@ class SqliteStore:
     ) -> Stock:
         """See Store."""
         octets = sum(len(package.body) for package in one_time)
-        return await self._writer.run(
-            sqlite_key_packages.add, device, number, one_time, last_resort, now, octets=octets
-        )
+        return await self._writer.run(key_packages.add, device, number, one_time, last_resort, now, octets=octets)
 
     async def stock(self, device: bytes, now: int) -> Stock:
         """See Store."""
-        return await self._reader.run(sqlite_key_packages.stock, device, now)
+        return await self._reader.run(key_packages.stock, device, now)
 
     async def references(self, device: bytes, now: int) -> list[bytes]:
         """See Store."""
-        return await self._reader.run(sqlite_key_packages.references, device, now)
+        return await self._reader.run(key_packages.references, device, now)
 
     async def claim(self, approach: Approach, quotas: Quotas, *, sparing: bool = False) -> list[bytes]:
         """See Store."""
-        return await self._writer.run(sqlite_key_packages.claim, approach, quotas, sparing)
+        return await self._writer.run(key_packages.claim, approach, quotas, sparing)
 
     async def reachability(self, number: str) -> Reachability:
         """See Store."""
-        return await self._reader.run(sqlite_consent.reachability, number)
+        return await self._reader.run(consent.reachability, number)
 
     async def set_mode(self, number: str, mode: Mode, granted: Sequence[str]) -> None:
         """See Store."""
-        await self._writer.run(sqlite_consent.set_mode, number, mode, granted, then=self._notify)
+        await self._writer.run(consent.set_mode, number, mode, granted, then=self._notify)
 
     async def ask(self, approach: Approach, proof: bytes, quotas: Quotas) -> ContactRequested:
         """See Store."""
         notify = partial(self._notify_of, approach.target)
-        return await self._writer.run(sqlite_asking.ask, approach, proof, quotas, octets=len(proof), then=notify)
+        return await self._writer.run(asking.ask, approach, proof, quotas, octets=len(proof), then=notify)
 
     async def waiting(self, number: str, now: int) -> Waiting:
         """See Store."""
-        return await self._reader.run(sqlite_asking.waiting, number, now)
+        return await self._reader.run(asking.waiting, number, now)
 
     async def decide(self, target: str, number: str, decision: Decision) -> None:
         """See Store."""
-        await self._writer.run(sqlite_consent.decide, target, number, decision, then=self._notify)
+        await self._writer.run(consent.decide, target, number, decision, then=self._notify)
 
     async def spend_nonce(self, device: bytes, nonce: str, expires_at: int) -> None:
         """See Store."""
-        await self._writer.run(sqlite_retention.spend_nonce, device, nonce, expires_at)
+        await self._writer.run(retention.spend_nonce, device, nonce, expires_at)
 
     async def note_opening(self, device: bytes, nonce: bytes, at: int) -> None:
         """See Store."""
-        await self._writer.run(sqlite_openings.note, device, nonce, at)
+        await self._writer.run(openings.note, device, nonce, at)
 
     async def openings(self, device: bytes) -> list[KeptOpening]:
         """See Store."""
-        return await self._reader.run(sqlite_openings.of, device)
+        return await self._reader.run(openings.of, device)
 
     async def add_piece(self, blob: bytes, position: int, piece: bytes, now: int) -> None:
         """See Store."""
-        await self._writer.run(sqlite_blobs.add_piece, blob, position, piece, now, octets=len(piece))
+        await self._writer.run(blobs.add_piece, blob, position, piece, now, octets=len(piece))
 
     async def finish_blob(self, blob: NewBlob) -> StoredBlob:
         """See Store."""
-        return await self._writer.run(sqlite_blobs.finish, blob)
+        return await self._writer.run(blobs.finish, blob)
 
     async def drop_blob(self, blob: bytes) -> None:
         """See Store."""
-        await self._writer.run(sqlite_blobs.drop, blob)
+        await self._writer.run(blobs.drop, blob)
 
     async def blob(self, name: bytes) -> StoredBlob:
         """See Store."""
-        return await self._reader.run(sqlite_blobs.stored, name)
+        return await self._reader.run(blobs.stored, name)
 
     async def blob_piece(self, name: bytes, position: int) -> bytes:
         """See Store."""
-        return await self._reader.run(sqlite_blobs.piece, name, position)
+        return await self._reader.run(blobs.piece, name, position)
 
     async def expire_before(self, cutoff: int, now: int) -> int:
         """See Store."""
         total = 0
-        while count := await self._writer.run(sqlite_retention.expire_entries, cutoff * 1000):
+        while count := await self._writer.run(retention.expire_entries, cutoff * 1000):
             total += count
-        while await self._writer.run(sqlite_blobs.expire, cutoff):
+        while await self._writer.run(blobs.expire, cutoff):
             pass
-        await self._writer.run(sqlite_openings.expire, cutoff)
-        await self._writer.run(sqlite_retention.expire_rest, cutoff * 1000, now)
+        await self._writer.run(openings.expire, cutoff)
+        await self._writer.run(retention.expire_rest, cutoff * 1000, now)
         return total
 
     def _announce(self, group_id: bytes, joined: frozenset[bytes], left: frozenset[bytes], answer: Appended) -> None:
@@ -239,7 +238,7 @@ class SqliteStore:
         ):
             db.execute(f"PRAGMA {pragma}")
         _create_tables(db)
-        sqlite_blobs.drop_unfinished(db)
+        blobs.drop_unfinished(db)
         return db
 
 
@@ -249,14 +248,17 @@ def _create_tables(db: apsw.Connection) -> None:
         return
     if version not in range(SCHEMA_VERSION):
         raise StartError(f"the database has schema {version}, this service knows {SCHEMA_VERSION}")
-    later = {1: _FROM_1_TO_2, 2: _read("blobs.sql"), 3: _read("consent.sql")}
-    steps = (step for before, step in later.items() if before >= (version or 2))
-    schema = ";".join((_read("schema.sql"), *steps) if version == 0 else steps)
-    db.execute(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
+    schema = _FROM_1_TO_2 + ";" if version == 1 else ""
+    schema += "".join(step.read_text() for after, step in _steps() if after > max(version, 2) or version == 0)
+    db.execute(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version = {SCHEMA_VERSION};COMMIT")
 
 
-def _read(name: str) -> str:
-    return files("delivery_service").joinpath(name).read_text()
+def _steps() -> list[tuple[int, Traversable]]:
+    """The parts of the schema in order, each with the version that it makes; one version may have several."""
+    parts = files("delivery_service.storage").joinpath("schema").iterdir()
+    return sorted(
+        ((int(part.name.partition("_")[0]), part) for part in parts), key=lambda step: (step[0], step[1].name)
+    )
 
 
 def _lock_folder(folder: Path) -> int:
