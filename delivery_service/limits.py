@@ -19,7 +19,7 @@ class _Bucket:
 
 
 class HourlyLimit:
-    """Allows `per_hour` of something for each key, all at once if need be; `name` is its constant in wire.py."""
+    """Allows `per_hour` of something for each key, all at once if need be; `name` is its constant in wire."""
 
     def __init__(self, per_hour: int, name: str, subject: str) -> None:
         self._per_hour = per_hour

@@ -1,4 +1,4 @@
-"""The endpoints of wire.py's table: each reads a request, asks the service, and writes the answer."""
+"""The endpoints of the wire's table: each reads a request, asks the service, and writes the answer."""
 
 import asyncio
 import hashlib

@@ -44,7 +44,7 @@ def _refused(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
-    problem = Problem("about:blank", title, error.status_code, "see the table of addresses in wire.py")
+    problem = Problem("about:blank", title, error.status_code, "see the table of addresses in delivery_service.wire")
     return _respond(problem, dict(error.headers or {}))
 
 
