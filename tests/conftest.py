@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+pytest_plugins = ["tests.postgresql.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="keep every screen as it looks now")
