@@ -9,12 +9,14 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from delivery_service.http import endpoints
-from delivery_service.http.entries import addressed_group, append_entry
+from delivery_service.http import about, endpoints
+from delivery_service.http.entries import APPENDING, addressed_group, append_entry
+from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
 from delivery_service.http.problems import EXCEPTION_HANDLERS
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
 from identity.certificates import TrustAnchors
+from identity.openapi import document_route, served
 
 ROUTES = [
     Route("/v1/groups/{group}/entries", endpoints.read_entries, methods=["GET"]),
@@ -38,6 +40,8 @@ ROUTES = [
     Route("/v1/blobs", endpoints.store_blob, methods=["POST"]),
     Route("/v1/blobs/{blob}", endpoints.read_blob, methods=["GET"]),
     Route("/v1/events", endpoints.events, methods=["GET"]),
+    Route("/v1/health", about.health, methods=["GET"]),
+    Route("/v1/ready", about.ready, methods=["GET"]),
 ]
 
 
@@ -69,7 +73,8 @@ def create_app(
         async with service.running():
             yield
 
-    app = DeliveryService(routes=ROUTES, exception_handlers=dict(EXCEPTION_HANDLERS), lifespan=lifespan)
+    described = document_route([*served(ROUTES), APPENDING], OPERATIONS, "Ringtrue's delivery service", DOCUMENT_PATH)
+    app = DeliveryService(routes=[*ROUTES, described], exception_handlers=dict(EXCEPTION_HANDLERS), lifespan=lifespan)
     app.router.redirect_slashes = False  # addresses are exact, and a redirect would repeat the Host field
     app.state.service = service
     return app

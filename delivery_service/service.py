@@ -17,8 +17,11 @@ from delivery_service.key_packages import KeyPackages
 from delivery_service.limits import HourlyLimit, Turns
 from delivery_service.observers import Observers
 from delivery_service.quotas import Quotas
+from delivery_service.readiness import Readiness
 from delivery_service.sessions import Sessions
-from delivery_service.storage.sqlite import SqliteStore
+from delivery_service.storage.engine import Engine
+from delivery_service.storage.sqlite import SqliteEngine
+from delivery_service.storage.store import Store
 from delivery_service.wakeups import Wakeups
 from delivery_service.wire import (
     BLOBS_PER_HOUR,
@@ -53,7 +56,9 @@ class Service:
         self.host = host
         self.clock = clock
         self.wakeups = Wakeups()
-        self.store = SqliteStore(folder, self.wakeups.publish)
+        self.engine: Engine = SqliteEngine(folder)
+        self.store = Store(self.engine)
+        self.readiness = Readiness(self.engine, clock)
         self.credentials = Credentials(anchors)
         self.observers = Observers(self.store, self.credentials)
         self.franking = Franking(folder, host)
@@ -87,11 +92,11 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Opens the store and keeps its retention, until the end. Raises StartError."""
-        self.store.start()
+        self.engine.start(self.wakeups.publish)
         try:
             self.franking.start()
         except StartError:
-            await self.store.stop()
+            await self.engine.stop()
             raise
         expiry = asyncio.create_task(self._expire_hourly())
         try:
@@ -100,7 +105,7 @@ class Service:
             expiry.cancel()
             await asyncio.wait([expiry])
             self.observers.close()
-            await self.store.stop()
+            await self.engine.stop()
 
     async def _expire_hourly(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from delivery_service.http.problems import answer_to
 from delivery_service.http.requests import group_id_of, headers_of, idempotency_key, read_body
 from delivery_service.service import Service
 
+APPENDING = ("POST", "/v1/groups/{group}/entries")  # the route, as the tables name others
 _BEFORE, _AFTER = "/v1/groups/", "/entries"
 _JSON = msgspec.json.Encoder()
 _TYPE = (b"content-type", wire.JSON_TYPE.encode())

@@ -26,8 +26,11 @@ last sequence number read.
     POST /v1/blobs                           application/octet-stream            -> 201 BlobStored
     GET  /v1/blobs/{blob}                                                        -> 200 application/octet-stream
     GET  /v1/events                                                              -> 200 text/event-stream of GroupHeads
+    GET  /v1/openapi.json                                                        -> 200 all of this as OpenAPI 3.1
+    GET  /v1/health                                                              -> 204
+    GET  /v1/ready                                                               -> 204, or 503 overloaded
 
-Every request but the first two carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups` and to
+Every request but the first two and the last three carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups` and to
 `/v1/blobs` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer.
 `{blob}` has 32 hexadecimal digits in lower case; whoever knows it may read the blob.
 """

@@ -37,8 +37,7 @@ from identity.authority.links import endpoints as links
 from identity.authority.log.folder import FOLDER, open_log
 from identity.authority.log.service import Transparency, open_transparency
 from identity.authority.log.wire import Log
-from identity.authority.openapi import document_route
-from identity.authority.operations import OPERATIONS
+from identity.authority.operations import DOCUMENT_PATH, OPERATIONS
 from identity.authority.publishing import StatusPublisher
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.reporting import ReportDesk
@@ -62,6 +61,7 @@ from identity.authority.wire import (
 from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError
+from identity.openapi import document_route, served
 from identity.prefixes import DEFAULT_PREFIXES, authority_list
 
 PATH_CACHE = {"cache-control": "public, max-age=86400, immutable"}  # ATIS-1000074: a verifier caches for a day
@@ -189,7 +189,7 @@ def _application(routes: Sequence[BaseRoute], *parts: _Closing) -> Starlette:
         ClientDisconnect: disconnected,
         Exception: failed,
     }
-    described = document_route(routes, OPERATIONS, "Ringtrue's authority")
+    described = document_route(served(routes), OPERATIONS, "Ringtrue's authority", DOCUMENT_PATH)
     return Starlette(routes=[*routes, described], exception_handlers=handlers, lifespan=lifespan)
 
 

@@ -1,4 +1,4 @@
-"""Every route of the authority's services in one table, for the OpenAPI documents (`openapi.py`).
+"""Every route of the authority's services in one table, for the OpenAPI documents (`identity/openapi.py`).
 
 A new route is a line here; a test compares the table with what the services serve.
 """
@@ -9,9 +9,11 @@ from identity.authority import wire
 from identity.authority.acme import wire as acme
 from identity.authority.links import wire as links
 from identity.authority.log import wire as log
-from identity.authority.openapi import DOCUMENT_PATH, Document, Octets, Operation, Parameter, Shape, Signed
 from identity.authority.signing import wire as signing
 from identity.authority.tokens import wire as tokens
+from identity.openapi import Document, Octets, Operation, Parameter, Shape, Signed
+
+DOCUMENT_PATH = "/openapi.json"
 
 _STIR = "/stir/v1/"
 _LOG = log.PREFIX

@@ -16,8 +16,7 @@ from starlette.routing import Route
 
 from identity.authority.errors import RefusedError
 from identity.authority.exchange import BODY_TIMEOUT, disconnected, read_octets
-from identity.authority.openapi import document_route
-from identity.authority.operations import OPERATIONS
+from identity.authority.operations import DOCUMENT_PATH, OPERATIONS
 from identity.authority.signing.errors import CallRefusedError
 from identity.authority.signing.signer import Signer
 from identity.authority.signing.verifier import CallVerifier
@@ -32,6 +31,7 @@ from identity.authority.signing.wire import (
     VerificationCall,
 )
 from identity.authority.wire import JSON_TYPE
+from identity.openapi import document_route, served
 
 TOKEN_LENGTH = 32  # characters of a bearer token, at least
 
@@ -101,7 +101,7 @@ def create_app(
     """Serve the addresses of `wire`; without a signer, only verification."""
     routes = SigningService(signer, verifier, clients, clock).routes()
     return Starlette(
-        routes=[*routes, document_route(routes, OPERATIONS, "Ringtrue's signing service")],
+        routes=[*routes, document_route(served(routes), OPERATIONS, "Ringtrue's signing service", DOCUMENT_PATH)],
         exception_handlers={
             CallRefusedError: _refused,
             RefusedError: _refused_body,

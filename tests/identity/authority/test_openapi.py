@@ -29,14 +29,14 @@ from identity.authority.acme.app import TokenAuthorities
 from identity.authority.app import open_authority, open_certificates, open_log_alone, open_tokens
 from identity.authority.codes import CodeOutbox
 from identity.authority.links.wire import WAIT_LIMIT
-from identity.authority.openapi import DOCUMENT_PATH, Octets, Operation, document, served
-from identity.authority.operations import OPERATIONS
+from identity.authority.operations import DOCUMENT_PATH, OPERATIONS
 from identity.authority.signing.app import create_app
 from identity.authority.signing.signer import Signer
 from identity.authority.signing.verifier import CallVerifier
 from identity.authority.wire import OCSP_REQUEST_TYPE
 from identity.authority_token import TokenIssuers
 from identity.certificates import ChainVerifier, TrustAnchors
+from identity.openapi import Octets, Operation, document, served
 from tests.identity.conftest import ALICE, NOW, Authority, private_key
 
 BASE_URL = "http://testserver"

@@ -1,4 +1,7 @@
-"""The OpenAPI document of a service: what its routes take and give, from the wire modules' own shapes."""
+"""The OpenAPI document of a service: what its routes take and give, from the wire modules' own shapes.
+
+Both services describe themselves with it, each from one table of its routes.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,14 +14,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from identity.acme_jws import JOSE_TYPE
-from identity.authority.wire import JSON_TYPE
 
-DOCUMENT_PATH = "/openapi.json"
+JSON_TYPE = "application/json"
 
 _REFERENCE = "#/components/schemas/{name}"
 _BASE64URL = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}
 _ANCHORS = (("\\A", "^"), ("\\Z", "$"))  # Python's, and those of ECMA-262 that JSON Schema has
 
+_SCHEME = "session"
 _PHRASES = {200: "Done", 201: "Made", 204: "Nothing", 304: "As the client has it"}
 
 Shape = type[msgspec.Struct]
@@ -26,9 +29,17 @@ Shape = type[msgspec.Struct]
 
 @dataclass(frozen=True, slots=True)
 class Octets:
-    """A body that is not JSON."""
+    """A body that is not JSON; `holds` says what is in it."""
 
     media_type: str
+    holds: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Server-sent events without an end, each with one of these as JSON in its `data`."""
+
+    holds: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter in path or query."""
+    """A parameter in path, query or header."""
 
     name: str
     schema: dict[str, Any]
@@ -50,16 +61,21 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one route does: its body, its answers by status (None: no body), and the shape of its refusals."""
+    """What one route does: its body, its answers by status (None: no body), and the shape of its refusals.
+
+    `refusals`: each status that refuses, with the words for it; without them any status may. `bearer`: with a token.
+    """
 
     method: str
     path: str
     summary: str
-    answers: tuple[tuple[int, Shape | Octets | None], ...]
+    answers: tuple[tuple[int, Shape | Octets | Events | None], ...]
     refusal: Shape
     refusal_type: str
     takes: Shape | Octets | Signed | None = None
     parameters: tuple[Parameter, ...] = ()
+    refusals: tuple[tuple[int, str], ...] = ()
+    bearer: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -81,7 +97,10 @@ def document(operations: Sequence[Operation], title: str) -> Document:
     for each in operations:
         paths.setdefault(each.path, {})[each.method.lower()] = _described(each, known)
     info = {"title": title, "version": "1"}
-    return Document("3.1.0", info, [{"url": "/"}], paths, {"schemas": _translated(components)})
+    parts: dict[str, Any] = {"schemas": _translated(components)}
+    if any(each.bearer for each in operations):
+        parts["securitySchemes"] = {_SCHEME: {"type": "http", "scheme": "bearer"}}
+    return Document("3.1.0", info, [{"url": "/"}], paths, parts)
 
 
 def served(routes: Iterable[BaseRoute], below: str = "") -> list[tuple[str, str]]:
@@ -96,21 +115,22 @@ def served(routes: Iterable[BaseRoute], below: str = "") -> list[tuple[str, str]
     return sorted(found)
 
 
-def document_route(routes: Sequence[BaseRoute], operations: Iterable[Operation], title: str) -> Route:
-    """`GET /openapi.json`: the document of these routes."""
-    there = {*served(routes), ("GET", DOCUMENT_PATH)}
+def document_route(routes: Iterable[tuple[str, str]], operations: Iterable[Operation], title: str, path: str) -> Route:
+    """`GET path`: the document of these routes, each given as in `served`."""
+    there = {*routes, ("GET", path)}
     own = [each for each in operations if (each.method, each.path) in there]
     octets = msgspec.json.format(msgspec.json.encode(document(own, title)))
 
     async def answer(_: Request) -> Response:
         return Response(octets, media_type=JSON_TYPE)
 
-    return Route(DOCUMENT_PATH, answer)
+    return Route(path, answer)
 
 
 def _shapes(operation: Operation) -> Iterable[Shape]:
     takes = operation.takes.payload if isinstance(operation.takes, Signed) else operation.takes
-    for shape in (takes, *(shape for _, shape in operation.answers), operation.refusal):
+    for answer in (takes, *(answer for _, answer in operation.answers), operation.refusal):
+        shape = answer.holds if isinstance(answer, Events) else answer
         if isinstance(shape, type):
             yield shape
 
@@ -119,9 +139,14 @@ def _described(operation: Operation, known: dict[Shape, dict[str, Any]]) -> dict
     responses: dict[str, Any] = {
         str(status): {"description": _PHRASES[status], **_content(shape, known)} for status, shape in operation.answers
     }
-    refusal = {"schema": _translated(known[operation.refusal])}
-    responses["default"] = {"description": "Refused", "content": {operation.refusal_type: refusal}}
+    refusal = {operation.refusal_type: {"schema": _translated(known[operation.refusal])}}
+    for status, words in operation.refusals:
+        responses[str(status)] = {"description": words, "content": refusal}
+    if not operation.refusals:
+        responses["default"] = {"description": "Refused", "content": refusal}
     described: dict[str, Any] = {"summary": operation.summary, "responses": responses}
+    if operation.bearer:
+        described["security"] = [{_SCHEME: []}]
     if operation.parameters:
         described["parameters"] = [
             {"name": each.name, "in": each.place, "required": each.required, "schema": each.schema}
@@ -132,12 +157,17 @@ def _described(operation: Operation, known: dict[Shape, dict[str, Any]]) -> dict
     return described
 
 
-def _content(shape: Shape | Octets | Signed | None, known: dict[Shape, dict[str, Any]]) -> dict[str, Any]:
+def _content(shape: Shape | Octets | Events | Signed | None, known: dict[Shape, dict[str, Any]]) -> dict[str, Any]:
     match shape:
         case None:
             return {}
-        case Octets(media_type):
-            return {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
+        case Octets(media_type, holds):
+            schema: dict[str, Any] = {"type": "string", "format": "binary", **({"description": holds} if holds else {})}
+            return {"content": {media_type: {"schema": schema}}}
+        case Events(holds):
+            event = {"id": {"type": "string"}, "data": {"type": "string"}}
+            schema = {"type": "object", "properties": event, "description": f"`data` is a {holds.__name__}"}
+            return {"content": {"text/event-stream": {"schema": schema}}}
         case Signed(payload):
             described = "" if payload is None else f"The payload is a {payload.__name__}."
             parts = {"protected": _BASE64URL, "payload": _BASE64URL, "signature": _BASE64URL}
