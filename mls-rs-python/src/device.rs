@@ -19,7 +19,7 @@ use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 use crate::errors::{Failure, Kind, Outcome};
 use crate::guard::new_owner;
 use crate::provider::{Judge, Provider};
-use crate::storage::{KeyPackages, Psks, Rules, States};
+use crate::storage::{KeyPackages, LeftOut, Psks, Rules, States};
 use crate::stored::{open, StoredKeyPackage};
 
 pub type Config = WithMlsRules<
@@ -60,6 +60,7 @@ pub struct Parts {
     pub states: States,
     pub key_packages: KeyPackages,
     pub force_path: Arc<AtomicBool>,
+    pub left_out: LeftOut,
 }
 
 impl Parts {
@@ -69,6 +70,7 @@ impl Parts {
             states: States::default(),
             key_packages: KeyPackages::default(),
             force_path: Arc::default(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -102,6 +104,7 @@ impl Device {
                 padding: self.padding,
                 encrypt_handshakes: self.encrypt_handshakes,
                 force_path: parts.force_path.clone(),
+                left_out: parts.left_out.clone(),
             })
             .extension_types(self.extension_types.iter().copied())
             .key_package_lifetime(Duration::from_secs(lifetime))

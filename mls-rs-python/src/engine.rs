@@ -99,10 +99,10 @@ impl Engine {
 impl Engine {
     #[new]
     #[pyo3(
-        signature = (cipher_suite, credential, signing_key, validate, succeed=None, *, padding="step",
+        signature = (cipher_suite, credential, signing_key, validate, succeed=None, *, validate_external=None, padding="step",
                      encrypt_handshakes=false, psks=None, extension_types=vec![], leaf_extensions=vec![],
                      past_epochs=0),
-        text_signature = "(cipher_suite, credential, signing_key, validate, succeed=None, *, padding='step', encrypt_handshakes=False, psks=..., extension_types=(), leaf_extensions=(), past_epochs=0)"
+        text_signature = "(cipher_suite, credential, signing_key, validate, succeed=None, *, validate_external=None, padding='step', encrypt_handshakes=False, psks=..., extension_types=(), leaf_extensions=(), past_epochs=0)"
     )]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -111,6 +111,7 @@ impl Engine {
         signing_key: &Bound<'_, PyByteArray>,
         validate: Py<PyAny>,
         succeed: Option<Py<PyAny>>,
+        validate_external: Option<Py<PyAny>>,
         padding: &str,
         encrypt_handshakes: bool,
         psks: Option<&Bound<'_, PyMapping>>,
@@ -131,7 +132,7 @@ impl Engine {
             cipher_suite,
             identity: SigningIdentity::new(credential.0.clone(), public),
             signer,
-            judge: Judge::new(validate, succeed),
+            judge: Judge::new(validate, succeed, validate_external),
             psks,
             padding,
             encrypt_handshakes,

@@ -169,8 +169,8 @@ impl Group {
 
     #[pyo3(
         signature = (now, *, add=vec![], remove=vec![], context_extensions=None, psks=vec![], resumption_psks=vec![],
-                     identity=None, authenticated_data=None, path=false),
-        text_signature = "($self, now, *, add=(), remove=(), context_extensions=None, psks=(), resumption_psks=(), identity=None, authenticated_data=b'', path=False)"
+                     identity=None, authenticated_data=None, path=false, leave_out=vec![]),
+        text_signature = "($self, now, *, add=(), remove=(), context_extensions=None, psks=(), resumption_psks=(), identity=None, authenticated_data=b'', path=False, leave_out=())"
     )]
     #[allow(clippy::too_many_arguments)]
     fn commit(
@@ -185,6 +185,7 @@ impl Group {
         identity: Option<&Engine>,
         authenticated_data: Aad,
         path: bool,
+        leave_out: Vec<PyBackedBytes>,
     ) -> PyResult<Pending> {
         let device = identity.map(|engine| engine.0.clone());
         let sealed = self.0.change(py, |member| {
@@ -198,6 +199,7 @@ impl Group {
                 identity: device,
                 authenticated_data: aad(&authenticated_data),
                 path,
+                leave_out: leave_out.iter().map(|reference| reference.to_vec()).collect(),
                 now,
             })
         })?;

@@ -20,15 +20,30 @@ pub struct ApplicationReport {
 
 pub struct ProposalReport {
     sender: Option<Leaf>,
+    external: Option<u32>,
+    removed: Option<Leaf>,
+    reference: Vec<u8>,
     epoch: u64,
     kind: String,
     authenticated_data: Vec<u8>,
 }
 
+/// Who proposes, and whom a Remove names.
+pub struct Screened {
+    sender: Option<Leaf>,
+    removed: Option<Leaf>,
+}
+
 impl ProposalReport {
-    pub fn new(description: ProposalMessageDescription, sender: Option<Leaf>, epoch: u64) -> Self {
+    pub fn new(description: ProposalMessageDescription, screened: Screened, epoch: u64) -> Self {
         Self {
-            sender,
+            sender: screened.sender,
+            external: match description.sender {
+                ProposalSender::External(index) => Some(index),
+                _ => None,
+            },
+            removed: screened.removed,
+            reference: description.proposal_ref(),
             epoch,
             kind: proposal_type(&description.proposal),
             authenticated_data: description.authenticated_data,
@@ -55,8 +70,12 @@ impl Incoming {
                 Ok(Py::new(py, value)?.into_any())
             }
             Self::Proposal(report) => {
+                let member = |leaf: &Option<Leaf>| leaf.as_ref().map(|leaf| Member::new(py, leaf)).transpose();
                 let value = values::Proposal {
-                    sender: report.sender.as_ref().map(|leaf| Member::new(py, leaf)).transpose()?,
+                    sender: member(&report.sender)?,
+                    external: report.external,
+                    removed: member(&report.removed)?,
+                    reference: octets(py, &report.reference),
                     epoch: report.epoch,
                     r#type: report.kind,
                     authenticated_data: octets(py, &report.authenticated_data),
@@ -102,12 +121,13 @@ pub fn check_addressed(message: &MlsMessage, context: &GroupContext) -> Outcome<
     Ok(())
 }
 
-/// RFC 9420 §5.3.1 wants credentials validated when a proposal arrives, mls-rs asks only when it is committed. Returns the sender.
+/// RFC 9420 §5.3.1 wants credentials validated when a proposal arrives, mls-rs asks only when it is committed.
 pub fn screen(
     description: &ProposalMessageDescription,
     tree: &ExportedTree<'_>,
     provider: &Provider,
-) -> Outcome<Option<Leaf>> {
+) -> Outcome<Screened> {
+    let mut removed = None;
     let sender = match description.sender {
         ProposalSender::Member(index) => Some(Leaf::in_tree(tree, index, provider)?),
         _ => None,
@@ -120,12 +140,13 @@ pub fn screen(
                 provider.succession(&leaf.signing_identity, update.signing_identity())?;
             }
         }
+        Proposal::Remove(remove) => removed = Some(Leaf::in_tree(tree, remove.to_remove(), provider)?),
         Proposal::GroupContextExtensions(extensions) => {
             validate_external_senders(provider, extensions).map_err(as_proposal_error)?;
         }
         _ => {}
     }
-    Ok(sender)
+    Ok(Screened { sender, removed })
 }
 
 /// mls-rs has cached the proposal by now: a malformed extension inside it is no longer a harmless malformed message.

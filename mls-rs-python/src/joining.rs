@@ -91,7 +91,7 @@ pub fn validate_external_senders(provider: &Provider, extensions: &ExtensionList
         return Ok(());
     };
     for sender in senders.allowed_senders() {
-        provider.approve(sender)?;
+        provider.approve_external(sender)?;
     }
     Ok(())
 }

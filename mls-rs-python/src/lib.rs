@@ -3,6 +3,7 @@
 mod device;
 mod engine;
 mod errors;
+mod external;
 mod group;
 mod guard;
 mod incoming;
@@ -34,6 +35,8 @@ mod _mls_rs {
     #[pymodule_export]
     use super::engine::{import_key_package, Engine};
     #[pymodule_export]
+    use super::external::{decode_external_senders, encode_external_senders};
+    #[pymodule_export]
     use super::group::Group;
     #[pymodule_export]
     use super::inspect::{inspect, tree_members};
@@ -62,7 +65,8 @@ mod _mls_rs {
         let (credential, approval) = (py.get_type::<Credential>(), py.get_type::<Approval>());
         let callable = py.import("collections.abc")?.getattr("Callable")?;
         let asked = PyList::new(py, [credential.as_any(), octets.as_any(), integer.as_any()])?;
-        module.add("Validate", callable.get_item((asked, approval))?)?;
+        module.add("Validate", callable.get_item((&asked, approval))?)?;
+        module.add("ValidateExternal", callable.get_item((asked, py.None()))?)?;
         let asked = [
             credential.as_any(),
             octets.as_any(),

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use mls_rs::crypto::SignatureSecretKey;
 use mls_rs::external_client::builder::{ExternalBaseConfig, WithCryptoProvider, WithIdentityProvider};
 use mls_rs::external_client::{ExternalClient, ExternalGroup, ExternalReceivedMessage, ExternalSnapshot};
+use mls_rs::identity::SigningIdentity;
 use mls_rs::time::MlsTime;
 use mls_rs::{MlsMessage, WireFormat};
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::device::{given_tree, message, parsed};
@@ -17,18 +19,27 @@ use crate::engine::extension_tuple;
 use crate::errors::{caught, Failure, Kind, Outcome};
 use crate::guard::{new_owner, Guarded};
 use crate::incoming::{check_addressed, screen, Incoming, ProposalReport};
+use crate::keys::{absorb, signer};
 use crate::provider::{Judge, Provider};
-use crate::report::{proposed, After, Leaf, ProposedReport};
+use crate::report::{no_member, proposed, After, Leaf, ProposedReport};
 use crate::stored::{identities, open_with, restore_identities, seal_with, Sealed, StoredObserver};
-use crate::values::{octets, Member, Octets as PyOctets, Proposed};
+use crate::values::{octets, Credential, Member, Octets as PyOctets, Proposed};
 
+type Signer = (SignatureSecretKey, SigningIdentity);
 type Config = WithIdentityProvider<Provider, WithCryptoProvider<RustCryptoProvider, ExternalBaseConfig>>;
 
 fn client(provider: &Provider) -> ExternalClient<Config> {
-    ExternalClient::builder()
+    client_of(provider, None)
+}
+
+fn client_of(provider: &Provider, signer: Option<Signer>) -> ExternalClient<Config> {
+    let builder = ExternalClient::builder()
         .crypto_provider(RustCryptoProvider::new())
-        .identity_provider(provider.clone())
-        .build()
+        .identity_provider(provider.clone());
+    match signer {
+        Some((secret, identity)) => builder.signer(secret, identity).build(),
+        None => builder.build(),
+    }
 }
 
 /// Validates a key package as a member who is about to add it would.
@@ -67,6 +78,13 @@ impl Watched {
         seal_with(&stored, Arc::new(Zeroizing::new(self.group.snapshot().to_bytes()?)))
     }
 
+    /// An external sender's Remove, made by a copy: this one caches it when it is processed, as everybody's does.
+    fn propose_remove(&self, index: u32, signer: Signer, authenticated_data: Vec<u8>) -> Outcome<Vec<u8>> {
+        let mut copy = client_of(&self.provider, Some(signer)).load_group(self.group.snapshot())?;
+        copy.roster().member_with_index(index).map_err(|_| no_member(index))?;
+        Ok(copy.propose_remove(index, authenticated_data)?.to_bytes()?)
+    }
+
     fn process(&mut self, message: MlsMessage, now: u64) -> Outcome<Incoming> {
         let context = self.group.group_context();
         check_addressed(&message, context)?;
@@ -92,9 +110,9 @@ impl Watched {
                 }
                 ExternalReceivedMessage::Proposal(proposal) => {
                     let tree = self.group.exported_tree();
-                    let sender = screen(&proposal, &tree, &self.provider)?;
+                    let screened = screen(&proposal, &tree, &self.provider)?;
                     let epoch = self.group.group_context().epoch;
-                    Ok(Incoming::Proposal(ProposalReport::new(proposal, sender, epoch)))
+                    Ok(Incoming::Proposal(ProposalReport::new(proposal, screened, epoch)))
                 }
                 _ => Err(Failure::new(Kind::Unsupported, "neither a proposal nor a commit")),
             }
@@ -112,14 +130,14 @@ impl Observer {
     }
 }
 
-fn new_provider(validate: Py<PyAny>, succeed: Option<Py<PyAny>>) -> Provider {
-    Provider::new(new_owner(), Judge::new(validate, succeed))
+fn new_provider(validate: Py<PyAny>, succeed: Option<Py<PyAny>>, external: Option<Py<PyAny>>) -> Provider {
+    Provider::new(new_owner(), Judge::new(validate, succeed, external))
 }
 
 #[pymethods]
 impl Observer {
     #[staticmethod]
-    #[pyo3(signature = (group_info, validate, succeed, now, *, tree=None))]
+    #[pyo3(signature = (group_info, validate, succeed, now, *, tree=None, validate_external=None))]
     fn open(
         py: Python<'_>,
         group_info: PyBackedBytes,
@@ -127,21 +145,23 @@ impl Observer {
         succeed: Option<Py<PyAny>>,
         now: u64,
         tree: Option<PyBackedBytes>,
+        validate_external: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let provider = new_provider(validate, succeed);
+        let provider = new_provider(validate, succeed, validate_external);
         let watched = py.detach(|| caught(|| Watched::open(provider, &group_info, tree.as_deref(), now)))?;
         Ok(Self::of(watched))
     }
 
     #[staticmethod]
-    #[pyo3(signature = (snapshot, validate, succeed))]
+    #[pyo3(signature = (snapshot, validate, succeed, *, validate_external=None))]
     fn load(
         py: Python<'_>,
         snapshot: PyBackedBytes,
         validate: Py<PyAny>,
         succeed: Option<Py<PyAny>>,
+        validate_external: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let provider = new_provider(validate, succeed);
+        let provider = new_provider(validate, succeed, validate_external);
         let watched = py.detach(|| caught(|| Watched::load(provider, &snapshot)))?;
         Ok(Self::of(watched))
     }
@@ -210,6 +230,29 @@ impl Observer {
             watched.process(parsed, now)
         })?;
         incoming.into_value(py)
+    }
+
+    /// A Remove proposal by an external sender that the group's context names (RFC 9420 §12.1.8.1). Changes nothing here.
+    #[pyo3(
+        signature = (index, credential, signing_key, authenticated_data=None),
+        text_signature = "($self, index, credential, signing_key, authenticated_data=b'')"
+    )]
+    fn propose_remove(
+        &self,
+        py: Python<'_>,
+        index: u32,
+        credential: &Credential,
+        signing_key: &Bound<'_, PyByteArray>,
+        authenticated_data: Option<PyBackedBytes>,
+    ) -> PyResult<PyOctets> {
+        let secret = absorb(signing_key);
+        let credential = credential.0.clone();
+        let data = authenticated_data.as_deref().unwrap_or_default().to_vec();
+        let message = self.0.read(py, |watched| {
+            let (secret, public) = signer(watched.group.group_context().cipher_suite, &secret)?;
+            watched.propose_remove(index, (secret, SigningIdentity::new(credential, public)), data)
+        })?;
+        Ok(octets(py, &message))
     }
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<PyOctets> {

@@ -1,5 +1,6 @@
 //! A member's commits, made and applied, and its reading of messages.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::errors::{Failure, Kind, Outcome};
 use crate::incoming::{check_addressed, screen, ApplicationReport, Incoming, ProposalReport};
 use crate::membership::Membership;
 use crate::report::{no_member, CommitReport};
+use crate::storage::locked;
 use crate::stored::{digest, open_with, seal_with, KnownIdentity, Octets, Sealed, StoredPending};
 
 /// A message that was made but not yet encoded.
@@ -29,6 +31,8 @@ pub struct Plan {
     pub identity: Option<Arc<Device>>,
     pub authenticated_data: Vec<u8>,
     pub path: bool,
+    /// References of cached proposals that this commit does not carry out.
+    pub leave_out: HashSet<Vec<u8>>,
     pub now: u64,
 }
 
@@ -72,6 +76,7 @@ impl Membership {
         // RFC 9420 §12.4: a new credential travels in the path's leaf, so a rotation needs a path.
         let path = plan.path || plan.identity.is_some();
         self.parts.force_path.store(path, Ordering::Release);
+        locked(&self.parts.left_out).clone_from(&plan.leave_out);
         let mut builder = self
             .group
             .commit_builder()
@@ -185,8 +190,8 @@ impl Membership {
                 if proposal.sender == ProposalSender::Member(self.group.current_member_index()) {
                     return Err(own_message());
                 }
-                let sender = screen(&proposal, &self.tree(), &self.parts.provider)?;
-                Ok(Incoming::Proposal(ProposalReport::new(proposal, sender, epoch)))
+                let screened = screen(&proposal, &self.tree(), &self.parts.provider)?;
+                Ok(Incoming::Proposal(ProposalReport::new(proposal, screened, epoch)))
             }
             ReceivedMessage::Commit(commit) => {
                 let report = self.after().report(commit)?;

@@ -28,10 +28,11 @@ pub fn fingerprint(identity: &SigningIdentity) -> Outcome<Fingerprint> {
     Ok(Sha256::digest(identity.mls_encode_to_vec()?).into())
 }
 
-/// The application's two callables and their memory, shared by the engines of one device.
+/// The application's callables and their memory, shared by the engines of one device.
 pub struct Judge {
     validate: Py<PyAny>,
     succeed: Option<Py<PyAny>>,
+    external: Option<Py<PyAny>>,
     approvals: Mutex<HashMap<Fingerprint, Approval>>,
     successions: Mutex<HashSet<(Fingerprint, Fingerprint)>>,
 }
@@ -41,10 +42,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Judge {
-    pub fn new(validate: Py<PyAny>, succeed: Option<Py<PyAny>>) -> Arc<Self> {
+    pub fn new(validate: Py<PyAny>, succeed: Option<Py<PyAny>>, external: Option<Py<PyAny>>) -> Arc<Self> {
         Arc::new(Self {
             validate,
             succeed,
+            external,
             approvals: Mutex::default(),
             successions: Mutex::default(),
         })
@@ -112,6 +114,19 @@ impl Provider {
     /// The validator's identity for a leaf, asked now if its last answer has run out.
     pub fn approve(&self, identity: &SigningIdentity) -> Result<Vec<u8>, Refused> {
         self.approve_by(printed(identity)?, identity)
+    }
+
+    /// An entry of `external_senders` (RFC 9420 §12.1.8.1) is nobody's leaf: where there is a callable for it, its answer is not kept.
+    pub fn approve_external(&self, identity: &SigningIdentity) -> Result<(), Refused> {
+        let Some(external) = &self.0.judge.external else {
+            return self.approve(identity).map(drop);
+        };
+        let now = self.0.now.load(Ordering::Acquire);
+        self.call(Kind::CredentialRefused, |py| {
+            let credential = Credential::known(&identity.credential)?;
+            let key = PyBytes::new(py, &identity.signature_key);
+            external.bind(py).call1((credential, key, now)).map(drop)
+        })
     }
 
     fn approve_by(&self, print: Fingerprint, identity: &SigningIdentity) -> Result<Vec<u8>, Refused> {
@@ -279,7 +294,7 @@ impl IdentityProvider for Provider {
         _timestamp: Option<MlsTime>,
         _extensions: Option<&ExtensionList>,
     ) -> Result<(), Refused> {
-        self.approve(identity).map(drop)
+        self.approve_external(identity)
     }
 
     fn identity(&self, identity: &SigningIdentity, _extensions: &ExtensionList) -> Result<Vec<u8>, Refused> {

@@ -9,6 +9,7 @@ use mls_rs::group::{
     Member as MlsMember, NewEpoch, Node, Sender,
 };
 use mls_rs::identity::SigningIdentity;
+use mls_rs::mls_rules::ProposalSource;
 use mls_rs::ExtensionList;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -60,11 +61,22 @@ pub fn no_member(index: u32) -> Failure {
 pub struct ProposedReport {
     kind: String,
     sender: Option<Leaf>,
+    external: Option<u32>,
     removed: Option<Leaf>,
+    reference: Option<Vec<u8>>,
 }
 
 impl ProposedReport {
-    fn of(proposal: &Proposal, sender: Sender, leaf: impl Fn(u32) -> Outcome<Option<Leaf>>) -> Outcome<Self> {
+    fn of(
+        proposal: &Proposal,
+        sender: Sender,
+        reference: Option<Vec<u8>>,
+        leaf: impl Fn(u32) -> Outcome<Option<Leaf>>,
+    ) -> Outcome<Self> {
+        let external = match sender {
+            Sender::External(index) => Some(index),
+            _ => None,
+        };
         let sender = match sender {
             Sender::Member(index) => Some(index),
             _ => None,
@@ -77,15 +89,18 @@ impl ProposedReport {
         Ok(Self {
             kind: proposal_type(proposal),
             sender: sender.map(&leaf).transpose()?.flatten(),
+            external,
             removed: removed.map(&leaf).transpose()?.flatten(),
+            reference,
         })
     }
 
     pub fn cached(proposals: &[CachedProposal], tree: &ExportedTree<'_>, provider: &Provider) -> Outcome<Vec<Self>> {
         let leaf = |index| Leaf::in_tree(tree, index, provider).map(Some);
-        let reports = proposals
-            .iter()
-            .map(|cached| Self::of(cached.proposal(), *cached.sender(), leaf));
+        let reports = proposals.iter().map(|cached| {
+            let reference = Some(cached.proposal_ref().to_vec());
+            Self::of(cached.proposal(), *cached.sender(), reference, leaf)
+        });
         reports.collect()
     }
 
@@ -94,7 +109,9 @@ impl ProposedReport {
         let proposed = values::Proposed {
             r#type: self.kind,
             sender: member(self.sender)?,
+            external: self.external,
             removed: member(self.removed)?,
+            reference: self.reference.as_ref().map(|reference| octets(py, reference)),
         };
         Py::new(py, proposed)
     }
@@ -197,10 +214,13 @@ impl After<'_> {
 
     fn carried_out(&self, epoch: &NewEpoch) -> Outcome<Vec<ProposedReport>> {
         let leaf = |index| self.before_one(epoch.prior_state(), index);
-        let reports = epoch
-            .applied_proposals()
-            .iter()
-            .map(|info| ProposedReport::of(&info.proposal, info.sender, leaf));
+        let reports = epoch.applied_proposals().iter().map(|info| {
+            let reference = match &info.source {
+                ProposalSource::ByReference(reference) => Some(reference.to_vec()),
+                _ => None,
+            };
+            ProposedReport::of(&info.proposal, info.sender, reference, leaf)
+        });
         reports.collect()
     }
 

@@ -1,13 +1,15 @@
 //! What mls-rs believes to be its storage: buffers that the caller empties into a transaction of its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mls_rs::client_builder::PaddingMode;
 use mls_rs::group::{GroupContext, Roster};
-use mls_rs::mls_rules::{CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle};
+use mls_rs::mls_rules::{
+    CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle, ProposalSource,
+};
 use mls_rs::psk::{ExternalPskId, PreSharedKey};
 use mls_rs::{GroupStateStorage, KeyPackageStorage, MlsRules, PreSharedKeyStorage};
 use mls_rs_core::group::{EpochRecord, GroupState};
@@ -16,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::stored::Secret;
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -155,12 +157,16 @@ impl PreSharedKeyStorage for Psks {
     }
 }
 
-/// How messages are framed; no policy about proposals.
+/// The references of cached proposals that the commit now being made leaves out.
+pub type LeftOut = Arc<Mutex<HashSet<Vec<u8>>>>;
+
+/// How messages are framed; no policy about proposals but the caller's own for one commit.
 #[derive(Clone)]
 pub struct Rules {
     pub padding: PaddingMode,
     pub encrypt_handshakes: bool,
     pub force_path: Arc<AtomicBool>,
+    pub left_out: LeftOut,
 }
 
 impl MlsRules for Rules {
@@ -168,12 +174,21 @@ impl MlsRules for Rules {
 
     fn filter_proposals(
         &self,
-        _direction: CommitDirection,
+        direction: CommitDirection,
         _source: CommitSource,
         _roster: &Roster,
         _context: &GroupContext,
-        proposals: ProposalBundle,
+        mut proposals: ProposalBundle,
     ) -> Result<ProposalBundle, Infallible> {
+        let left_out = locked(&self.left_out);
+        if matches!(direction, CommitDirection::Send) && !left_out.is_empty() {
+            proposals.retain(|info| {
+                Ok::<_, Infallible>(match &info.source {
+                    ProposalSource::ByReference(reference) => !left_out.contains(&reference[..]),
+                    _ => true,
+                })
+            })?;
+        }
         Ok(proposals)
     }
 

@@ -223,6 +223,9 @@ pub struct Application {
 #[pyclass(frozen, get_all, module = "mls_rs")]
 pub struct Proposal {
     pub sender: Option<Py<Member>>,
+    pub external: Option<u32>,
+    pub removed: Option<Py<Member>>,
+    pub reference: Octets,
     pub epoch: u64,
     pub r#type: String,
     pub authenticated_data: Octets,
@@ -233,7 +236,9 @@ pub struct Proposal {
 pub struct Proposed {
     pub r#type: String,
     pub sender: Option<Py<Member>>,
+    pub external: Option<u32>,
     pub removed: Option<Py<Member>>,
+    pub reference: Option<Octets>,
 }
 
 /// A commit applied: the group is in the epoch named here.

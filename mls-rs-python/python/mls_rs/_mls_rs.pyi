@@ -45,9 +45,12 @@ __all__ = [
     "TooFarAheadError",
     "UnsupportedError",
     "Validate",
+    "ValidateExternal",
     "WrongEpochError",
     "WrongGroupError",
     "__version__",
+    "decode_external_senders",
+    "encode_external_senders",
     "generate_signature_key",
     "import_key_package",
     "inspect",
@@ -104,6 +107,9 @@ class Approval:
 Validate = Callable[[Credential, bytes, int], Approval]
 # succeed(old, old_key, new, new_key) returns None or raises to refuse (RFC 9420 §5.3.1, successor identifiers).
 Succeed = Callable[[Credential, bytes, Credential, bytes], None]
+# validate_external(credential, signature_key, now) returns None or raises to refuse an entry of external_senders: of a
+# group that is founded, joined or observed, and of a change of the extension. Its answer is not kept.
+ValidateExternal = Callable[[Credential, bytes, int], None]
 
 @final
 class Member:
@@ -148,6 +154,12 @@ def inspect(message: bytes) -> Inspected:
 def tree_members(ratchet_tree: bytes) -> list[tuple[int, Credential, bytes]]:
     """(leaf index, credential, signature key) for each non-blank leaf of a ratchet tree. Raises MalformedError."""
 
+def encode_external_senders(senders: Sequence[tuple[Credential, bytes]]) -> bytes:
+    """The content of a GroupContext extension of type 5 (RFC 9420 §12.1.8.1): (credential, signature key) pairs."""
+
+def decode_external_senders(content: bytes) -> list[tuple[Credential, bytes]]:
+    """The pairs that such an extension names. Raises MalformedError."""
+
 def import_key_package(message: bytes, init_key: bytearray, encryption_key: bytearray) -> KeyPackage:
     """A key package made elsewhere, in the form that Engine.join takes. Raises MalformedError.
 
@@ -178,7 +190,10 @@ class Application:
 class Proposal:
     """A proposal received and cached; the next commit must cover it."""
 
-    sender: Member | None  # None for external senders
+    sender: Member | None  # None for senders outside the group
+    external: int | None  # which of the group's external senders it is by
+    removed: Member | None  # whom a Remove names
+    reference: bytes  # ProposalRef (RFC 9420 §5.2)
     epoch: int
     type: str  # as in Inspected.proposals
     authenticated_data: bytes
@@ -189,7 +204,9 @@ class Proposed:
 
     type: str  # as in Inspected.proposals
     sender: Member | None  # for a commit's own proposals its committer; None for senders outside the group
+    external: int | None  # which of the group's external senders it is by
     removed: Member | None  # whom a Remove names
+    reference: bytes | None  # ProposalRef (RFC 9420 §5.2); None for what stands in a commit by value
 
 @final
 class Commit:
@@ -250,6 +267,7 @@ class Engine:
         validate: Validate,
         succeed: Succeed | None = None,
         *,
+        validate_external: ValidateExternal | None = None,
         padding: Literal["step", "padme", "none"] = "step",
         encrypt_handshakes: bool = False,
         psks: Mapping[bytes, bytearray] = ...,
@@ -260,7 +278,8 @@ class Engine:
         """`extension_types` are advertised by this device's leaves (0x000A always is): a context extension needs every
         leaf to advertise its type. `leaf_extensions` are carried by this device's leaves: in key packages, in groups
         that it creates, and in commits that name this engine as `identity`; their types must be among the advertised
-        ones. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read
+        ones. Entries of external_senders are asked about at `validate_external`; without it, at `validate`, as if they
+        were leaves. `past_epochs` is how many past epochs a Group keeps in memory after `ack`, to read
         late messages; rows given to `load` stay usable in any case. The keys in `psks` are copied and wiped, too."""
     @property
     def cipher_suite(self) -> int: ...
@@ -366,6 +385,7 @@ class Group:
         identity: Engine | None = None,  # rotate to this engine's credential and key
         authenticated_data: bytes = b"",
         path: bool = False,  # force an update path
+        leave_out: Sequence[bytes] = (),  # ProposalRefs of cached proposals that it does not carry out
     ) -> Pending: ...
     def apply(self, secrets: bytes) -> Commit:
         """Applies a pending commit of this group and this epoch. Raises StalePendingError if it belongs to another."""
@@ -390,10 +410,22 @@ class Observer:
 
     @staticmethod
     def open(
-        group_info: bytes, validate: Validate, succeed: Succeed | None, now: int, *, tree: bytes | None = None
+        group_info: bytes,
+        validate: Validate,
+        succeed: Succeed | None,
+        now: int,
+        *,
+        tree: bytes | None = None,
+        validate_external: ValidateExternal | None = None,
     ) -> Observer: ...
     @staticmethod
-    def load(snapshot: bytes, validate: Validate, succeed: Succeed | None) -> Observer: ...
+    def load(
+        snapshot: bytes,
+        validate: Validate,
+        succeed: Succeed | None,
+        *,
+        validate_external: ValidateExternal | None = None,
+    ) -> Observer: ...
     @property
     def group_id(self) -> bytes: ...
     @property
@@ -410,6 +442,14 @@ class Observer:
     def tree_hash(self) -> bytes: ...
     def process(self, message: bytes, now: int) -> Proposal | Commit:
         """Validates and applies one PublicMessage. After an error: PoisonedError until loaded again."""
+    def propose_remove(
+        self, index: int, credential: Credential, signing_key: bytearray, authenticated_data: bytes = b""
+    ) -> bytes:
+        """A Remove proposal by an external sender that the group's context names (RFC 9420 §12.1.8.1).
+
+        Nothing changes here: process it as any other. The key is copied and wiped. Raises EngineError where the context
+        does not name this sender.
+        """
     def snapshot(self) -> bytes: ...
 
 # ---- errors --------------------------------------------------------------------------------------------------
