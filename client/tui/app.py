@@ -295,6 +295,10 @@ class RingtrueApp(Outward):
             return False
         return super().check_action(action, parameters)
 
+    async def _shutdown(self) -> None:
+        self.workers.cancel_all()  # or one that ends now looks for its parts, which leave the screen before it ends
+        await super()._shutdown()
+
     def action_help_quit(self) -> None:
         """Ctrl+C is for copying; say what ends the program, and end it if a person insists."""
         now = time.monotonic()

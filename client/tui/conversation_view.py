@@ -62,18 +62,21 @@ class ConversationView(Widget):
         self._kept_draft = self._typed_draft = ""
         self._draft_due = self._read_due = False
         self._read_to = 0
+        # Held, not looked up: what was begun before the pane closed may end when its parts have left the screen.
+        self._choices = Choices(id="choices")
+        self.composer = Composer(self._choices, id="composer")
+        self.messages = MessageLog(id="messages")
 
     def compose(self) -> ComposeResult:
         """Heading, messages, what is going on, composer."""
         yield Static("", id="name", markup=False)
         yield Static("", id="facts", markup=False)
-        yield MessageLog(id="messages")
+        yield self.messages
         yield Static("", id="newer", markup=False)
         yield Static("", id="said", markup=False)
         yield Static("", id="errand", markup=False)
-        choices = Choices(id="choices")
-        yield choices
-        yield Composer(choices, id="composer")
+        yield self._choices
+        yield self.composer
 
     def on_mount(self) -> None:
         """Keep what depends on the time up to date."""
@@ -89,16 +92,6 @@ class ConversationView(Widget):
     def api(self) -> Api:
         """The open account."""
         return self.surroundings.api
-
-    @property
-    def messages(self) -> MessageLog:
-        """The messages in view."""
-        return self.query_one(MessageLog)
-
-    @property
-    def composer(self) -> Composer:
-        """Where one writes."""
-        return self.query_one(Composer)
 
     async def show(self, chat: ChatView, row: int | None = None) -> None:
         """Open a chat where its unread messages begin, or at one row; its draft comes with it."""

@@ -85,7 +85,7 @@ class Sheet(ModalScreen[Answer]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-wide")]  # noqa: RUF012 - the type that Textual declares
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - likewise
-    _said = ""
+    _told = 0  # how often something was said
 
     @property
     def account(self) -> OpenAccount:
@@ -120,7 +120,7 @@ class Sheet(ModalScreen[Answer]):
 
     def say(self, words: str, *, failed: bool = False) -> None:
         """Tell what is going on, or nothing."""
-        self._said = words
+        self._told += 1
         if not self.is_attached:
             return
         line = self.query_one(".going-on", Static)
@@ -138,6 +138,7 @@ class Sheet(ModalScreen[Answer]):
         """
         if words:
             self.say(words)
+        mine = self._told  # the same words may be said anew by the work that takes this one's place
         after = ""  # stays if the work is given up
         try:
             yield
@@ -145,7 +146,7 @@ class Sheet(ModalScreen[Answer]):
         except EXPECTED as error:
             self.say(trouble(error), failed=True)
         finally:
-            if words and self._said == words:
+            if words and self._told == mine:
                 self.say(after)
 
     @work(group="copy")

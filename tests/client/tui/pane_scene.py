@@ -50,6 +50,10 @@ class PaneApp(App[None]):
     def on_slash_command(self, event: SlashCommand) -> None:
         self.commands.append(event.text)
 
+    async def _shutdown(self) -> None:
+        self.workers.cancel_all()  # as RingtrueApp does
+        await super()._shutdown()
+
     async def _listen(self) -> None:
         async with aclosing(self.api.events()) as events:
             async for told in events:

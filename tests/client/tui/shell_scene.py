@@ -17,6 +17,8 @@ from client.tui.app import RingtrueApp
 from identity.number import TelephoneNumber
 from tests.client.conftest import ALICE, PASSPHRASE, World
 
+PATIENCE = 20.0  # seconds until a test gives up on what should happen
+
 
 @dataclass(frozen=True)
 class WorldOpening:
@@ -106,11 +108,12 @@ class Scene:
 
 async def until(pilot: Pilot[int], holds: Callable[[], Any], what: str) -> None:
     """Let the app work until something holds; what it waits for is the app's own doing, not time."""
-    for _ in range(400):
-        if holds():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"never came about: {what}\n{text_of(pilot.app)}")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await pilot.pause(0.01)
+    except TimeoutError:
+        raise AssertionError(f"never came about: {what}\n{text_of(pilot.app)}") from None
 
 
 def text_of(app: Any) -> str:

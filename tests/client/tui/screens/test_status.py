@@ -1,5 +1,8 @@
 """The status: what the account says of itself, and what is wrong with what to do about it."""
 
+import asyncio
+from contextlib import suppress
+
 from client.tui.screens.status import StatusScreen
 from tests.client.conftest import AUTHORITY, DELIVERY
 from tests.client.tui.screens.sheet_scene import seated
@@ -38,6 +41,28 @@ async def test_a_sync_without_network_is_told_and_the_state_follows(scene: Scene
         await alice.press("s")
         await alice.sees("Up to date.")
         await alice.sees("✓ Online")
+
+
+async def test_work_that_is_begun_again_says_its_end_although_the_first_ended_after_it_began(scene: Scene) -> None:
+    async with seated(scene, (80, 30)) as alice:
+        screen = StatusScreen()
+        await alice.show(screen)
+        with screen.doing("Reading what is new", "Up to date."):
+            begun = asyncio.Event()
+
+            async def again() -> None:
+                with screen.doing("Reading what is new", "Up to date."):
+                    begun.set()
+                    await asyncio.Event().wait()
+
+            first = asyncio.create_task(again())
+            await begun.wait()
+            second = screen.doing("Reading what is new", "Read again.")
+            with second:
+                first.cancel()
+                with suppress(asyncio.CancelledError):
+                    await first
+        await alice.sees("Read again.")
 
 
 async def test_what_waits_is_counted(scene: Scene) -> None:
