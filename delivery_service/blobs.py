@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from delivery_service.errors import DeliveryError, RefusedError, StoreError
 from delivery_service.limits import Turns
-from delivery_service.storage.store import NewBlob, Store, StoredBlob
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import NewBlob, StoredBlob
 from delivery_service.wire import BLOB_TYPE, RETENTION, BlobStored
 
 PIECE = 256 * 1024  # octets that are written, read and sent at once

@@ -9,7 +9,8 @@ from delivery_service.errors import RefusedError
 from delivery_service.http.requests import number_in
 from delivery_service.quotas import Quotas
 from delivery_service.sessions import Session
-from delivery_service.storage.store import Approach, Store
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import Approach
 from delivery_service.wire import (
     CONTACT_GRANTS_LIMIT,
     SIGNATURE_FIELD_LIMIT,

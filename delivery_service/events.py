@@ -9,7 +9,8 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from delivery_service.storage.store import Heads, Store
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import Heads
 from delivery_service.wakeups import Wakeups, Watcher
 from delivery_service.wire import EVENT_STREAM_TYPE, HEARTBEAT, GroupHeads
 from identity.base64url import encode_base64url

@@ -15,7 +15,8 @@ from delivery_service.franking import Franking
 from delivery_service.limits import Turns
 from delivery_service.observers import Observers, inspect_message
 from delivery_service.sessions import Session
-from delivery_service.storage.store import NewCommit, NewEntry, NewGroup, NewWelcome, Store
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import NewCommit, NewEntry, NewGroup, NewWelcome
 from delivery_service.tls import tree_hash
 from delivery_service.wire import COMMIT_LIMIT, GROUP_INFO_LIMIT, WELCOME_LIMIT, Appended, CommitBundle, EntryKind
 

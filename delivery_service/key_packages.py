@@ -10,7 +10,8 @@ from delivery_service.framing import CIPHER_SUITE
 from delivery_service.groups import check_size
 from delivery_service.observers import inspect_message, refusal
 from delivery_service.sessions import Session
-from delivery_service.storage.store import NewKeyPackage, Stock, Store
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import NewKeyPackage, Stock
 from delivery_service.tls import lifetime_end
 from delivery_service.wire import KEY_PACKAGE_LIMIT, KEY_PACKAGES_PER_DEVICE, KeyPackageUpload
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from delivery_service.storage.store import Change, Notified
+from delivery_service.storage.values import Change, Notified
 
 WATCHERS_PER_DEVICE = 16  # the longest wait ends when a device begins one more
 

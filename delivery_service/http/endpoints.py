@@ -31,7 +31,7 @@ from delivery_service.limits import HourlyLimit
 from delivery_service.service import Service
 from delivery_service.sessions import Session
 from delivery_service.signatures import check_authority, signed_request, verify
-from delivery_service.storage.store import Stock
+from delivery_service.storage.values import Stock
 from identity.certificates import leaf_public_point
 from identity.errors import IdentityError
 

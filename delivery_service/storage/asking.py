@@ -1,8 +1,4 @@
-"""Contact requests in SQLite: one of each pair, until it is answered or its time is over."""
-
-from typing import Any
-
-import apsw
+"""Contact requests: one of each pair, until it is answered or its time is over."""
 
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import Quotas
@@ -17,7 +13,8 @@ from delivery_service.storage.consent import (
     raise_head,
 )
 from delivery_service.storage.key_packages import devices_of
-from delivery_service.storage.store import Approach, Waiting
+from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.values import Approach, Waiting
 from delivery_service.wire import (
     CONTACT_REQUEST_LIFETIME,
     CONTACT_REQUEST_PAUSE,
@@ -25,47 +22,49 @@ from delivery_service.wire import (
     ContactRequested,
 )
 
-_REPLACE = "INSERT OR REPLACE INTO contact_requests (target, requester, at, state, proof) VALUES (?, ?, ?, ?, ?)"
-_ASKED = """
-SELECT at, proof FROM contact_requests WHERE target = ? AND state = 0 AND at > ? ORDER BY at DESC LIMIT ?
+_KEEP = """
+INSERT INTO contact_requests (target, requester, at, state, proof) VALUES (:target, :number, :at, :state, :proof)
+ON CONFLICT (target, requester) DO UPDATE SET at = excluded.at, state = excluded.state, proof = excluded.proof
 """
-_COUNT = "SELECT count(*) FROM contact_requests WHERE target = ? AND state IN (0, 1) AND at > ?"
+_ASKED = """
+SELECT at, proof FROM contact_requests WHERE target = :target AND state = 0 AND at > :since ORDER BY at DESC LIMIT :most
+"""
+_COUNT = "SELECT count(*) FROM contact_requests WHERE target = :target AND state IN (0, 1) AND at > :since"
+_GRANTED = "SELECT target FROM contact_requests WHERE requester = :number AND state = 3 ORDER BY target"
+_LAST = "SELECT at FROM contact_requests WHERE target = :target AND requester = :number"
 
 
-def ask(db: apsw.Connection, approach: Approach, proof: bytes, quotas: Quotas) -> ContactRequested:
+def ask(tx: Transaction, approach: Approach, proof: bytes, quotas: Quotas) -> ContactRequested:
     """Keeps a request; one of a blocked number is kept, too, and never shown, so that its answer tells nothing."""
     if approach.number == approach.target:
         raise RefusedError("not-allowed", "the devices of one number reach each other without asking")
-    devices_of(db, approach)
-    mode, granted = mode_of(db, approach.target), is_granted(db, approach.target, approach.number)
+    devices_of(tx, approach)
+    mode, granted = mode_of(tx, approach.target), is_granted(tx, approach.target, approach.number)
     if mode == "open" or granted:
         return ContactRequested(True, approach.at)
     if mode == "contacts":
         raise no_consent(mode)
-    _check_earlier(db, approach)
-    check_quotas(db, approach, quotas)
-    _check_room(db, approach)
+    _check_earlier(tx, approach)
+    check_quotas(tx, approach, quotas)
+    _check_room(tx, approach)
     state = State.WAITS if granted is None else State.UNSEEN
-    note_contact(db, approach)
-    db.execute(_REPLACE, (approach.target, approach.number, approach.at, state, proof if granted is None else None))
+    note_contact(tx, approach)
+    kept = proof if granted is None else None
+    tx.run(_KEEP, target=approach.target, number=approach.number, at=approach.at, state=state, proof=kept)
     if state is State.WAITS:
-        raise_head(db, approach.target)
+        raise_head(tx, approach.target)
     return ContactRequested(False, approach.at + CONTACT_REQUEST_LIFETIME)
 
 
-def waiting(db: apsw.Connection, number: str, now: int) -> Waiting:
+def waiting(tx: Transaction, number: str, now: int) -> Waiting:
     """The requests that wait for a number, newest first, and the numbers that granted one of its own."""
-    asked: list[Any] = db.execute(_ASKED, (number, now - CONTACT_REQUEST_LIFETIME, CONTACT_REQUESTS_WAITING)).fetchall()
-    granted: list[Any] = db.execute(
-        "SELECT target FROM contact_requests WHERE requester = ? AND state = 3 ORDER BY target", (number,)
-    ).fetchall()
-    return Waiting([(at, proof) for at, proof in asked], [target for (target,) in granted], contact_head(db, number))
+    since = now - CONTACT_REQUEST_LIFETIME
+    asked = [(at, proof) for at, proof in tx.rows(_ASKED, target=number, since=since, most=CONTACT_REQUESTS_WAITING)]
+    return Waiting(asked, [target for (target,) in tx.rows(_GRANTED, number=number)], contact_head(tx, number))
 
 
-def _check_earlier(db: apsw.Connection, approach: Approach) -> None:
-    at: Any = db.execute(
-        "SELECT at FROM contact_requests WHERE target = ? AND requester = ?", (approach.target, approach.number)
-    ).get
+def _check_earlier(tx: Transaction, approach: Approach) -> None:
+    at = tx.value(_LAST, target=approach.target, number=approach.number)
     if at is not None and at + CONTACT_REQUEST_PAUSE > approach.at:
         raise RefusedError(
             "already-asked",
@@ -74,8 +73,8 @@ def _check_earlier(db: apsw.Connection, approach: Approach) -> None:
         )
 
 
-def _check_room(db: apsw.Connection, approach: Approach) -> None:
-    count: Any = db.execute(_COUNT, (approach.target, approach.at - CONTACT_REQUEST_LIFETIME)).get
+def _check_room(tx: Transaction, approach: Approach) -> None:
+    count = tx.value(_COUNT, target=approach.target, since=approach.at - CONTACT_REQUEST_LIFETIME)
     if count >= CONTACT_REQUESTS_WAITING:
         raise RefusedError(
             "rate-limited",

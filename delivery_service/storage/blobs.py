@@ -1,82 +1,78 @@
-"""Blobs in SQLite: piece by piece, so that no transaction keeps the appends of others waiting for a whole one."""
+"""Blobs: piece by piece, so that no transaction keeps the appends of others waiting for a whole one."""
 
 from typing import Any
 
-import apsw
-
 from delivery_service.errors import RefusedError
-from delivery_service.storage.store import NewBlob, StoredBlob
+from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.values import NewBlob, StoredBlob
 
 CHUNK = 4  # blobs deleted in one transaction
 
+_ADD = """
+INSERT INTO blob_pieces (blob, position, octets)
+SELECT number, :position, :octets FROM blobs WHERE name = :name AND key IS NULL
+"""
+_PIECE = "SELECT octets FROM blob_pieces JOIN blobs ON number = blob WHERE name = :name AND position = :position"
+_FINISH = "UPDATE blobs SET key = :key, digest = :digest, size = :size WHERE name = :name"
 
-def add_piece(db: apsw.Connection, name: bytes, position: int, octets: bytes, now: int) -> None:
+
+def add_piece(tx: Transaction, name: bytes, position: int, octets: bytes, now: int) -> None:
     """Begins a blob at position 0, and adds a piece to it."""
     if position == 0:
-        db.execute("INSERT INTO blobs (name, at, size) VALUES (?, ?, 0)", (name, now))
-    db.execute(
-        "INSERT INTO blob_pieces SELECT number, ?, ? FROM blobs WHERE name = ? AND key IS NULL",
-        (position, octets, name),
-    )
+        tx.run("INSERT INTO blobs (name, at, size) VALUES (:name, :now, 0)", name=name, now=now)
+    tx.run(_ADD, position=position, octets=octets, name=name)
 
 
-def finish(db: apsw.Connection, blob: NewBlob) -> StoredBlob:
+def finish(tx: Transaction, blob: NewBlob) -> StoredBlob:
     """Makes a blob readable, or finds the one that came under the same key before."""
-    earlier: Any = db.execute("SELECT name, size, at, digest FROM blobs WHERE key = ?", (blob.key,)).get
+    earlier = tx.row("SELECT name, size, at, digest FROM blobs WHERE key = :key", key=blob.key)
     if earlier is None:
-        db.execute(
-            "UPDATE blobs SET key = ?, digest = ?, size = ? WHERE name = ?",
-            (blob.key, blob.digest, blob.size, blob.name),
-        )
-        return stored(db, blob.name)
+        tx.run(_FINISH, key=blob.key, digest=blob.digest, size=blob.size, name=blob.name)
+        return stored(tx, blob.name)
     *first, digest = earlier
     if digest != blob.digest:
         raise RefusedError("malformed", "the idempotency key was used for another body")
-    drop(db, blob.name)
+    drop(tx, blob.name)
     return StoredBlob(*first)
 
 
-def drop(db: apsw.Connection, name: bytes) -> None:
+def drop(tx: Transaction, name: bytes) -> None:
     """Deletes a blob that is not finished; a finished one stays."""
-    number: Any = db.execute("SELECT number FROM blobs WHERE name = ? AND key IS NULL", (name,)).get
-    if number is not None:
-        _delete(db, [number])
+    _delete(tx, tx.rows("SELECT number FROM blobs WHERE name = :name AND key IS NULL", name=name))
 
 
-def drop_unfinished(db: apsw.Connection) -> None:
+def drop_unfinished(tx: Transaction) -> None:
     """Deletes what was arriving when the service ended."""
-    _delete(db, [row[0] for row in db.execute("SELECT number FROM blobs WHERE key IS NULL").fetchall()])
+    _delete(tx, tx.rows("SELECT number FROM blobs WHERE key IS NULL"))
 
 
-def stored(db: apsw.Connection, name: bytes) -> StoredBlob:
+def stored(tx: Transaction, name: bytes) -> StoredBlob:
     """A finished blob."""
-    row: Any = db.execute("SELECT name, size, at FROM blobs WHERE name = ? AND key IS NOT NULL", (name,)).get
+    row = tx.row("SELECT name, size, at FROM blobs WHERE name = :name AND key IS NOT NULL", name=name)
     if row is None:
         raise _unknown()
     return StoredBlob(*row)
 
 
-def piece(db: apsw.Connection, name: bytes, position: int) -> bytes:
+def piece(tx: Transaction, name: bytes, position: int) -> bytes:
     """One piece of a blob."""
-    octets: Any = db.execute(
-        "SELECT octets FROM blob_pieces JOIN blobs ON number = blob WHERE name = ? AND position = ?", (name, position)
-    ).get
+    octets = tx.value(_PIECE, name=name, position=position)
     if octets is None:
         raise _unknown()
     return bytes(octets)
 
 
-def expire(db: apsw.Connection, cutoff: int) -> int:
+def expire(tx: Transaction, cutoff: int) -> int:
     """Deletes the oldest blobs, at most a chunk; returns how many."""
-    old = db.execute("SELECT number FROM blobs WHERE at < ? ORDER BY at LIMIT ?", (cutoff, CHUNK)).fetchall()
-    _delete(db, [row[0] for row in old])
+    old = tx.rows("SELECT number FROM blobs WHERE at < :cutoff ORDER BY at LIMIT :chunk", cutoff=cutoff, chunk=CHUNK)
+    _delete(tx, old)
     return len(old)
 
 
-def _delete(db: apsw.Connection, numbers: list[Any]) -> None:
-    for number in numbers:
-        db.execute("DELETE FROM blob_pieces WHERE blob = ?", (number,))
-        db.execute("DELETE FROM blobs WHERE number = ?", (number,))
+def _delete(tx: Transaction, rows: list[tuple[Any, ...]]) -> None:
+    for (number,) in rows:
+        tx.run("DELETE FROM blob_pieces WHERE blob = :number", number=number)
+        tx.run("DELETE FROM blobs WHERE number = :number", number=number)
 
 
 def _unknown() -> RefusedError:

@@ -1,15 +1,13 @@
-"""Key packages in SQLite: a one-time package is handed out exactly once, the last-resort one when none is left."""
+"""Key packages: a one-time package is handed out exactly once, the last-resort one when none is left."""
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
-
-import apsw
 
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import Quotas
 from delivery_service.storage import consent
-from delivery_service.storage.store import Approach, NewKeyPackage, Stock
+from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.values import Approach, NewKeyPackage, Stock
 from delivery_service.wire import KEY_PACKAGES_PER_DEVICE
 
 
@@ -24,23 +22,29 @@ class State(IntEnum):
 
 
 _INSERT = """
-INSERT INTO key_packages (reference, device, number, state, not_after, body) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO key_packages (reference, device, number, state, not_after, body)
+VALUES (:reference, :device, :number, :state, :not_after, :body)
 ON CONFLICT (reference) DO NOTHING
 """
 _COUNT = """
-SELECT state, count(*) FROM key_packages WHERE device = ? AND state IN (0, 3) AND not_after >= ? GROUP BY state
+SELECT state, count(*) FROM key_packages
+WHERE device = :device AND state IN (0, 3) AND not_after >= :now GROUP BY state
 """
 _REFERENCES = """
-SELECT reference FROM key_packages WHERE device = ? AND state IN (0, 3) AND not_after >= ? ORDER BY position
+SELECT reference FROM key_packages
+WHERE device = :device AND state IN (0, 3) AND not_after >= :now ORDER BY position
 """
 _CHOOSE = """
 SELECT position, state, body FROM key_packages
-WHERE device = ? AND state IN (?, 3) AND not_after >= ? ORDER BY state, position LIMIT 1
+WHERE device = :device AND state IN (:best, 3) AND not_after >= :now ORDER BY state, position LIMIT 1
+"""
+_DEVICES = """
+SELECT DISTINCT device FROM key_packages WHERE number = :target AND device <> :device ORDER BY device
 """
 
 
 def add(
-    db: apsw.Connection,
+    tx: Transaction,
     device: bytes,
     number: str,
     one_time: Sequence[NewKeyPackage],
@@ -48,69 +52,66 @@ def add(
     now: int,
 ) -> Stock:
     """Adds to a device's stock; a package that was here before is not added again."""
-    fresh = [package for package in one_time if not _known(db, package)]
-    if stock(db, device, now).available + len(fresh) > KEY_PACKAGES_PER_DEVICE:
+    fresh = [package for package in one_time if not _known(tx, package)]
+    if stock(tx, device, now).available + len(fresh) > KEY_PACKAGES_PER_DEVICE:
         raise RefusedError(
             "too-large",
             f"a device keeps at most {KEY_PACKAGES_PER_DEVICE} one-time key packages here",
             limit=KEY_PACKAGES_PER_DEVICE,
             limit_name="KEY_PACKAGES_PER_DEVICE",
         )
-    db.execute("DELETE FROM key_packages WHERE device = ? AND not_after < ?", (device, now))
+    tx.run("DELETE FROM key_packages WHERE device = :device AND not_after < :now", device=device, now=now)
     for package in fresh:
-        _insert(db, device, number, package, State.ONE_TIME)
-    if last_resort is not None and not _known(db, last_resort):
-        db.execute(
-            "UPDATE key_packages SET state = 4, body = NULL WHERE device = ? AND state = 3",
-            (device,),
-        )
-        _insert(db, device, number, last_resort, State.LAST_RESORT)
-    return stock(db, device, now)
+        _insert(tx, device, number, package, State.ONE_TIME)
+    if last_resort is not None and not _known(tx, last_resort):
+        tx.run("UPDATE key_packages SET state = 4, body = NULL WHERE device = :device AND state = 3", device=device)
+        _insert(tx, device, number, last_resort, State.LAST_RESORT)
+    return stock(tx, device, now)
 
 
-def stock(db: apsw.Connection, device: bytes, now: int) -> Stock:
+def stock(tx: Transaction, device: bytes, now: int) -> Stock:
     """What a device still has to hand out."""
-    rows: Any = db.execute(_COUNT, (device, now))
-    counts: dict[int, int] = dict(rows)
+    counts = dict(tx.rows(_COUNT, device=device, now=now))
     return Stock(counts.get(State.ONE_TIME, 0), State.LAST_RESORT in counts)
 
 
-def references(db: apsw.Connection, device: bytes, now: int) -> list[bytes]:
+def references(tx: Transaction, device: bytes, now: int) -> list[bytes]:
     """The KeyPackageRefs of the same."""
-    return [reference for (reference,) in db.execute(_REFERENCES, (device, now))]
+    return [reference for (reference,) in tx.rows(_REFERENCES, device=device, now=now)]
 
 
-def claim(db: apsw.Connection, approach: Approach, quotas: Quotas, sparing: bool) -> list[bytes]:
+def claim(tx: Transaction, approach: Approach, quotas: Quotas, sparing: bool) -> list[bytes]:
     """Takes one package of each device of a number but the claimant; if `sparing`, the last-resort one."""
-    devices = devices_of(db, approach)
-    consent.check_consent(db, approach.number, approach.target)
-    consent.check_quotas(db, approach, quotas)
-    best = int(State.LAST_RESORT if sparing else State.ONE_TIME)
-    chosen = [row for each in devices if (row := db.execute(_CHOOSE, (each, best, approach.at)).get) is not None]
+    devices = devices_of(tx, approach)
+    consent.check_consent(tx, approach.number, approach.target)
+    consent.check_quotas(tx, approach, quotas)
+    best = State.LAST_RESORT if sparing else State.ONE_TIME
+    found = [tx.row(_CHOOSE, device=device, best=best, now=approach.at) for device in devices]
+    chosen = [row for row in found if row is not None]
     if not chosen:
         raise RefusedError(
             "no-key-package", "no device of that number has a key package left: its owner must publish more"
         )
-    consent.note_contact(db, approach)
+    consent.note_contact(tx, approach)
     for position, state, _ in chosen:
         if state == State.ONE_TIME:
-            db.execute("UPDATE key_packages SET state = 1, body = NULL WHERE position = ?", (position,))
+            tx.run("UPDATE key_packages SET state = 1, body = NULL WHERE position = :position", position=position)
     return [body for _, _, body in chosen]
 
 
-def devices_of(db: apsw.Connection, approach: Approach) -> list[bytes]:
+def devices_of(tx: Transaction, approach: Approach) -> list[bytes]:
     """The devices that a number has here, but the one that asks; refuses unknown-number."""
-    rows: list[Any] = db.execute(
-        "SELECT DISTINCT device FROM key_packages WHERE number = ? AND device <> ?", (approach.target, approach.device)
-    ).fetchall()
+    rows = tx.rows(_DEVICES, target=approach.target, device=approach.device)
     if not rows:
         raise RefusedError("unknown-number", "no other device of that number has published key packages here")
     return [device for (device,) in rows]
 
 
-def _known(db: apsw.Connection, package: NewKeyPackage) -> bool:
-    return db.execute("SELECT 1 FROM key_packages WHERE reference = ?", (package.reference,)).get is not None
+def _known(tx: Transaction, package: NewKeyPackage) -> bool:
+    known = "SELECT 1 FROM key_packages WHERE reference = :reference"
+    return tx.value(known, reference=package.reference) is not None
 
 
-def _insert(db: apsw.Connection, device: bytes, number: str, package: NewKeyPackage, state: State) -> None:
-    db.execute(_INSERT, (package.reference, device, number, int(state), package.not_after, package.body))
+def _insert(tx: Transaction, device: bytes, number: str, package: NewKeyPackage, state: State) -> None:
+    named = {"device": device, "number": number, "state": state}
+    tx.run(_INSERT, **named, reference=package.reference, not_after=package.not_after, body=package.body)

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 import apsw
 
 from delivery_service.errors import DeliveryError, RefusedError, StoreError
+from delivery_service.storage.engine import Listener
+from delivery_service.storage.transaction import SqliteTransaction
+from delivery_service.storage.values import Change, Notified
 
 QUEUE_ITEMS = 4_096  # requests waiting for a lane; one more is refused as overloaded
 QUEUE_OCTETS = 32 * 1024 * 1024
@@ -27,13 +30,13 @@ class _Item:
     arguments: tuple[Any, ...]
     octets: int
     future: asyncio.Future[Any]
-    then: Callable[[Any], None] | None
+    told: Callable[[Any], Change | Notified | None] | None
     value: Any = None
     error: DeliveryError | None = None
 
 
 class Lane:
-    """Runs `work(connection, *arguments)` in its thread, up to `batch` requests a transaction; answers after COMMIT.
+    """Runs `work(transaction, *arguments)` in its thread, up to `batch` requests a transaction; answers after COMMIT.
 
     A RefusedError concerns its own request; it must be raised before the request has written. Any other failure undoes
     the whole transaction, whose requests are then replayed alone, so that only the poisoned one fails.
@@ -50,10 +53,12 @@ class Lane:
         self._open = False
         self._thread: Thread | None = None
 
-    def start(self) -> None:
-        """Starts the thread, to answer in the running event loop."""
+    def start(self, listener: Listener) -> None:
+        """Starts the thread, to answer in the running event loop and to tell the listener there."""
         self._loop = asyncio.get_running_loop()
+        self._listener = listener
         self._connection = self._connect()
+        self._transaction = SqliteTransaction(self._connection)
         self._open = True
         self._thread = Thread(target=self._serve, name="delivery-store", daemon=True)
         self._thread.start()
@@ -69,9 +74,13 @@ class Lane:
             self._thread = None
 
     def run(
-        self, work: Callable[..., T], *arguments: Any, octets: int = 0, then: Callable[[T], None] | None = None
+        self,
+        work: Callable[..., T],
+        *arguments: Any,
+        octets: int = 0,
+        told: Callable[[T], Change | Notified | None] | None = None,
     ) -> asyncio.Future[T]:
-        """Queues a request; `then` gets its result in the event loop once durable, even if nobody waits any more."""
+        """Queues a request; once it is durable the listener hears what was `told`, even if nobody waits any more."""
         if not self._open:
             raise StoreError("the store is closed")
         if self._items >= QUEUE_ITEMS or self._octets + octets > QUEUE_OCTETS:
@@ -82,7 +91,7 @@ class Lane:
         if not self._gathered:
             # One hand-over for all that this turn of the event loop brings: each would cost a switch of threads.
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Item(work, arguments, octets, future, then))
+        self._gathered.append(_Item(work, arguments, octets, future, told))
         return future
 
     def _hand_over(self) -> None:
@@ -147,7 +156,7 @@ class Lane:
         before = self._connection.total_changes()
         item.error = None
         try:
-            item.value = item.work(self._connection, *item.arguments)
+            item.value = item.work(self._transaction, *item.arguments)
         except RefusedError as refusal:
             if self._connection.total_changes() != before:
                 raise ValueError("a refusal after a change") from refusal
@@ -157,8 +166,8 @@ class Lane:
         for item in items:
             self._items -= 1
             self._octets -= item.octets
-            if item.error is None and item.then is not None:
-                item.then(item.value)
+            if item.error is None and item.told is not None and (change := item.told(item.value)) is not None:
+                self._listener(change)
             if item.future.done():
                 continue
             if item.error is None:

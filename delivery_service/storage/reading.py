@@ -1,105 +1,118 @@
-"""Reading from SQLite: a group's entries within a membership, heads, and the inbox."""
+"""Reading: a group's entries within a membership, heads, and the inbox."""
 
+from collections.abc import Iterable
 from typing import Any
-
-import apsw
 
 from delivery_service.errors import RefusedError
 from delivery_service.storage.consent import contact_head
 from delivery_service.storage.groups import KINDS
-from delivery_service.storage.store import Heads, ReadEntries
-from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, Entry, WelcomeItem
+from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.values import Heads, ReadEntries
+from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, COMMIT_LIMIT, Entry, WelcomeItem
 
 _ENTRIES = """
 SELECT seq, epoch, kind, key, at_ms, body, frank FROM log
-WHERE group_number = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?
+WHERE group_number = :number AND seq > :low AND seq <= :high ORDER BY seq LIMIT :most
+"""
+_SIZES = """
+SELECT seq, octet_length(body) FROM log
+WHERE group_number = :number AND seq > :low AND seq <= :high ORDER BY seq LIMIT :most
 """
 _INBOX = """
 SELECT position, group_id, seq, at_ms, body FROM inbox JOIN welcomes ON number = welcome
-WHERE device = ? AND position > ? ORDER BY position LIMIT ?
+WHERE device = :device AND position > :after AND position <= :last ORDER BY position
+"""
+_INBOX_SIZES = """
+SELECT position, octet_length(body) FROM inbox JOIN welcomes ON number = welcome
+WHERE device = :device AND position > :after ORDER BY position LIMIT :most
 """
 _HEADS = """
-SELECT group_id, max(coalesce(until, head)), max(until IS NULL)
-FROM memberships JOIN groups ON number = group_number WHERE device = ? GROUP BY number
+SELECT group_id, max(coalesce(until, head)), count(*) FILTER (WHERE until IS NULL)
+FROM memberships JOIN groups ON number = group_number WHERE device = :device GROUP BY group_id
 """
+_TERMS = "SELECT since, until FROM memberships WHERE group_number = :number AND device = :device ORDER BY since"
+_UNWANTED = "DELETE FROM welcomes WHERE number = :number AND NOT EXISTS (SELECT 1 FROM inbox WHERE welcome = :number)"
+_FEW = BATCH_OCTETS // COMMIT_LIMIT  # so many entries are never too large for a batch
 
 Interval = tuple[int, int]  # after the first, up to and including the second sequence number
 
 
-def read(db: apsw.Connection, group_id: bytes, device: bytes, after: int) -> ReadEntries:
+def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEntries:
     """Entries after the cursor that fall into the device's memberships, at most one batch of them."""
-    row = db.execute("SELECT number, head, floor FROM groups WHERE group_id = ?", (group_id,)).get
+    row = tx.row("SELECT number, head, floor FROM groups WHERE group_id = :group_id", group_id=group_id)
     if row is None:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
     number, head, floor = row
-    terms = _terms(db, number, device)
+    terms = _terms(tx, number, device)
     intervals = [(max(since, after), head if until is None else until) for since, until in terms]
     intervals = [(low, high) for low, high in intervals if low < high]
     if intervals and intervals[0][0] + 1 < floor:
         raise RefusedError("gone", f"entries before {floor} are no longer kept", floor=floor)
     last = terms[-1][1]
-    entries = _entries(db, number, intervals)
+    entries = _entries(tx, number, intervals)
     more = bool(intervals) and (not entries or entries[-1].seq < intervals[-1][1])
     return ReadEntries(entries, head if last is None else last, more, last is None)
 
 
-def heads(db: apsw.Connection, device: bytes) -> Heads:
+def heads(tx: Transaction, device: bytes) -> Heads:
     """The last readable sequence number of each group that the device is or was in, and of its inbox."""
-    rows: list[Any] = db.execute(_HEADS, (device,)).fetchall()
+    rows = tx.rows(_HEADS, device=device)
     current = frozenset(group_id for group_id, _, member in rows if member)
-    requests = contact_head(db, device.partition(b"/")[0].decode())
-    return Heads({group_id: head for group_id, head, _ in rows}, current, _inbox_head(db, device), requests)
+    requests = contact_head(tx, device.partition(b"/")[0].decode())
+    return Heads({group_id: head for group_id, head, _ in rows}, current, _inbox_head(tx, device), requests)
 
 
-def inbox(db: apsw.Connection, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
+def inbox(tx: Transaction, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
     """Welcomes after the cursor, at most one batch of them, and the inbox's last position."""
-    items, octets = [], 0
-    rows: Any = db.execute(_INBOX, (device, after, BATCH_ENTRIES))
-    for row in rows:
-        items.append(WelcomeItem(*row))
-        octets += len(row[4])
-        if octets >= BATCH_OCTETS:
-            break
-    return items, _inbox_head(db, device)
+    last = _reach(tx.rows(_INBOX_SIZES, device=device, after=after, most=BATCH_ENTRIES), BATCH_OCTETS)
+    rows = tx.rows(_INBOX, device=device, after=after, last=last) if last else []
+    return [WelcomeItem(*row) for row in rows], _inbox_head(tx, device)
 
 
-def acknowledge(db: apsw.Connection, device: bytes, position: int) -> None:
+def acknowledge(tx: Transaction, device: bytes, position: int) -> None:
     """Deletes a device's Welcomes up to a position, and the stored copies that nobody waits for any more."""
-    done = "DELETE FROM inbox WHERE device = ? AND position <= ? RETURNING welcome"
-    rows: list[Any] = db.execute(done, (device, position)).fetchall()
-    drop_welcomes(db, [number for (number,) in rows])
+    done = "DELETE FROM inbox WHERE device = :device AND position <= :position RETURNING welcome"
+    drop_welcomes(tx, [number for (number,) in tx.rows(done, device=device, position=position)])
 
 
-def drop_welcomes(db: apsw.Connection, numbers: list[int]) -> None:
+def drop_welcomes(tx: Transaction, numbers: Iterable[int]) -> None:
     """Deletes those of the Welcomes that no inbox points to."""
-    for number in set(numbers):
-        db.execute(
-            "DELETE FROM welcomes WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM inbox WHERE welcome = ?1)", (number,)
-        )
+    for number in sorted(set(numbers)):
+        tx.run(_UNWANTED, number=number)
 
 
-def _terms(db: apsw.Connection, number: int, device: bytes) -> list[tuple[int, int | None]]:
-    terms: list[Any] = db.execute(
-        "SELECT since, until FROM memberships WHERE group_number = ? AND device = ? ORDER BY since", (number, device)
-    ).fetchall()
+def _terms(tx: Transaction, number: int, device: bytes) -> list[tuple[int, int | None]]:
+    terms = [(since, until) for since, until in tx.rows(_TERMS, number=number, device=device)]
     if not terms:
         raise RefusedError("not-a-member", "the device was never a member of this group")
     return terms
 
 
-def _entries(db: apsw.Connection, number: int, intervals: list[Interval]) -> list[Entry]:
+def _entries(tx: Transaction, number: int, intervals: list[Interval]) -> list[Entry]:
     entries: list[Entry] = []
-    octets = 0
+    room = BATCH_OCTETS
     for low, high in intervals:
-        rows: Any = db.execute(_ENTRIES, (number, low, high, BATCH_ENTRIES - len(entries)))
-        for seq, epoch, kind, key, at_ms, body, frank in rows:
+        if room <= 0:
+            break
+        most = BATCH_ENTRIES - len(entries)
+        if high - low > _FEW or entries:
+            high = _reach(tx.rows(_SIZES, number=number, low=low, high=high, most=most), room)
+        for seq, epoch, kind, key, at_ms, body, frank in tx.rows(
+            _ENTRIES, number=number, low=low, high=high, most=most
+        ):
             entries.append(Entry(seq, epoch, KINDS[kind], key.hex(), at_ms, body, frank))
-            octets += len(body)
-            if octets >= BATCH_OCTETS:
-                return entries
+            room -= len(body)
     return entries
 
 
-def _inbox_head(db: apsw.Connection, device: bytes) -> int:
-    head = db.execute("SELECT head FROM inbox_heads WHERE device = ?", (device,)).get
-    return head if isinstance(head, int) else 0
+def _reach(sizes: list[tuple[Any, ...]], room: int) -> int:
+    """The last of the rows, by number and octets, that a batch takes: it ends after the one that fills it."""
+    for number, octets in sizes:
+        room -= octets
+        if room <= 0:
+            return int(number)
+    return int(sizes[-1][0]) if sizes else 0
+
+
+def _inbox_head(tx: Transaction, device: bytes) -> int:
+    return tx.value("SELECT head FROM inbox_heads WHERE device = :device", device=device) or 0

@@ -1,51 +1,48 @@
-"""What SQLite forgets: old entries and Welcomes, lapsed key packages, spent nonces, ended memberships."""
-
-from typing import Any
-
-import apsw
+"""What the storage forgets: old entries and Welcomes, lapsed key packages, spent nonces, ended memberships."""
 
 from delivery_service.errors import RefusedError
 from delivery_service.storage.reading import drop_welcomes
+from delivery_service.storage.transaction import Transaction
 from delivery_service.wire import CONTACT_REQUEST_PAUSE
 
 CHUNK = 512  # log rows deleted in one transaction, so that appends do not wait long
 
+_OLDEST = "SELECT position, group_number, seq, at_ms FROM log ORDER BY position LIMIT :chunk"
+_INSERT_NONCE = "INSERT INTO nonces (device, nonce, expires_at) VALUES (:device, :nonce, :expires_at)"
 
-def expire_entries(db: apsw.Connection, cutoff_ms: int) -> int:
+
+def expire_entries(tx: Transaction, cutoff_ms: int) -> int:
     """Deletes the oldest entries, at most a chunk, and raises their groups' floors; returns how many."""
-    oldest: list[Any] = db.execute(
-        "SELECT position, group_number, seq, at_ms FROM log ORDER BY position LIMIT ?", (CHUNK,)
-    ).fetchall()
     floors: dict[int, int] = {}
     last = None
     count = 0
-    for position, number, seq, at_ms in oldest:
+    for position, number, seq, at_ms in tx.rows(_OLDEST, chunk=CHUNK):
         if at_ms >= cutoff_ms:
             break
         floors[number] = seq + 1
         last = position
         count += 1
     if last is not None:
-        db.execute("DELETE FROM log WHERE position <= ?", (last,))
-    for number, floor in floors.items():
-        db.execute("UPDATE groups SET floor = ? WHERE number = ?", (floor, number))
-        db.execute("DELETE FROM memberships WHERE group_number = ? AND until < ?", (number, floor))
+        tx.run("DELETE FROM log WHERE position <= :last", last=last)
+    for number, floor in sorted(floors.items()):
+        tx.run("UPDATE groups SET floor = :floor WHERE number = :number", floor=floor, number=number)
+        tx.run("DELETE FROM memberships WHERE group_number = :number AND until < :floor", number=number, floor=floor)
     return count
 
 
-def expire_rest(db: apsw.Connection, cutoff_ms: int, now: int) -> None:
+def expire_rest(tx: Transaction, cutoff_ms: int, now: int) -> None:
     """Deletes old Welcomes and first contacts, lapsed key packages and requests, and nonces that cannot come again."""
-    old: list[Any] = db.execute("DELETE FROM inbox WHERE at_ms < ? RETURNING welcome", (cutoff_ms,)).fetchall()
-    drop_welcomes(db, [row[0] for row in old])
-    db.execute("DELETE FROM key_packages WHERE not_after < ?", (now,))
-    db.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
-    db.execute("DELETE FROM contact_requests WHERE at <= ?", (now - CONTACT_REQUEST_PAUSE,))
-    db.execute("DELETE FROM first_contacts WHERE last < ?", (cutoff_ms // 1000,))
+    old = tx.rows("DELETE FROM inbox WHERE at_ms < :cutoff RETURNING welcome", cutoff=cutoff_ms)
+    drop_welcomes(tx, [number for (number,) in old])
+    tx.run("DELETE FROM key_packages WHERE not_after < :now", now=now)
+    tx.run("DELETE FROM nonces WHERE expires_at < :now", now=now)
+    tx.run("DELETE FROM contact_requests WHERE at <= :past", past=now - CONTACT_REQUEST_PAUSE)
+    tx.run("DELETE FROM first_contacts WHERE last < :cutoff", cutoff=cutoff_ms // 1000)
 
 
-def spend_nonce(db: apsw.Connection, device: bytes, nonce: str, expires_at: int) -> None:
+def spend_nonce(tx: Transaction, device: bytes, nonce: str, expires_at: int) -> None:
     """Remembers a nonce; refuses one that is remembered."""
-    known = db.execute("SELECT 1 FROM nonces WHERE device = ? AND nonce = ?", (device, nonce)).get
+    known = tx.value("SELECT 1 FROM nonces WHERE device = :device AND nonce = :nonce", device=device, nonce=nonce)
     if known is not None:
         raise RefusedError("invalid-signature", "this signature was used before")
-    db.execute("INSERT INTO nonces VALUES (?, ?, ?)", (device, nonce, expires_at))
+    tx.run(_INSERT_NONCE, device=device, nonce=nonce, expires_at=expires_at)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from delivery_service.errors import RefusedError
-from delivery_service.storage.store import NewEntry
+from delivery_service.storage.values import NewEntry
 from delivery_service.wire import Appended
 
 

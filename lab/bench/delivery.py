@@ -31,8 +31,9 @@ from mls_rs import Credential, Engine
 from client.delivery import DeliveryClient
 from client.outbox import new_idempotency_key
 from delivery_service.credentials import Credentials
-from delivery_service.storage.sqlite import SqliteStore
-from delivery_service.storage.store import Change, NewEntry, NewGroup, Notified
+from delivery_service.storage.sqlite import SqliteEngine
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import Change, NewEntry, NewGroup, Notified
 from identity.certificates import TrustAnchors
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
@@ -221,8 +222,9 @@ async def _child(module: str, standard_input: bytes) -> bytes:
 
 
 async def _bare_writer(folder: Path, seconds: float) -> Floor:
-    store = SqliteStore(folder, _ignore)
-    store.start()
+    engine = SqliteEngine(folder)
+    engine.start(_ignore)
+    store = Store(engine)
     device = b"+12025550100/" + b"0" * 32
     groups = [secrets.token_bytes(16) for _ in range(GROUPS)]
     for group_id in groups:
@@ -242,7 +244,7 @@ async def _bare_writer(folder: Path, seconds: float) -> Floor:
 
     appended = sum(await asyncio.gather(*(call(groups[index % GROUPS]) for index in range(CONNECTIONS))))
     elapsed, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-    await store.stop()
+    await engine.stop()
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Floor(appended / elapsed, used / appended)
 

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
-import apsw
 from mls_rs import Observer
 
 from delivery_service import framing, groups, observers
 from delivery_service.storage import consent, key_packages, rules
 from delivery_service.storage import groups as stored_groups
-from delivery_service.storage.store import NewCommit, NewEntry, NewWelcome
+from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.values import NewCommit, NewEntry, NewWelcome
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
 from lab.lax import Lax
@@ -19,8 +19,8 @@ from lab.seams.seam import Place, Seam, exchanging, instead
 from lab.world import World
 
 _MEMBER = """
-  AND EXISTS (SELECT 1 FROM memberships m WHERE m.group_number = groups.number AND m.device = ?3 AND m.until IS NULL)"""
-_EPOCH = "AND epoch = ?2"
+  AND EXISTS (SELECT 1 FROM memberships WHERE group_number = groups.number AND device = :device AND until IS NULL)"""
+_EPOCH = "AND epoch = :epoch"
 
 Admit: TypeAlias = Callable[[rules.Standing | None, NewEntry], None]
 
@@ -50,7 +50,7 @@ def _as(change: Callable[[rules.Standing, NewEntry], rules.Standing]) -> Callabl
     return changed
 
 
-def _no_addressees(db: apsw.Connection, commit: NewCommit) -> list[tuple[NewWelcome, list[bytes]]]:
+def _no_addressees(tx: Transaction, commit: NewCommit) -> list[tuple[NewWelcome, list[bytes]]]:
     return []
 
 
@@ -94,12 +94,12 @@ CREDENTIALS = Seam(service("credential-refused"), _believing)
 MEMBERSHIP = exchanging(
     service("not-a-member"),
     Place(rules, "admit", _as(lambda standing, _: replace(standing, member=True))),
-    Place(stored_groups, "_NEXT", _without(_MEMBER, "\n  AND ?3 = ?3")),
+    Place(stored_groups, "_NEXT", _without(_MEMBER, "\n  AND :device = :device")),
 )
 EPOCH = exchanging(
     service("stale-epoch"),
     Place(rules, "admit", _as(lambda standing, entry: replace(standing, epoch=entry.epoch))),
-    Place(stored_groups, "_NEXT", _without(_EPOCH, "AND ?2 = ?2")),
+    Place(stored_groups, "_NEXT", _without(_EPOCH, "AND :epoch = :epoch")),
 )
 EXTERNAL_COMMITS = exchanging(
     service("not-allowed"),
@@ -115,5 +115,7 @@ CONSENT = exchanging(
     instead(stored_groups, "check_reached", _pass),
 )
 QUOTAS = exchanging(service("rate-limited"), instead(consent, "check_quotas", _pass))
-LAST_RESORT = exchanging(service("last-resort"), Place(key_packages, "_CHOOSE", _without("IN (?, 3)", "IN (?)")))
+LAST_RESORT = exchanging(
+    service("last-resort"), Place(key_packages, "_CHOOSE", _without("IN (:best, 3)", "IN (:best)"))
+)
 NONCES = Seam(service("invalid-signature"), _forgetting_nonces)

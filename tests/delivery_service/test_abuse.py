@@ -16,8 +16,9 @@ from delivery_service.errors import RefusedError
 from delivery_service.groups import HANDSHAKES_PER_DEVICE
 from delivery_service.limits import Turns
 from delivery_service.storage.key_packages import State
-from delivery_service.storage.sqlite import SqliteStore
-from delivery_service.storage.store import NewCommit, NewEntry, NewKeyPackage
+from delivery_service.storage.sqlite import SqliteEngine
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import NewCommit, NewEntry, NewKeyPackage
 from delivery_service.wakeups import WATCHERS_PER_DEVICE, Wakeups
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
@@ -25,7 +26,9 @@ ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 INDEXES = "SELECT count(*) FROM sqlite_schema WHERE name = 'log_proposals'"
 # Every step after the first schema, backwards.
 LATER = "".join(
-    files("delivery_service.storage").joinpath("schema", name).read_text() for name in ("3_blobs.sql", "4_consent.sql")
+    part.read_text()
+    for part in files("delivery_service.storage").joinpath("schema").iterdir()
+    if int(part.name.partition("_")[0]) > 2
 )
 UNDONE = [
     *(f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", LATER)),
@@ -151,14 +154,15 @@ async def test_one_number_fills_nobody_s_inbox(world, problem_word, monkeypatch)
 
 
 async def test_lapsed_packages_do_not_pile_up(tmp_path, make_world):
-    store = SqliteStore(tmp_path, lambda change: None)
-    store.start()
+    engine = SqliteEngine(tmp_path)
+    engine.start(lambda change: None)
+    store = Store(engine)
     for now in range(3):
         package = NewKeyPackage(secrets.token_bytes(16), now, b"lapses at once")
         await store.add_key_packages(b"device", "+1", [package], None, now)
-    kept = await store._writer.run(lambda db: db.execute("SELECT state FROM key_packages").fetchall())
+    kept = await engine.read(lambda tx: tx.rows("SELECT state FROM key_packages"))
     assert kept == [(State.ONE_TIME,)]
-    await store.stop()
+    await engine.stop()
 
 
 async def test_a_rotation_back_to_an_earlier_key_keeps_the_place(world):
@@ -239,12 +243,12 @@ def test_the_longest_wait_of_a_device_ends_when_it_begins_too_many():
 
 async def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
     for turn in range(2):
-        store = SqliteStore(tmp_path, lambda change: None)
-        store.start()
-        assert await store._writer.run(lambda db: db.execute(INDEXES).get) == 1
+        engine = SqliteEngine(tmp_path)
+        engine.start(lambda change: None)
+        assert await engine.write(lambda tx: tx.value(INDEXES)) == 1
         if not turn:
-            await store._writer.run(lambda db: db.execute(BACK).get)
-        await store.stop()
+            await engine.write(lambda tx: tx.run(BACK))
+        await engine.stop()
 
 
 async def test_a_secret_that_only_some_members_hold_cannot_enter_a_group(world, problem_word):

@@ -30,8 +30,8 @@ async def stored(device, octets: bytes) -> str:
 
 async def kept(world) -> tuple[int, int]:
     """How many blobs and pieces there are, finished or not."""
-    writer = world.app.state.service.store._writer
-    return tuple([await writer.run(lambda db, query=query: db.execute(query).get) for query in (ROWS, PIECES)])
+    engine = world.app.state.service.engine
+    return tuple([await engine.write(lambda tx, query=query: tx.value(query)) for query in (ROWS, PIECES)])
 
 
 @pytest.mark.parametrize("size", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5])

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from delivery_service.cli import delivery
 from delivery_service.franking import write_key
 from delivery_service.storage import sqlite
-from delivery_service.storage.sqlite import SqliteStore
+from delivery_service.storage.sqlite import SqliteEngine
 from identity.franking import FrankingContext, FrankingKey, franking_tag
 from identity.report import Evidence, EvidenceItem, ReportKind
 
@@ -67,11 +67,11 @@ def test_a_taken_port_is_named(anchors):
 
 
 async def test_a_folder_in_use_and_a_newer_schema_are_refused(anchors, tmp_path, monkeypatch):
-    store = SqliteStore(tmp_path / "data", lambda change: None)
-    store.start()
+    engine = SqliteEngine(tmp_path / "data")
+    engine.start(lambda change: None)
     arguments = ("--anchors", anchors, "--data-dir", tmp_path / "data")
     in_use = await asyncio.to_thread(serve, *arguments)
-    await store.stop()
+    await engine.stop()
     assert (in_use.exit_code, "another delivery service" in in_use.stderr) == (1, True)
     schema = f"schema {sqlite.SCHEMA_VERSION}"
     monkeypatch.setattr(sqlite, "SCHEMA_VERSION", 0)

@@ -270,7 +270,7 @@ async def test_what_was_asked_is_forgotten_in_time(world):
     world.clock.now += wire.RETENTION + 1
     await service.store.expire_before(service.now() - wire.RETENTION, service.now())
     for table in ("contact_requests", "first_contacts"):
-        kept = await service.store._writer.run(lambda db, name=table: db.execute(f"SELECT count(*) FROM {name}").get)
+        kept = await service.engine.write(lambda tx, name=table: tx.value(f"SELECT count(*) FROM {name}"))
         assert kept == 0
 
 

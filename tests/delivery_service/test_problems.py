@@ -75,7 +75,7 @@ async def test_a_store_that_cannot_write_answers_overloaded(world, problem_word)
     alice = await world.device(ALICE)
     group = await alice.create()
     service = world.app.state.service
-    await service.store._writer.run(lambda db: db.execute("DROP TABLE log"))
+    await service.engine.write(lambda tx: tx.run("DROP TABLE log"))
     answer = await alice.append(group.group_id, group.encrypt(b"hello"))
     assert (answer.status_code, problem_word(answer)) == (503, "overloaded")
     assert int(answer.headers["retry-after"]) > 0

@@ -13,8 +13,9 @@ from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import DAY, HOUR, QUOTAS, Quotas
 from delivery_service.sessions import issuer_of
-from delivery_service.storage.sqlite import SqliteStore
-from delivery_service.storage.store import Approach, NewKeyPackage
+from delivery_service.storage.sqlite import SqliteEngine
+from delivery_service.storage.store import Store
+from delivery_service.storage.values import Approach, NewKeyPackage
 from identity.issuing import create_issuer, create_root
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 
@@ -192,11 +193,12 @@ async def test_quotas_survive_a_restart(run_world, tmp_path):
 
 @pytest.mark.parametrize("quotas", [Quotas(0, None, None), Quotas(None, 0, None), Quotas(None, None, 0)])
 async def test_a_quota_of_nothing_lets_nobody_be_reached(quotas):
-    store = SqliteStore(None, lambda change: None)
-    store.start()
+    engine = SqliteEngine(None)
+    engine.start(lambda change: None)
+    store = Store(engine)
     await store.add_key_packages(b"device", BOB, [NewKeyPackage(b"reference", NOW + 9, b"body")], None, NOW)
     with pytest.raises(RefusedError) as refused:
         await store.claim(Approach(b"alice", ALICE, b"issuer", BOB, NOW), quotas)
     assert refused.value.word == "rate-limited"
     assert refused.value.members["retry_after"] > 0
-    await store.stop()
+    await engine.stop()

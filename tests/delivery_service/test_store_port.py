@@ -13,8 +13,11 @@ import pytest
 
 from delivery_service.errors import RefusedError, StartError, StoreError
 from delivery_service.quotas import NO_QUOTAS, Quotas
-from delivery_service.storage.sqlite import SqliteStore, check_sqlite
-from delivery_service.storage.store import (
+from delivery_service.storage.engine import Engine
+from delivery_service.storage.sqlite import SqliteEngine, check_sqlite
+from delivery_service.storage.store import Store
+from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.values import (
     Approach,
     Change,
     KeptOpening,
@@ -57,11 +60,16 @@ def changes() -> Recorder:
 
 
 @pytest.fixture(params=["memory", "folder"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, changes: Recorder) -> AsyncIterator[SqliteStore]:
-    opened = SqliteStore(None if request.param == "memory" else tmp_path, changes)
-    opened.start()
+async def engine(request: pytest.FixtureRequest, tmp_path: Path, changes: Recorder) -> AsyncIterator[Engine]:
+    opened = SqliteEngine(None if request.param == "memory" else tmp_path)
+    opened.start(changes)
     yield opened
     await opened.stop()
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    return Store(engine)
 
 
 def new_group(group_id: bytes = GROUP, key: bytes = b"k" * 16, digest: bytes = b"d" * 32) -> NewGroup:
@@ -84,7 +92,7 @@ def package(reference: bytes, not_after: int = NOW + 1000) -> NewKeyPackage:
     return NewKeyPackage(reference, not_after, b"package " + reference)
 
 
-async def invite(store: SqliteStore, device: bytes, epoch: int = 0) -> Appended:
+async def invite(store: Store, device: bytes, epoch: int = 0) -> Appended:
     reference = secrets.token_bytes(16)
     number = device.split(b"/")[0].decode()
     await store.add_key_packages(device, number, [package(reference)], None, NOW)
@@ -94,7 +102,7 @@ async def invite(store: SqliteStore, device: bytes, epoch: int = 0) -> Appended:
     )
 
 
-async def claim(store: SqliteStore, number: str) -> list[bytes]:
+async def claim(store: Store, number: str) -> list[bytes]:
     return await store.claim(Approach(ALICE, "+12025550142", b"issuer", number, NOW), NO_QUOTAS)
 
 
@@ -288,7 +296,7 @@ async def test_old_entries_expire_and_readers_behind_are_told(store):
     assert await store.append(new_entry(1)) == Appended(1202, 1)
 
 
-async def put(store: SqliteStore, name: bytes, pieces: list[bytes], key: bytes, now: int = NOW) -> StoredBlob:
+async def put(store: Store, name: bytes, pieces: list[bytes], key: bytes, now: int = NOW) -> StoredBlob:
     for position, piece in enumerate(pieces):
         await store.add_piece(name, position, piece, now)
     whole = b"".join(pieces)
@@ -386,21 +394,23 @@ async def test_requests_beyond_the_queue_are_refused_at_once(store):
 
 
 async def test_nothing_is_lost_over_a_restart_and_a_folder_has_one_service(tmp_path, changes):
-    first = SqliteStore(tmp_path, changes)
-    first.start()
+    opened = SqliteEngine(tmp_path)
+    opened.start(changes)
+    first = Store(opened)
     await first.create_group(new_group())
     entry = new_entry()
     answer = await first.append(entry)
     with pytest.raises(StartError, match="another delivery service"):
-        SqliteStore(tmp_path, changes).start()
-    await first.stop()
+        SqliteEngine(tmp_path).start(changes)
+    await opened.stop()
     with pytest.raises(StoreError):
         await first.append(new_entry())
-    second = SqliteStore(tmp_path, changes)
-    second.start()
+    opened = SqliteEngine(tmp_path)
+    opened.start(changes)
+    second = Store(opened)
     assert await second.append(entry) == answer
     assert [kept.body for kept in (await second.read(GROUP, ALICE, 0)).entries] == [entry.body]
-    await second.stop()
+    await opened.stop()
 
 
 async def test_a_request_whose_caller_went_away_is_still_announced(store, changes):
@@ -419,15 +429,15 @@ def test_a_sqlite_that_can_corrupt_its_log_is_refused():
         check_sqlite("3.51.2")
 
 
-async def test_a_refusal_that_comes_after_a_change_undoes_it(store):
+async def test_a_refusal_that_comes_after_a_change_undoes_it(store, engine):
     await store.create_group(new_group())
 
-    def careless(db) -> None:
-        db.execute("UPDATE groups SET epoch = 7")
+    def careless(tx: Transaction) -> None:
+        tx.run("UPDATE groups SET epoch = 7")
         raise RefusedError("malformed", "too late")
 
     answers = await asyncio.gather(
-        store.append(new_entry()), store._writer.run(careless), store.append(new_entry()), return_exceptions=True
+        store.append(new_entry()), engine.write(careless), store.append(new_entry()), return_exceptions=True
     )
     assert isinstance(answers[1], StoreError)
     assert [answer.seq for answer in (answers[0], answers[2])] == [1, 2]
@@ -437,7 +447,7 @@ def approach(number: str = "+3", target: str = "+2", at: int = NOW, issuer: byte
     return Approach(number.encode() + b"/device", number, issuer, target, at)
 
 
-async def reachable(store: SqliteStore, number: str = "+2") -> None:
+async def reachable(store: Store, number: str = "+2") -> None:
     await store.add_key_packages(number.encode() + b"/d", number, [], package(b"last of " + number.encode()), NOW)
 
 

@@ -1,0 +1,42 @@
+"""The engine port: runs works of the storage in transactions of one database, and tells what they changed.
+
+A work is a function of a Transaction and of values: it reads no clock, does nothing but SQL, keeps nothing, and refuses
+only before it has written, since it may be run again from its beginning.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from delivery_service.storage.values import Change, NewEntry, Notified
+from delivery_service.wire import Appended
+
+T = TypeVar("T")
+Listener: TypeAlias = Callable[[Change | Notified], None]
+
+
+class Engine(Protocol):
+    """One database. RefusedError is the work's own answer or overloaded; a failing engine is StoreError."""
+
+    def start(self, listener: Listener) -> None:
+        """Opens the database; the running event loop is answered, and its listener told. Raises StartError."""
+
+    async def stop(self) -> None:
+        """Finishes what is queued and closes the database."""
+
+    def read(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
+        """The result of a work that only reads, all of it from one moment."""
+
+    def write(
+        self,
+        work: Callable[..., T],
+        *arguments: Any,
+        octets: int = 0,
+        told: Callable[[T], Change | Notified | None] | None = None,
+    ) -> Awaitable[T]:
+        """The result of a work, once it is durable; `told` makes of it what watchers must hear.
+
+        `octets`: what the arguments take while they wait.
+        """
+
+    def append(self, entry: NewEntry) -> Awaitable[Appended]:
+        """Appends an application message or a proposal if its epoch is the group's, or answers a repeat."""
