@@ -159,7 +159,7 @@ def _check_log(group: _Group, epochs: Sequence[int]) -> Iterator[Found]:
             yield Rule.ONCE, f"{entry.key}, again at number {entry.seq}"
         seen.add(entry.key)
         sent = group.appends.get(entry.key, ())
-        if not any(_is_of(entry, attempt) for attempt in sent):
+        if not any(_is_of(entry, attempt) and not isinstance(attempt.answer, Refused) for attempt in sent):
             yield Rule.SENT, f"number {entry.seq}, key {entry.key}"
 
 
@@ -197,10 +197,11 @@ def _check_reads(group: _Group) -> Iterator[Found]:
     for read in group.reads:
         if not isinstance(read.answer, Batch):
             continue
-        end = read.after + len(read.answer.entries)
-        whole = read.answer.head == end if not read.answer.more else read.answer.head > end
-        if read.answer.entries != group.final[read.after : end] or not whole or read.answer.head > len(group.final):
-            yield Rule.PREFIX, f"after {read.after} by {read.process}, up to {end} of {read.answer.head}"
+        entries, head = read.answer.entries, read.answer.head
+        end = read.after + len(entries)
+        whole = bool(entries) and head > end if read.answer.more else head == end
+        if entries != group.final[read.after : end] or not whole or head > len(group.final):
+            yield Rule.PREFIX, f"after {read.after} by {read.process}, up to {end} of {head}"
 
 
 # ---- time ----
@@ -256,7 +257,10 @@ def _seen(group: _Group) -> Iterator[_Fact]:
 
 def _check_packages(published: Sequence[Publish], claims: Sequence[Claim]) -> Iterator[Violation]:
     taken_in = [each for each in published if not isinstance(each.answer, Refused)]
-    since = {package: each.invoked for each in taken_in for package in (*each.packages, each.last_resort) if package}
+    since = dict[str, int]()
+    for each in taken_in:
+        for package in (*each.packages, *([each.last_resort] if each.last_resort else ())):
+            since[package] = min(each.invoked, since.get(package, each.invoked))
     many = {each.last_resort for each in taken_in}
     taken = set[str]()
     for claim in claims:

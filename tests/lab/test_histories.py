@@ -98,6 +98,7 @@ BREAKS = {
     "a number comes twice": (Rule.NUMBERED, final(*LOG[:3], change(LOG[3], seq=3))),
     "a key stands twice": (Rule.ONCE, final(*LOG, logged(5, "k4", 1))),
     "somebody else's entry is there": (Rule.SENT, final(*LOG, logged(5, "k9", 1))),
+    "a refused entry is there": (Rule.SENT, at(4, answer=Refused("not-allowed"), returned=45)),
     "an entry is of an epoch that has ended": (Rule.EPOCH, final(*LOG[:3], change(LOG[3], epoch=0))),
     "two commits end one epoch": (Rule.EPOCH, final(*LOG[:2], logged(3, "k3", 0, "commit"), LOG[3])),
     "an answer names another epoch": (Rule.EPOCH, at(0, answer=Acked(1, 1))),
@@ -111,6 +112,7 @@ BREAKS = {
     "stale, and in the log": (Rule.STALE, lambda history: history.insert(0, sent("k1", (50, 51), Stale(1, 2)))),
     "a read lacks an entry": (Rule.PREFIX, at(6, answer=Batch([LOG[1], LOG[3]], 4, True))),
     "a read shows an entry otherwise": (Rule.PREFIX, at(6, answer=Batch([*LOG[1:3], logged(4, "kx", 1)], 4, False))),
+    "a read shows nothing of more": (Rule.PREFIX, at(6, answer=Batch([], 4, True))),
     "a read goes beyond the log": (Rule.PREFIX, at(6, answer=Batch(LOG[1:4], 5, True))),
     "a one-time package is handed out twice": (Rule.PACKAGE_ONCE, at(9, answer=Claimed(["x"]))),
     "a package is of nobody": (Rule.PACKAGE_SENT, at(9, answer=Claimed(["w"]))),
@@ -184,7 +186,7 @@ class Simulated:
         match self.random.choice(["send", "send", "send", "repeat", "commit", "read", "publish", "claim"]):
             case "read":
                 after = self.random.randint(0, len(self.log))
-                upto = self.random.randint(after, len(self.log))
+                upto = self.random.randint(min(after + 1, len(self.log)), len(self.log))
                 answer = Batch(self.log[after:upto], len(self.log), upto < len(self.log))
                 self.records.append(Read(**times, group=GROUP, after=after, answer=answer))
             case "publish":
