@@ -30,9 +30,9 @@ last sequence number read.
     GET  /v1/health                                                              -> 204
     GET  /v1/ready                                                               -> 204, or 503 overloaded
 
-Every request but the first two and the last three carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups` and to
-`/v1/blobs` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer.
-`{blob}` has 32 hexadecimal digits in lower case; whoever knows it may read the blob.
+Every request but the first two and the last three carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups`
+and to `/v1/blobs` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first
+answer. `{blob}` has 32 hexadecimal digits in lower case; whoever knows it may read the blob.
 """
 
 from typing import Annotated, Literal
