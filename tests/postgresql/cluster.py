@@ -30,8 +30,8 @@ from tests.postgresql.server import PATIENCE, SETTINGS, USER, Server, own
 _REAPER = """
 cat >/dev/null
 for file in "$1"/*/postmaster.pid; do
-  [ -f "$file" ] && pid=$(head -n 1 "$file") && kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) 2>/dev/null
-done
+  [ -f "$file" ] && pid=$(head -n 1 "$file") && kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children")
+done 2>/dev/null
 for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && [ ! -e "$1" ] && exit; sleep 0.2; done 2>/dev/null
 """
 

@@ -4,10 +4,12 @@ Without PostgreSQL their tests are skipped, with the reason.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
 
+from delivery_service.migrations import migrate
 from tests.postgresql.cluster import Cluster, running_cluster
 from tests.postgresql.server import Server, why_not
 
@@ -23,13 +25,36 @@ def postgresql() -> Iterator[Server]:
         yield cluster.primary
 
 
+@pytest.fixture(scope="session")
+def migrated(postgresql: Server) -> str:
+    """The name of a database with this release's tables, to be copied."""
+    postgresql.execute("CREATE DATABASE migrated TEMPLATE template0")
+    migrate(postgresql.url("migrated"))
+    return "migrated"
+
+
 @pytest.fixture
-def database(postgresql: Server) -> Iterator[str]:
-    """The URL of an empty database."""
+def empty_database(postgresql: Server) -> Iterator[str]:
+    """The URL of a database without tables."""
+    with _database(postgresql, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def database(postgresql: Server, migrated: str) -> Iterator[str]:
+    """The URL of a database with this release's tables, all empty."""
+    with _database(postgresql, migrated) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: Server, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    postgresql.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield postgresql.url(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield server.url(name)
+    finally:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ from tests.postgresql.cluster import Cluster, running_cluster
 from tests.postgresql.server import PATIENCE, lives, why_not
 
 
-def test_databases_of_two_tests_are_apart(database: str) -> None:
+@pytest.mark.parametrize("word", ["first", "second"])
+def test_each_test_has_a_database_of_its_own(database: str, word: str) -> None:
     with psycopg.connect(database) as connection:
-        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
-        connection.execute("CREATE TABLE here (n int)")
+        assert connection.execute("SELECT count(*) FROM groups").fetchone() == (0,)
+        connection.execute("INSERT INTO service_keys VALUES (%s, '')", [word])
+        assert connection.execute("SELECT name FROM service_keys").fetchall() == [(word,)]
 
 
 def test_what_was_acknowledged_survives_the_primary(cluster: Cluster) -> None:

@@ -1,0 +1,74 @@
+"""A PostgreSQL database as an operator names it: reached without showing a password, asked if it keeps its word."""
+
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from delivery_service.errors import StartError
+
+SERVER_FLOOR = 150_000  # server_version_num; older servers were never tried
+CONNECT_TIMEOUT = 10  # seconds
+FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME, with signs like @ and / in the password as %40 and %2F"
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+_SETTINGS = """
+SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('synchronous_commit'),
+    current_setting('synchronous_standby_names'), pg_is_in_recovery()
+"""
+_STANDBYS = "ANY 1 (name, name) of two standbys"
+
+
+def place(url: str) -> str:
+    """Host, port and database of a URL, and nothing else of it. Raises StartError."""
+    said = _parsed(url)
+    return f"{said.get('host', 'localhost')}:{said.get('port', 5432)}/{said.get('dbname', said.get('user', ''))}"
+
+
+def connect(url: str, **options: Any) -> Connection:
+    """A connection of its own. Raises StartError, without the password, if there is none."""
+    _parsed(url)
+    try:
+        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, **options)
+    except psycopg.Error as error:
+        raise StartError(f"the database {place(url)} cannot be reached: {_without_password(url, error)}") from None
+
+
+def check_server(connection: Connection, *, one_copy: bool = False) -> None:
+    """Raises StartError for a server that could lose what it acknowledged.
+
+    `one_copy`: the operator accepts that the disk of one machine is all there is.
+    """
+    row = connection.execute(_SETTINGS).fetchone()
+    assert row is not None
+    version, fsync, commit, standbys, standby = row
+    if version < SERVER_FLOOR:
+        raise StartError(f"PostgreSQL {SERVER_FLOOR // 10_000} or later is needed, the server is {version // 10_000}")
+    if standby:
+        raise StartError("the server is a standby, which takes no entries: name the primary in --database")
+    if fsync != "on":
+        raise StartError("the server loses what it acknowledged when its machine fails: set fsync = on")
+    if commit not in ("on", "remote_apply") and not (one_copy and commit in ("local", "remote_write")):
+        raise StartError(f"synchronous_commit is {commit}, which acknowledges what may be lost: set it to on")
+    if not standbys.strip() and not one_copy:
+        raise StartError(
+            "the server acknowledges what only its own disk has: set synchronous_standby_names, for instance to "
+            f"{_STANDBYS}, or accept one copy with --accept-one-copy"
+        )
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    try:
+        said = conninfo_to_dict(url)
+    except psycopg.Error:
+        said = {}
+    if not said or "@" in str(said.get("host", "")):
+        raise StartError(f"--database is no database's URL: write {FORM}") from None
+    return said
+
+
+def _without_password(url: str, error: psycopg.Error) -> str:
+    password = _parsed(url).get("password")
+    words = " ".join(str(error).split())
+    return words.replace(str(password), "…") if password else words
