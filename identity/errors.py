@@ -10,6 +10,7 @@ IdentityError                   .code: a short stable word, for programs
 ├── PassportError               a PASSporT is malformed or does not verify    .check: its number in the list of checks
 ├── BindingError                the parts are sound but do not belong together .check: its number in the list of checks
 ├── RolesError                  a group's list of admins is malformed, or a change breaks the rules for roles
+├── EvictionError               a service's removal, or who may propose it, breaks the rules    .check: its number
 ├── FrankingError               a franking tag or a frank is malformed, or confirms something else
 ├── StatementError              a signed statement is malformed, or not by the key that it must be by
 ├── RevocationError             a CRL or an OCSP response does not count             .check: its number among the checks
@@ -73,6 +74,14 @@ class BindingError(IdentityError):
 
 class RolesError(IdentityError):
     """A group's list of admins is malformed, or a change to the group breaks the rules for roles."""
+
+
+class EvictionError(IdentityError):
+    """What a delivery service proposes as a group's external sender, or who may do so, breaks the rules."""
+
+    def __init__(self, code: str, message: str, *, check: int) -> None:
+        super().__init__(code, message)
+        self.check = check
 
 
 class FrankingError(IdentityError):

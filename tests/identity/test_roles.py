@@ -116,6 +116,7 @@ class Proposed:
     type: str
     sender: Leaf | None
     removed: Leaf | None = None
+    external: int | None = None
 
 
 @dataclass(frozen=True)
