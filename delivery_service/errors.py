@@ -2,6 +2,7 @@
 
 DeliveryError
   RefusedError       the request is answered with a problem (RFC 9457): `word` is a key of wire.PROBLEMS
+    OutdatedError    the handshake was judged from an observer that another replica has advanced: judge it again
   StoreError         the storage engine refused: nothing of the request was kept
   StartError         the service cannot start as asked
 """
@@ -21,6 +22,13 @@ class RefusedError(DeliveryError):
         self.word = word
         self.detail = detail
         self.members = members
+
+
+class OutdatedError(RefusedError):
+    """A handshake judged from an observer that is not the stored one any more; it is judged again, a few times."""
+
+    def __init__(self) -> None:
+        super().__init__("overloaded", "other handshakes of the group keep coming first", retry_after=1)
 
 
 class StoreError(DeliveryError):

@@ -2,15 +2,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
-from contextlib import closing
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 from mls_rs import Commit, Inspected, Member, Observer, Proposal
 
 from delivery_service import framing
-from delivery_service.errors import RefusedError
+from delivery_service.errors import OutdatedError, RefusedError
 from delivery_service.franking import Franking
 from delivery_service.limits import Turns
 from delivery_service.observers import Observers, inspect_message
@@ -22,6 +22,7 @@ from delivery_service.wire import COMMIT_LIMIT, GROUP_INFO_LIMIT, WELCOME_LIMIT,
 
 HANDSHAKES_PER_DEVICE = 4  # handshakes of one device that may wait for their turn to be judged
 HANDSHAKES = 64  # of all devices
+JUDGEMENTS = 5  # times that a handshake is judged while other replicas' handshakes of its group come first
 
 
 def check_sizes(bundle: CommitBundle) -> None:
@@ -72,7 +73,7 @@ class Groups:
         kind: EntryKind = "proposal" if proposed else "application"
         entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message, frank=frank)
         if proposed:
-            return await self._undisturbed(entry.device, self._propose(entry))
+            return await self._undisturbed(entry.device, partial(self._propose, entry))
         return await self._store.append(entry)
 
     async def commit(
@@ -86,43 +87,47 @@ class Groups:
         framing.check_next_group_info(inspect_message(bundle.group_info), group_id, epoch + 1)
         welcomes = tuple(NewWelcome(body, _references(inspect_message(body))) for body in bundle.welcomes)
         entry = NewEntry(group_id, session.device, "commit", epoch, key, digest, now_ms, bundle.commit)
-        return await self._undisturbed(entry.device, self._commit(entry, welcomes, bundle.group_info))
+        return await self._undisturbed(entry.device, partial(self._commit, entry, welcomes, bundle.group_info))
 
-    async def _undisturbed(self, device: bytes, step: Coroutine[Any, Any, Appended]) -> Appended:
+    async def _undisturbed(self, device: bytes, step: Callable[[], Awaitable[Appended]]) -> Appended:
         """A handshake runs to its end although its client hangs up: the next one must start from what it stored."""
         task = asyncio.create_task(self._in_turn(device, step))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _in_turn(self, device: bytes, step: Coroutine[Any, Any, Appended]) -> Appended:
-        with closing(step), self._turns.of(device):
-            return await step
+    async def _in_turn(self, device: bytes, step: Callable[[], Awaitable[Appended]]) -> Appended:
+        with self._turns.of(device):
+            for _ in range(JUDGEMENTS - 1):
+                with suppress(OutdatedError):
+                    return await step()
+            return await step()
 
     async def _propose(self, entry: NewEntry) -> Appended:
         async with self._observers.lock(entry.group_id):
             if (answer := await self._store.earlier_answer(entry)) is not None:
                 return answer
-            observer = await self._observers.take(entry.group_id)
+            version, observer = await self._observers.take(entry.group_id)
             event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
             assert isinstance(event, Proposal)
             _check_sender(event.sender, entry.device)
             if event.type == "add":  # whoever had to commit it might not be let through to that number, and then nobody
                 raise RefusedError("not-allowed", "who adds somebody commits it: this service carries no Add proposals")
-            answer = await self._store.append(replace(entry, observer=snapshot))
-            self._observers.keep(entry.group_id, observer)
+            answer = await self._store.append(replace(entry, observer=snapshot, judged=version))
+            self._observers.keep(entry.group_id, version + 1, observer)
             return answer
 
     async def _commit(self, entry: NewEntry, welcomes: tuple[NewWelcome, ...], group_info: bytes) -> Appended:
         async with self._observers.lock(entry.group_id):
             if (answer := await self._store.earlier_answer(entry)) is not None:
                 return answer
-            observer = await self._observers.take(entry.group_id)
+            version, observer = await self._observers.take(entry.group_id)
             event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
             assert isinstance(event, Commit)
             _check_commit(event, entry.device, observer, group_info)
-            answer = await self._store.commit(_new_commit(replace(entry, observer=snapshot), welcomes, event))
-            self._observers.keep(entry.group_id, observer)
+            judged = replace(entry, observer=snapshot, judged=version)
+            answer = await self._store.commit(_new_commit(judged, welcomes, event))
+            self._observers.keep(entry.group_id, version + 1, observer)
             return answer
 
 

@@ -43,14 +43,15 @@ class Observers:
     """Opens, loads and advances observers in a worker thread; `lock` keeps the handshakes of one group apart.
 
     An observer is taken out of the memory while it works and put back only by `keep`, after its step became durable:
-    whatever fails in between, the next handshake starts from the stored snapshot.
+    whatever fails in between, the next handshake starts from the stored snapshot. It also does when another replica
+    has stored one since: each snapshot has a version, and a step is stored only after the version that it began with.
     """
 
     def __init__(self, store: Store, credentials: Credentials, limit: int = OBSERVERS_LIMIT) -> None:
         self._store = store
         self._credentials = credentials
         self._limit = limit
-        self._kept: OrderedDict[bytes, Observer] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[int, Observer]] = OrderedDict()
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._worker = ThreadPoolExecutor(1, "delivery-mls")
 
@@ -66,13 +67,14 @@ class Observers:
         """The members' identities and the snapshot of a new group."""
         return await self._run(self._open, group_info, now)
 
-    async def take(self, group_id: bytes) -> Observer:
-        """The group's observer as it was last stored."""
-        observer = self._kept.pop(group_id, None)
-        if observer is None:
-            snapshot = await self._store.observer(group_id)
+    async def take(self, group_id: bytes) -> tuple[int, Observer]:
+        """The group's observer as it is stored now, and its version."""
+        known, observer = self._kept.pop(group_id, (None, None))
+        version, snapshot = await self._store.observer(group_id, known)
+        if snapshot is not None:
             observer = await self._run(Observer.load, snapshot, self._credentials.validate, self._credentials.succeed)
-        return observer
+        assert observer is not None
+        return version, observer
 
     async def process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
         """The event of a handshake and the snapshot after it; refuses invalid-handshake, credential-refused.
@@ -82,11 +84,15 @@ class Observers:
         """
         return await self._run(self._process, observer, message, now)
 
-    def keep(self, group_id: bytes, observer: Observer) -> None:
-        """Remembers an observer whose last snapshot is stored."""
-        self._kept[group_id] = observer
+    def keep(self, group_id: bytes, version: int, observer: Observer) -> None:
+        """Remembers an observer whose last snapshot is stored under a version."""
+        self._kept[group_id] = version, observer
         while len(self._kept) > self._limit:
             self._kept.popitem(last=False)
+
+    def forget(self, group_id: bytes) -> None:
+        """Goes on from what is stored: a commit was taken back."""
+        self._kept.pop(group_id, None)
 
     def _open(self, group_info: bytes, now: int) -> tuple[tuple[bytes, ...], bytes]:
         observer = Observer.open(group_info, self._credentials.validate, self._credentials.succeed, now)

@@ -1,17 +1,15 @@
 """Groups: founding, the compare-and-set append, commits with what hangs on them."""
 
-from delivery_service.errors import RefusedError, StoreError
-from delivery_service.storage import rules
+from delivery_service.errors import OutdatedError, RefusedError, StoreError
+from delivery_service.storage import rollback, rules
 from delivery_service.storage.consent import check_reached, number_of
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import NewCommit, NewEntry, NewGroup, NewWelcome
-from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended, EntryKind
-
-KINDS: tuple[EntryKind, ...] = ("application", "proposal", "commit")  # the numbers of log.kind
+from delivery_service.storage.values import KINDS, NewCommit, NewEntry, NewGroup, NewWelcome
+from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended
 
 # The compare and set: the next number only for a member, in the group's current epoch, with a key not seen before.
 _NEXT = """
-UPDATE groups SET head = head + 1, epoch = epoch + :epochs
+UPDATE groups SET head = head + 1, epoch = epoch + :epochs, unsettled = CASE WHEN unsettled = :device THEN unsettled END
 WHERE group_id = :group_id AND epoch = :epoch
   AND EXISTS (SELECT 1 FROM memberships WHERE group_number = groups.number AND device = :device AND until IS NULL)
   AND NOT EXISTS (SELECT 1 FROM log l WHERE l.group_number = groups.number AND l.key = :key)
@@ -33,6 +31,7 @@ SELECT epoch, head, EXISTS (
 _PROPOSALS = """
 SELECT count(*) FROM log WHERE kind = 1 AND epoch = :epoch
   AND group_number = (SELECT number FROM groups WHERE group_id = :group_id)
+  AND seq > (SELECT coalesce(max(r.seq), 0) FROM rollbacks r WHERE r.group_number = log.group_number)
 """
 _FOUNDED = """
 SELECT creation_key, creation_digest FROM observers JOIN groups ON number = group_number WHERE group_id = :group_id
@@ -41,7 +40,12 @@ _FOUND = "INSERT INTO groups (group_id, epoch, head, floor) VALUES (:group_id, 0
 _OBSERVE = """
 INSERT INTO observers (group_number, snapshot, creation_key, creation_digest) VALUES (:number, :snapshot, :key, :digest)
 """
-_OBSERVER = "SELECT snapshot FROM observers JOIN groups ON number = group_number WHERE group_id = :group_id"
+_OBSERVER = """
+SELECT version, CASE WHEN version = :known THEN NULL ELSE snapshot END
+FROM observers JOIN groups ON number = group_number WHERE group_id = :group_id
+"""
+_SAVE = "UPDATE observers SET snapshot = :snapshot, version = version + 1 WHERE group_number = :number"
+_VERSION = "SELECT version FROM observers JOIN groups ON number = group_number WHERE group_id = :group_id"
 # A device that takes an earlier name again continues the membership which began then.
 _BEGIN = """
 INSERT INTO memberships (group_number, device, since, until) VALUES (:number, :device, :since, NULL)
@@ -81,6 +85,7 @@ def append(tx: Transaction, entry: NewEntry) -> Appended:
     """Appends an application message or a proposal, or answers a repeat."""
     if entry.kind == "proposal":
         _check_proposals(tx, entry)
+        _check_judged(tx, entry)
     appended = _advance(tx, entry, 0)
     if appended is None:
         return _repeat(tx, entry)
@@ -96,11 +101,14 @@ def commit(tx: Transaction, commit: NewCommit) -> Appended:
     answer = earlier_answer(tx, entry)
     if answer is not None:
         return answer
+    rollback.check_penalty(tx, entry.group_id, entry.device, entry.at_ms)
+    _check_judged(tx, entry)
     deliveries = _addressees(tx, commit)
     appended = _advance(tx, entry, 1)
     if appended is None or entry.observer is None:
         raise StoreError("the group changed within one transaction")
     number, seq = appended
+    rollback.keep_before(tx, number, seq, commit)
     _save_observer(tx, number, entry.observer)
     _move_members(tx, number, seq, commit)
     for welcome, devices in deliveries:
@@ -118,12 +126,12 @@ def earlier_answer(tx: Transaction, entry: NewEntry) -> Appended | None:
     return answer
 
 
-def observer(tx: Transaction, group_id: bytes) -> bytes:
-    """The snapshot of the group's observer."""
-    snapshot: bytes | None = tx.value(_OBSERVER, group_id=group_id)
-    if snapshot is None:
+def observer(tx: Transaction, group_id: bytes, known: int | None = None) -> tuple[int, bytes | None]:
+    """The version of the group's observer, and its snapshot unless that version is `known`."""
+    row = tx.row(_OBSERVER, group_id=group_id, known=-1 if known is None else known)
+    if row is None:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
-    return snapshot
+    return row[0], row[1]
 
 
 def _advance(tx: Transaction, entry: NewEntry, epochs: int) -> tuple[int, int] | None:
@@ -166,8 +174,14 @@ def _check_proposals(tx: Transaction, entry: NewEntry) -> None:
             )
 
 
+def _check_judged(tx: Transaction, entry: NewEntry) -> None:
+    """Raises OutdatedError when another replica has stored a handshake since this one was judged."""
+    if entry.observer is not None and tx.value(_VERSION, group_id=entry.group_id) != entry.judged:
+        raise OutdatedError
+
+
 def _save_observer(tx: Transaction, number: int, snapshot: bytes) -> None:
-    tx.run("UPDATE observers SET snapshot = :snapshot WHERE group_number = :number", snapshot=snapshot, number=number)
+    tx.run(_SAVE, snapshot=snapshot, number=number)
 
 
 def _move_members(tx: Transaction, number: int, seq: int, commit: NewCommit) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from delivery_service.quotas import Quotas
 from delivery_service.storage import (
     asking,
-    blobs,
     consent,
     groups,
     key_packages,
@@ -23,7 +22,6 @@ from delivery_service.storage.values import (
     Change,
     Heads,
     KeptOpening,
-    NewBlob,
     NewCommit,
     NewEntry,
     NewGroup,
@@ -31,7 +29,6 @@ from delivery_service.storage.values import (
     Notified,
     ReadEntries,
     Stock,
-    StoredBlob,
     Waiting,
 )
 from delivery_service.wire import Appended, ContactRequested, Decision, Mode, Reachability, WelcomeItem
@@ -73,9 +70,9 @@ class Store:
 
         return await self._engine.write(groups.commit, commit, octets=octets, told=told)
 
-    async def observer(self, group_id: bytes) -> bytes:
-        """The snapshot of the group's observer; refuses unknown-group."""
-        return await self._engine.read(groups.observer, group_id)
+    async def observer(self, group_id: bytes, known: int | None = None) -> tuple[int, bytes | None]:
+        """The version of the group's observer, and its snapshot unless that is `known`; refuses unknown-group."""
+        return await self._engine.read(groups.observer, group_id, known)
 
     async def read(self, group_id: bytes, device: bytes, after: int) -> ReadEntries:
         """Entries after the cursor within the device's membership; refuses unknown-group, not-a-member, gone."""
@@ -159,33 +156,11 @@ class Store:
         """The device's last openings, in order."""
         return await self._engine.read(openings.of, device)
 
-    async def add_piece(self, blob: bytes, position: int, piece: bytes, now: int) -> None:
-        """Adds a piece to a blob that arrives; position 0 begins it. Nobody can read it yet."""
-        await self._engine.write(blobs.add_piece, blob, position, piece, now, octets=len(piece))
-
-    async def finish_blob(self, blob: NewBlob) -> StoredBlob:
-        """Makes a blob readable; a repeat of its key drops it and answers with the first. Refuses malformed."""
-        return await self._engine.write(blobs.finish, blob)
-
-    async def drop_blob(self, blob: bytes) -> None:
-        """Deletes a blob that was not finished; at a start of the store all such blobs are gone."""
-        await self._engine.write(blobs.drop, blob)
-
-    async def blob(self, name: bytes) -> StoredBlob:
-        """A finished blob; refuses unknown-blob."""
-        return await self._engine.read(blobs.stored, name)
-
-    async def blob_piece(self, name: bytes, position: int) -> bytes:
-        """One piece of a blob; refuses unknown-blob."""
-        return await self._engine.read(blobs.piece, name, position)
-
     async def expire_before(self, cutoff: int, now: int) -> int:
         """Deletes what is older than `cutoff`, and what lapsed by `now`; returns how many entries."""
         total = 0
         while count := await self._engine.write(retention.expire_entries, cutoff * 1000):
             total += count
-        while await self._engine.write(blobs.expire, cutoff):
-            pass
         await self._engine.write(openings.expire, cutoff)
         await self._engine.write(retention.expire_rest, cutoff * 1000, now)
         return total

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from delivery_service.wire import Entry, EntryKind
 
+# The numbers of log.kind.
+KINDS: tuple[EntryKind, ...] = ("application", "proposal", "commit", "rollback", "successor", "closing")
+
 
 @dataclass(frozen=True, slots=True)
 class NewGroup:
@@ -18,8 +21,9 @@ class NewGroup:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to append if the group is in `epoch`; a proposal brings the observer that has cached it.
+    """An entry to append if the group is in `epoch`; a handshake brings the observer that has processed it.
 
+    `judged`: the version of the stored observer that it was judged from.
     `frank`: of an application message that carries a franking tag; a repeat keeps the first one.
     """
 
@@ -32,6 +36,7 @@ class NewEntry:
     at_ms: int
     body: bytes
     observer: bytes | None = None
+    judged: int = 0
     frank: bytes | None = None
 
 
@@ -93,12 +98,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ReadEntries:
-    """Entries that a device may read; `current` is whether it is a member now."""
+    """Entries that a device may read; `current` is whether it is a member now.
+
+    `settled`: every commit up to there stands.
+    """
 
     entries: list[Entry]
     head: int
     more: bool
     current: bool
+    settled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +147,3 @@ class KeptOpening:
     number: int
     at: int
     nonce: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class NewBlob:
-    """A blob whose pieces are stored: its name, 16 octets, and its idempotency key, digest and size in octets."""
-
-    name: bytes
-    key: bytes
-    digest: bytes
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBlob:
-    """A blob that may be read; `at` is the second at which it arrived."""
-
-    name: bytes
-    size: int
-    at: int

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery_service.errors import RefusedError, StartError, StoreError
+from delivery_service.errors import OutdatedError, RefusedError, StartError, StoreError
 from delivery_service.quotas import NO_QUOTAS, Quotas
 from delivery_service.storage.engine import Engine
 from delivery_service.storage.sqlite import SqliteEngine, check_sqlite
@@ -83,7 +83,9 @@ def new_entry(epoch: int = 0, device: bytes = ALICE, body: bytes | None = None, 
 
 
 def new_commit(epoch: int = 0, device: bytes = ALICE, **parts: object) -> NewCommit:
-    entry = replace(new_entry(epoch, device), kind="commit", observer=b"observer of epoch %d" % (epoch + 1))
+    entry = replace(
+        new_entry(epoch, device), kind="commit", observer=b"observer of epoch %d" % (epoch + 1), judged=epoch
+    )
     nothing: dict[str, object] = {"welcomes": (), "added": frozenset(), "removed": frozenset(), "renamed": ()}
     return NewCommit(entry, **{**nothing, **parts})  # type: ignore[arg-type]
 
@@ -125,6 +127,21 @@ async def test_only_the_current_epoch_is_appended(store):
         error = await refused(store.append(new_entry(epoch)))
         assert (error.word, error.members) == ("stale-epoch", {"epoch": 1, "head": 1})
     assert await store.append(new_entry(1)) == Appended(2, 1)
+
+
+async def test_a_handshake_is_stored_only_after_the_observer_that_judged_it(store):
+    await store.create_group(new_group())
+    proposal = replace(new_entry(), kind="proposal", observer=b"observer with the first")
+    await store.append(proposal)
+    with pytest.raises(OutdatedError):
+        await store.append(replace(new_entry(), kind="proposal", observer=b"observer with the second alone"))
+    with pytest.raises(OutdatedError):
+        await store.commit(new_commit(0))
+    assert await store.observer(GROUP) == (1, b"observer with the first")
+    assert await store.observer(GROUP, 1) == (1, None)
+    second = replace(new_entry(), kind="proposal", observer=b"observer with both", judged=1)
+    assert await store.append(second) == Appended(2, 0)
+    assert await store.observer(GROUP) == (2, b"observer with both")
 
 
 async def test_one_of_many_racing_threads_wins_each_epoch(store):
@@ -190,7 +207,7 @@ async def test_a_commit_delivers_its_welcomes_and_moves_members_at_once(store, c
     assert [(item.position, item.group_id, item.seq, item.welcome) for item in items] == [(1, GROUP, 1, b"welcome")]
     assert head == 1
     assert (await store.heads(BOB)).current == {GROUP}
-    assert await store.observer(GROUP) == b"observer of epoch 1"
+    assert (await store.observer(GROUP))[1] == b"observer of epoch 1"
     assert changes[-1] == Change(GROUP, 1, frozenset((BOB,)))
 
     await store.commit(new_commit(1, removed=frozenset((BOB,))))
@@ -212,7 +229,7 @@ async def test_a_commit_with_wrong_welcomes_changes_nothing(store, case):
     error = await refused(store.commit(new_commit(welcomes=welcomes, added=added)))
     assert error.word == "invalid-handshake"
     assert (await store.heads(ALICE)).groups == {GROUP: 0}
-    assert await store.observer(GROUP) == b"observer of epoch 0"
+    assert (await store.observer(GROUP))[1] == b"observer of epoch 0"
     assert await store.inbox(BOB, 0) == ([], 0)
 
 
