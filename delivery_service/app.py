@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from delivery_service.http import about, endpoints
+from delivery_service.blob_storage import BlobStorage
+from delivery_service.http import about, blobs, endpoints, rejections
 from delivery_service.http.entries import APPENDING, addressed_group, append_entry
 from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
 from delivery_service.http.problems import EXCEPTION_HANDLERS
@@ -21,6 +22,7 @@ from identity.openapi import document_route, served
 ROUTES = [
     Route("/v1/groups/{group}/entries", endpoints.read_entries, methods=["GET"]),
     Route("/v1/groups/{group}/commits", endpoints.append_commit, methods=["POST"]),
+    Route("/v1/groups/{group}/rejections", rejections.report_rejection, methods=["POST"]),
     Route("/v1/groups", endpoints.create_group, methods=["POST"]),
     Route("/v1/groups", endpoints.heads, methods=["GET"]),
     Route("/v1/sessions", endpoints.open_session, methods=["POST"]),
@@ -37,8 +39,12 @@ ROUTES = [
     Route("/v1/contact-grants", endpoints.grant_contact, methods=["PUT"]),
     Route("/v1/inbox", endpoints.read_inbox, methods=["GET"]),
     Route("/v1/inbox/ack", endpoints.acknowledge_inbox, methods=["POST"]),
-    Route("/v1/blobs", endpoints.store_blob, methods=["POST"]),
-    Route("/v1/blobs/{blob}", endpoints.read_blob, methods=["GET"]),
+    Route("/v1/blobs", blobs.open_upload, methods=["POST"]),
+    Route("/v1/blobs/{blob}", blobs.read_blob, methods=["GET"]),
+    Route("/v1/uploads/{upload}", blobs.upload_state, methods=["GET"]),
+    Route("/v1/uploads/{upload}", blobs.cancel_upload, methods=["DELETE"]),
+    Route("/v1/uploads/{upload}/pieces/{piece}", blobs.put_piece, methods=["PUT"]),
+    Route("/v1/uploads/{upload}/finish", blobs.finish_upload, methods=["POST"]),
     Route("/v1/events", endpoints.events, methods=["GET"]),
     Route("/v1/health", about.health, methods=["GET"]),
     Route("/v1/ready", about.ready, methods=["GET"]),
@@ -64,9 +70,13 @@ def create_app(
     host: str,
     clock: Callable[[], float] = time.time,
     quotas: Quotas = QUOTAS,
+    storage: BlobStorage | None = None,
 ) -> Starlette:
-    """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan."""
-    service = Service(folder, anchors, host, clock, quotas)
+    """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan.
+
+    `storage`: where blobs lie, if not beside the store.
+    """
+    service = Service(folder, anchors, host, clock, quotas, storage)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -3,9 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from delivery_service.blob_storage import BlobStorage
+from delivery_service.blob_storage.folder import FolderBlobs
+from delivery_service.blob_storage.memory import MemoryBlobs
 from delivery_service.blobs import Blobs
 from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
@@ -18,6 +21,7 @@ from delivery_service.limits import HourlyLimit, Turns
 from delivery_service.observers import Observers
 from delivery_service.quotas import Quotas
 from delivery_service.readiness import Readiness
+from delivery_service.rollback import Rollbacks
 from delivery_service.sessions import Sessions
 from delivery_service.storage.engine import Engine
 from delivery_service.storage.sqlite import SqliteEngine
@@ -37,6 +41,7 @@ from delivery_service.wire import (
 )
 from identity.certificates import TrustAnchors
 
+BLOBS_FOLDER = "blobs"  # beside the database
 EXPIRY_INTERVAL = 3600  # seconds between two runs of the retention
 LARGE_BODIES_PER_NUMBER = 4  # bundles and uploads of one number that may arrive at once
 LARGE_BODIES = 32  # of all numbers: at most about 270 MB in memory
@@ -52,6 +57,7 @@ class Service:
         host: str,
         clock: Callable[[], float],
         quotas: Quotas,
+        storage: BlobStorage | None = None,
     ) -> None:
         self.host = host
         self.clock = clock
@@ -59,10 +65,12 @@ class Service:
         self.engine: Engine = SqliteEngine(folder)
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
+        self.retention_runs = self.retention_failures = 0
         self.credentials = Credentials(anchors)
         self.observers = Observers(self.store, self.credentials)
         self.franking = Franking(folder, host)
         self.groups = Groups(self.store, self.observers, self.franking)
+        self.rollbacks = Rollbacks(self.engine, self.observers)
         self.key_packages = KeyPackages(self.store, self.credentials)
         self.consent = Consent(self.store, self.credentials, quotas)
         self.sessions = Sessions(secrets.token_bytes(32))
@@ -78,7 +86,8 @@ class Service:
             CONTACT_DECISIONS_PER_HOUR, "CONTACT_DECISIONS_PER_HOUR", "decisions about contacts by one number"
         )
         self.blobs_limit = HourlyLimit(BLOBS_PER_HOUR, "BLOBS_PER_HOUR", "blobs of one number")
-        self.blobs = Blobs(self.store)
+        self.blob_storage = storage or (MemoryBlobs() if folder is None else FolderBlobs(folder / BLOBS_FOLDER))
+        self.blobs = Blobs(self.engine, self.blob_storage, self.franking.pseudonym)
         self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
 
     def now(self) -> int:
@@ -95,6 +104,7 @@ class Service:
         self.engine.start(self.wakeups.publish)
         try:
             self.franking.start()
+            await self.blob_storage.start()
         except StartError:
             await self.engine.stop()
             raise
@@ -105,11 +115,18 @@ class Service:
             expiry.cancel()
             await asyncio.wait([expiry])
             self.observers.close()
+            await self.blob_storage.stop()
             await self.engine.stop()
 
     async def _expire_hourly(self) -> None:
         while True:
             now = self.now()
-            with suppress(StoreError):  # a full disk now may have room in an hour, and appends report it meanwhile
+            try:
                 await self.store.expire_before(now - RETENTION, now)
+                await self.blobs.expire(now - RETENTION, now)
+            except StoreError:  # a full disk now may have room in an hour, and appends report it meanwhile
+                self.retention_failures += 1
+            else:
+                self.retention_runs += 1
+                await self.rollbacks.expire(now, RETENTION)
             await asyncio.sleep(EXPIRY_INTERVAL)

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -10,15 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery_service import wire
-from delivery_service.blobs import BlobAnswer
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
 from delivery_service.http.requests import (
     LARGEST_CURSOR,
     Headers,
-    blob_of,
-    body_chunks,
-    check_body,
     decode,
     group_id_of,
     headers_of,
@@ -237,7 +232,7 @@ async def read_entries(request: Request) -> Response:
         batch = await service.store.read(group_id, session.device, after)
         if wait and batch.current and not batch.entries and await watcher.wait(wait):
             batch = await service.store.read(group_id, session.device, after)
-    return _msgpack(wire.EntryBatch(batch.entries, batch.head, batch.more))
+    return _msgpack(wire.EntryBatch(batch.entries, batch.head, batch.more, batch.settled))
 
 
 async def heads(request: Request) -> Response:
@@ -269,26 +264,6 @@ async def acknowledge_inbox(request: Request) -> Response:
         raise RefusedError("malformed", f"position must be a whole number of at most {LARGEST_CURSOR}")
     await service.store.acknowledge(session.device, position)
     return Response(status_code=204)
-
-
-async def store_blob(request: Request) -> Response:
-    """POST /v1/blobs"""
-    service, headers = _service(request), headers_of(request.scope)
-    session, key, now = _session(service, headers), idempotency_key(headers), service.now()
-    with service.blobs.transfers.of(session.number):
-        length = check_body(headers, wire.BLOB_TYPE, wire.BLOB_LIMIT, "BLOB_LIMIT")
-        service.blobs_limit.check(session.number, now)
-        service.octets.spend(session.number, now, length)
-        service.blobs_limit.spend(session.number, now)
-        async with aclosing(body_chunks(request.receive, wire.BLOB_LIMIT, "BLOB_LIMIT")) as chunks:
-            return _json(await service.blobs.store(chunks, key, now), 201)
-
-
-async def read_blob(request: Request) -> Response:
-    """GET /v1/blobs/{blob}"""
-    service = _service(request)
-    number = _session(service, headers_of(request.scope)).number
-    return BlobAnswer(service.blobs, blob_of(request.path_params["blob"]), number)
 
 
 async def events(request: Request) -> Response:

@@ -7,6 +7,8 @@ beyond those that follow from the rest. A test compares the table with what the 
 from typing import Any
 
 from delivery_service import wire
+from delivery_service.wire.blobs import BlobStored, BlobUpload, UploadState
+from delivery_service.wire.rollback import Rejection, RejectionCounted
 from identity.openapi import Document, Events, Octets, Operation, Parameter, Shape
 
 DOCUMENT_PATH = "/v1/openapi.json"
@@ -16,7 +18,9 @@ _WAIT = Parameter("wait", {"type": "integer", "minimum": 0, "maximum": wire.LONG
 _HEX_32: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 _IN_PATH: dict[str, dict[str, Any]] = {
     "group": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
-    "blob": _HEX_32,
+    "blob": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "upload": _HEX_32,
+    "piece": {"type": "integer", "minimum": 0, "maximum": 999_999},
 }
 _REPEATABLE = Parameter(wire.IDEMPOTENCY_HEADER, _HEX_32, "header")
 _SIGNATURE = tuple(
@@ -66,6 +70,7 @@ def _packed(shape: Shape) -> Octets:
 
 _MLS = Octets(wire.MLS_TYPE, "an MLSMessage (RFC 9420 section 6)")
 _BLOB = Octets(wire.BLOB_TYPE)
+_RANGE = tuple(Parameter(name, {"type": "string"}, "header", required=False) for name in ("range", "if-range"))
 _IN_GROUP = ("unknown-group", "not-a-member")
 _ENTRY = (*_IN_GROUP, "stale-epoch", "not-allowed", "credential-refused", "invalid-handshake", "rate-limited")
 
@@ -104,15 +109,27 @@ OPERATIONS: tuple[Operation, ...] = (
                query=(_AFTER, _WAIT), refuses=(*_IN_GROUP, "gone")),
     _operation("POST", "/v1/groups/{group}/commits", "Append a commit, with its Welcomes", (201, wire.Appended),
                takes=_packed(wire.CommitBundle), repeatable=True, refuses=(*_ENTRY, "no-consent")),
+    _operation("POST", "/v1/groups/{group}/rejections", "Report a commit that cannot be applied",
+               (201, RejectionCounted), takes=Rejection,
+               refuses=("unknown-group", "unknown-commit", "settled", "not-allowed", "invalid-signature",
+                        "rate-limited")),
     # The inbox and the event stream
     _operation("GET", "/v1/inbox", "Welcomes for this device", (200, _packed(wire.WelcomeBatch)),
                query=(_AFTER, _WAIT)),
     _operation("POST", "/v1/inbox/ack", "Let the service forget Welcomes", (204, None), takes=wire.InboxAck),
     _operation("GET", "/v1/events", "The heads, as they grow", (200, Events(wire.GroupHeads))),
     # Blobs
-    _operation("POST", "/v1/blobs", "Store a blob", (201, wire.BlobStored), takes=_BLOB, repeatable=True,
-               refuses=("rate-limited",)),
-    _operation("GET", "/v1/blobs/{blob}", "Read a blob", (200, _BLOB), refuses=("unknown-blob",)),
+    _operation("POST", "/v1/blobs", "Begin to upload a blob, or go on", (201, UploadState), takes=BlobUpload,
+               refuses=("too-much-stored", "rate-limited", "unknown-upload")),
+    _operation("GET", "/v1/uploads/{upload}", "What is missing of an upload", (200, UploadState),
+               refuses=("unknown-upload",)),
+    _operation("PUT", "/v1/uploads/{upload}/pieces/{piece}", "Store a piece", (204, None), takes=_BLOB,
+               refuses=("unknown-upload", "rate-limited")),
+    _operation("POST", "/v1/uploads/{upload}/finish", "Make the blob readable", (201, BlobStored),
+               refuses=("unknown-upload", "missing-pieces", "wrong-digest")),
+    _operation("DELETE", "/v1/uploads/{upload}", "Give an upload up", (204, None), refuses=("unknown-upload",)),
+    _operation("GET", "/v1/blobs/{blob}", "Read a blob, or a range of it", (200, _BLOB), (206, _BLOB),
+               query=_RANGE, refuses=("unknown-blob", "range-not-satisfiable")),
     # About itself
     _operation("GET", "/v1/health", "Whether the process runs", (204, None), session=False),
     _operation("GET", "/v1/ready", "Whether it takes requests", (204, None), session=False),

@@ -5,11 +5,15 @@ from typing import Any
 
 from delivery_service.errors import RefusedError
 from delivery_service.storage.consent import contact_head
-from delivery_service.storage.groups import KINDS
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import Heads, ReadEntries
+from delivery_service.storage.values import KINDS, Heads, ReadEntries
 from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, COMMIT_LIMIT, Entry, WelcomeItem
 
+_GROUP = """
+SELECT number, head, floor, (
+  SELECT u.seq FROM unsettled u WHERE u.group_number = groups.number AND groups.unsettled IS NOT NULL
+) FROM groups WHERE group_id = :group_id
+"""
 _ENTRIES = """
 SELECT seq, epoch, kind, key, at_ms, body, frank FROM log
 WHERE group_number = :number AND seq > :low AND seq <= :high ORDER BY seq LIMIT :most
@@ -39,10 +43,11 @@ Interval = tuple[int, int]  # after the first, up to and including the second se
 
 def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEntries:
     """Entries after the cursor that fall into the device's memberships, at most one batch of them."""
-    row = tx.row("SELECT number, head, floor FROM groups WHERE group_id = :group_id", group_id=group_id)
+    row = tx.row(_GROUP, group_id=group_id)
     if row is None:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
-    number, head, floor = row
+    number, head, floor, unsettled = row
+    settled = head if unsettled is None else unsettled - 1
     terms = _terms(tx, number, device)
     intervals = [(max(since, after), head if until is None else until) for since, until in terms]
     intervals = [(low, high) for low, high in intervals if low < high]
@@ -51,7 +56,7 @@ def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEnt
     last = terms[-1][1]
     entries = _entries(tx, number, intervals)
     more = bool(intervals) and (not entries or entries[-1].seq < intervals[-1][1])
-    return ReadEntries(entries, head if last is None else last, more, last is None)
+    return ReadEntries(entries, head if last is None else last, more, last is None, settled)
 
 
 def heads(tx: Transaction, device: bytes) -> Heads:

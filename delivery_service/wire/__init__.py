@@ -19,20 +19,25 @@ last sequence number read.
     POST /v1/groups                          message/mls GroupInfo of epoch 0    -> 201 Appended (seq 0)
     POST /v1/groups/{group}/entries          message/mls application, proposal   -> 201 Appended
     POST /v1/groups/{group}/commits          CommitBundle                        -> 201 Appended
+    POST /v1/groups/{group}/rejections       rollback.Rejection                  -> 201 rollback.RejectionCounted
     GET  /v1/groups/{group}/entries?after=&wait=                                 -> 200 EntryBatch
     GET  /v1/groups                                                              -> 200 GroupHeads
     GET  /v1/inbox?after=&wait=                                                  -> 200 WelcomeBatch
     POST /v1/inbox/ack                       InboxAck                            -> 204
-    POST /v1/blobs                           application/octet-stream            -> 201 BlobStored
-    GET  /v1/blobs/{blob}                                                        -> 200 application/octet-stream
+    POST /v1/blobs                           BlobUpload                          -> 201 UploadState
+    GET  /v1/uploads/{upload}                                                    -> 200 UploadState
+    PUT  /v1/uploads/{upload}/pieces/{piece} application/octet-stream            -> 204
+    POST /v1/uploads/{upload}/finish                                             -> 201 BlobStored
+    DELETE /v1/uploads/{upload}                                                  -> 204
+    GET  /v1/blobs/{blob}                    (Range, If-Range)                   -> 200, 206 application/octet-stream
     GET  /v1/events                                                              -> 200 text/event-stream of GroupHeads
     GET  /v1/openapi.json                                                        -> 200 all of this as OpenAPI 3.1
     GET  /v1/health                                                              -> 204
     GET  /v1/ready                                                               -> 204, or 503 overloaded
 
 Every request but the first two and the last three carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups`
-and to `/v1/blobs` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first
-answer. `{blob}` has 32 hexadecimal digits in lower case; whoever knows it may read the blob.
+also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer. `{blob}` is
+the SHA-256 of its octets, 64 hexadecimal digits in lower case; whoever knows it may read the blob (wire.blobs).
 """
 
 from typing import Annotated, Literal
@@ -65,7 +70,7 @@ KEY_PACKAGES_PER_DEVICE = 100
 KEY_PACKAGES_LOW_WATER = 10
 CONTROL_LIMIT = 64 * 1024  # octets of a JSON body
 UPLOAD_LIMIT = 2 * KEY_PACKAGES_PER_DEVICE * KEY_PACKAGE_LIMIT
-BLOB_LIMIT = 16 * 1024 * 1024  # octets of a blob: the ciphertext of an attachment
+BLOB_LIMIT = 100 * 1024 * 1024  # octets of a blob: the ciphertext of an attachment
 BATCH_ENTRIES = 256  # entries in one batch
 BATCH_OCTETS = 4 * 1024 * 1024  # a batch ends after the entry that reaches this
 LONG_POLL_LIMIT = 30  # seconds
@@ -266,7 +271,8 @@ class Appended(msgspec.Struct, frozen=True):
     epoch: int
 
 
-EntryKind = Literal["application", "proposal", "commit"]
+# The first three are members' MLS messages; the others are by the service (wire.rollback, wire.ending).
+EntryKind = Literal["application", "proposal", "commit", "rollback", "successor", "closing"]
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -285,11 +291,15 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EntryBatch(msgspec.Struct, frozen=True):
-    """Entries in order after the cursor; `head` is the last one this device may read, `more` asks for another read."""
+    """Entries in order after the cursor; `head` is the last one this device may read, `more` asks for another read.
+
+    `settled`: every commit up to there stands; those after it may still be taken back (wire.rollback).
+    """
 
     entries: list[Entry]
     head: int
     more: bool
+    settled: int = 0
 
 
 class GroupHeads(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -326,13 +336,6 @@ class InboxAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: int
 
 
-class BlobStored(msgspec.Struct, frozen=True):
-    """A blob's random name, 32 hexadecimal digits in lower case, and the second after which it may be gone."""
-
-    blob: str
-    expires_at: int
-
-
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An RFC 9457 problem of `type` `urn:ringtrue:delivery:WORD`; some words bring extension members."""
 
@@ -359,16 +362,23 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "not-a-member": (403, "The device is not a member of this group"),
     "not-allowed": (403, "This service does not accept that"),
     "no-consent": (403, "The number has not agreed to be reached"),
+    "too-much-stored": (403, "The number has as much stored as it may"),
     "unknown-group": (404, "No such group"),
     "unknown-number": (404, "No device of that number has published key packages"),
     "unknown-blob": (404, "No such blob, or none any more"),
+    "unknown-upload": (404, "No such upload, or none any more"),
+    "unknown-commit": (404, "The group's log has no such commit"),
     "stale-epoch": (409, "The entry is not for the group's current epoch"),
+    "settled": (409, "The commit stands"),
     "group-exists": (409, "A group with that id exists"),
     "no-key-package": (409, "A device of that number has no key package left"),
+    "missing-pieces": (409, "Not every piece has come"),
     "already-asked": (409, "The number was asked before"),
     "gone": (410, "The entries asked for are no longer kept"),
     "too-large": (413, "The body is larger than allowed"),
     "unsupported-type": (415, "The body's type is not the one this address takes"),
+    "range-not-satisfiable": (416, "The blob ends before that range"),
+    "wrong-digest": (422, "The octets are not those that the blob is named by"),
     "invalid-handshake": (422, "The commit or proposal is not valid for this group"),
     "rate-limited": (429, "Too many requests"),
     "overloaded": (503, "The service is at its limit"),
