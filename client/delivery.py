@@ -28,7 +28,6 @@ from delivery_service.wire import (
     MSGPACK_TYPE,
     WELCOME_LIMIT,
     Appended,
-    BlobStored,
     ClaimedKeyPackages,
     CommitBundle,
     ContactGrant,
@@ -52,6 +51,7 @@ from delivery_service.wire import (
     WelcomeBatch,
 )
 from delivery_service.wire import Opening as SessionOpening
+from delivery_service.wire.blobs import BlobStored
 from identity.base64url import encode_base64url
 from identity.errors import FrankingError
 from identity.franking import HubKey

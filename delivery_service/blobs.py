@@ -1,95 +1,155 @@
-"""Blobs: the ciphertext of attachments, taken and handed out in pieces, so that none is ever whole in memory."""
+"""Blobs: the ciphertext of attachments, named by its digest, taken in pieces and handed out in ranges.
 
-import hashlib
+What is stored counts against the quota of a number, which is kept as a keyed hash only. Whoever knows a blob's name may
+read it: for which group it is, is known nowhere here.
+"""
+
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Callable
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
-from delivery_service.errors import DeliveryError, RefusedError, StoreError
+from delivery_service.blob_storage import BlobStorage, no_blob
+from delivery_service.errors import RefusedError
 from delivery_service.limits import Turns
-from delivery_service.storage.store import Store
-from delivery_service.storage.values import NewBlob, StoredBlob
-from delivery_service.wire import BLOB_TYPE, RETENTION, BlobStored
+from delivery_service.storage import blobs as records
+from delivery_service.storage.blobs import StoredBlob, Upload
+from delivery_service.storage.engine import Engine
+from delivery_service.wire import BLOB_LIMIT, RETENTION
+from delivery_service.wire.blobs import (
+    BLOB_OCTETS_KEPT,
+    PIECE_SIZE,
+    UPLOAD_LIFETIME,
+    BlobStored,
+    BlobUpload,
+    UploadState,
+)
 
-PIECE = 256 * 1024  # octets that are written, read and sent at once
-TRANSFERS_PER_NUMBER = 8  # blobs of one number that may be under way at once, either way
-TRANSFERS = 64  # of all numbers: about 50 MB in memory, and half of what may wait for the writer
-NAME_SIZE = 16  # octets
+DOWNLOADS_PER_NUMBER = 8  # at once
+DOWNLOADS = 64  # of all numbers: at most 64 MB in memory, of an object storage, and 16 MB of a folder
+UPLOADS_PER_NUMBER = 4  # pieces of one number that may arrive at once
+UPLOADS = 64  # of all numbers: at most 320 MB in memory
 
 
 class Blobs:
-    """What is behind /v1/blobs. Whose a blob is and who may read it is not known here: its name is unguessable."""
+    """What is behind /v1/blobs and /v1/uploads. `owner` makes of a number (+E164) what is kept in its place."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.transfers = Turns(TRANSFERS_PER_NUMBER, TRANSFERS)
+    def __init__(
+        self, engine: Engine, storage: BlobStorage, owner: Callable[[str], bytes], quota: int = BLOB_OCTETS_KEPT
+    ) -> None:
+        self._engine = engine
+        self._storage = storage
+        self._owner = owner
+        self._quota = quota
+        self.downloads = Turns(DOWNLOADS_PER_NUMBER, DOWNLOADS)
+        self.uploads = Turns(UPLOADS_PER_NUMBER, UPLOADS)
 
-    async def store(self, chunks: AsyncIterable[bytes], key: bytes, now: int) -> BlobStored:
-        """Keeps a blob, answering once it is durable; a repeat of the key gets the first answer. Refuses malformed."""
-        name = secrets.token_bytes(NAME_SIZE)
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(self._drop, name)
-            blob = await self._store.finish_blob(await self._write(name, chunks, key, now))
-            undo.pop_all()
-        return BlobStored(blob.name.hex(), blob.at + RETENTION)
+    async def open(self, number: str, wanted: BlobUpload, now: int) -> UploadState:
+        """Begins an upload, or goes on with the same one of the number; refuses malformed, too-large, too-much-stored."""
+        _check_size(wanted.size)
+        name = bytes.fromhex(wanted.blob)
+        stored = await self._engine.read(records.blob, name)
+        if stored is not None:
+            return UploadState("", PIECE_SIZE, [], True, stored.at + RETENTION)
+        new = Upload(secrets.token_hex(16), name, wanted.size, now, self._owner(number))
+        opened = await self._engine.write(records.open_upload, new, self._quota)
+        if opened.token is None:
+            await self._begin(opened.place)
+        return await self.state(number, opened.place)
+
+    async def state(self, number: str, place: str) -> UploadState:
+        """What is missing of an upload; refuses unknown-upload."""
+        upload, tags = await self._engine.read(records.upload, place, self._owner(number))
+        missing = [piece for piece in range(_count(upload)) if piece not in tags]
+        return UploadState(place, PIECE_SIZE, missing, False, upload.at + UPLOAD_LIFETIME)
+
+    async def wanted(self, number: str, place: str, piece: int) -> Upload:
+        """The upload that a piece is for; refuses unknown-upload, malformed."""
+        upload, _ = await self._engine.read(records.upload, place, self._owner(number))
+        if piece >= _count(upload):
+            raise RefusedError("malformed", f"the upload has the pieces 0 to {_count(upload) - 1}")
+        return upload
+
+    async def put(self, upload: Upload, piece: int, octets: bytes) -> None:
+        """Keeps a piece, answering once it is durable; a repeat changes nothing. Refuses malformed, unknown-upload."""
+        size = min(PIECE_SIZE, upload.size - piece * PIECE_SIZE)
+        if len(octets) != size:
+            raise RefusedError("malformed", f"piece {piece} has {size} octets, not {len(octets)}")
+        if piece in await self._engine.read(records.pieces, upload.place):
+            return
+        tag = await self._storage.put(upload.place, upload.token or "", piece, octets)
+        await self._engine.write(records.add_piece, upload.place, piece, tag)
+
+    async def finish(self, number: str, place: str, now: int) -> BlobStored:
+        """Makes a blob readable if its octets are those that its name says.
+
+        Refuses unknown-upload, missing-pieces, and wrong-digest, after which nothing is left of the upload.
+        """
+        owner = self._owner(number)
+        upload, tags = await self._engine.read(records.upload, place, owner)
+        if len(tags) < _count(upload):
+            raise RefusedError("missing-pieces", f"{_count(upload) - len(tags)} of {_count(upload)} pieces are missing")
+        try:
+            digest = await self._storage.seal(place, upload.token or "", [tags[piece] for piece in sorted(tags)])
+        except RefusedError:  # the storage has lost it: whoever uploads can only begin anew
+            await self.cancel(number, place)
+            raise
+        if digest != upload.name:
+            await self.cancel(number, place)
+            raise RefusedError("wrong-digest", f"the octets have the SHA-256 {digest.hex()}; nothing was kept")
+        stored = await self._engine.write(records.finish, place, now)
+        if stored.place != place:  # the same octets came by another upload meanwhile
+            await self.clean()
+        return BlobStored(stored.name.hex(), stored.at + RETENTION)
+
+    async def cancel(self, number: str, place: str) -> None:
+        """Gives an upload up; refuses unknown-upload."""
+        await self._engine.write(records.cancel, place, self._owner(number))
+        await self.clean()
 
     async def find(self, name: bytes) -> StoredBlob:
         """A blob that may be read; refuses unknown-blob."""
-        return await self._store.blob(name)
+        stored = await self._engine.read(records.blob, name)
+        if stored is None:
+            raise no_blob()
+        return stored
 
-    async def pieces(self, blob: StoredBlob) -> AsyncIterator[bytes]:
-        """The blob's octets in order; refuses unknown-blob when it is deleted meanwhile."""
-        position = sent = 0
-        while sent < blob.size:
-            piece = await self._store.blob_piece(blob.name, position)
-            position, sent = position + 1, sent + len(piece)
-            yield piece
+    def read(self, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes]:
+        """The blob's octets from `start` up to `end`; refuses unknown-blob when it is deleted meanwhile."""
+        return self._storage.read(blob.place, start, end)
 
-    async def _write(self, name: bytes, chunks: AsyncIterable[bytes], key: bytes, now: int) -> NewBlob:
-        digest, size, position = hashlib.sha256(), 0, 0
-        async for piece in _regrouped(chunks):
-            digest.update(piece)
-            await self._store.add_piece(name, position, piece, now)
-            size, position = size + len(piece), position + 1
-        if not size:
-            raise RefusedError("malformed", "a blob has at least one octet")
-        return NewBlob(name, key, digest.digest(), size)
+    async def forget(self, number: str) -> int:
+        """Deletes everything that a number has stored or begun; returns how many blobs and uploads."""
+        count = await self._engine.write(records.give_up, self._owner(number))
+        await self.clean()
+        return count
 
-    async def _drop(self, name: bytes) -> None:
-        with suppress(DeliveryError):  # what cannot be deleted now is deleted at the next start
-            await self._store.drop_blob(name)
+    async def expire(self, cutoff: int, now: int) -> None:
+        """Deletes blobs from before `cutoff`, uploads that took too long, and what was left to be deleted."""
+        while await self._engine.write(records.expire, cutoff, now - UPLOAD_LIFETIME):
+            pass
+        await self.clean()
 
+    async def clean(self) -> None:
+        """Deletes from the blob storage what has been given up."""
+        while places := await self._engine.read(records.leavings):
+            for place in places:
+                await self._storage.drop(place)
+                await self._engine.write(records.left, place)
 
-class BlobAnswer(Response):
-    """The response that hands out one blob; it takes a turn for as long as it lasts."""
-
-    def __init__(self, blobs: Blobs, name: bytes, number: str) -> None:
-        super().__init__(None, headers={"cache-control": "no-store"}, media_type=BLOB_TYPE)
-        self._blobs = blobs
-        self._name = name
-        self._number = number
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._blobs.transfers.of(self._number):
-            blob = await self._blobs.find(self._name)
-            self.headers["content-length"] = str(blob.size)
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            with suppress(RefusedError, StoreError):  # without the last part: the server closes the connection
-                async for piece in self._blobs.pieces(blob):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+    async def _begin(self, place: str) -> None:
+        token = await self._storage.begin(place)
+        noted = await self._engine.write(records.begun, place, token)
+        if noted != token:  # another request for the same upload was first
+            await self._storage.drop(place, token)
 
 
-async def _regrouped(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The same octets in pieces of PIECE octets, the last one shorter."""
-    waiting = bytearray()
-    async for chunk in chunks:
-        waiting += chunk
-        while len(waiting) >= PIECE:
-            yield bytes(waiting[:PIECE])
-            del waiting[:PIECE]
-    if waiting:
-        yield bytes(waiting)
+def _check_size(size: int) -> None:
+    if size < 1:
+        raise RefusedError("malformed", "a blob has at least one octet")
+    if size > BLOB_LIMIT:
+        detail = f"at most {BLOB_LIMIT} octets (BLOB_LIMIT)"
+        raise RefusedError("too-large", detail, limit=BLOB_LIMIT, limit_name="BLOB_LIMIT")
+
+
+def _count(upload: Upload) -> int:
+    """How many pieces an upload has."""
+    return -(-upload.size // PIECE_SIZE)

@@ -1,5 +1,6 @@
 """Franking: the service's confirmation of each message that carries a tag, and its key (docs/binding.md §6.1)."""
 
+import hmac
 import os
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class Franking:
     def public_key(self) -> bytes:
         """What recipients check by: an uncompressed point of P-256."""
         return self._key.public.point
+
+    def pseudonym(self, number: str) -> bytes:
+        """What is kept in the place of a number (+E164): 16 octets of a keyed hash, the same at each replica."""
+        key = hmac.digest(self._key.hub_key, b"ringtrue pseudonym", "sha256")
+        return hmac.digest(key, number.encode(), "sha256")[:16]
 
     def frank(self, number: str, group_id: bytes, authenticated_data: bytes, at_ms: int) -> bytes | None:
         """The frank of a message from a number (+E164), None without a tag; refuses not-allowed for other data."""

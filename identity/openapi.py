@@ -22,7 +22,7 @@ _BASE64URL = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}
 _ANCHORS = (("\\A", "^"), ("\\Z", "$"))  # Python's, and those of ECMA-262 that JSON Schema has
 
 _SCHEME = "session"
-_PHRASES = {200: "Done", 201: "Made", 204: "Nothing", 304: "As the client has it"}
+_PHRASES = {200: "Done", 201: "Made", 204: "Nothing", 206: "A part", 304: "As the client has it"}
 
 Shape = type[msgspec.Struct]
 

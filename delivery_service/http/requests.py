@@ -17,7 +17,9 @@ from identity.number import TelephoneNumber
 LARGEST_CURSOR = 2**63 - 1
 _KEY_HEADER = IDEMPOTENCY_HEADER.encode()
 _KEY_LENGTH = 32  # hexadecimal digits
-_BLOB = re.compile("[0-9a-f]{32}")
+_BLOB = re.compile("[0-9a-f]{64}")
+_UPLOAD = re.compile("[0-9a-f]{32}")
+_PIECE = re.compile("0|[1-9][0-9]{0,5}")
 
 Headers = dict[bytes, bytes]
 T = TypeVar("T")
@@ -104,10 +106,24 @@ def group_id_of(text: str) -> bytes:
 
 
 def blob_of(text: str) -> bytes:
-    """The 16 octets of the blob's name in a path."""
+    """The 32 octets of the blob's name in a path: the SHA-256 of its octets."""
     if not _BLOB.fullmatch(text):
-        raise RefusedError("malformed", "a blob's name has 32 hexadecimal digits in lower case")
+        raise RefusedError("malformed", "a blob's name has 64 hexadecimal digits in lower case")
     return bytes.fromhex(text)
+
+
+def upload_of(text: str) -> str:
+    """The upload's name in a path."""
+    if not _UPLOAD.fullmatch(text):
+        raise RefusedError("malformed", "an upload's name has 32 hexadecimal digits in lower case")
+    return text
+
+
+def piece_of(text: str) -> int:
+    """The piece's number in a path."""
+    if not _PIECE.fullmatch(text):
+        raise RefusedError("malformed", "a piece is named by its number, from 0, without zeros before it")
+    return int(text)
 
 
 def number_of(request: Request, name: str, largest: int) -> int:

@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 import apsw
 
 from delivery_service.errors import StartError
-from delivery_service.storage import blobs, groups
-from delivery_service.storage.engine import Listener
+from delivery_service.storage import groups
+from delivery_service.storage.engine import Listener, Load
 from delivery_service.storage.lane import Lane
-from delivery_service.storage.transaction import SqliteTransaction
 from delivery_service.storage.values import Change, NewEntry, Notified
 from delivery_service.wire import Appended
 
@@ -62,6 +61,11 @@ class SqliteEngine:
             os.close(self._lock)
             self._lock = None
 
+    @property
+    def load(self) -> Load:
+        """See Engine."""
+        return self._writer.load if self._reader is self._writer else self._writer.load + self._reader.load
+
     def read(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """See Engine."""
         return self._reader.run(work, *arguments)
@@ -94,7 +98,6 @@ class SqliteEngine:
         ):
             db.execute(f"PRAGMA {pragma}")
         _create_tables(db)
-        blobs.drop_unfinished(SqliteTransaction(db))
         return db
 
 
