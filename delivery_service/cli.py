@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import apsw
@@ -14,23 +14,19 @@ import click
 import httpx
 import msgspec
 import platformdirs
-import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
+from delivery_service import serving
 from delivery_service.app import create_app
 from delivery_service.errors import StartError
 from delivery_service.franking import read_key
-from delivery_service.http.connections import CONNECTIONS_LIMIT, BoundedConnection
+from delivery_service.serving import Exposure, exposed
 from delivery_service.storage.sqlite import check_sqlite
-from delivery_service.wakeups import Wakeups
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError, IdentityError
 from identity.franking import franking_tag
 from identity.report import parse_evidence
-
-GRACEFUL_SHUTDOWN = 2  # seconds; open event streams would otherwise hold the process for ever
-
 
 EXIT_REFUSED = 3
 
@@ -51,17 +47,27 @@ def delivery() -> None:
 @_data_dir
 @click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file of roots.")
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
-def serve(host: str, port: int, name: str, data_dir: Path | None, anchors: Path | None, authority: str | None) -> None:
+@exposed
+def serve(
+    host: str,
+    port: int,
+    name: str,
+    data_dir: Path | None,
+    anchors: Path | None,
+    authority: str | None,
+    **exposed: Any,
+) -> None:
     """Run the service until it is interrupted."""
-    folder = _folder(data_dir)
+    folder, exposure = _folder(data_dir), Exposure(**exposed)
     try:
+        exposure.check(host)
         check_sqlite(apsw.sqlite_lib_version())
         app = create_app(folder, _trust_anchors(anchors, authority), host=name)
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error
     with listener, suppress(KeyboardInterrupt):
-        uvloop.run(_serve(app, listener, f"delivery service {name}, data in {folder}"))
+        _run(app, listener, f"delivery service {name}, data in {folder}", exposure)
 
 
 @delivery.command("franking-key")
@@ -114,39 +120,11 @@ def _explained(work: Callable[[], T]) -> T:
         raise click.ClickException(str(error)) from error
 
 
-async def _serve(app: Starlette, listener: socket.socket, title: str) -> None:
-    config = uvicorn.Config(
-        app,
-        http=BoundedConnection,
-        limit_concurrency=CONNECTIONS_LIMIT,
-        ws="none",
-        lifespan="off",  # entered here, where a StartError can be told without a traceback
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nothing here asks for a client's address
-        log_level="warning",
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
-    )
+def _run(app: Starlette, listener: socket.socket, title: str, exposure: Exposure) -> None:
     try:
-        async with app.router.lifespan_context(app):
-            host, port = listener.getsockname()[:2]
-            click.echo(f"{title}, at http://{f'[{host}]' if ':' in host else host}:{port}", err=True)
-            await _Server(config, app.state.service.wakeups).serve([listener])
+        uvloop.run(serving.serve(app, listener, title, exposure))
     except StartError as error:
         raise click.ClickException(str(error)) from error
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that ends the streams and long polls itself, instead of cancelling them with a traceback each."""
-
-    def __init__(self, config: uvicorn.Config, wakeups: Wakeups) -> None:
-        super().__init__(config)
-        self._wakeups = wakeups
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let nobody wait any more, then shut down."""
-        self._wakeups.close()
-        await super().shutdown(sockets)
 
 
 def _trust_anchors(anchors: Path | None, authority: str | None) -> TrustAnchors:

@@ -29,11 +29,13 @@ class Streams:
         self.wakeups = wakeups
         self._heartbeat = heartbeat
         self._open: defaultdict[bytes, list[Watcher]] = defaultdict(list)
+        self.count = 0  # open streams
 
     async def follow(self, watcher: Watcher) -> AsyncGenerator[bytes]:
         """Server-sent events: all heads first, then those that changed, and comments while nothing does."""
         streams = self._open[watcher.device]
         streams.append(watcher)
+        self.count += 1
         if len(streams) > STREAMS_PER_DEVICE:
             next(earlier for earlier in streams if not earlier.closed).close()
         try:
@@ -41,6 +43,7 @@ class Streams:
                 yield event
         finally:
             streams.remove(watcher)
+            self.count -= 1
             if not streams:
                 self._open.pop(watcher.device, None)
 

@@ -34,7 +34,7 @@ async def append_entry(service: Service, group: str, scope: Scope, receive: Rece
     try:
         answer = _JSON.encode(await _append(service, group, headers_of(scope), receive))
     except (RefusedError, StoreError) as error:
-        await answer_to(error)(scope, receive, send)
+        await answer_to(error, scope)(scope, receive, send)
         return
     length = (b"content-length", b"%d" % len(answer))
     await send({"type": "http.response.start", "status": 201, "headers": [length, _TYPE]})

@@ -6,7 +6,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
+from starlette.types import ExceptionHandler, Scope
 
 from delivery_service.errors import RefusedError, StoreError
 from delivery_service.wire import PROBLEM_PREFIX, PROBLEM_TYPE, PROBLEMS, Problem
@@ -29,16 +29,17 @@ def _respond(problem: Problem, headers: dict[str, str]) -> Response:
     return Response(_ENCODER.encode(problem), problem.status, headers, PROBLEM_TYPE)
 
 
-def answer_to(error: RefusedError | StoreError) -> Response:
-    """The answer to a request that was refused, or that could not be written."""
+def answer_to(error: RefusedError | StoreError, scope: Scope) -> Response:
+    """The answer to a request that was refused, or that could not be written; the scope keeps the `problem` word."""
     if isinstance(error, StoreError):
         error = RefusedError("overloaded", "the service cannot write at the moment", retry_after=STORE_RETRY_AFTER)
+    scope["problem"] = error.word
     return _respond(problem_of(error), {})
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError | StoreError)
-    return answer_to(error)
+    return answer_to(error, request.scope)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ only before it has written, since it may be run again from its beginning.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from delivery_service.storage.values import Change, NewEntry, Notified
@@ -12,6 +13,26 @@ from delivery_service.wire import Appended
 
 T = TypeVar("T")
 Listener: TypeAlias = Callable[[Change | Notified], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine has to do now (requests that wait, and their octets) and has done since its start."""
+
+    waiting: int
+    octets: int
+    batches: int  # transactions
+    batched: int  # requests in them
+    failures: int  # requests that ended in a StoreError
+
+    def __add__(self, other: "Load") -> "Load":
+        return Load(
+            self.waiting + other.waiting,
+            self.octets + other.octets,
+            self.batches + other.batches,
+            self.batched + other.batched,
+            self.failures + other.failures,
+        )
 
 
 class Engine(Protocol):
@@ -22,6 +43,10 @@ class Engine(Protocol):
 
     async def stop(self) -> None:
         """Finishes what is queued and closes the database."""
+
+    @property
+    def load(self) -> Load:
+        """For the metrics; may be read from another thread."""
 
     def read(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """The result of a work that only reads, all of it from one moment."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import apsw
 
 from delivery_service.errors import DeliveryError, RefusedError, StoreError
-from delivery_service.storage.engine import Listener
+from delivery_service.storage.engine import Listener, Load
 from delivery_service.storage.transaction import SqliteTransaction
 from delivery_service.storage.values import Change, Notified
 
@@ -50,6 +50,7 @@ class Lane:
         self._gathered: list[_Item] = []
         self._items = 0
         self._octets = 0
+        self._batches = self._batched = self._failures = 0
         self._open = False
         self._thread: Thread | None = None
 
@@ -72,6 +73,11 @@ class Lane:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
             self._thread = None
+
+    @property
+    def load(self) -> Load:
+        """See Engine."""
+        return Load(self._items, self._octets, self._batches, self._batched, self._failures)
 
     def run(
         self,
@@ -105,6 +111,8 @@ class Lane:
                 while items:
                     batch = items[: self._batch]
                     self._transact(batch)
+                    self._batches += 1
+                    self._batched += len(batch)
                     self._loop.call_soon_threadsafe(self._answer, batch)
                     del items[: self._batch]
         finally:
@@ -150,6 +158,7 @@ class Lane:
                 for item in items:
                     self._transact([item])
             else:
+                self._failures += 1
                 items[0].error = StoreError(f"{type(error).__name__}: {error}")
 
     def _attempt(self, item: _Item) -> None:
