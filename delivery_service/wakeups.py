@@ -56,8 +56,8 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._by_device: defaultdict[bytes, list[Watcher]] = defaultdict(list)
-        self._by_number: defaultdict[str, set[Watcher]] = defaultdict(set)
-        self._by_group: defaultdict[bytes, set[Watcher]] = defaultdict(set)
+        self._by_number: defaultdict[str, dict[Watcher, None]] = defaultdict(dict)  # in the order of their coming
+        self._by_group: defaultdict[bytes, dict[Watcher, None]] = defaultdict(dict)
         self._closed = False
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Wakeups:
         watcher = Watcher(device)
         watchers = self._by_device[device]
         watchers.append(watcher)
-        self._by_number[watcher.number].add(watcher)
+        self._by_number[watcher.number][watcher] = None
         if len(watchers) > WATCHERS_PER_DEVICE:
             next(earlier for earlier in watchers if not earlier.closed).close()
         self.follow(watcher, groups)
@@ -104,12 +104,12 @@ class Wakeups:
         """Lets a watcher hear of more groups."""
         for group_id in groups:
             watcher.groups.add(group_id)
-            self._by_group[group_id].add(watcher)
+            self._by_group[group_id][watcher] = None
 
     def _leave(self, watcher: Watcher, group_id: bytes) -> None:
         watcher.groups.discard(group_id)
         if (watchers := self._by_group.get(group_id)) is not None:
-            watchers.discard(watcher)
+            watchers.pop(watcher, None)
             if not watchers:
                 del self._by_group[group_id]
 
@@ -121,6 +121,6 @@ class Wakeups:
         if not watchers:
             del self._by_device[watcher.device]
         numbered = self._by_number[watcher.number]
-        numbered.remove(watcher)
+        numbered.pop(watcher)
         if not numbered:
             del self._by_number[watcher.number]
