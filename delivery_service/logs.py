@@ -89,7 +89,8 @@ class EventLog:
 
 
 def _shown(value: Field) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value)
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    return text if text.isascii() and text.isprintable() else ascii(text)
 
 
 class LibraryRecords(logging.Handler):

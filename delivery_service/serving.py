@@ -193,6 +193,8 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(self._drain)
         self._service.wakeups.close()
         await super().shutdown(sockets)
+        if self.server_state.tasks:  # cancelled, but not at their end
+            await asyncio.wait(self.server_state.tasks)
 
 
 @contextmanager

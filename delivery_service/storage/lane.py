@@ -111,8 +111,6 @@ class Lane:
                 while items:
                     batch = items[: self._batch]
                     self._transact(batch)
-                    self._batches += 1
-                    self._batched += len(batch)
                     self._loop.call_soon_threadsafe(self._answer, batch)
                     del items[: self._batch]
         finally:
@@ -146,6 +144,8 @@ class Lane:
 
     def _transact(self, items: list[_Item]) -> None:
         connection = self._connection
+        self._batches += 1
+        self._batched += len(items)
         try:
             connection.execute(self._begin)
             for item in items:
