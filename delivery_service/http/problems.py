@@ -37,23 +37,24 @@ def answer_to(error: RefusedError | StoreError, scope: Scope) -> Response:
     return _respond(problem_of(error), {})
 
 
-def _refused(request: Request, error: Exception) -> Response:
+# Coroutines, because the framework gives a plain function to a thread, which costs more than the answer.
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError | StoreError)
     return answer_to(error, request.scope)
 
 
-def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
     problem = Problem("about:blank", title, error.status_code, "see the table of addresses in delivery_service.wire")
     return _respond(problem, dict(error.headers or {}))
 
 
-def _disconnected(request: Request, error: Exception) -> Response:
+async def _disconnected(request: Request, error: Exception) -> Response:
     return _respond(problem_of(RefusedError("malformed", "the request ended early")), {})
 
 
-def _failed(request: Request, error: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
     title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
     return _respond(Problem("about:blank", title, 500, "the service failed; nothing of the request was kept"), {})
 
