@@ -4,6 +4,9 @@ import hmac
 import os
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
 from delivery_service.errors import RefusedError, StartError
 from identity.binding import group_uri, user_uri
 from identity.errors import FrankingError
@@ -20,11 +23,13 @@ class Franking:
         self._folder = folder
         self._host = host
         self._key = FrankingKey.generate()
+        self._secrets: dict[str, bytes] = {}
 
     def start(self) -> None:
         """Takes the folder's key, and makes one in a folder without. Raises StartError."""
         if self._folder is not None:
             self._key = read_key(self._folder) if (self._folder / KEY_FILE).exists() else write_key(self._folder)
+            self._secrets.clear()
 
     @property
     def public_key(self) -> bytes:
@@ -33,8 +38,14 @@ class Franking:
 
     def pseudonym(self, number: str) -> bytes:
         """What is kept in the place of a number (+E164): 16 octets of a keyed hash, the same at each replica."""
-        key = hmac.digest(self._key.hub_key, b"ringtrue pseudonym", "sha256")
-        return hmac.digest(key, number.encode(), "sha256")[:16]
+        return hmac.digest(self.secret("pseudonym"), number.encode(), "sha256")[:16]
+
+    def secret(self, purpose: str) -> bytes:
+        """32 octets for one purpose of the service, the same at each replica (HKDF, RFC 5869)."""
+        if purpose not in self._secrets:
+            derivation = HKDFExpand(SHA256(), 32, f"ringtrue delivery {purpose}".encode())
+            self._secrets[purpose] = derivation.derive(self._key.hub_key)
+        return self._secrets[purpose]
 
     def frank(self, number: str, group_id: bytes, authenticated_data: bytes, at_ms: int) -> bytes | None:
         """The frank of a message from a number (+E164), None without a tag; refuses not-allowed for other data."""

@@ -1,11 +1,12 @@
 """One delivery service: its parts, put together, and the life that they share."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from delivery_service.allowances import Allowances
 from delivery_service.blob_storage import BlobStorage
 from delivery_service.blob_storage.folder import FolderBlobs
 from delivery_service.blob_storage.memory import MemoryBlobs
@@ -14,15 +15,18 @@ from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
 from delivery_service.errors import StartError, StoreError
 from delivery_service.events import Streams
+from delivery_service.franking import KEY_FILE as FRANKING_FILE
 from delivery_service.franking import Franking
 from delivery_service.groups import Groups
 from delivery_service.key_packages import KeyPackages
 from delivery_service.limits import HourlyLimit, Turns
+from delivery_service.notices import Notices
 from delivery_service.observers import Observers
 from delivery_service.quotas import Quotas
 from delivery_service.readiness import Readiness
 from delivery_service.rollback import Rollbacks
 from delivery_service.sessions import Sessions
+from delivery_service.shared_keys import check_files, check_key
 from delivery_service.storage.engine import Engine
 from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
@@ -61,7 +65,9 @@ class Service:
     ) -> None:
         self.host = host
         self.clock = clock
+        self._folder = folder
         self.wakeups = Wakeups()
+        self.notices: Notices | None = None
         self.engine: Engine = SqliteEngine(folder)
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
@@ -73,21 +79,37 @@ class Service:
         self.rollbacks = Rollbacks(self.engine, self.observers)
         self.key_packages = KeyPackages(self.store, self.credentials)
         self.consent = Consent(self.store, self.credentials, quotas)
-        self.sessions = Sessions(secrets.token_bytes(32))
+        self.sessions = Sessions(partial(self.franking.secret, "session tokens"))
         self.streams = Streams(self.store, self.wakeups)
-        self.sessions_limit = HourlyLimit(SESSIONS_PER_HOUR, "SESSIONS_PER_HOUR", "sessions of one number")
-        self.uploads = HourlyLimit(UPLOADS_PER_HOUR, "UPLOADS_PER_HOUR", "key package uploads of one number")
-        self.foundings = HourlyLimit(GROUPS_PER_HOUR, "GROUPS_PER_HOUR", "groups founded by one number")
-        self.octets = HourlyLimit(OCTETS_PER_HOUR, "OCTETS_PER_HOUR", "octets sent by one number")
-        self.claims = HourlyLimit(CLAIMS_PER_HOUR, "CLAIMS_PER_HOUR", "key package claims of one number")
-        self.own_claims = HourlyLimit(OWN_CLAIMS_PER_HOUR, "OWN_CLAIMS_PER_HOUR", "claims of one number for itself")
-        self.claims_of_target = HourlyLimit(CLAIMS_PER_TARGET_HOUR, "CLAIMS_PER_TARGET_HOUR", "claims for one number")
-        self.decisions = HourlyLimit(
+        hourly = partial(HourlyLimit, disguise=self.franking.pseudonym)
+        self.sessions_limit = hourly(SESSIONS_PER_HOUR, "SESSIONS_PER_HOUR", "sessions of one number")
+        self.uploads = hourly(UPLOADS_PER_HOUR, "UPLOADS_PER_HOUR", "key package uploads of one number")
+        self.foundings = hourly(GROUPS_PER_HOUR, "GROUPS_PER_HOUR", "groups founded by one number")
+        self.octets = hourly(OCTETS_PER_HOUR, "OCTETS_PER_HOUR", "octets sent by one number")
+        self.claims = hourly(CLAIMS_PER_HOUR, "CLAIMS_PER_HOUR", "key package claims of one number")
+        self.own_claims = hourly(OWN_CLAIMS_PER_HOUR, "OWN_CLAIMS_PER_HOUR", "claims of one number for itself")
+        self.claims_of_target = hourly(CLAIMS_PER_TARGET_HOUR, "CLAIMS_PER_TARGET_HOUR", "claims for one number")
+        self.decisions = hourly(
             CONTACT_DECISIONS_PER_HOUR, "CONTACT_DECISIONS_PER_HOUR", "decisions about contacts by one number"
         )
-        self.blobs_limit = HourlyLimit(BLOBS_PER_HOUR, "BLOBS_PER_HOUR", "blobs of one number")
+        self.blobs_limit = hourly(BLOBS_PER_HOUR, "BLOBS_PER_HOUR", "blobs of one number")
         self.blob_storage = storage or (MemoryBlobs() if folder is None else FolderBlobs(folder / BLOBS_FOLDER))
         self.blobs = Blobs(self.engine, self.blob_storage, self.franking.pseudonym)
+        self.allowances = Allowances(
+            self.engine,
+            (
+                self.sessions_limit,
+                self.uploads,
+                self.foundings,
+                self.octets,
+                self.claims,
+                self.own_claims,
+                self.claims_of_target,
+                self.decisions,
+                self.blobs_limit,
+            ),
+            clock,
+        )
         self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
 
     def now(self) -> int:
@@ -101,25 +123,34 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Opens the store and keeps its retention, until the end. Raises StartError."""
-        self.engine.start(self.wakeups.publish)
-        try:
-            self.franking.start()
-            await self.blob_storage.start()
-        except StartError:
-            await self.engine.stop()
-            raise
-        expiry = asyncio.create_task(self._expire_hourly())
-        try:
+        async with AsyncExitStack() as parts:
+            try:
+                await self._start(parts)
+            except StoreError as error:
+                raise StartError(f"the store does not answer: {error}") from error
             yield
-        finally:
-            expiry.cancel()
-            await asyncio.wait([expiry])
-            self.observers.close()
-            await self.blob_storage.stop()
-            await self.engine.stop()
+
+    async def _start(self, parts: AsyncExitStack) -> None:
+        self.engine.start(self.wakeups.publish if self.notices is None else self.notices.publish)
+        parts.push_async_callback(self.engine.stop)
+        await check_files(self.engine, self._folder, {"franking": FRANKING_FILE})
+        self.franking.start()
+        if self._folder is not None:
+            await check_key(self.engine, "franking", self.franking.public_key)
+        await self.blob_storage.start()
+        parts.push_async_callback(self.blob_storage.stop)
+        parts.callback(self.observers.close)
+        await parts.enter_async_context(self.allowances.shared())
+        if self.notices is not None:
+            await parts.enter_async_context(self.notices.running())
+        expiry = asyncio.create_task(self._expire_hourly())
+        parts.push_async_callback(asyncio.wait, [expiry])
+        parts.callback(expiry.cancel)
 
     async def _expire_hourly(self) -> None:
         while True:
+            if self.notices is not None:
+                await self.notices.keeping.wait()
             now = self.now()
             try:
                 await self.store.expire_before(now - RETENTION, now)

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,7 +23,7 @@ KNOWN_LIMIT = 10_000  # tokens whose MAC is remembered as good
 class Session(msgspec.Struct, frozen=True, array_like=True):
     """A device that proved possession of its certificate's key; `point` is that key.
 
-    `issuer`: see `issuer_of`; for the quota on first contacts.
+    `issuer`: see `issuer_of`; for the quota on first contacts. `certificate`: see `certificate_of`.
     """
 
     device: bytes
@@ -31,6 +31,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     point: bytes
     expires_at: int
     issuer: bytes
+    certificate: bytes = b""
 
     def key(self) -> ec.EllipticCurvePublicKey:
         """The device's key, for requests that are signed within the session."""
@@ -47,20 +48,27 @@ def issuer_of(chain: Sequence[bytes]) -> bytes:
     return hashlib.sha256(issuer).digest()
 
 
+def certificate_of(der: bytes) -> bytes:
+    """Names a certificate: 16 octets of the SHA-256 of its DER."""
+    return hashlib.sha256(der).digest()[:16]
+
+
 _DECODER = msgspec.msgpack.Decoder(Session)
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Grants and checks tokens under a secret that lives as long as the process."""
+    """Grants and checks tokens under a secret that every replica has, so that a session of one is one of all."""
 
-    secret: bytes
+    secret: Callable[[], bytes]
     _known: dict[bytes, Session] = field(default_factory=dict)
+    _revoked: dict[bytes, int] = field(default_factory=dict)
 
     def grant(self, device: DeviceIdentity, chain: Sequence[bytes], now: int) -> tuple[str, Session]:
         """A token that ends with the certificate at the latest; `chain` was verified."""
         ends = min(now + SESSION_LIFETIME, device.chain.not_after)
-        session = Session(device.identity, device.number.e164, device.chain.public_point, ends, issuer_of(chain))
+        names = issuer_of(chain), certificate_of(chain[0])
+        session = Session(device.identity, device.number.e164, device.chain.public_point, ends, *names)
         facts = msgspec.msgpack.encode(session)
         return encode_base64url(self._tag(facts) + facts).decode(), session
 
@@ -74,7 +82,15 @@ class Sessions:
             self._known[authorization] = session
         if now >= session.expires_at:
             raise RefusedError("session-expired", "the session has ended: open a new one")
+        if session.certificate in self._revoked:
+            raise RefusedError("certificate-revoked", "the certificate of this session was revoked")
         return session
+
+    def end(self, certificate: bytes, now: int) -> None:
+        """Ends the sessions of a revoked certificate; it opens no others, so that this is remembered for as long."""
+        for each in [each for each, until in self._revoked.items() if until <= now]:
+            del self._revoked[each]
+        self._revoked[certificate] = now + SESSION_LIFETIME
 
     def _read(self, authorization: bytes) -> Session:
         if not authorization.startswith(_SCHEME) or len(authorization) > TOKEN_LIMIT:
@@ -89,4 +105,4 @@ class Sessions:
         return _DECODER.decode(facts)
 
     def _tag(self, facts: bytes) -> bytes:
-        return hmac.digest(self.secret, facts, "sha256")
+        return hmac.digest(self.secret(), facts, "sha256")

@@ -67,6 +67,11 @@ class Wakeups:
             for watcher in watchers:
                 watcher.close()
 
+    def end(self, device: bytes) -> None:
+        """Ends the waits of a device that may not wait any more."""
+        for watcher in self._by_device.get(device, ()):
+            watcher.close()
+
     def publish(self, change: Change | Notified) -> None:
         """The store's listener."""
         if isinstance(change, Notified):
@@ -82,6 +87,10 @@ class Wakeups:
         for device in change.joined:
             for watcher in self._by_device.get(device, ()):
                 watcher.look_again()
+
+    def watchers(self) -> list[Watcher]:
+        """All who wait now."""
+        return [watcher for watchers in self._by_device.values() for watcher in watchers]
 
     @contextmanager
     def watch(self, device: bytes, groups: Iterable[bytes] = ()) -> Iterator[Watcher]:

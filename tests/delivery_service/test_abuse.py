@@ -172,7 +172,7 @@ async def test_a_rotation_back_to_an_earlier_key_keeps_the_place(world):
 
     def renamed(epoch: int, before: bytes, after: bytes) -> NewCommit:
         key = secrets.token_bytes(16)
-        entry = NewEntry(group.group_id, before, "commit", epoch, key, bytes(32), 0, b"commit", b"observer")
+        entry = NewEntry(group.group_id, before, "commit", epoch, key, bytes(32), 0, b"commit", b"observer", epoch)
         return NewCommit(entry, (), frozenset(), frozenset(), ((before, after),))
 
     await service.store.commit(renamed(0, alice.identity, b"other"))

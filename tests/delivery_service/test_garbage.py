@@ -149,4 +149,4 @@ def test_the_tls_readers_refuse_or_answer(octets: bytes) -> None:
 @given(st.binary())
 def test_no_invented_token_is_a_session(octets: bytes) -> None:
     with pytest.raises(RefusedError, match=r"session|token"):
-        Sessions(b"secret").check(b"Bearer " + octets, 0)
+        Sessions(lambda: b"secret").check(b"Bearer " + octets, 0)
