@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from delivery_service import serving
 from delivery_service.app import create_app
+from delivery_service.backup_commands import backup_command, restore_command
 from delivery_service.errors import StartError
 from delivery_service.franking import read_key
 from delivery_service.serving import Exposure, exposed
@@ -38,6 +39,10 @@ _data_dir = click.option("--data-dir", type=click.Path(file_okay=False, path_typ
 @click.group()
 def delivery() -> None:
     """Carry encrypted messages: the delivery service."""
+
+
+delivery.add_command(backup_command)
+delivery.add_command(restore_command)
 
 
 @delivery.command()

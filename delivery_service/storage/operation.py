@@ -1,12 +1,30 @@
 """What the service keeps about itself: that its database takes writes, and that it was restored from a backup."""
 
+from delivery_service.errors import RefusedError
 from delivery_service.storage.transaction import Transaction
 
 LOST_NUMBERS = 2**32  # sequence numbers left out after a restore: more than can have been given out since the backup
 
 _LOSE = """
-INSERT INTO lost_entries (group_number, last_kept, first_new) SELECT number, head, head + :lost + 1 FROM groups
+INSERT INTO lost_entries (group_number, last_kept, first_new, epoch)
+SELECT number, head, head + :lost + 1, epoch FROM groups
 """
+_LOST = """
+SELECT last_kept, first_new, epoch FROM lost_entries
+WHERE group_number = :number AND first_new > :low + 1 ORDER BY first_new LIMIT 1
+"""
+
+
+def check_lost(tx: Transaction, number: int, low: int) -> int | None:
+    """The last entry before those that are lost, to a reader who is at `low`; refuses gone at it or behind it."""
+    row = tx.row(_LOST, number=number, low=low)
+    if row is None:
+        return None
+    last_kept, first_new, epoch = row
+    if low >= last_kept:
+        detail = "the service was restored from a backup: what it took after that is lost"
+        raise RefusedError("gone", detail, floor=first_new, epoch=epoch)
+    return int(last_kept)
 
 
 def note_ready(tx: Transaction, now: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from delivery_service.errors import RefusedError
+from delivery_service.storage import operation
 from delivery_service.storage.consent import contact_head
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import KINDS, Heads, ReadEntries
@@ -34,6 +35,7 @@ _HEADS = """
 SELECT group_id, max(coalesce(until, head)), count(*) FILTER (WHERE until IS NULL)
 FROM memberships JOIN groups ON number = group_number WHERE device = :device GROUP BY group_id
 """
+_USED_LAST_RESORT = "SELECT 1 FROM key_packages WHERE device = :device AND state = 3 AND handed_out > 0 LIMIT 1"
 _TERMS = "SELECT since, until FROM memberships WHERE group_number = :number AND device = :device ORDER BY since"
 _UNWANTED = "DELETE FROM welcomes WHERE number = :number AND NOT EXISTS (SELECT 1 FROM inbox WHERE welcome = :number)"
 _FEW = BATCH_OCTETS // COMMIT_LIMIT  # so many entries are never too large for a batch
@@ -54,7 +56,9 @@ def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEnt
     if intervals and intervals[0][0] + 1 < floor:
         raise RefusedError("gone", f"entries before {floor} are no longer kept", floor=floor)
     last = terms[-1][1]
-    entries = _entries(tx, number, intervals)
+    kept = operation.check_lost(tx, number, intervals[0][0]) if intervals else None
+    shown = intervals if kept is None else [(low, min(high, kept)) for low, high in intervals if low < kept]
+    entries = _entries(tx, number, shown)
     more = bool(intervals) and (not entries or entries[-1].seq < intervals[-1][1])
     return ReadEntries(entries, head if last is None else last, more, last is None, settled)
 
@@ -64,7 +68,8 @@ def heads(tx: Transaction, device: bytes) -> Heads:
     rows = tx.rows(_HEADS, device=device)
     current = frozenset(group_id for group_id, _, member in rows if member)
     requests = contact_head(tx, device.partition(b"/")[0].decode())
-    return Heads({group_id: head for group_id, head, _ in rows}, current, _inbox_head(tx, device), requests)
+    rotate = tx.value(_USED_LAST_RESORT, device=device) is not None
+    return Heads({group_id: head for group_id, head, _ in rows}, current, _inbox_head(tx, device), requests, rotate)
 
 
 def inbox(tx: Transaction, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:

@@ -3,7 +3,8 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -24,6 +25,7 @@ WRITE_BATCH = 256  # requests in one transaction
 READ_BATCH = 4  # each read can be a batch of several MiB
 CHECKPOINT_PAGES = 4_000
 SCHEMA_VERSION = 5
+DATABASE_FILE = "delivery.sqlite3"
 T = TypeVar("T")
 _FROM_1_TO_2 = "CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1"
 
@@ -85,7 +87,7 @@ class SqliteEngine:
         return self._writer.run(groups.append, entry, octets=len(entry.body), told=partial(_appended, entry.group_id))
 
     def _connect(self) -> apsw.Connection:
-        name = ":memory:" if self._folder is None else str(self._folder / "delivery.sqlite3")
+        name = ":memory:" if self._folder is None else str(self._folder / DATABASE_FILE)
         db = apsw.Connection(name)
         db.set_busy_timeout(5_000)
         for pragma in (
@@ -97,7 +99,7 @@ class SqliteEngine:
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         ):
             db.execute(f"PRAGMA {pragma}")
-        _create_tables(db)
+        upgrade(db)
         return db
 
 
@@ -105,7 +107,8 @@ def _appended(group_id: bytes, answer: Appended) -> Change:
     return Change(group_id, answer.seq)
 
 
-def _create_tables(db: apsw.Connection) -> None:
+def upgrade(db: apsw.Connection) -> None:
+    """Brings a database, empty or of an earlier service, to the newest schema. Raises StartError for a later one."""
     version: Any = db.execute("PRAGMA user_version").get
     if version == SCHEMA_VERSION:
         return
@@ -122,6 +125,16 @@ def _steps() -> list[tuple[int, Traversable]]:
     return sorted(
         ((int(part.name.partition("_")[0]), part) for part in parts), key=lambda step: (step[0], step[1].name)
     )
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Keeps services away from a folder. Raises StartError where one is there."""
+    descriptor = _lock_folder(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _lock_folder(folder: Path) -> int:

@@ -44,6 +44,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from delivery_service.wire.duties import EvictionPolicy, RevocationState
+
 MLS_TYPE = "message/mls"
 MSGPACK_TYPE = "application/msgpack"
 JSON_TYPE = "application/json"
@@ -144,12 +146,15 @@ class Status(msgspec.Struct, frozen=True):
     """The service's host name for group URIs, its clock, its retention in seconds, and the key that it franks with.
 
     `franking_key`: an uncompressed P-256 point; a client keeps the first one and lets a person decide on any other.
+    `eviction`: whom it proposes to remove, in groups that name it; None where it does not. `revocations`: its lists.
     """
 
     host: str
     now: int
     retention: int
     franking_key: bytes
+    eviction: EvictionPolicy | None = None
+    revocations: RevocationState | None = None
 
 
 class KeyPackageUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,11 +165,16 @@ class KeyPackageUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyPackageStock(msgspec.Struct, frozen=True):
-    """How many unclaimed one-time key packages remain, and below which number to upload more."""
+    """How many unclaimed one-time key packages remain, and below which number to upload more.
+
+    `rotate`: the last-resort package was handed out, or is older than LAST_RESORT_AGE; upload another, and replace the
+    keys of the leaves that came by it (RFC 9750 §5.1).
+    """
 
     available: int
     low_water: int
     last_resort: bool
+    rotate: bool = False
 
 
 class KeyPackageReferences(msgspec.Struct, frozen=True):
@@ -305,12 +315,14 @@ class EntryBatch(msgspec.Struct, frozen=True):
 class GroupHeads(msgspec.Struct, frozen=True, omit_defaults=True):
     """The last readable sequence number of each of the device's groups (base64url group id), and of its inbox.
 
-    `requests` grows whenever there is something new in the number's ContactRequests or Reachability.
+    `requests` grows whenever there is something new in the number's ContactRequests or Reachability. `rotate`: the
+    device's last-resort key package was handed out, and is to be replaced (KeyPackageStock).
     """
 
     groups: dict[str, int]
     inbox: int
     requests: int = 0
+    rotate: bool = False
 
 
 class WelcomeItem(msgspec.Struct, frozen=True, array_like=True):
@@ -343,7 +355,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     title: str
     status: int
     detail: str
-    epoch: int | None = None  # stale-epoch: the group's current epoch
+    epoch: int | None = None  # stale-epoch: the group's current epoch; gone, after a restore: that of the floor
     head: int | None = None  # stale-epoch: the last sequence number
     floor: int | None = None  # gone: the first sequence number still kept
     limit: int | None = None  # too-large, rate-limited, not-allowed: how much is allowed
@@ -358,6 +370,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "malformed": (400, "The request cannot be understood"),
     "invalid-signature": (401, "The request's signature was not accepted"),
     "session-expired": (401, "The session has ended or was never opened here"),
+    "certificate-revoked": (403, "The certificate was revoked by its authority"),
     "credential-refused": (403, "The certificate chain was not accepted"),
     "not-a-member": (403, "The device is not a member of this group"),
     "not-allowed": (403, "This service does not accept that"),

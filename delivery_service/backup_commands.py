@@ -1,0 +1,45 @@
+"""The commands that back a service up, and bring it back."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import platformdirs
+
+from delivery_service.backup import back_up, restore
+from delivery_service.errors import StartError
+
+_LOST = "What the service took after the backup is lost, and every client is told so."
+_data_dir = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: platformdirs.user_data_path("ringtrue") / "delivery",
+    show_default="the user's data folder",
+    help="Folder of the database.",
+)
+
+
+@click.command("backup")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_data_dir
+def backup_command(folder: Path, data_dir: Path) -> None:
+    """Copy database, keys and blobs into FOLDER, which must be new; the service may go on meanwhile."""
+    try:
+        label = back_up(data_dir, folder, int(time.time()))
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Backed up to {folder}; the database has SHA-256 {label.database}. It holds the service's keys.")
+
+
+@click.command("restore")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_data_dir
+def restore_command(folder: Path, data_dir: Path) -> None:
+    """Make the data folder of a backup in FOLDER, after checking it."""
+    try:
+        label, groups = restore(folder, data_dir)
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
+    at = datetime.fromtimestamp(label.at, UTC)
+    click.echo(f"Restored {groups} groups to {data_dir} as of {at:%Y-%m-%dT%H:%M:%SZ}. {_LOST}")
