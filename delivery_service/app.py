@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -14,6 +15,7 @@ from delivery_service.http import about, blobs, endpoints, rejections
 from delivery_service.http.entries import APPENDING, addressed_group, append_entry
 from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
 from delivery_service.http.problems import EXCEPTION_HANDLERS
+from delivery_service.policy import POLICY, Policy
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
 from identity.certificates import TrustAnchors
@@ -71,12 +73,14 @@ def create_app(
     clock: Callable[[], float] = time.time,
     quotas: Quotas = QUOTAS,
     storage: BlobStorage | None = None,
+    policy: Policy = POLICY,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan.
 
-    `storage`: where blobs lie, if not beside the store.
+    `storage`: where blobs lie, if not beside the store. `transport`: what carries its requests for lists of revocations.
     """
-    service = Service(folder, anchors, host, clock, quotas, storage)
+    service = Service(folder, anchors, host, clock, quotas, storage, policy=policy, transport=transport)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

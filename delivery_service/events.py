@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from delivery_service.errors import DeliveryError
 from delivery_service.storage.store import Store
 from delivery_service.storage.values import Heads
 from delivery_service.wakeups import Wakeups, Watcher
@@ -91,8 +92,8 @@ class EventStream(Response):
             gone.add_done_callback(lambda _: watcher.close())
             try:
                 await self._send(watcher, send)
-            except TimeoutError:
-                return  # without the last part: the server closes the connection
+            except (TimeoutError, DeliveryError):
+                return  # without the last part: the server closes the connection, and the reader comes again
             finally:
                 end.cancel()
                 gone.cancel()
@@ -114,7 +115,7 @@ async def _until_gone(receive: Receive) -> None:
 def group_heads(groups: dict[bytes, int], heads: Heads) -> GroupHeads:
     """The wire's form of heads: those of `groups`, and what concerns the device as a whole."""
     named = {encode_base64url(group_id).decode(): head for group_id, head in groups.items()}
-    return GroupHeads(named, heads.inbox, heads.requests)
+    return GroupHeads(named, heads.inbox, heads.requests, heads.rotate)
 
 
 def _event(number: int, groups: dict[bytes, int], heads: Heads) -> bytes:

@@ -11,8 +11,10 @@ from mls_rs import Commit, CredentialRefusedError, Inspected, MalformedError, Ml
 
 from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
+from delivery_service.external_sender import ExternalSender
 from delivery_service.storage.store import Store
-from identity.errors import RolesError
+from identity.errors import EvictionError, RolesError
+from identity.eviction import EpochSender
 from identity.roles import EpochRoles
 
 OBSERVERS_LIMIT = 256  # kept in memory; the others are loaded from their snapshots
@@ -47,9 +49,12 @@ class Observers:
     has stored one since: each snapshot has a version, and a step is stored only after the version that it began with.
     """
 
-    def __init__(self, store: Store, credentials: Credentials, limit: int = OBSERVERS_LIMIT) -> None:
+    def __init__(
+        self, store: Store, credentials: Credentials, sender: ExternalSender, limit: int = OBSERVERS_LIMIT
+    ) -> None:
         self._store = store
         self._credentials = credentials
+        self._sender = sender
         self._limit = limit
         self._kept: OrderedDict[bytes, tuple[int, Observer]] = OrderedDict()
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -72,7 +77,7 @@ class Observers:
         known, observer = self._kept.pop(group_id, (None, None))
         version, snapshot = await self._store.observer(group_id, known)
         if snapshot is not None:
-            observer = await self._run(Observer.load, snapshot, self._credentials.validate, self._credentials.succeed)
+            observer = await self._run(self._load, snapshot)
         assert observer is not None
         return version, observer
 
@@ -94,9 +99,21 @@ class Observers:
         """Goes on from what is stored: a commit was taken back."""
         self._kept.pop(group_id, None)
 
+    async def judged(self, work: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
+        """The result of what is asked of an observer, in the thread where observers work; refuses as `process`."""
+        return await self._run(work, *arguments)
+
+    def _load(self, snapshot: bytes) -> Observer:
+        judge = self._credentials
+        return Observer.load(snapshot, judge.validate, judge.succeed, validate_external=self._sender.validate)
+
     def _open(self, group_info: bytes, now: int) -> tuple[tuple[bytes, ...], bytes]:
-        observer = Observer.open(group_info, self._credentials.validate, self._credentials.succeed, now)
+        judge = self._credentials
+        observer = Observer.open(
+            group_info, judge.validate, judge.succeed, now, validate_external=self._sender.validate
+        )
         EpochRoles.of(observer).check_standing()
+        EpochSender.of(observer)
         return tuple(member.identity for member in observer.members()), observer.snapshot()
 
     async def _run(self, work: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
@@ -104,15 +121,18 @@ class Observers:
             return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
         except MlsError as error:
             raise refusal(error) from error
-        except RolesError as error:
+        except (RolesError, EvictionError) as error:
             raise RefusedError("not-allowed", str(error)) from error
 
     def _process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
-        epoch = EpochRoles.of(observer)
+        epoch, sender = EpochRoles.of(observer), EpochSender.of(observer)
         event = observer.process(message, now)
         if isinstance(event, Commit):
             epoch.check_commit(event)
+            sender.check_commit(event)
             self._credentials.check_committer(event, now)
+            self._credentials.check_brought(event, now)
         else:
             epoch.check_proposals(observer.proposals())
+            sender.check_proposal(event, event.authenticated_data)
         return event, observer.snapshot()

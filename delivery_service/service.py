@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+
+import httpx
 
 from delivery_service.allowances import Allowances
 from delivery_service.blob_storage import BlobStorage
@@ -15,6 +17,8 @@ from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
 from delivery_service.errors import StartError, StoreError
 from delivery_service.events import Streams
+from delivery_service.eviction import Evictions
+from delivery_service.external_sender import ExternalSender
 from delivery_service.franking import KEY_FILE as FRANKING_FILE
 from delivery_service.franking import Franking
 from delivery_service.groups import Groups
@@ -22,11 +26,15 @@ from delivery_service.key_packages import KeyPackages
 from delivery_service.limits import HourlyLimit, Turns
 from delivery_service.notices import Notices
 from delivery_service.observers import Observers
+from delivery_service.policy import POLICY, Policy
+from delivery_service.purge import Purge
 from delivery_service.quotas import Quotas
 from delivery_service.readiness import Readiness
+from delivery_service.revocations import REFRESH_INTERVAL, RETRY_INTERVAL, KnownLists
 from delivery_service.rollback import Rollbacks
 from delivery_service.sessions import Sessions
 from delivery_service.shared_keys import check_files, check_key
+from delivery_service.storage import duties
 from delivery_service.storage.engine import Engine
 from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
@@ -62,7 +70,10 @@ class Service:
         clock: Callable[[], float],
         quotas: Quotas,
         storage: BlobStorage | None = None,
+        policy: Policy = POLICY,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        policy.check()
         self.host = host
         self.clock = clock
         self._folder = folder
@@ -72,14 +83,19 @@ class Service:
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
         self.retention_runs = self.retention_failures = 0
-        self.credentials = Credentials(anchors)
-        self.observers = Observers(self.store, self.credentials)
+        self.policy = policy
+        self.lists = KnownLists(self.engine, policy.revocations, transport)
+        self.credentials = Credentials(anchors, self.lists)
         self.franking = Franking(folder, host)
+        self.sender = ExternalSender(host, self.franking.secret)
+        self.observers = Observers(self.store, self.credentials, self.sender)
+        self.evictions = Evictions(self.engine, self.observers, self.sender, self.lists, policy)
         self.groups = Groups(self.store, self.observers, self.franking)
         self.rollbacks = Rollbacks(self.engine, self.observers)
         self.key_packages = KeyPackages(self.store, self.credentials)
         self.consent = Consent(self.store, self.credentials, quotas)
         self.sessions = Sessions(partial(self.franking.secret, "session tokens"))
+        self.purge = Purge(self.engine, self.lists, self.credentials, self.sessions, self.wakeups)
         self.streams = Streams(self.store, self.wakeups)
         hourly = partial(HourlyLimit, disguise=self.franking.pseudonym)
         self.sessions_limit = hourly(SESSIONS_PER_HOUR, "SESSIONS_PER_HOUR", "sessions of one number")
@@ -137,15 +153,17 @@ class Service:
         self.franking.start()
         if self._folder is not None:
             await check_key(self.engine, "franking", self.franking.public_key)
+        await self.lists.load()
         await self.blob_storage.start()
         parts.push_async_callback(self.blob_storage.stop)
         parts.callback(self.observers.close)
         await parts.enter_async_context(self.allowances.shared())
         if self.notices is not None:
             await parts.enter_async_context(self.notices.running())
-        expiry = asyncio.create_task(self._expire_hourly())
-        parts.push_async_callback(asyncio.wait, [expiry])
-        parts.callback(expiry.cancel)
+        for work in (self._expire_hourly(), self._go_by_revocations()):
+            task = asyncio.create_task(work)
+            parts.push_async_callback(asyncio.wait, [task])
+            parts.callback(task.cancel)
 
     async def _expire_hourly(self) -> None:
         while True:
@@ -153,11 +171,23 @@ class Service:
                 await self.notices.keeping.wait()
             now = self.now()
             try:
-                await self.store.expire_before(now - RETENTION, now)
-                await self.blobs.expire(now - RETENTION, now)
+                await self.store.expire_before(now - self.policy.retention, now)
+                await self.blobs.expire(now - self.policy.retention, now)
+                await self.engine.write(duties.expire, now, now - RETENTION)
+                await self.evictions.run(now)
             except StoreError:  # a full disk now may have room in an hour, and appends report it meanwhile
                 self.retention_failures += 1
             else:
                 self.retention_runs += 1
-                await self.rollbacks.expire(now, RETENTION)
+                await self.rollbacks.expire(now, self.policy.retention)
             await asyncio.sleep(EXPIRY_INTERVAL)
+
+    async def _go_by_revocations(self) -> None:
+        due = 0
+        while True:
+            now = self.now()
+            if now >= due:
+                due = now + (REFRESH_INTERVAL if await self.lists.refresh(now) else RETRY_INTERVAL)
+            with suppress(StoreError):  # what is left is done at the next look
+                await self.purge.run(now)
+            await asyncio.sleep(RETRY_INTERVAL)

@@ -27,6 +27,7 @@ from delivery_service.service import Service
 from delivery_service.sessions import Session
 from delivery_service.signatures import check_authority, signed_request, verify
 from delivery_service.storage.values import Stock
+from delivery_service.wire.duties import EvictionPolicy
 from identity.certificates import leaf_public_point
 from identity.errors import IdentityError
 
@@ -76,10 +77,13 @@ async def open_session(request: Request) -> Response:
     except IdentityError as error:
         raise RefusedError("credential-refused", str(error)) from error
     device = service.credentials.device(chain, point, now)
+    await service.lists.check(device.chain, now)
     token, session = service.sessions.grant(device, chain, now)
     nonce = _check_signature(request, body, session, now)
     await _spend(service, service.sessions_limit, session, nonce, now)
     await service.store.note_opening(session.device, hashlib.sha256(nonce[0].encode()).digest()[:16], now)
+    await service.lists.note(session.device, device.chain)
+    await service.evictions.seen(session.device, now)
     return _json(wire.SessionGranted(token, session.device.decode(), session.number, session.expires_at), 201)
 
 
@@ -106,11 +110,13 @@ async def openings(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """GET /v1/status"""
     service = _service(request)
-    return _json(wire.Status(service.host, service.now(), wire.RETENTION, service.franking.public_key))
+    eviction = EvictionPolicy(service.sender.named.key, service.policy.idle)
+    about = service.policy.retention, service.franking.public_key, eviction, service.lists.state()
+    return _json(wire.Status(service.host, service.now(), *about))
 
 
 def _stock(stock: Stock) -> Response:
-    return _json(wire.KeyPackageStock(stock.available, wire.KEY_PACKAGES_LOW_WATER, stock.last_resort))
+    return _json(wire.KeyPackageStock(stock.available, wire.KEY_PACKAGES_LOW_WATER, stock.last_resort, stock.rotate))
 
 
 async def upload_key_packages(request: Request) -> Response:
@@ -151,7 +157,7 @@ async def claim_key_packages(request: Request) -> Response:
     claimed = await service.consent.claim(session, number, now, sparing=sparing)
     if not own:
         service.claims_of_target.allows(number, now)  # only now: who is refused uses nothing of the target's up
-    return _json(wire.ClaimedKeyPackages(claimed))
+    return _json(wire.ClaimedKeyPackages(service.purge.unrevoked(claimed, now)))
 
 
 async def choose_contact_mode(request: Request) -> Response:

@@ -7,8 +7,9 @@ from delivery_service.errors import RefusedError
 from delivery_service.quotas import Quotas
 from delivery_service.storage import consent
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import Approach, NewKeyPackage, Stock
+from delivery_service.storage.values import Approach, Claimed, NewKeyPackage, Stock
 from delivery_service.wire import KEY_PACKAGES_PER_DEVICE
+from delivery_service.wire.duties import LAST_RESORT_AGE
 
 
 class State(IntEnum):
@@ -22,12 +23,12 @@ class State(IntEnum):
 
 
 _INSERT = """
-INSERT INTO key_packages (reference, device, number, state, not_after, body)
-VALUES (:reference, :device, :number, :state, :not_after, :body)
+INSERT INTO key_packages (reference, device, number, state, not_after, body, stored_at)
+VALUES (:reference, :device, :number, :state, :not_after, :body, :stored_at)
 ON CONFLICT (reference) DO NOTHING
 """
 _COUNT = """
-SELECT state, count(*) FROM key_packages
+SELECT state, count(*), max(handed_out), min(stored_at) FROM key_packages
 WHERE device = :device AND state IN (0, 3) AND not_after >= :now GROUP BY state
 """
 _REFERENCES = """
@@ -38,6 +39,7 @@ _CHOOSE = """
 SELECT position, state, body FROM key_packages
 WHERE device = :device AND state IN (:best, 3) AND not_after >= :now ORDER BY state, position LIMIT 1
 """
+_HAND_OUT = "UPDATE key_packages SET handed_out = handed_out + 1 WHERE position = :position"
 _DEVICES = """
 SELECT DISTINCT device FROM key_packages WHERE number = :target AND device <> :device ORDER BY device
 """
@@ -62,17 +64,19 @@ def add(
         )
     tx.run("DELETE FROM key_packages WHERE device = :device AND not_after < :now", device=device, now=now)
     for package in fresh:
-        _insert(tx, device, number, package, State.ONE_TIME)
+        _insert(tx, device, number, package, State.ONE_TIME, now)
     if last_resort is not None and not _known(tx, last_resort):
         tx.run("UPDATE key_packages SET state = 4, body = NULL WHERE device = :device AND state = 3", device=device)
-        _insert(tx, device, number, last_resort, State.LAST_RESORT)
+        _insert(tx, device, number, last_resort, State.LAST_RESORT, now)
     return stock(tx, device, now)
 
 
 def stock(tx: Transaction, device: bytes, now: int) -> Stock:
     """What a device still has to hand out."""
-    counts = dict(tx.rows(_COUNT, device=device, now=now))
-    return Stock(counts.get(State.ONE_TIME, 0), State.LAST_RESORT in counts)
+    counts = {state: rest for state, *rest in tx.rows(_COUNT, device=device, now=now)}
+    available, *_ = counts.get(State.ONE_TIME, (0,))
+    _, handed_out, stored_at = counts.get(State.LAST_RESORT, (0, 0, now))
+    return Stock(available, State.LAST_RESORT in counts, handed_out > 0 or now - stored_at >= LAST_RESORT_AGE)
 
 
 def references(tx: Transaction, device: bytes, now: int) -> list[bytes]:
@@ -80,7 +84,7 @@ def references(tx: Transaction, device: bytes, now: int) -> list[bytes]:
     return [reference for (reference,) in tx.rows(_REFERENCES, device=device, now=now)]
 
 
-def claim(tx: Transaction, approach: Approach, quotas: Quotas, sparing: bool) -> list[bytes]:
+def claim(tx: Transaction, approach: Approach, quotas: Quotas, sparing: bool) -> Claimed:
     """Takes one package of each device of a number but the claimant; if `sparing`, the last-resort one."""
     devices = devices_of(tx, approach)
     consent.check_consent(tx, approach.number, approach.target)
@@ -96,7 +100,9 @@ def claim(tx: Transaction, approach: Approach, quotas: Quotas, sparing: bool) ->
     for position, state, _ in chosen:
         if state == State.ONE_TIME:
             tx.run("UPDATE key_packages SET state = 1, body = NULL WHERE position = :position", position=position)
-    return [body for _, _, body in chosen]
+        else:
+            tx.run(_HAND_OUT, position=position)
+    return Claimed([body for _, _, body in chosen], any(state == State.LAST_RESORT for _, state, _ in chosen))
 
 
 def devices_of(tx: Transaction, approach: Approach) -> list[bytes]:
@@ -112,6 +118,6 @@ def _known(tx: Transaction, package: NewKeyPackage) -> bool:
     return tx.value(known, reference=package.reference) is not None
 
 
-def _insert(tx: Transaction, device: bytes, number: str, package: NewKeyPackage, state: State) -> None:
-    named = {"device": device, "number": number, "state": state}
+def _insert(tx: Transaction, device: bytes, number: str, package: NewKeyPackage, state: State, now: int) -> None:
+    named = {"device": device, "number": number, "state": state, "stored_at": now}
     tx.run(_INSERT, **named, reference=package.reference, not_after=package.not_after, body=package.body)

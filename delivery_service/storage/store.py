@@ -20,6 +20,7 @@ from delivery_service.storage.engine import Engine
 from delivery_service.storage.values import (
     Approach,
     Change,
+    Claimed,
     Heads,
     KeptOpening,
     NewCommit,
@@ -115,7 +116,11 @@ class Store:
 
         Refuses unknown-number, no-consent, rate-limited by the quotas on first contacts, no-key-package.
         """
-        return await self._engine.write(key_packages.claim, approach, quotas, sparing)
+
+        def told(claimed: Claimed) -> Notified | None:
+            return Notified(frozenset((approach.target,))) if claimed.last_resort else None
+
+        return (await self._engine.write(key_packages.claim, approach, quotas, sparing, told=told)).key_packages
 
     async def reachability(self, number: str) -> Reachability:
         """How a number may be reached, and whom it has granted or blocked."""

@@ -114,13 +114,14 @@ class ReadEntries:
 class Heads:
     """A device's groups with the last number that it may read, those it is in now, and its inbox's last position.
 
-    `requests` counts what was new about its number's contacts.
+    `requests` counts what was new about its number's contacts; `rotate`: its last-resort key package was handed out.
     """
 
     groups: dict[bytes, int]
     current: frozenset[bytes]
     inbox: int
     requests: int = 0
+    rotate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,18 @@ class NewKeyPackage:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Unclaimed one-time key packages of a device, and whether a last-resort one is there."""
+    """Unclaimed one-time key packages of a device, whether a last-resort one is there, and is to be replaced."""
 
     available: int
+    last_resort: bool
+    rotate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The key packages of a claim, and whether a last-resort one is among them."""
+
+    key_packages: list[bytes]
     last_resort: bool
 
 
