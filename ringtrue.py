@@ -28,6 +28,7 @@ _COMMANDS = {
     "reply": "client.commands.messages:reply",
     "attach": "client.commands.messages:attach",
     "save": "client.commands.messages:save",
+    "transfers": "client.commands.transfers:transfers",
     "edit": "client.commands.messages:edit",
     "delete": "client.commands.messages:delete",
     "react": "client.commands.messages:react",

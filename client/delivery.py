@@ -3,7 +3,6 @@
 Every method raises UnreachableError, UnexpectedAnswerError or a ServiceError; a session is opened when one is needed.
 """
 
-import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from itertools import pairwise
@@ -15,13 +14,13 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client.answers import from_json, from_msgpack
+from client.blob_service import BlobService
 from client.device_session import DeviceSession, Opening
-from client.errors import ClientError, ContentError, NotFoundError, UnexpectedAnswerError
+from client.errors import ClientError, UnexpectedAnswerError
 from client.following import follow
-from client.service import HOST, TOO_LONG, Call, Service
+from client.service import HOST, Call, Service
 from delivery_service.wire import (
     BATCH_OCTETS,
-    BLOB_TYPE,
     IDEMPOTENCY_HEADER,
     JSON_TYPE,
     MLS_TYPE,
@@ -51,22 +50,17 @@ from delivery_service.wire import (
     WelcomeBatch,
 )
 from delivery_service.wire import Opening as SessionOpening
-from delivery_service.wire.blobs import BlobStored
+from delivery_service.wire.rollback import Rejection, RejectionCounted
 from identity.base64url import encode_base64url
 from identity.errors import FrankingError
 from identity.franking import HubKey
 from identity.number import TelephoneNumber
 
 HOST_LIMIT = 255  # characters of the name that stands in group URIs
-BLOBS = "/v1/blobs"
 MODE = "/v1/contact-mode"
 CONTACT_REQUESTS = "/v1/contact-requests"
-URL_SHOWN = 80  # characters of a refused URL in the message
-GONE_HINT = "The service keeps attachments for a limited time. Ask the sender to send it again."
 LARGEST = 2**63 - 1  # what the store can keep of a number that the service chooses
 ANSWER_LIMIT = BATCH_OCTETS + WELCOME_LIMIT + 1024 * 1024  # octets: a batch ends after the item that reaches its size
-
-_BLOB_NAME = re.compile("[0-9a-f]{32}")
 
 
 async def look_at_delivery(base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> Status:
@@ -104,6 +98,7 @@ class DeliveryClient:
     ) -> None:
         self._service = Service(base_url, ANSWER_LIMIT, transport)
         self._session = DeviceSession(self._service, key, chain, clock, opening)
+        self.blobs = BlobService(lambda: self._session, self._service.base_url)
 
     async def __aenter__(self) -> Self:
         return self
@@ -201,6 +196,14 @@ class DeliveryClient:
         body = msgspec.msgpack.encode(bundle)
         return await self._append(f"{_group(group_id)}/commits", MSGPACK_TYPE, body, idempotency_key)
 
+    async def reject(self, group_id: bytes, rejection: Rejection) -> RejectionCounted:
+        """Report a commit that this device cannot apply; a repeat counts once.
+
+        Raises ServiceError with the code `settled` if it stands, `unknown-commit` if there is no such commit.
+        """
+        call = Call("POST", f"{_group(group_id)}/rejections", msgspec.json.encode(rejection), _type(JSON_TYPE))
+        return from_json(await self._session.send(call), RejectionCounted)
+
     async def entries(self, group_id: bytes, after: int, wait: int = 0) -> EntryBatch:
         """The entries after a cursor, waiting up to `wait` seconds for one. Raises GoneError below the retention.
 
@@ -208,7 +211,7 @@ class DeliveryClient:
         """
         call = Call("GET", f"{_group(group_id)}/entries", params={"after": after, "wait": wait}, wait=wait)
         batch = from_msgpack(await self._session.send(call), EntryBatch)
-        _check_range([number for entry in batch.entries for number in (entry.seq, entry.at_ms)])
+        _check_range([batch.settled, *(number for entry in batch.entries for number in (entry.seq, entry.at_ms))])
         if batch.more and not batch.entries:
             raise UnexpectedAnswerError("the service says that there are more entries and hands out none")
         return batch
@@ -238,34 +241,6 @@ class DeliveryClient:
         """
         return follow(self._session, interrupted)
 
-    async def upload_blob(self, octets: bytes, idempotency_key: str) -> str:
-        """Store the ciphertext of an attachment; the answer is its URL, for the message that offers it.
-
-        Kept for delivery_service.wire.RETENTION seconds. A repeat with the same key and octets gets the same URL.
-        """
-        headers = {**_type(BLOB_TYPE), IDEMPOTENCY_HEADER: idempotency_key}
-        stored = from_json(await self._session.send(Call("POST", BLOBS, octets, headers)), BlobStored)
-        if not _BLOB_NAME.fullmatch(stored.blob):
-            raise UnexpectedAnswerError("the service named what it stored in a form that is not known here")
-        return f"{self._service.base_url}{BLOBS}/{stored.blob}"
-
-    async def download_blob(self, url: str, limit: int) -> bytes:
-        """Fetch a ciphertext of at most `limit` octets from this delivery service.
-
-        Raises ClientError for the URL of any other place: a sender must not choose to whom this device sends requests.
-        Raises NotFoundError if the service has it no more, and ContentError if it is longer.
-        """
-        path = f"{BLOBS}/{blob_name(url, self._service.base_url)}"
-        try:
-            return await self._session.send(Call("GET", path, answer_limit=limit))
-        except NotFoundError as error:
-            error.hint = GONE_HINT
-            raise
-        except UnexpectedAnswerError as error:
-            if error.code != TOO_LONG:
-                raise
-            raise ContentError(f"the attachment has more than {limit} octets", code="attachment-size") from error
-
     async def _append(self, path: str, media_type: str, body: bytes, idempotency_key: str) -> Appended:
         headers = {**_type(media_type), IDEMPOTENCY_HEADER: idempotency_key}
         return from_json(await self._session.send(Call("POST", path, body, headers)), Appended)
@@ -273,25 +248,6 @@ class DeliveryClient:
 
 def _group(group_id: bytes) -> str:
     return f"/v1/groups/{encode_base64url(group_id).decode()}"
-
-
-def blob_name(url: str, base_url: str) -> str:
-    """The name in a blob's URL. Only the name is used of it, and only if the rest is this service's address."""
-    base, _, name = url.rpartition(f"{BLOBS}/")
-    if not _BLOB_NAME.fullmatch(name) or _normal(base) != _normal(base_url):
-        raise ClientError(
-            f"the attachment lies at {url[:URL_SHOWN]!a}, which is not this account's delivery service",
-            code="foreign-attachment",
-            hint="Nothing was fetched. Ask the sender to send it again through the delivery service of this chat.",
-        )
-    return name
-
-
-def _normal(address: str) -> httpx.URL | None:
-    try:
-        return httpx.URL(address)
-    except httpx.InvalidURL:
-        return None
 
 
 def _type(media_type: str) -> Mapping[str, str]:

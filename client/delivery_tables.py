@@ -1,4 +1,43 @@
 """What the client keeps about its dealings with the delivery service: the newest part of the schema."""
 
 DELIVERY = """
+CREATE TABLE upload (
+    id           INTEGER PRIMARY KEY,
+    group_id     BLOB NOT NULL,             -- the chat that the file is for
+    caption      TEXT NOT NULL,
+    filename     TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    size         INTEGER NOT NULL,          -- octets of the file, before encryption
+    key          BLOB NOT NULL,
+    nonce        BLOB NOT NULL,
+    digest       BLOB NOT NULL,             -- SHA-256 of the ciphertext: its name at the service
+    spool        TEXT NOT NULL,             -- the file with the ciphertext, in client.spool
+    place        TEXT NOT NULL DEFAULT '',  -- the upload's name at the service, once it is known
+    began        INTEGER NOT NULL
+);
+CREATE TABLE download (
+    digest BLOB PRIMARY KEY,                -- the blob's name at the service
+    spool  TEXT NOT NULL,                   -- the file with what has come of it
+    began  INTEGER NOT NULL
+);
+CREATE TABLE earlier_epoch (                -- a group as it was before a commit that may still be taken back
+    group_id BLOB PRIMARY KEY,
+    seq      INTEGER NOT NULL,              -- of the commit, or of the first of several by one device
+    epoch    INTEGER NOT NULL,              -- the one that it ended
+    standing TEXT NOT NULL,                 -- client.chats.Standing before it; empty where it added this device
+    first_ms INTEGER NOT NULL,              -- the service's time of it
+    kept     INTEGER NOT NULL,
+    facts    BLOB NOT NULL,                 -- client.rollback.Facts, MessagePack
+    state    BLOB NOT NULL,
+    tree     BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE rejected_commit (              -- a commit that this device cannot apply
+    group_id  BLOB PRIMARY KEY,
+    seq       INTEGER NOT NULL,
+    epoch     INTEGER NOT NULL,             -- the one that it ends, in which this device stays
+    digest    BLOB NOT NULL,                -- SHA-256 of its MLSMessage
+    committer TEXT NOT NULL,                -- +E164; empty if it is not known
+    reported  INTEGER NOT NULL DEFAULT 0    -- whether the service has counted the report
+) STRICT, WITHOUT ROWID;
 """

@@ -23,6 +23,7 @@ from client.defence.status_refresh import StatusRefresh
 from client.defence.statuses import KnownList
 from client.delivery import DeliveryClient
 from client.device import number_of
+from client.downloading import Downloads
 from client.enrolment import EnrolmentClient
 from client.errors import (
     AskedFirstError,
@@ -43,9 +44,12 @@ from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMe
 from client.invitations import claim
 from client.keys import open_key
 from client.message import Message
+from client.spool import Spool
 from client.steps import Steps
 from client.store import Store
+from client.transfer_rows import TransferRows
 from client.upkeep import Upkeep
+from client.uploading import Uploads
 from client.worker import Worker
 from identity.authority.wire import APPEAL_LIMIT, ReportTaken, Standing
 from identity.binding import DeviceVerifier
@@ -72,6 +76,7 @@ class Session:
         clock: Callable[[], float],
         transport: httpx.AsyncBaseTransport | None,
         jitter: float,
+        spool: Spool,
     ) -> None:
         self.steps = steps
         self.delivery = delivery
@@ -94,6 +99,11 @@ class Session:
             tell=self._tell,
         )
         self.linking = Linking(steps, self.devices, worker, clock=clock, transport=transport)
+        rows = TransferRows(steps.store)
+        self.uploads = Uploads(
+            steps, rows, delivery.blobs, worker, spool, clock=clock, tell=self._tell, drive=self.drive
+        )
+        self.downloads = Downloads(rows, delivery.blobs, worker, spool, clock=clock)
         self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 
@@ -123,7 +133,12 @@ class Session:
                 account.delivery, account.key, account.chain, clock=clock, transport=transport, opening=opening
             ) as delivery:
                 await worker.run(steps.continuity.begin, int(clock()))
-                yield cls(steps, worker, delivery, clock=clock, transport=transport, jitter=jitter)
+                spool = Spool(place.folder / "transfers")
+                session = cls(steps, worker, delivery, clock=clock, transport=transport, jitter=jitter, spool=spool)
+                try:
+                    yield session
+                finally:
+                    await session.uploads.close()
 
     @property
     def account(self) -> Account:
@@ -279,6 +294,7 @@ class Session:
         await self.reaching.sync(heads.requests)
         await self._trying(self.devices.run())
         await self._upkeep.watch()
+        await self.uploads.go_on()
         for trouble in troubles:
             if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
                 raise trouble.error
@@ -387,6 +403,7 @@ class Session:
             await self._trying(self._exchange.post())
             await self._trying(self.devices.run())
             await self._trying(self._watch())
+            self.uploads.go_on_soon()
             await asyncio.sleep(TICK)
             ticks += 1
             if ticks % LOOK_TICKS == 0:  # a stream that says nothing is not taken at its word for ever

@@ -12,6 +12,7 @@ from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, M
 from client.desk.report_views import ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.rule_views import CountView, RulesView, TrialView
 from client.desk.told import Told
+from client.desk.transfer_views import TransferView
 from client.desk.trust_views import AnchorView, CodeParentsWord, FootingView, GroupAnchorsView, TrustView
 from client.desk.views import (
     AccountView,
@@ -141,8 +142,15 @@ class Messages(Protocol):
     async def send_file(self, group: str, path: str, caption: str = "") -> MessageView:
         """Encrypt a file, store it at the service and offer it to the chat.
 
-        Give an absolute `path`: a daemon has a working folder of its own.
+        Give an absolute `path`: a daemon has a working folder of its own. Returns once the file is stored; what is
+        interrupted goes on by itself, in a later session too.
         """
+
+    async def transfers(self) -> list[TransferView]:
+        """The files that are being sent and are not offered yet, oldest first."""
+
+    async def cancel_transfer(self, transfer: int) -> list[TransferView]:
+        """Send a file no more; nothing of it is left here or at the service. Returns the others."""
 
     async def edit(self, row: int, text: str) -> MessageView:
         """Say something else in the place of an own message."""

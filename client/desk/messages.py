@@ -1,5 +1,8 @@
 """The calls about messages."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from client import attachments
@@ -10,16 +13,18 @@ from client.desk.agreement import require_one_history
 from client.desk.api import Messages
 from client.desk.inspecting import inspection
 from client.desk.report_views import ReportView
+from client.desk.transfer_views import TransferView, transfer_view
 from client.desk.views import InspectionView, MessageView
 from client.desk.works import Works, group_of
-from client.errors import ChatError
+from client.errors import ChatError, ContentError
+from client.filenames import safe_filename
 from client.message import Kind, Message
-from client.outbox import new_idempotency_key
 from client.parts import ExternalPart
 from client.proof import export
 from client.reading import Attached, read
 
 PAGE_LIMIT = 1000  # rows of one answer
+SHOWN_LIMIT = 16 * 1024 * 1024  # octets of a file that is handed out in memory, to be looked at
 
 
 class DeskMessages(Messages):
@@ -56,12 +61,16 @@ class DeskMessages(Messages):
         group_id, file = group_of(group), Path(path).expanduser()
         await self._works.run(self._steps.chats.require_member, group_id)
         await self._works.run(require_one_history, self._steps, group_id)
-        sealed = attachments.seal(await self._works.run(attachments.read_file, file), file.name)
-        with self._works.in_flight(f"storing {sealed.filename}"):
-            url = await self._works.session.delivery.upload_blob(sealed.ciphertext, new_idempotency_key())
-        part = sealed.part(url)
-        message = await self._works.run(self._steps.sender.queue_file, group_id, part, caption, self._works.now())
+        with self._works.in_flight(f"storing {safe_filename(file.name)}") as progress:
+            message = await self._works.session.uploads.send(group_id, file, caption, progress)
         return await self._sent(message)
+
+    async def transfers(self) -> list[TransferView]:
+        return [transfer_view(moving) for moving in await self._works.session.uploads.moving()]
+
+    async def cancel_transfer(self, transfer: int) -> list[TransferView]:
+        await self._works.session.uploads.cancel(transfer)
+        return await self.transfers()
 
     async def edit(self, row: int, text: str) -> MessageView:
         return await self._changed(row, await self._works.run(self._steps.sender.queue_edit, row, text, self._now()))
@@ -79,15 +88,14 @@ class DeskMessages(Messages):
 
     async def fetch(self, row: int) -> bytes:
         part = await self._works.run(self._offered, row)
-        with self._works.in_flight("fetching a file"):
-            limit = attachments.ciphertext_limit(part)
-            ciphertext = await self._works.session.delivery.download_blob(part.url, limit)
-        return await self._works.run(attachments.open_sealed, part, ciphertext)
+        _check_shown(part.size)
+        async with self._fetched(part) as path:
+            return await asyncio.to_thread(_opened, part, path)
 
     async def save(self, row: int, folder: str) -> str:
         part = await self._works.run(self._offered, row)
-        octets = await self.fetch(row)
-        path = await self._works.run(attachments.save, Path(folder).expanduser(), part.filename, octets)
+        async with self._fetched(part) as ciphertext:
+            path = await asyncio.to_thread(_saved, part, ciphertext, Path(folder).expanduser())
         await self._works.run(self._steps.history.save_as, row, str(path))
         self._works.tell(row=row)
         return str(path)
@@ -126,6 +134,12 @@ class DeskMessages(Messages):
 
     async def shown(self, row: int) -> None:
         await self._works.run(self._steps.history.mark_shown, row)
+
+    @asynccontextmanager
+    async def _fetched(self, part: ExternalPart) -> AsyncIterator[Path]:
+        with self._works.in_flight("fetching a file") as progress:
+            async with self._works.session.downloads.fetched(part, progress) as path:
+                yield path
 
     def _now(self) -> int:
         return self._works.now()
@@ -181,3 +195,23 @@ class DeskMessages(Messages):
         if message.kind is Kind.RECEIVED and message.place is Place.REQUEST:
             raise ChatError("accept the request first", code="not-accepted", hint="See: ringtrue requests")
         return export(self._steps.history, message).decode("ascii")
+
+
+def _check_shown(size: int) -> None:
+    if size > SHOWN_LIMIT:
+        raise ContentError(
+            "the file is too large to be looked at here",
+            code="attachment-not-shown",
+            hint="Save it, and open it with another program, if you expect it from the sender.",
+        )
+
+
+def _opened(part: ExternalPart, path: Path) -> bytes:
+    _check_shown(path.stat().st_size - attachments.TAG_SIZE)
+    with open(path, "rb") as ciphertext:
+        return b"".join(attachments.open_sealed(part, ciphertext))
+
+
+def _saved(part: ExternalPart, path: Path, folder: Path) -> Path:
+    with open(path, "rb") as ciphertext:
+        return attachments.save(folder, part.filename, attachments.open_sealed(part, ciphertext))

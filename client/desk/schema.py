@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from client import lines
-from client.desk import device_views, people_views, protocol, report_views, rule_views, trust_views, views
+from client.desk import (
+    device_views,
+    people_views,
+    protocol,
+    report_views,
+    rule_views,
+    transfer_views,
+    trust_views,
+    views,
+)
 from client.desk.codes import advice
 from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
@@ -35,6 +44,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "check-number": views.CheckNumberView,
     "agreement": views.AgreementView,
     "franking-key": views.FrankingKeyView,
+    "transfer": transfer_views.TransferView,
     "inspection": views.InspectionView,
     "report": report_views.ReportView,
     "standing": report_views.StandingView,

@@ -72,13 +72,20 @@ class Works:
         self.changes.wake.set()
 
     @contextmanager
-    def in_flight(self, words: str) -> Iterator[None]:
-        """Say what is being done, for as long as it takes."""
+    def in_flight(self, words: str) -> Iterator[Callable[[int, int], None]]:
+        """Say what is being done, for as long as it takes; what is yielded takes how much of how much is done."""
         key = max(self.doing, default=0) + 1
         self.doing[key] = words
         self.tell()
+
+        def done(part: int, whole: int) -> None:
+            said = f"{words}, {100 * part // max(whole, 1)} %"
+            if self.doing[key] != said:
+                self.doing[key] = said
+                self.tell()
+
         try:
-            yield
+            yield done
         finally:
             del self.doing[key]
             self.tell()

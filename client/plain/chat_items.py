@@ -138,7 +138,7 @@ async def _export(talk: Talk, argument: str) -> None:
     form = FORMS[chosen]
     talk.paper.say(f"{REVEALS} {PROVES}" if form == "json" else REVEALS)
     path = await asked_path(talk, argument, f"ringtrue-{group[:8]}.{ENDINGS[form]}")
-    written = attachments.save(path.parent, path.name, (await talk.api.chats.export(group, form)).encode())
+    written = attachments.save(path.parent, path.name, [(await talk.api.chats.export(group, form)).encode()])
     talk.paper.say(f"Written to {written}, readable by you only.")
 
 

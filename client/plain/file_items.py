@@ -83,7 +83,7 @@ async def _proof(talk: Talk, argument: str) -> None:
     message, given = await talk.message(argument)
     proof = await talk.api.messages.proof(message.row)
     path = await asked_path(talk, given, f"ringtrue-proof-{message.id[:12]}.json")
-    written = attachments.save(path.parent, path.name, proof.encode())
+    written = attachments.save(path.parent, path.name, [proof.encode()])
     talk.paper.say(f"Written to {written}. It contains the message. To check it: ringtrue verify {written.name}")
 
 

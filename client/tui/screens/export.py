@@ -138,4 +138,4 @@ async def write(typed: str, text: str) -> Path:
             code="cannot-save",
             hint="Write the whole path.",
         ) from error
-    return await asyncio.to_thread(save, path.parent, path.name, text.encode())
+    return await asyncio.to_thread(save, path.parent, path.name, [text.encode()])

@@ -1,0 +1,27 @@
+"""Files on their way out, as screens and programs see them."""
+
+from client.desk.views import View
+from client.uploading import Moving
+
+
+class TransferView(View, frozen=True, kw_only=True):
+    """A file that is being sent. `done`, `total`: octets of ciphertext; `active`: whether it is at work now."""
+
+    transfer: int
+    name: str
+    group: str
+    done: int
+    total: int
+    active: bool
+
+
+def transfer_view(moving: Moving) -> TransferView:
+    """What is shown of an upload."""
+    return TransferView(
+        transfer=moving.id,
+        name=moving.name,
+        group=moving.group_id.hex(),
+        done=moving.done,
+        total=moving.total,
+        active=moving.active,
+    )
