@@ -1,8 +1,8 @@
-"""Hourly limits over several replicas and over a restart: what each allowed is told to the others through the database.
+"""Hourly limits over several replicas and over a restart: what each allowed is told to the others by the database.
 
-Each replica decides by itself and tells every few seconds, so that a number that asks all of R replicas at once can get up to
-R times a limit, once: what is too much is counted all the same, and paid back before the next is allowed. Over time
-a number gets what the limit says, whatever it does.
+Each replica decides by itself and tells every few seconds. So a number that asks all of R replicas at once can get R
+times a limit, once: what was too much counts all the same, and is paid back before the next is allowed. Over time a
+number gets what the limit says, whatever it does.
 """
 
 import asyncio

@@ -23,9 +23,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Streams:
-    """Event streams of devices."""
+    """Event streams of devices; where replicas share the database, wake-ups may be lost: each heartbeat looks again."""
 
-    def __init__(self, store: Store, wakeups: Wakeups, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, store: Store, wakeups: Wakeups, heartbeat: float = HEARTBEAT, *, shared: bool = False) -> None:
+        self._shared = shared
         self._store = store
         self.wakeups = wakeups
         self._heartbeat = heartbeat
@@ -53,15 +54,18 @@ class Streams:
         heads = await self._all_heads(watcher)
         yield _event(number, heads.groups, heads)
         while not watcher.closed:
-            if not await watcher.wait(self._heartbeat):
-                yield b": \n\n"
-                continue
+            woken = await watcher.wait(self._heartbeat)
             watcher.woken.clear()
-            if watcher.joined:
-                heads = await self._all_heads(watcher)
+            if watcher.joined or (self._shared and not woken):
+                said, heads = heads, await self._all_heads(watcher)
                 changed = heads.groups
+                woken = woken or heads != said
             else:
                 changed, watcher.heads = watcher.heads, {}
+                heads.groups.update(changed)
+            if not woken:
+                yield b": \n\n"
+                continue
             if not watcher.closed:
                 number += 1
                 yield _event(number, changed, heads)

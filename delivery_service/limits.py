@@ -22,7 +22,7 @@ class _Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a key has left of a limit, as replicas tell it: when it is whole again, in milliseconds; or by how much later."""
+    """What a key has left of a limit, as replicas tell it: the ms at which it is whole again, or by how many later."""
 
     name: str
     key: bytes

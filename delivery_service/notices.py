@@ -1,13 +1,13 @@
 """Notices: what the replicas of the service on one PostgreSQL database tell each other, to wake watchers.
 
-They carry heads and names, no contents, and they may be lost: whoever misses one finds the same in the database at its next
-look. So they are sent after the change is durable, by a connection of their own: what gathered while the last ones were on
-their way, in one transaction. What would be too many, or was lost with a connection, lets everybody look again.
+They carry heads and names, no contents, and they may be lost: whoever misses one finds the same in the database at its
+next look. So they are sent after the change is durable, by a connection of their own, and what gathered while the last
+were on their way goes in one transaction. Too many at once, or a lost connection, let everybody look again.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -108,7 +108,7 @@ class Notices:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _again_and_again(self, part: "_Part") -> None:
+    async def _again_and_again(self, part: Callable[["_Connection"], Awaitable[None]]) -> None:
         while True:
             try:
                 async with await _connect(self._url) as connection:

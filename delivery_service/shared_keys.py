@@ -29,6 +29,6 @@ async def check_key(engine: Engine, name: str, public: bytes) -> None:
     digest = hashlib.sha256(public).digest()
     if await engine.write(replicas.register, name, digest) != digest:
         raise StartError(
-            f"the {name} key of this folder is not the one that the service has: copy {name}.key from another replica's "
-            "folder, or from a backup"
+            f"the {name} key of this folder is not the one that the service has: copy {name}.key from another "
+            "replica's folder, or from a backup"
         )

@@ -72,10 +72,10 @@ def _looking_back(world: World) -> Iterator[None]:
     service, snapshots = world.service, dict[bytes, bytes]()
     take, credentials = service.observers.take, service.credentials
 
-    async def taken(group_id: bytes) -> Observer:
-        observer = await take(group_id)
+    async def taken(group_id: bytes) -> tuple[int, Observer]:
+        version, observer = await take(group_id)
         snapshot = snapshots.setdefault(group_id, observer.snapshot())
-        return Observer.load(snapshot, credentials.validate, credentials.succeed)
+        return version, Observer.load(snapshot, credentials.validate, credentials.succeed)
 
     with instead(service.observers, "take", taken).exchanged():
         yield
