@@ -131,14 +131,18 @@ class StaleEpochError(ServiceError):
 
 
 class GoneError(ServiceError):
-    """Entries before `floor` are no longer kept: this device cannot follow the group any more."""
+    """Entries before `floor` are no longer kept: this device cannot follow the group any more.
+
+    `epoch`: given where the service was restored from a backup; who is in the same epoch can go on at the floor.
+    """
 
     hint = "This device was away for too long. Ask a member to remove it from the chat and to add it again."
     exit_code = 5
 
-    def __init__(self, problem: Problem, *, floor: int) -> None:
+    def __init__(self, problem: Problem, *, floor: int, epoch: int | None = None) -> None:
         super().__init__(problem)
         self.floor = floor
+        self.epoch = epoch
 
 
 class NotAMemberError(ServiceError):

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 
 import mls_rs
 import msgspec
@@ -30,6 +31,7 @@ from client.errors import (
 from client.events import Event, Trouble
 from client.intents import CreateGroup, Intent, Leave
 from client.outbox import Outgoing
+from client.rollback_words import STANDS
 from client.steps import Steps
 from client.worker import Worker
 from delivery_service.wire import CommitBundle, GroupHeads
@@ -73,6 +75,7 @@ class Exchange:
 
         `asked`: when the heads were asked for; unknown for those that a stream has brought.
         """
+        await self._run(self._steps.rollbacks.expire, self._now())
         groups = await self.read_inbox(heads.inbox)
         cursors = {chat.group_id: chat.cursor for chat in await self._run(self._steps.chats.all)}
         named = {_group_id(name): head for name, head in heads.groups.items()}
@@ -92,7 +95,13 @@ class Exchange:
 
     async def post(self) -> list[Trouble]:
         """Post what waits in any group."""
-        pending = await self._run(lambda: {*self._steps.intents.groups(), *self._steps.outbox.groups()})
+        pending = await self._run(
+            lambda: {
+                *self._steps.intents.groups(),
+                *self._steps.outbox.groups(),
+                *self._steps.rollbacks.waiting(),
+            }
+        )
         return [trouble for group in pending if (trouble := await self._attempt(group, self.drive(group)))]
 
     async def read_inbox(self, head: int) -> list[bytes]:
@@ -145,7 +154,7 @@ class Exchange:
 
     async def _post_all(self, group_id: bytes) -> None:
         fruitless, renewing = 0, True
-        while True:
+        while not await self._run(self._steps.rollbacks.is_waiting, group_id):
             try:
                 posted = await self._post_next(group_id, renewing=renewing)
             except CredentialDueError:
@@ -217,11 +226,17 @@ class Exchange:
     async def _read(self, group_id: bytes) -> bool:
         """Read to the log's end; whether the group is in another epoch, or left, since."""
         first = chat = await self._run(self._steps.chats.get, group_id)
-        while chat is not None and chat.standing.is_member:
+        while chat is not None and await self._run(self._steps.rollbacks.follows, chat):
             started = self._now()
             try:
                 more = await self._read_on(group_id, chat.cursor, started)
             except (GoneError, NotAMemberError) as error:
+                if not chat.standing.is_member:
+                    return False
+                if isinstance(error, GoneError) and error.epoch == chat.epoch:
+                    self._tell(await self._run(self._steps.receiver.restored, group_id, error.floor, started))
+                    chat = await self._run(self._steps.chats.get, group_id)
+                    continue
                 self._tell(await self._run(self._steps.receiver.lose, group_id, str(error), started))
                 return True
             before, chat = chat, await self._run(self._steps.chats.get, group_id)
@@ -251,11 +266,34 @@ class Exchange:
             self._tell(await self._run(self._steps.lookout.answered, group_id, lie, cursor, self._now()))
         end = None if batch.more else started
         receive = self._steps.receiver.receive
-        self._tell(await self._run(receive, group_id, looked.entries, self._now(), end, asked_twice=asked_twice))
+        told = partial(receive, group_id, looked.entries, self._now(), end, asked_twice=asked_twice)
+        self._tell(await self._run(told, settled=batch.settled))
         if batch.more and looked.entries:
+            return True
+        if await self._report(group_id):
             return True
         await self._look_for_lost(group_id, asked_twice=asked_twice)
         return False
+
+    async def _report(self, group_id: bytes) -> bool:
+        """Report a commit that this device cannot apply; whether that changed something which is to be read."""
+        rejection = await self._run(self._steps.rollbacks.due, group_id)
+        if rejection is None:
+            return False
+        try:
+            counted = await self._delivery.reject(group_id, rejection)
+        except ABOUT_THE_SESSION:
+            raise
+        except ServiceError as error:
+            if error.code == "settled":
+                self._tell(await self._run(self._steps.receiver.lose, group_id, STANDS, self._now()))
+            elif error.code == "unknown-commit":
+                await self._run(self._steps.rollbacks.unknown, group_id)
+            else:  # the others decide
+                await self._run(self._steps.rollbacks.reported, group_id)
+            return False
+        await self._run(self._steps.rollbacks.reported, group_id)
+        return counted.rollback > 0
 
     async def _look_for_lost(self, group_id: bytes, *, asked_twice: bool) -> None:
         """At the log's end: send again what was accepted and is not there, ask again for what was left out."""

@@ -73,7 +73,7 @@ def refusal(status: int, body: bytes) -> ServiceError | UnexpectedAnswerError:
     if word == "no-consent" and problem.mode is not None:
         return NoConsentError(problem, mode=problem.mode)
     if word == "gone" and problem.floor is not None:
-        return GoneError(problem, floor=problem.floor)
+        return GoneError(problem, floor=problem.floor, epoch=problem.epoch)
     if status in (429, 503):
         return RateLimitedError(problem, retry_after=_bounded(problem.retry_after))
     if word == "wrong-code":

@@ -6,7 +6,7 @@ from dataclasses import replace
 import mls_rs
 
 from client import roles
-from client.chats import Standing
+from client.chats import Chat, Standing
 from client.content import decode
 from client.credentials.siblings import Siblings
 from client.defence.admission import Consent, Frank, Place
@@ -37,6 +37,8 @@ from client.notices import notice
 from client.outbox import Outbox
 from client.reading import Reading, Timed, Titled, read
 from client.relations import Relations
+from client.rollback import Rollbacks, TakenBack
+from client.rollback_words import STANDS
 from client.rows import kind_of, row_of
 from client.sending import Sender
 from client.wording import describe
@@ -71,7 +73,9 @@ class Receiver:
         watch: Watch,
         lookout: Lookout,
         siblings: Siblings,
+        rollbacks: Rollbacks,
     ) -> None:
+        self._rollbacks = rollbacks
         self._siblings = siblings
         self._lookout = lookout
         self._admitting = admitting
@@ -88,18 +92,29 @@ class Receiver:
         self._leavers: set[tuple[bytes, int, bytes]] = set()  # group, epoch, identity of who proposed to leave
 
     def receive(
-        self, group_id: bytes, entries: Sequence[Entry], now: int, end: int | None = None, *, asked_twice: bool = False
+        self,
+        group_id: bytes,
+        entries: Sequence[Entry],
+        now: int,
+        end: int | None = None,
+        *,
+        asked_twice: bool = False,
+        settled: int = 0,
     ) -> list[Event]:
         """Deal with a batch in one transaction; if one entry is refused, with each entry in a transaction of its own.
 
-        `end`: when the batch was asked for, if it reaches to the log's end. Raises LookAgainError where the batch is to
-        be asked for once more, unless it was `asked_twice`.
+        `end`: when the batch was asked for, if it reaches to the log's end. `settled`: every commit up to there stands,
+        says the service. Raises LookAgainError where the batch is to be asked for once more, unless it was
+        `asked_twice`.
         """
         self._lookout.asked_twice = asked_twice
+        self._rollbacks.settle(group_id, settled)
         try:
             events = self._together(group_id, entries, now) if entries else []
         except (mls_rs.MlsError, GroupRefusedError):
             events = [event for entry in entries for event in self._alone(group_id, entry, now)]
+        if self._rollbacks.stands(group_id):
+            events += self.lose(group_id, STANDS, now)
         if end is not None and end - self._chats.known(group_id).read_at >= READ_AT_STEP:
             self._chats.caught_up(group_id, end)
         if end is not None:
@@ -118,6 +133,13 @@ class Receiver:
         except (mls_rs.MlsError, GroupRefusedError):
             return []
 
+    def restored(self, group_id: bytes, floor: int, now: int) -> list[Event]:
+        """Go on at the floor of a service that was restored from a backup, in the epoch in which it stands."""
+        with self._groups.store.transaction():
+            events = self._lookout.restored(group_id, self._chats.known(group_id).cursor, floor, now)
+            self._chats.advance(group_id, floor - 1)
+        return events
+
     def lose(self, group_id: bytes, reason: str, now: int) -> list[Event]:
         """Note that the group cannot be followed any more."""
         chat = self._chats.known(group_id)
@@ -126,6 +148,7 @@ class Receiver:
             self._history.note(Kind.GAP, group_id, None, words, now)
             step.standing = Standing.LOST
             self._lookout.left(group_id)
+            self._rollbacks.forget(group_id)
             ended = self._sender.refuse_all(group_id, words)
         return [Gap(group_id, chat.name, chat.cursor, "gone", reason, ""), *ended]
 
@@ -141,11 +164,13 @@ class Receiver:
                 own = isinstance(error, mls_rs.OwnMessageError)
                 events = self._lookout.came_late(group_id, entry.body, now) if own else []
                 events = events or self._lookout.replayed(group_id, entry, now, own=own)
-                if events:
+                if events or self._rollbacks.is_behind(group, entry):
                     self._chats.advance(group_id, entry.seq)
                 else:
                     events = self._gap(group_id, entry, error.code, str(error), cause, now)
-                    if own:
+                    if not own:
+                        self._rollbacks.reject(group, entry)
+                    else:
                         # This device sent what its store does not know: the store is an old copy, its keys were used.
                         self._intents.add_once(group_id, RefreshKeys())
                         if self._lookout.record.is_whole(group_id):  # or a member may have posted it again
@@ -154,11 +179,20 @@ class Receiver:
                 return [*missing, *events]
 
     def _together(self, group_id: bytes, entries: Sequence[Entry], now: int) -> list[Event]:
-        chat = self._chats.known(group_id)
-        if not chat.standing.is_member:
-            return []
+        with self._groups.store.transaction():
+            chat = self._chats.known(group_id)
+            if chat.standing.is_member:
+                return self._read_on(chat, entries, now)
+            revived = self._rollbacks.revive(chat, entries, now)
+            if revived is None:
+                return []
+            self._chats.advance(group_id, revived - 1)
+            return self._read_on(self._chats.known(group_id), entries, now, revived=revived)
+
+    def _read_on(self, chat: Chat, entries: Sequence[Entry], now: int, revived: int = 0) -> list[Event]:
+        """`revived`: the number of the entry that makes this device a member again."""
         events: list[Event] = []
-        cursor = chat.cursor
+        group_id, cursor = chat.group_id, chat.cursor
         with self._groups.step(group_id) as step:
             for entry in entries:
                 if entry.seq <= cursor or not step.standing.is_member:
@@ -174,6 +208,10 @@ class Receiver:
                 # Certificates live for days and a device may be offline for longer: each entry is judged at the time
                 # that the service gives it, but never before this device last knew the log's end, nor in the future.
                 at = min(max(entry.at_ms // 1000, chat.read_at), now)
+                if entry.kind == "rollback":
+                    events += self._taken_back(step, entry, now, revived=entry.seq == revived)
+                    cursor = entry.seq
+                    continue
                 events += self._entry(step, entry, at, now)
                 if step.standing.is_member:
                     self._lookout.dealt_with(step.group, epoch, entry)
@@ -202,12 +240,17 @@ class Receiver:
                 self._intents.proposed(intent)
                 self._note_leaver(step, step.group.member(step.group.own_index))
                 return []  # the commit that carries the proposal to leave out will follow
-            admins = roles.admins(step.group)
+            admins, before = roles.admins(step.group), self._rollbacks.before(step, entry)
             commit = step.group.apply(intent.request.secrets)  # judged when it was made
             self._intents.settle(intent.id)
+            self._rollbacks.applied(group_id, before, commit, entry, now)
             done = IntentSettled(group_id, intent.id, "done", "")
             return [*self._committed(step, commit, admins, entry, now, own=True), done]
         return self._foreign(step, entry, at, now)
+
+    def _taken_back(self, step: Step, entry: Entry, now: int, *, revived: bool) -> list[Event]:
+        place, events = self._rollbacks.taken_back(step, entry, now, revived=revived)
+        return [*events, *self._ended(step)] if place is TakenBack.WITHDRAWN else events
 
     def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
         inspected = mls_rs.inspect(entry.body)
@@ -216,11 +259,13 @@ class Receiver:
         if inspected.content == "application":
             application = step.group.process(entry.body, at)
             assert isinstance(application, mls_rs.Application), "an envelope tells what kind of content is in it"
+            self._rollbacks.goes_on(step.group.group_id)
             return [*events, *self._application(step, application, entry, now)]
         return [*events, *self._handshake(step, inspected, entry, at, now)]
 
     def _handshake(self, step: Step, inspected: mls_rs.Inspected, entry: Entry, at: int, now: int) -> list[Event]:
         admins = roles.admins(step.group)
+        before = self._rollbacks.before(step, entry) if inspected.content == "commit" else None
         leaving = any(intent.is_proposed for intent in self._intents.of(step.group.group_id))
         match roles.process(step.group, entry.body, at, leaving=leaving):
             case mls_rs.Proposal() as proposal:
@@ -235,6 +280,8 @@ class Receiver:
                 return [ProposalReceived(step.group.group_id, proposal.type, sender)]
             case mls_rs.Commit() as commit:
                 self._require_current(commit, at)
+                self._rollbacks.applied(step.group.group_id, before, commit, entry, now)
+                self._rollbacks.goes_on(step.group.group_id)
                 return self._committed(step, commit, admins, entry, now)
 
     def _require_current(self, commit: mls_rs.Commit, at: int) -> None:

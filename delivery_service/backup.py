@@ -1,7 +1,8 @@
 """Backup of a data folder while it is served, and its restore.
 
 A backup is a folder: the database as of one moment, the service's keys, the blobs, and last `backup.json`, without
-which it is no backup. A restored service has forgotten what it took since; it says so to everybody (storage/operation.py).
+which it is no backup. A restored service has forgotten what it took since; it says so to everybody
+(storage/operation.py).
 """
 
 import contextlib

@@ -36,6 +36,8 @@ class Lie(StrEnum):
     BEYOND_HEAD = "beyond-head"  # an answer had more than it says there is
     HEAD_BACK = "head-back"  # the log ends before what was read of it
     MISLABELLED = "mislabelled"  # an entry is of another epoch or kind than the service says
+    RESTORED = "restored"  # the service says so: what it took since its backup is lost
+    UNPROVEN_ROLLBACK = "unproven-rollback"  # a change is said to be taken back, without members' word
     READ_AGAIN = "read-again"  # never a line: a second reading showed what the first had not
 
 
@@ -107,6 +109,14 @@ def withheld_commit_words(count: int) -> str:
     """What is missing has a change of the group in it."""
     left_out = withheld_words(count)
     return f"{left_out}, and a change of the group among them: nothing after it can be read until it is shown"
+
+
+def restored_words() -> str:
+    """The service goes on from an older copy of itself."""
+    return (
+        "the service was restored from a backup and has lost what it took after that: messages of others may be "
+        "missing here, and yours may be missing at others"
+    )
 
 
 def closed_up_words(who: str, count: int) -> str:

@@ -24,6 +24,7 @@ from client.defence.lies import (
     late_words,
     mislabelled_words,
     replayed_words,
+    restored_words,
     withheld_commit_words,
     withheld_words,
 )
@@ -128,6 +129,11 @@ class Lookout:
             lie, words = Lie.WITHHELD_COMMIT, withheld_commit_words(count)
         first, last = cursor + 1, entry.seq - 1
         return self._once(group_id, lie, words, now, epoch=group.epoch, first=first, last=last), goes_on
+
+    def restored(self, group_id: bytes, cursor: int, floor: int, now: int) -> list[Event]:
+        """Name what a service lost that was restored from a backup; nothing of this epoch can be compared any more."""
+        self.record.miss(group_id, floor - 1)
+        return self._once(group_id, Lie.RESTORED, restored_words(), now, first=cursor + 1, last=floor - 1)
 
     def came(self, group_id: bytes, entry: Entry, now: int) -> list[Event]:
         """Say so if this is where a withheld change of the group was missing."""

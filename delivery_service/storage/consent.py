@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from delivery_service.errors import RefusedError
 from delivery_service.quotas import DAY, HOUR, Quotas
+from delivery_service.storage.operation import LOST_NUMBERS
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import Approach
 from delivery_service.wire import CONTACT_GRANTS_LIMIT, Decision, Mode, Reachability
@@ -50,8 +51,8 @@ _CHOOSE = """
 INSERT INTO contact_modes (number, mode) VALUES (:number, :mode)
 ON CONFLICT (number) DO UPDATE SET mode = excluded.mode
 """
-_RAISE = """
-INSERT INTO contact_heads (number, head) VALUES (:number, 1)
+_RAISE = f"""
+INSERT INTO contact_heads (number, head) SELECT :number, restored * {LOST_NUMBERS} + 1 FROM operation WHERE number = 1
 ON CONFLICT (number) DO UPDATE SET head = contact_heads.head + 1
 """
 _HOW = {

@@ -3,6 +3,7 @@
 from delivery_service.errors import OutdatedError, RefusedError, StoreError
 from delivery_service.storage import rollback, rules
 from delivery_service.storage.consent import check_reached, number_of
+from delivery_service.storage.operation import LOST_NUMBERS
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import KINDS, NewCommit, NewEntry, NewGroup, NewWelcome
 from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended
@@ -56,8 +57,8 @@ UPDATE memberships SET until = :seq WHERE group_number = :number AND device = :d
 """
 _ADDRESSEE = "SELECT device, number FROM key_packages WHERE reference = :reference AND state IN (1, 3, 4)"
 _WAITING = "SELECT count(*), count(*) FILTER (WHERE inviter = :inviter) FROM inbox WHERE device = :device"
-_POSITION = """
-INSERT INTO inbox_heads (device, head) VALUES (:device, 1)
+_POSITION = f"""
+INSERT INTO inbox_heads (device, head) SELECT :device, restored * {LOST_NUMBERS} + 1 FROM operation WHERE number = 1
 ON CONFLICT (device) DO UPDATE SET head = inbox_heads.head + 1 RETURNING head
 """
 _DELIVER = """

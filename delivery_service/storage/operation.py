@@ -41,6 +41,7 @@ def note_restored(tx: Transaction) -> int:
     tx.run(_LOSE, lost=LOST_NUMBERS)
     groups = tx.run("UPDATE groups SET head = head + :lost", lost=LOST_NUMBERS)
     tx.run("UPDATE inbox_heads SET head = head + :lost", lost=LOST_NUMBERS)
+    tx.run("UPDATE contact_heads SET head = head + :lost", lost=LOST_NUMBERS)
     tx.run("UPDATE key_packages SET state = 1, body = NULL WHERE state = 0")
     tx.run("UPDATE operation SET restored = restored + 1 WHERE number = 1")
     return groups

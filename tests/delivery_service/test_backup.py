@@ -127,9 +127,8 @@ async def test_a_reader_is_told_of_the_gap_wherever_it_stood_and_numbers_are_not
         assert await alice.claim(BOB) != claimed
         assert (await carol.publish(1)).status_code == 200
         await alice.add(group, CAROL)
-        position = (await carol.inbox()).head
-        assert position > LOST_NUMBERS or position == 1  # an inbox that never had anything has nothing to repeat
-        joined, seq = await carol.join()
+        assert (await carol.inbox()).head > LOST_NUMBERS
+        _, seq = await carol.join()
         await alice.say(group, b"and Carol")
         assert len((await carol.read(group.group_id, seq)).entries) == 1
 
