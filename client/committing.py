@@ -269,7 +269,11 @@ class Committer:
         return None if listed <= members else roles.context(listed & members, group.context_extensions())
 
     def check_leaving(self, group_id: bytes) -> None:
-        """Raise ChatError if the others would be left without an admin when the person leaves with all devices."""
+        """Raise ChatError if this device is out already, or if the others would be left without an admin.
+
+        The person leaves with all devices.
+        """
+        self._groups.chats.require_member(group_id)
         if self._groups.numbers(self._groups.copy(group_id)) != {self._groups.account.number}:
             self._require_another_admin(group_id, whole=True)
 

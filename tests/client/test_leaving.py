@@ -1,0 +1,20 @@
+"""Leaving a chat that somebody else has ended meanwhile."""
+
+from contextlib import AsyncExitStack
+
+import pytest
+
+from client.chats import Standing
+from client.errors import ChatError
+from tests.client.conftest import ALICE, BOB, World
+
+
+async def test_who_was_removed_before_leaving_is_told_so(world: World, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    chat = await alice.create_chat("dinner", [BOB])
+    await bob.receive()
+    await alice.remove(chat.group_id, [BOB])
+    with pytest.raises(ChatError) as refused:
+        await bob.leave(chat.group_id)
+    assert refused.value.code == "not-a-member"
+    assert (await bob.chats())[0].standing is Standing.REMOVED
