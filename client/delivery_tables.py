@@ -1,6 +1,22 @@
 """What the client keeps about its dealings with the delivery service: the newest part of the schema."""
 
 DELIVERY = """
+CREATE TABLE service_facts (                -- what the service said of itself last
+    number    INTEGER PRIMARY KEY CHECK (number = 1),
+    retention INTEGER NOT NULL,             -- seconds that it keeps entries
+    key       BLOB,                         -- by which it evicts (identity.eviction.ServiceSender); NULL: it does not
+    idle      INTEGER NOT NULL,             -- seconds after which it counts a member as idle; 0: never
+    heard_at  INTEGER NOT NULL
+);
+CREATE TABLE eviction (                     -- what the service has proposed
+    reference BLOB PRIMARY KEY,             -- ProposalRef
+    group_id  BLOB NOT NULL,
+    reason    TEXT NOT NULL,                -- identity.eviction.Reason
+    at        INTEGER NOT NULL              -- the time by which it is judged
+);
+CREATE TABLE early_refresh (                -- chats that were joined by a last-resort key package
+    group_id BLOB PRIMARY KEY
+);
 CREATE TABLE upload (
     id           INTEGER PRIMARY KEY,
     group_id     BLOB NOT NULL,             -- the chat that the file is for

@@ -86,6 +86,16 @@ class MembersChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeTakenBack:
+    """Commits of one device were undone, since most others cannot apply them; the history has the words."""
+
+    group_id: bytes
+    name: str
+    committer: TelephoneNumber | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalReceived:
     """A member has proposed something; the next commit carries it out."""
 
@@ -170,6 +180,7 @@ Event = (
     | ChatJoined
     | ChatNamed
     | MembersChanged
+    | ChangeTakenBack
     | ProposalReceived
     | IntentSettled
     | Gap

@@ -19,6 +19,7 @@ from client.groups import Groups
 from client.history import History
 from client.intents import Intents, Leave
 from client.message import Kind
+from client.rollback import Rollbacks
 from delivery_service.wire import RETENTION, KeyPackageUpload, WelcomeItem
 from identity.certificate_fields import load_certificate, validity
 from identity.errors import IdentityError
@@ -40,7 +41,9 @@ class Joiner:
         lookout: Lookout,
         anchors: GroupAnchors,
         siblings: Siblings,
+        rollbacks: Rollbacks,
     ) -> None:
+        self._rollbacks = rollbacks
         self._siblings = siblings
         self._anchors = anchors
         self._admitting = admitting
@@ -109,6 +112,7 @@ class Joiner:
         with self._groups.store.transaction():
             name, _ = self._groups.adopt(group, self._called(group, inviter), cursor, at)
             self._lookout.joined(group, cursor, item)
+            self._rollbacks.joined(group.group_id, item.seq, item.at_ms, signer.identity, now)
             advance_inbox(self._groups.store, item.position)
             self._continuity.asked(group.group_id, signer.identity)
             self._siblings.want_in(group.group_id)  # one that was away has no key packages to be invited by

@@ -1,16 +1,17 @@
 """The outbox: from a queued text to the log's own copy of it.
 
-| state     | encrypted | accepted  | stale  | refused | read back | retried | lost   |
-|-----------|-----------|-----------|--------|---------|-----------|---------|--------|
-| queued    | sending   | -         | -      | failed  | -         | -       | -      |
-| sending   | -         | accepted  | queued | failed  | delivered | -       | -      |
-| accepted  | -         | accepted  | -      | failed  | delivered | -       | queued |
-| delivered | -         | delivered | -      | -       | -         | -       | -      |
-| failed    | -         | -         | -      | -       | -         | queued  | -      |
+| state     | encrypted | accepted  | stale  | refused | read back | retried | lost   | taken back |
+|-----------|-----------|-----------|--------|---------|-----------|---------|--------|------------|
+| queued    | sending   | -         | -      | failed  | -         | -       | -      | -          |
+| sending   | -         | accepted  | queued | failed  | delivered | -       | -      | queued     |
+| accepted  | -         | accepted  | -      | failed  | delivered | -       | queued | queued     |
+| delivered | -         | delivered | -      | -       | -         | -       | -      | queued     |
+| failed    | -         | -         | -      | -       | -         | queued  | -      | -          |
 
 `sending` keeps the exact octets and their idempotency key until the service has answered them: nothing is encrypted
 again before a definitive refusal. `stale` is the refusal of an entry for another epoch than the group's; `lost` that
-the log was read to its end and does not hold what was accepted.
+the log was read to its end and does not hold what was accepted; `taken back` that the epoch in which it was encrypted
+was undone (client.rollback).
 """
 
 import secrets
@@ -41,6 +42,7 @@ class OutboxEvent(StrEnum):
     READ_BACK = "read back"
     RETRIED = "retried"
     LOST = "lost"
+    TAKEN_BACK = "taken back"
 
 
 _TRANSITIONS = {
@@ -56,6 +58,9 @@ _TRANSITIONS = {
     (OutboxState.ACCEPTED, OutboxEvent.LOST): OutboxState.QUEUED,
     (OutboxState.DELIVERED, OutboxEvent.ACCEPTED): OutboxState.DELIVERED,
     (OutboxState.FAILED, OutboxEvent.RETRIED): OutboxState.QUEUED,
+    (OutboxState.SENDING, OutboxEvent.TAKEN_BACK): OutboxState.QUEUED,
+    (OutboxState.ACCEPTED, OutboxEvent.TAKEN_BACK): OutboxState.QUEUED,
+    (OutboxState.DELIVERED, OutboxEvent.TAKEN_BACK): OutboxState.QUEUED,
 }
 
 
@@ -140,6 +145,13 @@ class Outbox:
     def lost(self, message: int) -> None:
         """Note that the log does not hold what was accepted, which calls for the same."""
         self._encrypt_again(message, OutboxEvent.LOST)
+
+    def taken_back(self, group_id: bytes, epoch: int) -> None:
+        """Note that the epochs after this one are undone, and what was encrypted in them with them."""
+        posted = "state IN ('sending', 'accepted', 'delivered')"
+        query = f"SELECT message FROM outbox WHERE group_id = ? AND epoch > ? AND {posted}"  # noqa: S608 - constant
+        for (message,) in self._store.rows(query, group_id, epoch):
+            self._encrypt_again(message, OutboxEvent.TAKEN_BACK)
 
     def _encrypt_again(self, message: int, event: OutboxEvent) -> None:
         state = transition(self.state(message), event)

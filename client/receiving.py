@@ -12,6 +12,7 @@ from client.credentials.siblings import Siblings
 from client.defence.admission import Consent, Frank, Place
 from client.defence.admitting import Admitting
 from client.defence.continuity import Continuity
+from client.defence.evictions import Evictions
 from client.defence.franking import Franking
 from client.defence.lookout import Lookout
 from client.defence.troubles import Trouble
@@ -74,7 +75,9 @@ class Receiver:
         lookout: Lookout,
         siblings: Siblings,
         rollbacks: Rollbacks,
+        evictions: Evictions,
     ) -> None:
+        self._evictions = evictions
         self._rollbacks = rollbacks
         self._siblings = siblings
         self._lookout = lookout
@@ -271,6 +274,8 @@ class Receiver:
             case mls_rs.Proposal() as proposal:
                 if proposal.type in _REFUSED_PROPOSALS:
                     raise GroupRefusedError(f"proposals of the kind {proposal.type} are refused", code="proposal")
+                if proposal.sender is None:
+                    return self._evictions.proposed(step.group, proposal, entry.seq, at, now)
                 self._intents.add_once(step.group.group_id, CommitProposals())
                 sender = None if proposal.sender is None else number_of(proposal.sender)
                 if proposal.sender is not None:
@@ -280,6 +285,7 @@ class Receiver:
                 return [ProposalReceived(step.group.group_id, proposal.type, sender)]
             case mls_rs.Commit() as commit:
                 self._require_current(commit, at)
+                self._evictions.check_commit(commit, admins)
                 self._rollbacks.applied(step.group.group_id, before, commit, entry, now)
                 self._rollbacks.goes_on(step.group.group_id)
                 return self._committed(step, commit, admins, entry, now)
@@ -411,7 +417,8 @@ class Receiver:
         )
         keys = self._continuity.committed(commit, accepted=chat.consent is Consent.INBOX, now=now)
         self._siblings.committed(commit, now)
-        for words in filter(None, (notice(changed, self._groups.account.number), *keys)):
+        said = (notice(changed, self._groups.account.number), *self._evictions.words(commit), *keys)
+        for words in filter(None, said):
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
         if commit.removed_self or (step.standing is Standing.LEAVING and len(step.group.members()) == 1):
             return [changed, *self._ended(step)]
@@ -467,7 +474,7 @@ def _check_admissible(inspected: mls_rs.Inspected) -> None:
     if inspected.kind == "private_message" and inspected.content != "application":
         # What an encrypted commit proposes can be judged by nobody before it is applied (docs/binding.md §3).
         raise GroupRefusedError("handshakes are not encrypted in this profile", code="encrypted-handshake")
-    if inspected.sender not in (None, "member"):
+    if inspected.sender not in (None, "member") and (inspected.sender, inspected.content) != ("external", "proposal"):
         resync = inspected.sender == "new_member_commit" and bool(inspected.removed)
         what = "a device rejoining by itself" if resync else "somebody who is not a member"
         raise GroupRefusedError(f"it comes from {what}; members are added by members", code="not-from-a-member")

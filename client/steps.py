@@ -15,6 +15,7 @@ from client.defence.admitting import Admitting
 from client.defence.alarms import Alarms
 from client.defence.asking import Asking
 from client.defence.continuity import Continuity
+from client.defence.evictions import Evictions
 from client.defence.franking import Franking
 from client.defence.lookout import Lookout
 from client.defence.past import Past
@@ -29,7 +30,9 @@ from client.joining import Joiner
 from client.outbox import Outbox, Outgoing
 from client.receiving import Receiver
 from client.relations import Relations
+from client.rollback import Rollbacks
 from client.sending import Sender
+from client.service_facts import ServiceFacts
 from client.store import Store
 from identity.binding import DeviceVerifier
 
@@ -65,6 +68,9 @@ class Steps:
     trusting: Trusting
     group_anchors: GroupAnchors
     siblings: Siblings
+    rollbacks: Rollbacks
+    evictions: Evictions
+    facts: ServiceFacts
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -81,7 +87,9 @@ class Steps:
         franking = Franking(store, account)
         lookout = Lookout(store, groups.chats, history)
         sender = Sender(groups, history, outbox, relations, lookout)
+        evictions, facts = Evictions(groups, history, intents, alarms), ServiceFacts(store, account)
         siblings = Siblings(store, groups, intents, continuity)
+        rollbacks = Rollbacks(groups, history, outbox, intents, lookout)
         return cls(
             store,
             groups,
@@ -92,7 +100,7 @@ class Steps:
             outbox,
             intents,
             sender,
-            Committer(groups, intents, lookout),
+            Committer(groups, intents, lookout, evictions, facts),
             Receiver(
                 groups,
                 history,
@@ -106,8 +114,10 @@ class Steps:
                 watch,
                 lookout,
                 siblings,
+                rollbacks,
+                evictions,
             ),
-            Joiner(groups, history, intents, admitting, continuity, lookout, group_anchors, siblings),
+            Joiner(groups, history, intents, admitting, continuity, lookout, group_anchors, siblings, rollbacks),
             admitting,
             Asking(store, groups, admitting, continuity),
             Past(store, history, groups.chats, admitting),
@@ -123,6 +133,9 @@ class Steps:
             Trusting(store, groups, statuses, group_anchors),
             group_anchors,
             siblings,
+            rollbacks,
+            evictions,
+            facts,
         )
 
     def unsettled(self, group_id: bytes) -> tuple[list[Outgoing], list[Intent], list[Trouble]]:

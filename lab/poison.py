@@ -7,6 +7,8 @@ another one there and make the membership tag over it, with the key in her own s
 import hashlib
 import hmac
 
+import mls_rs
+
 from client.framing import encode_opaque
 from lab.mallory import Mallory
 
@@ -17,7 +19,11 @@ HONEST: dict[bytes, bytes] = {}  # the commit that each poisoned one was made of
 
 def poisoned(mallory: Mallory, group_id: bytes, commit: bytes) -> bytes:
     """The commit with one bit of its confirmation tag changed."""
-    group = mallory.groups[group_id]
+    return spoil(mallory.groups[group_id], commit)
+
+
+def spoil(group: mls_rs.Group, commit: bytes) -> bytes:
+    """The same for a commit of any member's, in whose state the group is."""
     covered = commit[: _end_of_content(commit)] + _group_context(group.group_info())
     authenticated = commit[_end_of_content(commit) : -OPAQUE_TAG]
     key = _membership_key(group.delta().state, covered + authenticated, commit[-TAG:])

@@ -63,6 +63,10 @@ class LogRecord:
         if last is not None:
             self._add(group_id, seq, last.epoch, "missing", b"", last.at_ms, UNKNOWN)
 
+    def cut(self, group_id: bytes, first: int) -> None:
+        """Forget everything from an entry on: it was taken back."""
+        self._store.execute("DELETE FROM log_entry WHERE group_id = ? AND seq >= ?", group_id, first)
+
     def forget(self, group_id: bytes) -> None:
         """Forget a group that this device is no member of."""
         self._store.execute("DELETE FROM log_entry WHERE group_id = ?", group_id)

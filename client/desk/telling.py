@@ -23,6 +23,7 @@ from client.desk.works import Changes, Works
 from client.errors import ClientError
 from client.events import (
     Alarmed,
+    ChangeTakenBack,
     ChatJoined,
     ChatNamed,
     ContactAsked,
@@ -129,7 +130,7 @@ class Telling:
             case MessageAccepted() | MessageDelivered() | MessageFailed():
                 changes.groups.add(event.group_id)
                 self._change(event.message, changes)
-            case ChatJoined() | ChatNamed() | MembersChanged() | Gap():
+            case ChatJoined() | ChatNamed() | MembersChanged() | ChangeTakenBack() | Gap():
                 changes.groups.add(event.group_id)
             case ContactAsked(number=number):
                 views = asking_views(self._works.steps, self._works.showing, Consent.REQUEST)

@@ -12,6 +12,8 @@ from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, COMMIT_LIMIT, Ent
 
 _GROUP = """
 SELECT number, head, floor, (
+  SELECT min(r.first) FROM rollbacks r WHERE r.group_number = groups.number AND r.seq > :after
+), (
   SELECT u.seq FROM unsettled u WHERE u.group_number = groups.number AND groups.unsettled IS NOT NULL
 ) FROM groups WHERE group_id = :group_id
 """
@@ -45,11 +47,11 @@ Interval = tuple[int, int]  # after the first, up to and including the second se
 
 def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEntries:
     """Entries after the cursor that fall into the device's memberships, at most one batch of them."""
-    row = tx.row(_GROUP, group_id=group_id)
+    row = tx.row(_GROUP, group_id=group_id, after=after)
     if row is None:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
-    number, head, floor, unsettled = row
-    settled = head if unsettled is None else unsettled - 1
+    number, head, floor, *undone = row
+    settled = min([head, *(first - 1 for first in undone if first is not None)])
     terms = _terms(tx, number, device)
     intervals = [(max(since, after), head if until is None else until) for since, until in terms]
     intervals = [(low, high) for low, high in intervals if low < high]

@@ -84,6 +84,9 @@ UPDATE key_packages SET state = 1 WHERE state = 2
   AND device IN (SELECT device FROM inbox WHERE group_id = :group_id AND seq >= :first)
 """
 _WELCOMES_BACK = "DELETE FROM inbox WHERE group_id = :group_id AND seq >= :first RETURNING welcome"
+_UNDONE = """
+INSERT INTO rollbacks (group_number, seq, first, device, at_ms) VALUES (:number, :seq, :first, :device, :at_ms)
+"""
 _FORGET = (
     "DELETE FROM unsettled WHERE group_number = :number",
     "DELETE FROM unsettled_packages WHERE group_number = :number",
@@ -246,13 +249,7 @@ def _take_back(
     tx.run(_NO_SECOND_TERM, number=number, first=first)
     tx.run(_PACKAGES_BACK, number=number, group_id=rejection.group_id, first=first)
     drop_welcomes(tx, [row[0] for row in tx.rows(_WELCOMES_BACK, group_id=rejection.group_id, first=first)])
-    tx.run(
-        "INSERT INTO rollbacks (group_number, seq, device, at_ms) VALUES (:number, :seq, :device, :at_ms)",
-        number=number,
-        seq=seq,
-        device=kept.device,
-        at_ms=at_ms,
-    )
+    tx.run(_UNDONE, number=number, seq=seq, first=first, device=kept.device, at_ms=at_ms)
     _forget(tx, number)
     return returned, withdrawn - returned
 

@@ -34,6 +34,7 @@ CREATE TABLE rejections (
 CREATE TABLE rollbacks (
     group_number INTEGER NOT NULL REFERENCES groups,
     seq INTEGER NOT NULL,               -- the entry that says so
+    first INTEGER NOT NULL,             -- the first commit that it undid
     device BLOB NOT NULL,               -- whose commit was taken back
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (group_number, seq)
