@@ -16,16 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from delivery_service.errors import StartError
-from delivery_service.storage.database import Connection, connect
-from delivery_service.storage.sqlite import SCHEMA_VERSION
+from delivery_service.storage.database import connect, stored_version
 
 REVISIONS = Path(__file__).parent / "versions"
-COMMAND = "ringtrue delivery migrate --database URL"
 LOCK_TIMEOUT = 2  # seconds that a change of a table may keep everybody's entries waiting behind it
 TRIES = 15
 
 _LOCK = 5_734_110_217  # pg_advisory_xact_lock: one migration at a time
-_VERSION = "SELECT version_num::bigint FROM schema_version"
 
 
 def migrate(url: str, revisions: Sequence[Path] = (REVISIONS,)) -> tuple[int, int]:
@@ -43,26 +40,13 @@ def migrate(url: str, revisions: Sequence[Path] = (REVISIONS,)) -> tuple[int, in
     raise AssertionError
 
 
-def check_schema(connection: Connection) -> None:
-    """Raises StartError for a database whose schema this release cannot use."""
-    version = _stored(connection)
-    if version == SCHEMA_VERSION:
-        return
-    if version < SCHEMA_VERSION:
-        was = f"schema {version}" if version else "no schema"
-        raise StartError(f"the database has {was}, this release needs {SCHEMA_VERSION}: run '{COMMAND}' first")
-    row = connection.execute("SELECT oldest FROM schema_support WHERE version = %s", [version]).fetchone()
-    if row is None or row[0] > SCHEMA_VERSION:
-        raise StartError(f"the database has schema {version}, this release knows {SCHEMA_VERSION}: install a newer one")
-
-
 def _migrate(url: str, revisions: Sequence[Path]) -> tuple[int, int]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", "\n".join(map(str, revisions)))
     with connect(url) as connection:
-        before = _stored(connection)
+        before = stored_version(connection)
     engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
     with engine.begin() as connected:
         connected.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")
@@ -70,10 +54,4 @@ def _migrate(url: str, revisions: Sequence[Path]) -> tuple[int, int]:
         config.attributes["connection"] = connected
         command.upgrade(config, "head")
     with connect(url) as connection:
-        return before, _stored(connection)
-
-
-def _stored(connection: Connection) -> int:
-    there = connection.execute("SELECT to_regclass('schema_version')").fetchone()
-    row = connection.execute(_VERSION).fetchone() if there is not None and there[0] is not None else None
-    return int(row[0]) if row is not None else 0
+        return before, stored_version(connection)

@@ -1,14 +1,17 @@
 """A PostgreSQL database as an operator names it: reached without showing a password, asked if it keeps its word."""
 
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from delivery_service.errors import StartError
+from delivery_service.storage.sqlite import SCHEMA_VERSION
 
 SERVER_FLOOR = 150_000  # server_version_num; older servers were never tried
 CONNECT_TIMEOUT = 10  # seconds
+COMMAND = "ringtrue delivery migrate --database URL"
 FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME, with signs like @ and / in the password as %40 and %2F"
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -17,6 +20,7 @@ _SETTINGS = """
 SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('synchronous_commit'),
     current_setting('synchronous_standby_names'), pg_is_in_recovery()
 """
+_VERSION = "SELECT version_num::bigint FROM schema_version"
 _STANDBYS = "ANY 1 (name, name) of two standbys"
 
 
@@ -33,6 +37,29 @@ def connect(url: str, **options: Any) -> Connection:
         return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, **options)
     except psycopg.Error as error:
         raise StartError(f"the database {place(url)} cannot be reached: {_without_password(url, error)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The database of a service; `one_copy`: the operator accepts that the disk of one machine is all that has it."""
+
+    url: str = field(repr=False)
+    one_copy: bool = False
+
+    def connect(self, **options: Any) -> Connection:
+        """A connection to a server that keeps what it acknowledges, with tables of this release. Raises StartError."""
+        connection = connect(self.url, **options)
+        try:
+            check_server(connection, one_copy=self.one_copy)
+            check_schema(connection)
+        except StartError:
+            connection.close()
+            raise
+        except psycopg.Error as error:
+            connection.close()
+            raise StartError(f"the database {place(self.url)} cannot be used: {error}") from error
+        connection.rollback()
+        return connection
 
 
 def check_server(connection: Connection, *, one_copy: bool = False) -> None:
@@ -56,6 +83,26 @@ def check_server(connection: Connection, *, one_copy: bool = False) -> None:
             "the server acknowledges what only its own disk has: set synchronous_standby_names, for instance to "
             f"{_STANDBYS}, or accept one copy with --accept-one-copy"
         )
+
+
+def check_schema(connection: Connection) -> None:
+    """Raises StartError for a database whose schema this release cannot use."""
+    version = stored_version(connection)
+    if version == SCHEMA_VERSION:
+        return
+    if version < SCHEMA_VERSION:
+        was = f"schema {version}" if version else "no schema"
+        raise StartError(f"the database has {was}, this release needs {SCHEMA_VERSION}: run '{COMMAND}' first")
+    row = connection.execute("SELECT oldest FROM schema_support WHERE version = %s", [version]).fetchone()
+    if row is None or row[0] > SCHEMA_VERSION:
+        raise StartError(f"the database has schema {version}, this release knows {SCHEMA_VERSION}: install a newer one")
+
+
+def stored_version(connection: Connection) -> int:
+    """The version of the schema, 0 without one."""
+    there = connection.execute("SELECT to_regclass('schema_version')").fetchone()
+    row = connection.execute(_VERSION).fetchone() if there is not None and there[0] is not None else None
+    return int(row[0]) if row is not None else 0
 
 
 def _parsed(url: str) -> dict[str, Any]:

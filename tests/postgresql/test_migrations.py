@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from delivery_service.errors import StartError
-from delivery_service.migrations import COMMAND, REVISIONS, check_schema, migrate
+from delivery_service.migrations import REVISIONS, migrate
+from delivery_service.storage.database import COMMAND, check_schema
 from delivery_service.storage.sqlite import SCHEMA_VERSION
 
 NEXT = f"""
