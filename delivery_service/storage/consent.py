@@ -51,8 +51,8 @@ _CHOOSE = """
 INSERT INTO contact_modes (number, mode) VALUES (:number, :mode)
 ON CONFLICT (number) DO UPDATE SET mode = excluded.mode
 """
-_RAISE = f"""
-INSERT INTO contact_heads (number, head) SELECT :number, restored * {LOST_NUMBERS} + 1 FROM operation WHERE number = 1
+_RAISE = """
+INSERT INTO contact_heads (number, head) SELECT :number, restored * :lost + 1 FROM operation WHERE number = 1
 ON CONFLICT (number) DO UPDATE SET head = contact_heads.head + 1
 """
 _HOW = {
@@ -182,7 +182,7 @@ def decide(tx: Transaction, target: str, number: str, decision: Decision) -> fro
 
 def raise_head(tx: Transaction, number: str) -> None:
     """Counts something new about a number's contacts."""
-    tx.run(_RAISE, number=number)
+    tx.run(_RAISE, number=number, lost=LOST_NUMBERS)
 
 
 def contact_head(tx: Transaction, number: str) -> int:

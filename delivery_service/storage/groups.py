@@ -57,8 +57,8 @@ UPDATE memberships SET until = :seq WHERE group_number = :number AND device = :d
 """
 _ADDRESSEE = "SELECT device, number FROM key_packages WHERE reference = :reference AND state IN (1, 3, 4)"
 _WAITING = "SELECT count(*), count(*) FILTER (WHERE inviter = :inviter) FROM inbox WHERE device = :device"
-_POSITION = f"""
-INSERT INTO inbox_heads (device, head) SELECT :device, restored * {LOST_NUMBERS} + 1 FROM operation WHERE number = 1
+_POSITION = """
+INSERT INTO inbox_heads (device, head) SELECT :device, restored * :lost + 1 FROM operation WHERE number = 1
 ON CONFLICT (device) DO UPDATE SET head = inbox_heads.head + 1 RETURNING head
 """
 _DELIVER = """
@@ -233,6 +233,6 @@ def _deliver(tx: Transaction, entry: NewEntry, seq: int, welcome: NewWelcome, de
     stored = tx.value("INSERT INTO welcomes (body) VALUES (:body) RETURNING number", body=welcome.body)
     placed = {"group_id": entry.group_id, "seq": seq, "at_ms": entry.at_ms, "welcome": stored, "inviter": inviter}
     for device in sorted(devices):
-        tx.run(_DELIVER, device=device, position=tx.value(_POSITION, device=device), **placed)
+        tx.run(_DELIVER, device=device, position=tx.value(_POSITION, device=device, lost=LOST_NUMBERS), **placed)
     for reference in welcome.references:
         tx.run("UPDATE key_packages SET state = 2 WHERE reference = :reference AND state = 1", reference=reference)

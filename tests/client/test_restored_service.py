@@ -1,7 +1,7 @@
 """What people see when the delivery service comes back from an older copy of itself."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -104,7 +104,7 @@ async def test_a_sender_is_told_that_what_was_delivered_may_be_missing_at_others
 
 
 async def test_a_member_whose_change_was_forgotten_is_told_that_the_chat_ends(world, stack, service) -> None:
-    alice, bob, carol = await world.people(stack, ALICE, BOB, CAROL)
+    alice, bob, _ = await world.people(stack, ALICE, BOB, CAROL)
     chat = await alice.create_chat("dinner", [BOB])
     await bob.receive()
     backup = service.back_up()
