@@ -19,6 +19,7 @@ from lab.histories.process import ServiceProcess, StartFailedError
 DATABASE = "delivery.sqlite3"
 SECTOR = 512  # octets
 LOADED = 2.0  # seconds
+READ_LIMIT = 5.0  # seconds after which a service that opens no session counts as refusing
 
 
 class Became(StrEnum):
@@ -112,14 +113,17 @@ async def _try(kept: _Kept, copy: Path, said: list[str], recorder: Recorder) -> 
     except StartFailedError as error:
         said.append(str(error))
         return Became.STOPPED
+    line = Line([service.address])
     try:
-        line = Line([service.address])
-        read = [
-            (entries, await _read(Asker("reader", asker.device, line, recorder), group))
-            for asker, group, entries in kept.logs
-        ]
-        line.hang_up()
+        async with asyncio.timeout(READ_LIMIT):
+            read = [
+                (entries, await _read(Asker("reader", asker.device, line, recorder), group))
+                for asker, group, entries in kept.logs
+            ]
+    except TimeoutError:
+        return Became.REFUSED
     finally:
+        line.hang_up()
         await service.kill()
     if any(found is not None and found != entries for entries, found in read):
         return Became.WRONG

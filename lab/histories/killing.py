@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,7 +15,7 @@ from lab.histories.checker import Report, check
 from lab.histories.devices import Certifier
 from lab.histories.history import Recorder, read_history
 from lab.histories.load import Load, Size
-from lab.histories.process import ServiceProcess
+from lab.histories.process import PROGRAM, ServiceProcess
 
 SHORTEST, LONGEST = 0.1, 1.0  # seconds from one start to the next kill
 EARLY = 0.1  # of the kills that come while the service still starts
@@ -44,13 +45,20 @@ class Outcome:
 
 
 async def kill_embedded(
-    folder: Path, history: Path, kills: int, *, size: Size, seed: int, check_every: int = 1
+    folder: Path,
+    history: Path,
+    kills: int,
+    *,
+    size: Size,
+    seed: int,
+    check_every: int = 1,
+    program: Sequence[str] = PROGRAM,
 ) -> Outcome:
     """Load a service in `folder`, kill it so often, and judge the history; SQLite is asked at each `check_every`th."""
     random, certifier, begin = Random(seed), Certifier(), time.monotonic()  # noqa: S311 - chance, no secrets
     (folder / "anchors.pem").write_bytes(certifier.anchors)
     data = folder / "data"
-    service = ServiceProcess(folder / "log", folder / "anchors.pem", ("--data-dir", str(data)))
+    service = ServiceProcess(folder / "log", folder / "anchors.pem", ("--data-dir", str(data)), program=program)
     ready, integrity = [await service.start()], list[str]()
     with Recorder(history) as recorder:
         load = Load([service.address], recorder, size, random, certifier)

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.histories.devices import HOST
 from lab.histories.line import Address
 
-SERVE = "from delivery_service.cli import delivery; delivery()"
+PROGRAM = ("-c", "from delivery_service.cli import delivery; delivery()")
 START_LIMIT = 60  # seconds
 POLL = 0.01  # seconds
 _STATUS = f"GET /v1/status HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n".encode()
@@ -25,9 +25,7 @@ class StartFailedError(Exception):
 class ServiceProcess:
     """One process of the service; `options` say where it keeps what it stores, `program` what Python runs."""
 
-    def __init__(
-        self, log: Path, anchors: Path, options: Sequence[str], *, program: Sequence[str] = ("-c", SERVE)
-    ) -> None:
+    def __init__(self, log: Path, anchors: Path, options: Sequence[str], *, program: Sequence[str] = PROGRAM) -> None:
         self.address: Address = ("127.0.0.1", _free_port())
         self._log = log
         self._command = [

@@ -101,7 +101,9 @@ async def found_room(devices: Sequence[Device], ask_as: AskAs) -> tuple[Room, li
     assert isinstance(added, Acked)
     for device in others:
         asker = ask_as("member", device)
-        welcome = (await asker.inbox()).items[-1]
+        while not (welcomes := (await asker.inbox()).items):
+            await asyncio.sleep(PAUSE)
+        welcome = welcomes[-1]
         joined = device.engine.join(welcome.welcome, device.secrets, int(time.time()))
         members.append(Member(asker, room, joined, welcome.seq))
     return room, members
