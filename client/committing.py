@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import mls_rs
 import msgspec
 
 from client import roles
 from client.chats import Standing
+from client.defence.evictions import Evictions
 from client.defence.lies import LOST_LIMIT, Lie, lost_words
 from client.defence.lookout import Lookout
 from client.device import number_of
@@ -29,8 +31,10 @@ from client.intents import (
     RotateCredential,
     SetAdmins,
 )
+from client.service_facts import ServiceFacts
 from delivery_service.wire import CommitBundle
 from identity.errors import CertificateError
+from identity.eviction import with_sender
 from identity.group_trust import with_anchors
 from identity.number import TelephoneNumber
 
@@ -45,7 +49,11 @@ class MootError(Exception):
 class Committer:
     """The steps of an intent."""
 
-    def __init__(self, groups: Groups, intents: Intents, lookout: Lookout) -> None:
+    def __init__(
+        self, groups: Groups, intents: Intents, lookout: Lookout, evictions: Evictions, facts: ServiceFacts
+    ) -> None:
+        self._evictions = evictions
+        self._facts = facts
         self._lookout = lookout
         self._groups = groups
         self._intents = intents
@@ -58,14 +66,18 @@ class Committer:
         admins: Iterable[TelephoneNumber] = (),
         *,
         named: bool = True,
+        idle: int | None = None,
     ) -> tuple[bytes, list[int]]:
         """Make a group with this device alone, to be published and then changed; returns its id and the intents.
 
         Unless it is `named` by a person, the others do not learn its name. With `admins` it has roles: this number is
-        an admin at once, the others after `then` has made them members.
+        an admin at once, the others after `then` has made them members. The delivery service may propose to remove who
+        is no member any more, if it does that; with `idle`, also who was not there for so many seconds.
         """
         founder, admins = frozenset({self._groups.account.number}), frozenset(admins)
         context = with_anchors(roles.context(founder) if admins else (), self._groups.trust.fingerprint)
+        facts = self._facts.known
+        context = with_sender(context, None if facts is None else facts.sender, idle)
         group = self._groups.engine.create(secrets.token_bytes(GROUP_ID_SIZE), now, context_extensions=context)
         if admins - founder:
             then = [*then, SetAdmins(_texts(admins | founder), _texts(founder))]
@@ -234,29 +246,30 @@ class Committer:
         group = step.group
         # Whatever a commit is for, it puts the account's certificate into the leaf (client.credentials.renewal).
         newer = None if self._groups.is_newest(group) else self._groups.engine
+        commit = partial(group.commit, now, identity=newer, leave_out=self._evictions.left_out(group))
         match intent.body:
             case AddMembers(key_packages=key_packages):
                 self._require_current_members(group, now)
                 absent = self._still_absent(step, key_packages, now)
                 context = self._without_departed(group, ())
-                return group.commit(now, add=absent, context_extensions=context, identity=newer)
+                return commit(add=absent, context_extensions=context)
             case RemoveMembers() | RemoveDevice():
                 leaves = _leaves(group, intent.body)
                 context = self._without_departed(group, leaves)
-                return group.commit(now, remove=leaves, context_extensions=context, identity=newer)
+                return commit(remove=leaves, context_extensions=context)
             case SetAdmins():
-                return group.commit(now, context_extensions=_changed_admins(group, intent.body), identity=newer)
+                return commit(context_extensions=_changed_admins(group, intent.body))
             case RotateCredential():
                 if newer is None:
                     raise MootError("the leaf has the current certificate")
-                return group.commit(now, identity=newer, path=True)
+                return commit(path=True)
             case RefreshKeys():
-                return group.commit(now, path=True, identity=newer)
+                return commit(path=True)
             case CommitProposals():
                 own = sum(each.is_proposed for each in self._intents.of(intent.group_id))
                 if group.pending_proposals() <= own:
                     raise MootError("the proposals were committed by somebody else")
-                return group.commit(now, identity=newer)
+                return commit()
             case _:
                 raise AssertionError(f"{type(intent.body).__name__} is no commit")
 

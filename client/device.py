@@ -8,6 +8,7 @@ from client.account import Account
 from identity import device
 from identity.binding import DeviceVerifier
 from identity.errors import BindingError
+from identity.eviction import IDLE_EXTENSION, service_uri
 from identity.group_trust import ANCHORS_EXTENSION
 from identity.number import TelephoneNumber
 from identity.ocsp import STAPLE_EXTENSION
@@ -34,6 +35,11 @@ def make_engine(
         found = believe(credential.chain, signature_key, now)
         return mls_rs.Approval(found.identity, found.chain.not_before, found.chain.not_after)
 
+    def validate_external(credential: mls_rs.Credential, signature_key: bytes, now: int) -> None:
+        # Nobody but the delivery service of this account proposes from outside; what it does is judged when it comes.
+        if credential != mls_rs.Credential.basic(service_uri(account.host).encode()):
+            raise BindingError("external-sender", "the group names another external sender than its service", check=4)
+
     def succeed(old: mls_rs.Credential, old_key: bytes, new: mls_rs.Credential, new_key: bytes) -> None:
         _require_x509(old)
         _require_x509(new)
@@ -41,13 +47,14 @@ def make_engine(
 
     credential = mls_rs.Credential.x509(account.chain)
     # Each leaf says that its client knows them (RFC 9420 §7.2).
-    extension_types = (ROLES_EXTENSION, ANCHORS_EXTENSION, STAPLE_EXTENSION)
+    extension_types = (ROLES_EXTENSION, ANCHORS_EXTENSION, STAPLE_EXTENSION, IDLE_EXTENSION)
     return mls_rs.Engine(
         CIPHER_SUITE,
         credential,
         account.scalar(),
         validate,
         succeed,
+        validate_external=validate_external,
         extension_types=extension_types,
         leaf_extensions=leaf_extensions,
     )

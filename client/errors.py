@@ -18,6 +18,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   ├── NoConsentError       1    a number has not agreed to be reached    .mode
 │   ├── AlreadyAskedError    1    a number was asked before, and has not agreed
 │   ├── CredentialRefusedError 8  the certificate chain, or a request signed with its key, was not accepted
+│   │   └── RevokedHereError 8    the delivery service knows that this device's certificate was revoked
 │   ├── SessionExpiredError  6    the session ended, and a new one did not help
 │   └── RateLimitedError     7    too many requests, or the service is full    .retry_after: seconds
 ├── AskedFirstError          7    a person is asked first, and has not agreed yet
@@ -38,6 +39,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 ├── ChatError                5    no such chat, message or member
 │   └── NoMessagesError      5    the certificate says that this device's number sends no messages
 ├── ConfigError              8    config.toml, or a choice of keys in it, is not understood
+├── RetentionShorterError    1    the delivery service keeps messages for less time than before
 ├── FrankingKeyError         1    the delivery service shows another franking key than the one that is kept
 ├── RulesError               1    admission rules cannot be read, or hide what they must not
 ├── InviteError              1    a text is no number, no invitation and no short code
@@ -232,6 +234,16 @@ class CredentialRefusedError(ServiceError):
     exit_code = 8
 
 
+class RevokedHereError(CredentialRefusedError):
+    """The delivery service knows that this device's certificate was revoked: it serves it no more."""
+
+    hint = (
+        "Nothing can be sent or received by this device any more. If the number is still yours, begin anew in a new "
+        "folder, where you get a new key: RINGTRUE_HOME=FOLDER ringtrue enroll NUMBER, or from another device of "
+        "yours: ringtrue devices add. If you did not expect it, ask the authority's operator."
+    )
+
+
 class SessionExpiredError(ServiceError):
     """The session has ended, and opening another one did not help."""
 
@@ -389,6 +401,13 @@ class ConfigError(ClientError):
     code = "config"
     hint = "Correct the file, or move it away: every setting has a default."
     exit_code = 8
+
+
+class RetentionShorterError(ClientError):
+    """The delivery service keeps messages for less time than it said before."""
+
+    code = "retention"
+    hint = "Use each device at least that often, or what it has not read by then is lost to it."
 
 
 class FrankingKeyError(ClientError):

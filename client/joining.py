@@ -17,7 +17,7 @@ from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
 from client.history import History
-from client.intents import Intents, Leave
+from client.intents import Intents, Leave, RefreshKeys
 from client.message import Kind
 from client.rollback import Rollbacks
 from delivery_service.wire import RETENTION, KeyPackageUpload, WelcomeItem
@@ -25,6 +25,10 @@ from identity.certificate_fields import load_certificate, validity
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 
+_BY_LAST_RESORT = (
+    "INSERT OR IGNORE INTO early_refresh "
+    "SELECT ? WHERE EXISTS (SELECT 1 FROM key_package WHERE secret = ? AND last_resort)"
+)
 KEY_PACKAGES_READY = 20  # one-time key packages that an upload brings the service up to
 
 
@@ -78,6 +82,20 @@ class Joiner:
                 self._groups.store.execute("INSERT INTO own_key_package VALUES (?, ?)", each.reference, each.not_after)
         return KeyPackageUpload([each.message for each in made], last.message)
 
+    def refresh_early(self) -> None:
+        """Want new keys in chats that were joined by a last-resort key package: others may be built on the same keys.
+
+        Only in chats that were accepted: a commit tells strangers that somebody is there.
+        """
+        with self._groups.store.transaction():
+            for (group_id,) in self._groups.store.rows("SELECT group_id FROM early_refresh"):
+                chat = self._groups.chats.get(group_id)
+                if chat is None or not chat.standing.is_member:
+                    self._groups.store.execute("DELETE FROM early_refresh WHERE group_id = ?", group_id)
+                elif chat.standing is Standing.ACTIVE and chat.consent is Consent.INBOX:
+                    self._groups.store.execute("DELETE FROM early_refresh WHERE group_id = ?", group_id)
+                    self._intents.add_once(group_id, RefreshKeys())
+
     def join(self, item: WelcomeItem, now: int) -> list[Event]:
         """Accept a Welcome, or note why it was refused; the inbox moves past it in the same transaction."""
         try:
@@ -114,6 +132,7 @@ class Joiner:
             self._lookout.joined(group, cursor, item)
             self._rollbacks.joined(group.group_id, item.seq, item.at_ms, signer.identity, now)
             advance_inbox(self._groups.store, item.position)
+            self._groups.store.execute(_BY_LAST_RESORT, group.group_id, secrets[0])
             self._continuity.asked(group.group_id, signer.identity)
             self._siblings.want_in(group.group_id)  # one that was away has no key packages to be invited by
             if self._admit(group.group_id, inviter, signer.credential.chain, now):

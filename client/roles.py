@@ -7,17 +7,18 @@ import mls_rs
 
 from client.device import number_of
 from client.errors import GroupRefusedError
-from identity.errors import RolesError
+from identity.errors import EvictionError, RolesError
+from identity.eviction import EpochSender
 from identity.number import TelephoneNumber
 from identity.roles import Admins, EpochRoles, admins_of, with_admins
 
 
 @contextmanager
 def judged() -> Iterator[None]:
-    """Raises GroupRefusedError, with the same code, for what breaks the rules for roles."""
+    """Raises GroupRefusedError, with the same code, for what breaks the rules for roles, or for the external sender."""
     try:
         yield
-    except RolesError as error:
+    except (RolesError, EvictionError) as error:
         raise GroupRefusedError(str(error), code=error.code) from error
 
 
@@ -41,12 +42,14 @@ def process(group: mls_rs.Group, handshake: bytes, now: int, *, leaving: bool) -
     `leaving`: whether the log holds an own proposal. One that was made but is not in the log binds nobody.
     """
     with judged():
-        epoch = EpochRoles.of(group)
+        epoch, sender = EpochRoles.of(group), EpochSender.of(group)
         event = group.process(handshake, now)
         assert not isinstance(event, mls_rs.Application), "application data comes encrypted, handshakes do not"
         if isinstance(event, mls_rs.Commit):
             epoch.check_commit(event)
+            sender.check_commit(event)
         else:
+            sender.check_proposal(event, event.authenticated_data)
             own = () if leaving else (group.own_index,)
             proposals = group.proposals()
             epoch.check_proposals(each for each in proposals if each.sender is None or each.sender.index not in own)
@@ -85,6 +88,7 @@ def check_joined(group: mls_rs.Group, inviter: TelephoneNumber, own: TelephoneNu
     with judged():
         epoch = EpochRoles.of(group)
         epoch.check_standing()
+        EpochSender.of(group)
     if epoch.admins is not None and inviter not in epoch.admins and inviter != own:
         raise GroupRefusedError(f"{inviter} is no admin of that chat, and only admins add people", code="not-an-admin")
 

@@ -292,6 +292,8 @@ class Session:
         heads = await self.delivery.heads()
         troubles = await self._exchange.sync(heads, asked)
         await self.reaching.sync(heads.requests)
+        if heads.rotate:
+            await self._trying(self._upkeep.replace_last_resort())
         await self._trying(self.devices.run())
         await self._upkeep.watch()
         await self.uploads.go_on()
@@ -384,6 +386,8 @@ class Session:
                     connected(None)
                     await self._trying(self._exchange.sync(heads))
                     await self._trying(self.reaching.sync(heads.requests))
+                    if heads.rotate:
+                        await self._trying(self._upkeep.replace_last_resort())
         finally:
             ticking.cancel()
             await asyncio.wait((ticking,))

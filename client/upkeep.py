@@ -18,6 +18,7 @@ from client.errors import (
     EnrolmentError,
     FrankingKeyError,
     RateLimitedError,
+    RetentionShorterError,
     UnreachableError,
 )
 from client.events import Alarmed, Event, Trouble
@@ -68,11 +69,12 @@ class Upkeep:
             return
         renewed = await self._renewed(now)
         await self._worker.run(self._rotate_due, int(self._clock()))
-        await self._learn_franking_key()
+        await self._learn_facts()
         stock = await self._delivery.key_package_stock()
-        if renewed or stock.available < stock.low_water or not stock.last_resort:
+        if renewed or stock.available < stock.low_water or not stock.last_resort or stock.rotate:
             wanted = KEY_PACKAGES_READY if renewed else max(KEY_PACKAGES_READY - stock.available, 0)
             await self._upload(wanted)
+        await self._worker.run(self._steps.joiner.refresh_early)
         self._looked_at = self._clock()
         if now:
             await self._watch(now=True)
@@ -122,11 +124,24 @@ class Upkeep:
         await self._worker.run(self._steps.watch.asked, Watched.LOGS, int(self._clock()))
         return raised
 
-    async def _learn_franking_key(self) -> None:
-        """Keep the service's franking key if it is the first; another one is told each time until it is agreed to."""
-        status = await self._delivery.status()
+    async def replace_last_resort(self) -> None:
+        """Replace the last-resort key package at once: it was handed out (RFC 9750 §5.1)."""
+        async with self._lock:
+            if (await self._delivery.key_package_stock()).rotate:
+                await self._upload(0)
+            await self._worker.run(self._steps.joiner.refresh_early)
+
+    async def _learn_facts(self) -> None:
+        """Keep what the service says of itself. A shorter time for which it keeps messages is told once.
+
+        Its franking key is kept if it is the first; another one is told each time until it is agreed to.
+        """
+        status, now = await self._delivery.status(), int(self._clock())
+        if (words := await self._worker.run(self._steps.facts.learn, status, now)) is not None:
+            shorter = RetentionShorterError(words)
+            self._tell([Trouble(None, shorter, shorter.code, words)])
         try:
-            await self._worker.run(self._steps.franking.learn, status.franking_key, int(self._clock()))
+            await self._worker.run(self._steps.franking.learn, status.franking_key, now)
         except FrankingKeyError as error:
             self._tell([Trouble(None, error, error.code, str(error))])
 

@@ -99,6 +99,7 @@ class RevocationRefresh:
                 await self._worker.run(revocations.adopt, der, now)
             except RevocationError as error:
                 raise RevocationsRefusedError(f"the authority's list of revocations is refused: {error}") from error
+            await self._worker.run(self._steps.evictions.look_again)
 
     async def _look_at_oneself(self) -> None:
         """Say that this device's certificate was revoked: by its owner elsewhere, or because the number moved on."""

@@ -15,6 +15,7 @@ class AlarmKind(StrEnum):
     SESSION = "session"  # a session at the delivery service that this device did not open
     KEY_PACKAGE = "key-package"  # a key package of this device that it did not make
     MESSAGE = "message"  # an own message in a log that this device did not send
+    EVICTION = "eviction"  # the delivery service wants somebody removed for a reason that is false
     LOG = "log"  # a log of certificates was caught, or is a new one
 
 
@@ -39,6 +40,10 @@ ADVICE = {
         "Who runs the log, or the authority that names it, may hide a certificate for your number from you. Ask the "
         "authority's operator, and others of this authority whether their program says the same. Until then an empty "
         "list of alarms says less than it did."
+    ),
+    AlarmKind.EVICTION: (
+        "Nothing is to be done to keep that device in the chat. Ask the delivery service's operator why, and the "
+        "others whether their programs say the same. If it goes on, move to another service."
     ),
     AlarmKind.MESSAGE: f"{_COPY}Ask the others in the chat what it said. If you did neither: {_NEW_KEY}",
 }
