@@ -17,6 +17,7 @@ from delivery_service.storage.values import Change, Notified
 from delivery_service.wakeups import Wakeups
 
 CHANNEL = "ringtrue_delivery"
+APPLICATION = "ringtrue notices"  # in pg_stat_activity
 PAYLOAD_LIMIT = 7_999  # octets that PostgreSQL takes in one notification
 PAYLOADS_LIMIT = 16  # in one transaction, about 4,000 groups; with more everybody looks again
 RETRY_AFTER = 1.0  # seconds between two attempts to reach the database
@@ -88,6 +89,7 @@ class Notices:
         self._origin = secrets.token_hex(8)
         self._untold: list[Change | Notified] = []
         self._more = asyncio.Event()
+        self._missed = False  # whether the others lack what was sent last
         self.keeping = asyncio.Event()  # set while this replica is the keeper
 
     def publish(self, change: Change | Notified) -> None:
@@ -114,18 +116,21 @@ class Notices:
                 async with await _connect(self._url) as connection:
                     await part(connection)
             except (psycopg.Error, OSError, TimeoutError):
-                self.keeping.clear()
+                if self._missed:
+                    self._more.set()
                 await asyncio.sleep(RETRY_AFTER)
 
     async def _hear(self, connection: "_Connection") -> None:
-        self.keeping.clear()
         await connection.execute(f"LISTEN {CHANNEL}")
         await self._let_look()
-        while True:
-            async with asyncio.timeout(PING_TIMEOUT):
-                await self._ask_to_keep(connection)
-            async for notification in connection.notifies(timeout=PING_INTERVAL):
-                await self._heard(notification.payload)
+        try:
+            while True:
+                async with asyncio.timeout(PING_TIMEOUT):
+                    await self._ask_to_keep(connection)
+                async for notification in connection.notifies(timeout=PING_INTERVAL):
+                    await self._heard(notification.payload)
+        finally:
+            self.keeping.clear()
 
     async def _ask_to_keep(self, connection: "_Connection") -> None:
         """Asks for the keeper's lock, which is held as long as the connection; who has it just asks for an answer."""
@@ -157,16 +162,15 @@ class Notices:
                 await asyncio.sleep(LOOKING_PAUSE)
 
     async def _send(self, connection: "_Connection") -> None:
-        await self._tell(connection, payloads(self._origin, ()))
         while True:
             await self._more.wait()
             self._more.clear()
             changes, self._untold = self._untold, []
-            await self._tell(connection, payloads(self._origin, changes))
-
-    async def _tell(self, connection: "_Connection", told: list[str]) -> None:
-        async with asyncio.timeout(PING_TIMEOUT):
-            await connection.execute(_SEND, [CHANNEL, told])
+            told = payloads(self._origin, () if self._missed else changes)
+            self._missed = True
+            async with asyncio.timeout(PING_TIMEOUT):
+                await connection.execute(_SEND, [CHANNEL, told])
+            self._missed = False
 
 
 _Connection = psycopg.AsyncConnection[tuple[object, ...]]
@@ -174,4 +178,4 @@ _Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
 async def _connect(url: str) -> _Connection:
     async with asyncio.timeout(PING_TIMEOUT):
-        return await psycopg.AsyncConnection.connect(url, autocommit=True)
+        return await psycopg.AsyncConnection.connect(url, autocommit=True, application_name=APPLICATION)
