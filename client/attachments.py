@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
@@ -116,7 +117,7 @@ def ciphertext_limit(part: ExternalPart) -> int:
     return part.size + TAG_SIZE if part.size else BLOB_LIMIT
 
 
-def open_sealed(part: ExternalPart, source: BinaryIO) -> Iterator[bytes]:
+def open_sealed(part: ExternalPart, source: BufferedIOBase) -> Iterator[bytes]:
     """Decrypt what lay at a part's URL. Raises ContentError, with one code for each check that fails.
 
     Nothing is handed out before everything was checked, hence the three passes.
@@ -138,7 +139,7 @@ def open_sealed(part: ExternalPart, source: BinaryIO) -> Iterator[bytes]:
     return _decrypted(part, source, size)
 
 
-def digest_of(source: BinaryIO) -> bytes:
+def digest_of(source: BufferedIOBase) -> bytes:
     """The SHA-256 of a whole file."""
     source.seek(0)
     return hashlib.file_digest(source, "sha256").digest()
@@ -233,7 +234,7 @@ def _is_text(decoder: codecs.IncrementalDecoder, octets: bytes, *, final: bool) 
     return not any(character < " " or character == "\x7f" for character in text.translate(_TEXT_CONTROLS))
 
 
-def _decrypted(part: ExternalPart, source: BinaryIO, size: int) -> Iterator[bytes]:
+def _decrypted(part: ExternalPart, source: BufferedIOBase, size: int) -> Iterator[bytes]:
     """The file's octets. Raises InvalidTag at their end, if the key, the nonce or the ciphertext is another."""
     if size < TAG_SIZE:
         raise InvalidTag

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from delivery_service import wire
 from delivery_service.blobs import Blobs
 from delivery_service.errors import RefusedError, StoreError
+from delivery_service.http.problems import answer_to
 from delivery_service.http.ranges import requested
 from delivery_service.http.requests import (
     blob_of,
@@ -110,7 +111,11 @@ class BlobAnswer(Response):
         """Answers: the head, then the octets as they are read."""
         with self._blobs.downloads.of(self._number):
             blob = await self._blobs.find(self._name)
-            part = requested(*self._range, blob.size)
+            try:
+                part = requested(*self._range, blob.size)
+            except RefusedError as error:
+                await _beyond(error, scope, blob.size)(scope, receive, send)
+                return
             start, end = part or (0, blob.size)
             if part is not None:
                 self.status_code = 206
@@ -122,3 +127,9 @@ class BlobAnswer(Response):
                     async for chunk in octets:
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _beyond(error: RefusedError, scope: Scope, size: int) -> Response:
+    answer = answer_to(error, scope)
+    answer.headers["content-range"] = f"bytes */{size}"  # RFC 9110 §14.4
+    return answer

@@ -31,7 +31,7 @@ LATER = "".join(
     if int(part.name.partition("_")[0]) > 2
 )
 UNDONE = [
-    *(f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", LATER)),
+    *(f"DROP TABLE {table}" for table in dict.fromkeys(re.findall(r"CREATE TABLE (\w+)", LATER))),
     *(
         f"ALTER TABLE {table} DROP COLUMN {column}"
         for table, column in re.findall(r"TABLE (\w+) ADD COLUMN (\w+)", LATER)

@@ -28,12 +28,16 @@ ROUTES = [
     ("PUT", "/v1/contact-mode", JSON_TYPE),
     ("POST", "/v1/contact-requests", JSON_TYPE),
     ("PUT", "/v1/contact-grants", JSON_TYPE),
+    ("POST", "/v1/blobs", JSON_TYPE),
 ]
 MORE_ROUTES = [  # where a body says nothing, or may say anything
     ("GET", "/v1/groups/Z3JvdXA/entries", JSON_TYPE),
     ("GET", "/v1/inbox", ""),
-    ("GET", f"/v1/blobs/{KEY}", ""),
-    ("POST", "/v1/blobs", BLOB_TYPE),
+    ("GET", f"/v1/blobs/{KEY * 2}", ""),
+    ("GET", f"/v1/uploads/{KEY}", ""),
+    ("PUT", f"/v1/uploads/{KEY}/pieces/0", BLOB_TYPE),
+    ("POST", f"/v1/uploads/{KEY}/finish", ""),
+    ("DELETE", f"/v1/uploads/{KEY}", ""),
 ]
 
 json_values = st.recursive(

@@ -21,7 +21,6 @@ from delivery_service.storage.values import (
     Approach,
     Change,
     KeptOpening,
-    NewBlob,
     NewCommit,
     NewEntry,
     NewGroup,
@@ -29,7 +28,6 @@ from delivery_service.storage.values import (
     NewWelcome,
     Notified,
     Stock,
-    StoredBlob,
     Waiting,
 )
 from delivery_service.wire import (
@@ -311,54 +309,6 @@ async def test_old_entries_expire_and_readers_behind_are_told(store):
     assert await store.expire_before(NOW + 9999, NOW) == 100
     assert (await store.read(GROUP, ALICE, 1201)).entries == []
     assert await store.append(new_entry(1)) == Appended(1202, 1)
-
-
-async def put(store: Store, name: bytes, pieces: list[bytes], key: bytes, now: int = NOW) -> StoredBlob:
-    for position, piece in enumerate(pieces):
-        await store.add_piece(name, position, piece, now)
-    whole = b"".join(pieces)
-    return await store.finish_blob(NewBlob(name, key, hashlib.sha256(whole).digest(), len(whole)))
-
-
-async def test_a_blob_is_readable_once_it_is_finished_and_not_before(store):
-    await store.add_piece(b"name", 0, b"one", NOW)
-    assert (await refused(store.blob(b"name"))).word == "unknown-blob"
-    await store.add_piece(b"name", 1, b"two", NOW)
-    finished = await store.finish_blob(NewBlob(b"name", b"key", b"digest", 6))
-    assert finished == await store.blob(b"name") == StoredBlob(b"name", 6, NOW)
-    assert [await store.blob_piece(b"name", position) for position in (0, 1)] == [b"one", b"two"]
-    assert (await refused(store.blob_piece(b"name", 2))).word == "unknown-blob"
-    assert (await refused(store.blob_piece(b"other", 0))).word == "unknown-blob"
-
-
-async def test_a_repeated_key_finds_the_first_blob_and_drops_the_second(store):
-    first = await put(store, b"first", [b"octets"], b"key")
-    assert await put(store, b"second", [b"oct", b"ets"], b"key", NOW + 9) == first
-    assert (await refused(store.blob(b"second"))).word == "unknown-blob"
-    assert (await refused(store.blob_piece(b"second", 0))).word == "unknown-blob"
-    assert (await refused(put(store, b"third", [b"other octets"], b"key"))).word == "malformed"
-    assert await store.blob_piece(b"first", 0) == b"octets"
-
-
-async def test_only_an_unfinished_blob_can_be_dropped(store):
-    await put(store, b"finished", [b"octets"], b"key")
-    await store.add_piece(b"unfinished", 0, b"octets", NOW)
-    for name in (b"finished", b"unfinished", b"unknown"):
-        await store.drop_blob(name)
-    assert await store.blob_piece(b"finished", 0) == b"octets"
-    assert (await refused(store.blob_piece(b"unfinished", 0))).word == "unknown-blob"
-
-
-async def test_old_blobs_expire(store):
-    for age in range(10):
-        await put(store, b"%d" % age, [b"octets"], b"key %d" % age, NOW + age)
-    await store.add_piece(b"unfinished", 0, b"octets", NOW)
-    await store.expire_before(NOW + 9, NOW)
-    assert (await store.blob(b"9")).at == NOW + 9
-    for name in (b"0", b"8"):
-        assert (await refused(store.blob(name))).word == "unknown-blob"
-        assert (await refused(store.blob_piece(name, 0))).word == "unknown-blob"
-    assert (await refused(store.blob_piece(b"unfinished", 0))).word == "unknown-blob"
 
 
 async def test_the_references_are_of_what_can_be_claimed(store):
