@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from delivery_service import serving
 from delivery_service.app import create_app
 from delivery_service.backup_commands import backup_command, restore_command
+from delivery_service.blob_storage import BlobStorage
 from delivery_service.errors import StartError
 from delivery_service.franking import read_key
 from delivery_service.serving import Exposure, exposed
@@ -52,6 +53,8 @@ delivery.add_command(restore_command)
 @_data_dir
 @click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file of roots.")
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
+@click.option("--blobs", help="Keep attachments at s3://BUCKET/PREFIX.  [default: in a folder beside the database]")
+@click.option("--s3-endpoint", help="URL of an object storage that speaks S3, if it is not AWS.")
 @exposed
 def serve(
     host: str,
@@ -60,6 +63,8 @@ def serve(
     data_dir: Path | None,
     anchors: Path | None,
     authority: str | None,
+    blobs: str | None,
+    s3_endpoint: str | None,
     **exposed: Any,
 ) -> None:
     """Run the service until it is interrupted."""
@@ -67,7 +72,7 @@ def serve(
     try:
         exposure.check(host)
         check_sqlite(apsw.sqlite_lib_version())
-        app = create_app(folder, _trust_anchors(anchors, authority), host=name)
+        app = create_app(folder, _trust_anchors(anchors, authority), host=name, storage=_storage(blobs, s3_endpoint))
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error
@@ -116,6 +121,17 @@ def _evidence(octets: bytes) -> bytes:
 
 def _folder(data_dir: Path | None) -> Path:
     return data_dir or platformdirs.user_data_path("ringtrue") / "delivery"
+
+
+def _storage(blobs: str | None, endpoint: str | None) -> BlobStorage | None:
+    """The object storage that is asked for. Credentials come from the usual environment or profile."""
+    if blobs is None:
+        if endpoint is not None:
+            raise StartError("--s3-endpoint is for --blobs s3://BUCKET/PREFIX")
+        return None
+    from delivery_service.blob_storage.s3 import S3Blobs  # a third of a second, which a folder does not need
+
+    return S3Blobs(blobs, endpoint)
 
 
 def _explained(work: Callable[[], T]) -> T:
