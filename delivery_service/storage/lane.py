@@ -1,17 +1,15 @@
-"""A lane: one thread, one SQLite connection, and transactions that carry many requests each (group commit)."""
+"""A lane: one thread, one connection, and transactions that carry many requests each (group commit)."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
-
-import apsw
+from typing import Any, Protocol, TypeVar
 
 from delivery_service.errors import DeliveryError, RefusedError, StoreError
 from delivery_service.storage.engine import Listener, Load
-from delivery_service.storage.transaction import SqliteTransaction
+from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import Change, Notified
 
 QUEUE_ITEMS = 4_096  # requests waiting for a lane; one more is refused as overloaded
@@ -20,12 +18,14 @@ RETRY_AFTER = 1  # seconds, told with overloaded
 
 T = TypeVar("T")
 
-# What a statement can raise over its own request: apsw's errors, and Python's over values that SQLite cannot take.
-POISON = (apsw.Error, TypeError, ValueError, ArithmeticError, LookupError)
+# What Python raises over values that a statement cannot take; each engine adds its own errors.
+POISON = (TypeError, ValueError, ArithmeticError, LookupError)
 
 
 @dataclass(slots=True)
-class _Item:
+class Item:
+    """A request: its work, and after the transaction the value or the error that it is answered with."""
+
     work: Callable[..., Any]
     arguments: tuple[Any, ...]
     octets: int
@@ -35,19 +35,40 @@ class _Item:
     error: DeliveryError | None = None
 
 
-class Lane:
-    """Runs `work(transaction, *arguments)` in its thread, up to `batch` requests a transaction; answers after COMMIT.
+class Session(Protocol):
+    """A connection that belongs to a lane's thread.
 
     A RefusedError concerns its own request; it must be raised before the request has written. Any other failure undoes
     the whole transaction, whose requests are then replayed alone, so that only the poisoned one fails.
     """
 
-    def __init__(self, connect: Callable[[], apsw.Connection], *, begin: str, batch: int) -> None:
+    def transact(self, items: list[Item]) -> None:
+        """Gives each request its value, which is durable then, or its error."""
+
+    def close(self) -> None:
+        """Closes the connection."""
+
+
+def attempt(item: Item, transaction: Transaction, changes: Callable[[], int]) -> None:
+    """Runs a request's work; a refusal is its answer, unless it has changed something before."""
+    before = changes()
+    item.error = None
+    try:
+        item.value = item.work(transaction, *item.arguments)
+    except RefusedError as refusal:
+        if changes() != before:
+            raise ValueError("a refusal after a change") from refusal
+        item.error = refusal
+
+
+class Lane:
+    """Runs works in its thread, up to `batch` of them in a transaction; answers after COMMIT."""
+
+    def __init__(self, connect: Callable[[], Session], *, batch: int) -> None:
         self._connect = connect
-        self._begin = begin
         self._batch = batch
-        self._queue: SimpleQueue[list[_Item] | None] = SimpleQueue()
-        self._gathered: list[_Item] = []
+        self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self._gathered: list[Item] = []
         self._items = 0
         self._octets = 0
         self._batches = self._batched = self._failures = 0
@@ -58,8 +79,7 @@ class Lane:
         """Starts the thread, to answer in the running event loop and to tell the listener there."""
         self._loop = asyncio.get_running_loop()
         self._listener = listener
-        self._connection = self._connect()
-        self._transaction = SqliteTransaction(self._connection)
+        self._session = self._connect()
         self._open = True
         self._thread = Thread(target=self._serve, name="delivery-store", daemon=True)
         self._thread.start()
@@ -97,7 +117,7 @@ class Lane:
         if not self._gathered:
             # One hand-over for all that this turn of the event loop brings: each would cost a switch of threads.
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Item(work, arguments, octets, future, told))
+        self._gathered.append(Item(work, arguments, octets, future, told))
         return future
 
     def _hand_over(self) -> None:
@@ -105,21 +125,23 @@ class Lane:
         self._queue.put(gathered)
 
     def _serve(self) -> None:
-        items: list[_Item] = []
+        items: list[Item] = []
         try:
             while self._gather(items):
                 while items:
                     batch = items[: self._batch]
-                    self._transact(batch)
+                    self._session.transact(batch)
+                    self._batches += 1
+                    self._batched += len(batch)
                     self._loop.call_soon_threadsafe(self._answer, batch)
                     del items[: self._batch]
         finally:
             # Items are left only by a programming error: then nothing more is accepted, and nobody waits for ever.
             self._open = False
             self._abandon(items)
-            self._connection.close()
+            self._session.close()
 
-    def _gather(self, items: list[_Item]) -> bool:
+    def _gather(self, items: list[Item]) -> bool:
         """Waits for requests and adds those queued behind them; false at the end."""
         more = self._queue.get()
         while more is not None:
@@ -134,7 +156,7 @@ class Lane:
             self._queue.put(None)
         return bool(items)
 
-    def _abandon(self, items: list[_Item]) -> None:
+    def _abandon(self, items: list[Item]) -> None:
         while not self._queue.empty():
             items += self._queue.get() or []
         for item in items:
@@ -142,39 +164,11 @@ class Lane:
         if items:
             self._loop.call_soon_threadsafe(self._answer, items)
 
-    def _transact(self, items: list[_Item]) -> None:
-        connection = self._connection
-        self._batches += 1
-        self._batched += len(items)
-        try:
-            connection.execute(self._begin)
-            for item in items:
-                self._attempt(item)
-            connection.execute("COMMIT")
-        except POISON as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if len(items) > 1:
-                for item in items:
-                    self._transact([item])
-            else:
-                self._failures += 1
-                items[0].error = StoreError(f"{type(error).__name__}: {error}")
-
-    def _attempt(self, item: _Item) -> None:
-        before = self._connection.total_changes()
-        item.error = None
-        try:
-            item.value = item.work(self._transaction, *item.arguments)
-        except RefusedError as refusal:
-            if self._connection.total_changes() != before:
-                raise ValueError("a refusal after a change") from refusal
-            item.error = refusal
-
-    def _answer(self, items: list[_Item]) -> None:
+    def _answer(self, items: list[Item]) -> None:
         for item in items:
             self._items -= 1
             self._octets -= item.octets
+            self._failures += isinstance(item.error, StoreError)
             if item.error is None and item.told is not None and (change := item.told(item.value)) is not None:
                 self._listener(change)
             if item.future.done():

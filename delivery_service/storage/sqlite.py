@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 import apsw
 
-from delivery_service.errors import StartError
+from delivery_service.errors import StartError, StoreError
 from delivery_service.storage import groups
 from delivery_service.storage.engine import Listener, Load
-from delivery_service.storage.lane import Lane
+from delivery_service.storage.lane import POISON, Item, Lane, attempt
+from delivery_service.storage.transaction import SqliteTransaction
 from delivery_service.storage.values import Change, NewEntry, Notified
 from delivery_service.wire import Appended
 
@@ -26,6 +27,7 @@ READ_BATCH = 4  # each read can be a batch of several MiB
 CHECKPOINT_PAGES = 4_000
 SCHEMA_VERSION = 5
 DATABASE_FILE = "delivery.sqlite3"
+RESTORE = "make room if the disk is full, or restore a backup with `ringtrue delivery restore` if the file is damaged"
 T = TypeVar("T")
 _FROM_1_TO_2 = "CREATE INDEX log_proposals ON log (group_number, epoch) WHERE kind = 1"
 
@@ -42,18 +44,21 @@ class SqliteEngine:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._lock: int | None = None
-        self._writer = Lane(self._connect, begin="BEGIN IMMEDIATE", batch=WRITE_BATCH)
+        self._writer = Lane(partial(self._session, "BEGIN IMMEDIATE"), batch=WRITE_BATCH)
         # A database in memory belongs to its connection: there, reads take the writer's lane.
-        self._reader = self._writer if folder is None else Lane(self._connect, begin="BEGIN", batch=READ_BATCH)
+        self._reader = self._writer if folder is None else Lane(partial(self._session, "BEGIN"), batch=READ_BATCH)
 
     def start(self, listener: Listener) -> None:
         """See Engine; starts the threads."""
         check_sqlite(apsw.sqlite_lib_version())
         if self._folder is not None:
             self._lock = _lock_folder(self._folder)
-        self._writer.start(listener)
-        if self._reader is not self._writer:
-            self._reader.start(listener)
+        try:
+            self._writer.start(listener)
+            if self._reader is not self._writer:
+                self._reader.start(listener)
+        except apsw.Error as error:
+            raise StartError(f"the database cannot be opened: {error}; {RESTORE}") from error
 
     async def stop(self) -> None:
         """See Engine."""
@@ -86,6 +91,9 @@ class SqliteEngine:
         """See Engine: the writer's batches are the group commit."""
         return self._writer.run(groups.append, entry, octets=len(entry.body), told=partial(_appended, entry.group_id))
 
+    def _session(self, begin: str) -> "SqliteSession":
+        return SqliteSession(self._connect(), begin)
+
     def _connect(self) -> apsw.Connection:
         name = ":memory:" if self._folder is None else str(self._folder / DATABASE_FILE)
         db = apsw.Connection(name)
@@ -101,6 +109,36 @@ class SqliteEngine:
             db.execute(f"PRAGMA {pragma}")
         upgrade(db)
         return db
+
+
+class SqliteSession:
+    """See Session: a connection, and how its transactions begin."""
+
+    def __init__(self, connection: apsw.Connection, begin: str) -> None:
+        self._connection = connection
+        self._begin = begin
+        self._transaction = SqliteTransaction(connection)
+
+    def transact(self, items: list[Item]) -> None:
+        """See Session."""
+        connection = self._connection
+        try:
+            connection.execute(self._begin)
+            for item in items:
+                attempt(item, self._transaction, connection.total_changes)
+            connection.execute("COMMIT")
+        except (apsw.Error, *POISON) as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if len(items) > 1:
+                for item in items:
+                    self.transact([item])
+            else:
+                items[0].error = StoreError(f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """See Session."""
+        self._connection.close()
 
 
 def _appended(group_id: bytes, answer: Appended) -> Change:
