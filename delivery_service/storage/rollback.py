@@ -87,6 +87,10 @@ _WELCOMES_BACK = "DELETE FROM inbox WHERE group_id = :group_id AND seq >= :first
 _UNDONE = """
 INSERT INTO rollbacks (group_number, seq, first, device, at_ms) VALUES (:number, :seq, :first, :device, :at_ms)
 """
+_UNDONE_BY = """
+SELECT r.seq, l.body FROM rollbacks r JOIN log l ON l.group_number = r.group_number AND l.seq = r.seq
+WHERE r.group_number = :number AND r.first <= :seq AND r.seq > :seq ORDER BY r.seq
+"""
 _FORGET = (
     "DELETE FROM unsettled WHERE group_number = :number",
     "DELETE FROM unsettled_packages WHERE group_number = :number",
@@ -163,6 +167,8 @@ def epoch_of(tx: Transaction, group_id: bytes, seq: int) -> int:
 def report(tx: Transaction, rejection: NewRejection) -> Counted:
     """Counts a report, and takes the commit back when it is the last one that it takes; refuses as its rules say."""
     number = _number(tx, rejection.group_id)
+    if (done := _done_already(tx, number, rejection)) is not None:
+        return done
     unsettled, renamed = _unsettled(tx, number)
     kept = check_unsettled(unsettled)
     check_window(kept, rejection.at_ms)
@@ -207,6 +213,15 @@ def _number(tx: Transaction, group_id: bytes) -> int:
     if number is None:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
     return number
+
+
+def _done_already(tx: Transaction, number: int, rejection: NewRejection) -> Counted | None:
+    """The answer to a report that comes after the commit was taken back, or again."""
+    row = tx.row(_UNDONE_BY, number=number, seq=rejection.seq)
+    if row is None:
+        return None
+    said = msgspec.msgpack.decode(row[1], type=Rollback)
+    return Counted(rejection.group_id, len(said.reports), said.of, row[0])
 
 
 def _unsettled(tx: Transaction, number: int) -> tuple[Unsettled | None, list[list[str]]]:

@@ -153,6 +153,15 @@ async def test_rule_6_a_repeat_counts_once(world):
         assert (counted.reports, counted.of, counted.rollback) == (1, 3, 0)
 
 
+async def test_a_report_that_comes_too_late_or_again_gets_the_answer_of_the_last_one(world):
+    members = await Members.of(world, ALICE, BOB, CAROL, DAVE)
+    entry = await members.commit()
+    await members.counted(members.devices[1], entry)
+    last = await members.counted(members.devices[2], entry)
+    assert (last.reports, last.of, last.rollback) == (2, 3, entry.seq + 1)
+    assert [await members.counted(device, entry) for device in members.devices[2:]] == [last, last]
+
+
 async def test_rule_7_more_than_half_of_the_others_take_a_commit_back(world):
     two = await Members.of(world, ALICE, BOB)
     assert (await two.counted(two.devices[1], await two.commit())).rollback
