@@ -101,7 +101,7 @@ def seal(chunks: Iterable[bytes], filename: str, target: BinaryIO) -> Sealed:
     """
     key, nonce = secrets.token_bytes(KEY_SIZE), secrets.token_bytes(NONCE_SIZE)
     sealing, digest, looking = Cipher(AES(key), GCM(nonce)).encryptor(), hashlib.sha256(), _Looking()
-    for chunk in chunks:
+    for chunk in filter(None, chunks):
         looking.at(chunk)
         _check_size(looking.size)
         _put(sealing.update(chunk), digest, target)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
+from io import BytesIO
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import httpx
@@ -19,7 +21,9 @@ from mls_rs import Application
 from client import content
 from client.attachments import (
     ATTACHMENT_LIMIT,
+    CHUNK,
     TAG_SIZE,
+    Sealed,
     ciphertext_limit,
     content_type_of,
     looks_like_image,
@@ -28,11 +32,12 @@ from client.attachments import (
     save,
     seal,
 )
-from client.delivery import DeliveryClient, blob_name
+from client.blob_service import blob_name
+from client.delivery import DeliveryClient
 from client.errors import ClientError, ContentError, NotFoundError, RateLimitedError, ServiceError
-from client.outbox import new_idempotency_key
 from client.parts import ExternalPart
 from delivery_service.wire import BLOB_LIMIT, BLOBS_PER_HOUR, RETENTION
+from delivery_service.wire.blobs import PIECE_SIZE
 from tests.client.delivery_scene import ALICE, BOB, HOST, NOW, Scene, running
 
 SENDER, ROOM = "mimi://delivery.example/u/+12025550142", "mimi://delivery.example/g/cm9vbQ"
@@ -58,23 +63,44 @@ class Recording(httpx.AsyncBaseTransport):
         return await self.service.handle_async_request(request)
 
 
+def in_memory(octets: bytes, filename: str) -> tuple[Sealed, bytes]:
+    target = BytesIO()
+    return seal([octets[start : start + 1000] for start in range(0, len(octets), 1000)], filename, target), (
+        target.getvalue()
+    )
+
+
 async def offer(delivery: DeliveryClient, octets: bytes, filename: str) -> ExternalPart:
-    sealed = seal(octets, filename)
-    return sealed.part(await delivery.upload_blob(sealed.ciphertext, new_idempotency_key()))
+    sealed, ciphertext = in_memory(octets, filename)
+    state = await delivery.blobs.open(sealed.content_hash.hex(), len(ciphertext))
+    for piece in state.missing:
+        start = piece * state.piece_size
+        await delivery.blobs.put(state.upload, piece, ciphertext[start : start + state.piece_size])
+    return sealed.part(delivery.blobs.url(await delivery.blobs.finish(state.upload)))
+
+
+async def ciphertext_of(delivery: DeliveryClient, part: ExternalPart, start: int = 0) -> bytes:
+    async with delivery.blobs.read(delivery.blobs.name(part), start) as download:
+        assert download.start == start
+        return b"".join([octets async for octets in download.octets])
 
 
 async def fetch(delivery: DeliveryClient, part: ExternalPart) -> bytes:
-    return open_sealed(part, await delivery.download_blob(part.url, ciphertext_limit(part)))
+    return opened(part, await ciphertext_of(delivery, part))
+
+
+def opened(part: ExternalPart, ciphertext: bytes) -> bytes:
+    return b"".join(open_sealed(part, BytesIO(ciphertext)))
 
 
 def sealed_part(octets: bytes = PNG) -> tuple[ExternalPart, bytes]:
-    sealed = seal(octets, "photo.png")
-    return sealed.part(f"{BASE}/v1/blobs/{'0' * 32}"), sealed.ciphertext
+    sealed, ciphertext = in_memory(octets, "photo.png")
+    return sealed.part(f"{BASE}/v1/blobs/{sealed.content_hash.hex()}"), ciphertext
 
 
 def refused(part: ExternalPart, ciphertext: bytes) -> str:
     with pytest.raises(ContentError) as caught:
-        open_sealed(part, ciphertext)
+        open_sealed(part, BytesIO(ciphertext))
     assert caught.value.hint
     return caught.value.code
 
@@ -86,7 +112,7 @@ async def test_a_file_goes_from_one_client_through_a_message_to_another(scene: S
     await alice.add(group, BOB)
     (tmp_path / "photo.png").write_bytes(PNG)
 
-    part = await offer(alice.delivery, read_file(tmp_path / "photo.png"), "photo.png")
+    part = await offer(alice.delivery, b"".join(read_file(tmp_path / "photo.png")), "photo.png")
     await alice.say(group, content.encode(content.attachment(SENDER, ROOM, part)))
 
     (welcome,) = (await bob.delivery.inbox(0)).items
@@ -97,43 +123,42 @@ async def test_a_file_goes_from_one_client_through_a_message_to_another(scene: S
     offered = content.decode(received.data).part
     assert isinstance(offered, ExternalPart)
     assert (offered.filename, offered.content_type, offered.size) == ("photo.png", "image/png", len(PNG))
-    saved = save(tmp_path / "received", offered.filename, await fetch(bob.delivery, offered))
+    saved = save(tmp_path / "received", offered.filename, [await fetch(bob.delivery, offered)])
     assert (saved.name, saved.read_bytes()) == ("photo.png", PNG)
 
 
 async def test_the_service_sees_nothing_of_the_file_and_no_two_uploads_are_alike(scene: Scene) -> None:
-    first, second = seal(PNG, "photo.png"), seal(PNG, "photo.png")
-    assert PNG[:8] not in first.ciphertext
-    assert len({first.key, second.key, first.nonce, second.nonce, first.ciphertext, second.ciphertext}) == 6
-    for secret in (first.key, first.nonce, first.ciphertext):
+    (first, one), (second, other) = in_memory(PNG, "photo.png"), in_memory(PNG, "photo.png")
+    assert PNG[:8] not in one
+    assert len({first.key, second.key, first.nonce, second.nonce, one, other}) == 6
+    assert first.content_hash == sha256(one).digest() != second.content_hash
+    for secret in (first.key, first.nonce):
         assert repr(secret) not in repr(first)
 
 
-async def test_the_largest_file_passes_and_one_octet_more_is_refused_at_both_ends(scene: Scene) -> None:
+async def test_a_file_of_several_pieces_goes_over_and_on_from_any_octet(scene: Scene) -> None:
     alice, bob = scene.device(ALICE), scene.device(BOB)
-    octets = os.urandom(ATTACHMENT_LIMIT)
-    assert await fetch(bob.delivery, await offer(alice.delivery, octets, "large")) == octets
+    octets = os.urandom(2 * PIECE_SIZE + 5)
+    part = await offer(alice.delivery, octets, "large")
+    whole = await ciphertext_of(bob.delivery, part)
+    assert opened(part, whole) == octets
+    assert await ciphertext_of(bob.delivery, part, PIECE_SIZE + 1) == whole[PIECE_SIZE + 1 :]
+
+
+async def test_too_large_a_file_is_refused_at_both_ends(scene: Scene) -> None:
     with pytest.raises(ClientError) as sealing:
-        seal(octets + b"\0", "larger")
+        seal(repeat(bytes(CHUNK), ATTACHMENT_LIMIT // CHUNK + 1), "larger", BytesIO())
     assert sealing.value.code == "attachment-too-large"
     with pytest.raises(ServiceError) as uploading:
-        await alice.delivery.upload_blob(bytes(BLOB_LIMIT + 1), new_idempotency_key())
+        await scene.device(ALICE).delivery.blobs.open("0" * 64, BLOB_LIMIT + 1)
     assert uploading.value.code == "too-large"
-
-
-async def test_a_repeated_upload_gets_the_first_url(scene: Scene) -> None:
-    alice = scene.device(ALICE)
-    key = new_idempotency_key()
-    url = await alice.delivery.upload_blob(b"ciphertext", key)
-    assert await alice.delivery.upload_blob(b"ciphertext", key) == url
-    assert url.startswith(f"{BASE}/v1/blobs/")
 
 
 async def test_too_many_uploads_are_told_how_long_to_wait(scene: Scene) -> None:
     alice = scene.device(ALICE)
     scene.app.state.service.blobs_limit.spend(ALICE.e164, NOW, BLOBS_PER_HOUR)
     with pytest.raises(RateLimitedError) as caught:
-        await alice.delivery.upload_blob(b"ciphertext", new_idempotency_key())
+        await alice.delivery.blobs.open("0" * 64, 10)
     assert (caught.value.code, "BLOBS_PER_HOUR" in str(caught.value)) == ("rate-limited", True)
 
 
@@ -141,13 +166,13 @@ async def test_an_attachment_is_gone_after_its_time(scene: Scene) -> None:
     alice = scene.device(ALICE)
     part = await offer(alice.delivery, PNG, "photo.png")
     scene.clock.now += RETENTION + 1
-    await scene.app.state.service.store.expire_before(int(scene.clock.now) - RETENTION, int(scene.clock.now))
+    await scene.app.state.service.blobs.expire(int(scene.clock.now) - RETENTION, int(scene.clock.now))
     with pytest.raises(NotFoundError) as caught:
         await fetch(alice.delivery, part)
     assert (caught.value.code, "Ask the sender" in caught.value.hint) == ("unknown-blob", True)
 
 
-NAME = "0123456789abcdef" * 2
+NAME = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize(
@@ -175,7 +200,7 @@ async def test_nothing_is_fetched_from_a_place_that_the_sender_chose(scene: Scen
     transport = Recording(scene)
     alice = scene.device(ALICE, transport=transport)
     with pytest.raises(ClientError) as caught:
-        await alice.delivery.download_blob(url, 100)
+        alice.delivery.blobs.name(replace(sealed_part()[0], url=url))
     assert (caught.value.code, caught.value.hint != "") == ("foreign-attachment", True)
     assert str(caught.value).isprintable()
     assert transport.urls == []
@@ -190,9 +215,24 @@ def test_any_url_is_refused_or_is_a_name_at_this_service(url: str) -> None:
 
 async def test_the_same_service_written_in_another_way_is_the_same(scene: Scene) -> None:
     alice = scene.device(ALICE)
-    url = await alice.delivery.upload_blob(b"ciphertext", new_idempotency_key())
-    for other in (url.replace(HOST, HOST.upper()), url.replace(HOST, f"{HOST}:80")):
-        assert await alice.delivery.download_blob(other, 10) == b"ciphertext"
+    part = await offer(alice.delivery, PNG, "photo.png")
+    for other in (part.url.replace(HOST, HOST.upper()), part.url.replace(HOST, f"{HOST}:80")):
+        assert await fetch(alice.delivery, replace(part, url=other)) == PNG
+
+
+def test_a_file_that_an_earlier_version_stored_explains_itself(scene: Scene) -> None:
+    blobs = scene.device(ALICE).delivery.blobs
+    with pytest.raises(ContentError) as caught:
+        blobs.name(replace(sealed_part()[0], url=f"{BASE}/v1/blobs/{NAME[:32]}"))
+    assert caught.value.code == "attachment-old"
+    assert "earlier version" in str(caught.value)
+    assert "Ask the sender" in caught.value.hint
+
+
+def test_an_address_of_other_octets_than_the_messages_is_refused_before_anything_is_fetched(scene: Scene) -> None:
+    with pytest.raises(ContentError) as caught:
+        scene.device(ALICE).delivery.blobs.name(replace(sealed_part()[0], url=f"{BASE}/v1/blobs/{NAME}"))
+    assert caught.value.code == "attachment-hash"
 
 
 async def test_no_more_is_fetched_than_the_message_says(scene: Scene) -> None:
@@ -215,7 +255,7 @@ def test_what_is_said_to_be_too_large_is_not_fetched_at_all() -> None:
 def test_each_fault_of_an_attachment_is_found_by_its_own_check() -> None:
     part, ciphertext = sealed_part()
     other = bytes([ciphertext[0] ^ 1]) + ciphertext[1:]
-    assert open_sealed(part, ciphertext) == PNG
+    assert opened(part, ciphertext) == PNG
     assert refused(part, ciphertext[:-1]) == "attachment-size"
     assert refused(part, ciphertext + b"\0") == "attachment-size"
     assert refused(part, other) == "attachment-hash"
@@ -242,7 +282,7 @@ def test_a_file_encrypted_by_another_program_opens_with_its_additional_data(octe
     key, nonce = bytes(range(16)), bytes(12)
     ciphertext = AESGCM(key).encrypt(nonce, octets, aad)
     part = ExternalPart("text/plain", "", 0, key, nonce, sha256(ciphertext).digest(), aad=aad)
-    assert open_sealed(part, ciphertext) == octets
+    assert opened(part, ciphertext) == octets
     assert len(ciphertext) == len(octets) + TAG_SIZE
 
 
@@ -268,17 +308,26 @@ def test_any_octets_under_any_part_are_refused(octets: bytes, key: bytes, nonce:
     ],
 )
 def test_the_type_is_found_in_the_octets_and_not_in_the_name(octets: bytes, expected: str) -> None:
-    assert content_type_of(octets) == seal(octets, "photo.png").content_type == expected
+    assert content_type_of(octets) == in_memory(octets, "photo.png")[0].content_type == expected
     assert looks_like_image(octets) == expected.startswith("image/")
 
 
 def test_of_the_senders_path_only_the_last_component_is_told() -> None:
-    assert seal(b"x", "/home/alice/private/plan.txt").filename == "plan.txt"
+    assert in_memory(b"x", "/home/alice/private/plan.txt")[0].filename == "plan.txt"
+
+
+@given(st.binary(min_size=1, max_size=400), st.lists(st.integers(0, 400), max_size=5))
+def test_in_whatever_chunks_a_file_is_read_its_type_and_its_octets_are_the_same(octets: bytes, cuts: list[int]) -> None:
+    places = [0, *sorted(min(cut, len(octets)) for cut in cuts), len(octets)]
+    target = BytesIO()
+    sealed = seal([octets[start:end] for start, end in pairwise(places)], "file", target)
+    assert sealed.content_type == content_type_of(octets)
+    assert opened(sealed.part(""), target.getvalue()) == octets
 
 
 def test_a_saved_file_is_its_owners_alone_and_takes_no_ones_place(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "downloads"
-    paths = [save(folder, "../../photo.png", bytes([number])) for number in range(3)]
+    paths = [save(folder, "../../photo.png", [bytes([number])]) for number in range(3)]
     assert [path.name for path in paths] == ["photo.png", "photo (2).png", "photo (3).png"]
     assert [path.read_bytes() for path in paths] == [b"\0", b"\1", b"\2"]
     assert all(path.parent == folder and stat.S_IMODE(path.stat().st_mode) == 0o600 for path in paths)
@@ -289,8 +338,8 @@ def test_a_symbolic_link_is_not_followed_even_if_it_leads_nowhere(tmp_path: Path
     victim.write_bytes(b"mine")
     (tmp_path / "a.txt").symlink_to(target)
     (tmp_path / "b.txt").symlink_to(victim)
-    assert save(tmp_path, "a.txt", b"theirs").name == "a (2).txt"
-    assert save(tmp_path, "b.txt", b"theirs").name == "b (2).txt"
+    assert save(tmp_path, "a.txt", [b"theirs"]).name == "a (2).txt"
+    assert save(tmp_path, "b.txt", [b"theirs"]).name == "b (2).txt"
     assert not target.exists()
     assert victim.read_bytes() == b"mine"
 
@@ -307,16 +356,16 @@ def small_files() -> Iterator[None]:
 @pytest.mark.usefixtures("small_files")
 def test_nothing_half_written_is_left_behind(tmp_path: Path) -> None:
     with pytest.raises(ClientError) as caught:
-        save(tmp_path, "photo.png", PNG)
+        save(tmp_path, "photo.png", [PNG])
     assert (caught.value.code, "too large" in str(caught.value), caught.value.hint != "") == ("cannot-save", True, True)
     assert list(tmp_path.iterdir()) == []
-    assert save(tmp_path, "photo.png", b"short").read_bytes() == b"short"
+    assert save(tmp_path, "photo.png", [b"short"]).read_bytes() == b"short"
 
 
 def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ClientError) as caught:
-        save(tmp_path / "file", "photo.png", PNG)
+        save(tmp_path / "file", "photo.png", [PNG])
     assert caught.value.code == "cannot-save"
 
 
@@ -328,7 +377,7 @@ def test_only_files_of_a_sendable_size_are_read(tmp_path: Path) -> None:
     codes = {}
     for name in ("empty", "large", "pipe", "missing", ".", "nul\0"):
         with pytest.raises(ClientError) as caught:
-            read_file(tmp_path / name)
+            list(read_file(tmp_path / name))
         codes[name] = caught.value.code
     assert codes == {
         "empty": "attachment-empty",
