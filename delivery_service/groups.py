@@ -73,7 +73,7 @@ class Groups:
         kind: EntryKind = "proposal" if proposed else "application"
         entry = NewEntry(group_id, session.device, kind, epoch, key, digest, now_ms, message, frank=frank)
         if proposed:
-            return await self._undisturbed(entry.device, partial(self._propose, entry))
+            return await self._undisturbed(entry, partial(self._propose, entry))
         return await self._store.append(entry)
 
     async def commit(
@@ -87,21 +87,31 @@ class Groups:
         framing.check_next_group_info(inspect_message(bundle.group_info), group_id, epoch + 1)
         welcomes = tuple(NewWelcome(body, _references(inspect_message(body))) for body in bundle.welcomes)
         entry = NewEntry(group_id, session.device, "commit", epoch, key, digest, now_ms, bundle.commit)
-        return await self._undisturbed(entry.device, partial(self._commit, entry, welcomes, bundle.group_info))
+        return await self._undisturbed(entry, partial(self._commit, entry, welcomes, bundle.group_info))
 
-    async def _undisturbed(self, device: bytes, step: Callable[[], Awaitable[Appended]]) -> Appended:
+    async def _undisturbed(self, entry: NewEntry, step: Callable[[], Awaitable[Appended]]) -> Appended:
         """A handshake runs to its end although its client hangs up: the next one must start from what it stored."""
-        task = asyncio.create_task(self._in_turn(device, step))
+        task = asyncio.create_task(self._in_turn(entry, step))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _in_turn(self, device: bytes, step: Callable[[], Awaitable[Appended]]) -> Appended:
-        with self._turns.of(device):
+    async def _in_turn(self, entry: NewEntry, step: Callable[[], Awaitable[Appended]]) -> Appended:
+        with self._turns.of(entry.device):
             for _ in range(JUDGEMENTS - 1):
                 with suppress(OutdatedError):
-                    return await step()
+                    return await self._answered(entry, step)
+            return await self._answered(entry, step)
+
+    async def _answered(self, entry: NewEntry, step: Callable[[], Awaitable[Appended]]) -> Appended:
+        try:
             return await step()
+        except RefusedError:
+            # Another replica may have stored it meanwhile, or the commit that ends its epoch: then it was judged from
+            # an observer that is ahead of it, and what that found does not count.
+            if (answer := await self._store.earlier_answer(entry)) is not None:
+                return answer
+            raise
 
     async def _propose(self, entry: NewEntry) -> Appended:
         async with self._observers.lock(entry.group_id):
