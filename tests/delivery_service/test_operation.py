@@ -1,6 +1,7 @@
 """What an operator sees: metrics, health, readiness, and an end that loses nothing."""
 
 import asyncio
+import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ from delivery_service.wire import MLS_TYPE, PROBLEMS
 from tests.delivery_service.conftest import HOST, Device, running_world
 from tests.delivery_service.real_process import RealProcess, free_port
 
+RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 ALICE, BOB = "+12025550142", "+12025550143"
 
 
@@ -68,6 +70,14 @@ async def test_the_metrics_say_what_was_asked_and_name_nobody(make_process, now_
     assert found["ringtrue_store_batched_total[]"] >= found["ringtrue_store_batches_total[]"] > 0
     assert found["ringtrue_ready[]"] == 1
     assert found["ringtrue_retention_runs_total[]"] == 1
+
+
+async def test_the_runbook_has_a_row_for_every_metric(tmp_path: Path):
+    async with running_world(tmp_path) as world:
+        families = list(Metrics(world.app.state.service).registry.collect())
+    named = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    table = RUNBOOK.read_text().partition("## Watch")[2].partition("##")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == named
 
 
 async def test_labels_come_from_fixed_lists(tmp_path: Path):
