@@ -5,7 +5,7 @@ from delivery_service.storage import rollback, rules
 from delivery_service.storage.consent import check_reached, number_of
 from delivery_service.storage.operation import LOST_NUMBERS
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import KINDS, NewCommit, NewEntry, NewGroup, NewWelcome
+from delivery_service.storage.values import KINDS, Change, NewCommit, NewEntry, NewGroup, NewWelcome, entry_checksum
 from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended
 
 # The compare and set: the next number only for a member, in the group's current epoch, with a key not seen before.
@@ -17,8 +17,8 @@ WHERE group_id = :group_id AND epoch = :epoch
 RETURNING number, head
 """
 _INSERT = """
-INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, frank)
-VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body, :frank)
+INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, frank, checksum)
+VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body, :frank, :checksum)
 """
 _EARLIER = """
 SELECT l.seq, l.epoch, l.digest FROM log l JOIN groups g ON g.number = l.group_number
@@ -96,6 +96,11 @@ def append(tx: Transaction, entry: NewEntry) -> Appended:
     return Appended(seq, entry.epoch)
 
 
+def appended(group_id: bytes, answer: Appended) -> Change:
+    """What watchers of a group hear of an entry."""
+    return Change(group_id, answer.seq)
+
+
 def commit(tx: Transaction, commit: NewCommit) -> Appended:
     """Appends a commit, starts the next epoch, moves memberships and delivers Welcomes, or answers a repeat."""
     entry = commit.entry
@@ -140,17 +145,19 @@ def _advance(tx: Transaction, entry: NewEntry, epochs: int) -> tuple[int, int] |
     if row is None:
         return None
     number, seq = row
+    kind = KINDS.index(entry.kind)
     tx.run(
         _INSERT,
         number=number,
         seq=seq,
         epoch=entry.epoch,
-        kind=KINDS.index(entry.kind),
+        kind=kind,
         key=entry.key,
         digest=entry.digest,
         at_ms=entry.at_ms,
         body=entry.body,
         frank=entry.frank,
+        checksum=entry_checksum(entry.epoch, kind, entry.key, entry.at_ms, entry.body, entry.frank),
     )
     return number, seq
 

@@ -95,6 +95,11 @@ class Lane:
             self._thread = None
 
     @property
+    def waiting(self) -> int:
+        """How many requests are not answered yet."""
+        return self._items
+
+    @property
     def load(self) -> Load:
         """See Engine."""
         return Load(self._items, self._octets, self._batches, self._batched, self._failures)

@@ -89,7 +89,9 @@ class SqliteEngine:
 
     def append(self, entry: NewEntry) -> asyncio.Future[Appended]:
         """See Engine: the writer's batches are the group commit."""
-        return self._writer.run(groups.append, entry, octets=len(entry.body), told=partial(_appended, entry.group_id))
+        return self._writer.run(
+            groups.append, entry, octets=len(entry.body), told=partial(groups.appended, entry.group_id)
+        )
 
     def _session(self, begin: str) -> "SqliteSession":
         return SqliteSession(self._connect(), begin)
@@ -139,10 +141,6 @@ class SqliteSession:
     def close(self) -> None:
         """See Session."""
         self._connection.close()
-
-
-def _appended(group_id: bytes, answer: Appended) -> Change:
-    return Change(group_id, answer.seq)
 
 
 def upgrade(db: apsw.Connection) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from delivery_service.errors import OutdatedError, RefusedError, StartError, StoreError
 from delivery_service.quotas import NO_QUOTAS, Quotas
+from delivery_service.storage.database import Database
 from delivery_service.storage.engine import Engine
+from delivery_service.storage.postgresql import PostgresqlEngine
 from delivery_service.storage.sqlite import SqliteEngine, check_sqlite
 from delivery_service.storage.store import Store
 from delivery_service.storage.transaction import Transaction
@@ -57,9 +59,13 @@ def changes() -> Recorder:
     return Recorder()
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=["memory", "folder", "postgresql"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path, changes: Recorder) -> AsyncIterator[Engine]:
-    opened = SqliteEngine(None if request.param == "memory" else tmp_path)
+    opened: Engine
+    if request.param == "postgresql":
+        opened = PostgresqlEngine(Database(request.getfixturevalue("database"), one_copy=True))
+    else:
+        opened = SqliteEngine(None if request.param == "memory" else tmp_path)
     opened.start(changes)
     yield opened
     await opened.stop()
@@ -256,7 +262,7 @@ async def test_the_last_resort_package_is_used_when_no_other_is_left(store):
     assert bodies == [b"package once", b"package last", b"package last"]
     await store.add_key_packages(BOB, "+1", [], package(b"newer"), NOW)
     assert await claim(store, "+1") == [b"package newer"]
-    assert await store.stock(BOB, NOW) == Stock(0, True)
+    assert await store.stock(BOB, NOW) == Stock(0, True, rotate=True)
 
 
 async def test_a_claim_takes_one_package_of_each_other_device_that_is_still_valid(store):
