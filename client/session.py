@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -182,12 +183,13 @@ class Session:
         *,
         admins: Sequence[TelephoneNumber] = (),
         new_keys: bool = False,
+        idle: int | None = None,
     ) -> Chat:
         """Create a chat with these people, who become contacts; without a name it is called by their numbers.
 
         With `admins` it has roles. Raises NotFoundError if one of the people has not enrolled, and NewKeyError, unless
         `new_keys` are wanted, if a number that this account knows is on a key that it has not met; a chat without a
-        name is then with the new keys alone.
+        name is then with the new keys alone. `idle`: seconds after which the service may propose to remove a device.
         """
         key_packages, unheard = await self._claimed(numbers, new_keys)
         if new_keys and name is None:
@@ -196,7 +198,12 @@ class Session:
         create = self.steps.committer.create
         called = ", ".join(map(str, numbers)) if name is None else name
         group_id, intents = await self.worker.run(
-            create, called, _batches([*own, *key_packages]), self._now(), admins, named=name is not None
+            partial(create, idle=idle),
+            called,
+            _batches([*own, *key_packages]),
+            self._now(),
+            admins,
+            named=name is not None,
         )
         await self.worker.run(self.steps.siblings.want_in, group_id)
         await self._know(numbers)

@@ -69,7 +69,7 @@ class Evictions:
                 look = Look((), NEVER)
             self._observers.keep(group_id, version, observer)
             for leaf, reason in look.leaves[:PROPOSED_AT_ONCE]:
-                await self._propose(group_id, leaf, reason, now)
+                await self.propose(group_id, leaf, reason, now)
             await self._engine.write(duties.looked_at, group_id, look.due_at)
 
     async def _idle(self, group_id: bytes, now: int) -> frozenset[bytes]:
@@ -101,7 +101,7 @@ class Evictions:
         is_idle = limit is not None and limit <= self._policy.idle and member.identity in idle
         return Reason.IDLE if is_idle else None
 
-    async def _propose(self, group_id: bytes, leaf: int, reason: Reason, now: int) -> None:
+    async def propose(self, group_id: bytes, leaf: int, reason: Reason, now: int) -> None:
         """Appends one proposal; what the group's rules forbid, such as to remove its last admin, is left."""
         version, observer = await self._observers.take(group_id)
         try:

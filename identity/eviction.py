@@ -215,8 +215,7 @@ class EpochSender:
         """Rule 5, for a proposal of the time `at`. Raises CertificateError for a chain that cannot be read.
 
         lapsed: a certificate of the leaf's chain ended more than MEMBER_GRACE before. revoked: a list names one of it;
-        a list of that time or later that does not speaks against it while the certificate lasts, and an older one
-        decides nothing. idle: the group's context says that idle members may be proposed; the service counts how long.
+        a later list that does not speaks against it while the certificate lasts, and an older one decides nothing. idle: the group's context says that idle members may be proposed; the service counts how long.
         """
         chain = leaf.credential.chain
         match reason:
@@ -247,7 +246,7 @@ def _judge_revoked(chain: Sequence[bytes], revocations: Revocations, at: int) ->
     if revocations.of_path(chain, at).state is StatusState.REVOKED:
         return Finding.HOLDS
     known = revocations.of_issuer(issuer_name(chain[1])) if len(chain) > 1 else None
-    if known is None or known.this_update < at or known.this_update > chain_end(chain):
+    if known is None or known.this_update <= at or known.this_update > chain_end(chain):
         return Finding.UNDECIDED
     return Finding.FALSE
 

@@ -12,7 +12,7 @@ from client.credentials import staple
 from client.credentials.revocations import DeviceState, KnownCrl
 from client.enrolment import EnrolmentClient
 from client.errors import CertificateRevokedError, ClientError, RevocationsRefusedError
-from client.events import Event, Trouble
+from client.events import Alarmed, Event, Trouble
 from client.steps import Steps
 from client.worker import Worker
 from identity.errors import RevocationError
@@ -99,7 +99,8 @@ class RevocationRefresh:
                 await self._worker.run(revocations.adopt, der, now)
             except RevocationError as error:
                 raise RevocationsRefusedError(f"the authority's list of revocations is refused: {error}") from error
-            await self._worker.run(self._steps.evictions.look_again)
+            if await self._worker.run(self._steps.evictions.look_again, now):
+                self._tell([Alarmed(await self._worker.run(self._steps.alarms.waiting))])
 
     async def _look_at_oneself(self) -> None:
         """Say that this device's certificate was revoked: by its owner elsewhere, or because the number moved on."""

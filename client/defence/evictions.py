@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 import mls_rs
 
+from client.defence.admission import Consent
 from client.defence.alarms import AlarmKind, Alarms
 from client.device import number_of
 from client.errors import GroupRefusedError
 from client.events import Alarmed, Event, ProposalReceived
 from client.groups import Groups
 from client.history import History
-from client.intents import CommitProposals, Intents
+from client.intents import CommitProposals, Intents, RotateCredential
 from client.message import Kind
 from identity.eviction import EpochSender, Finding, Reason, reason_of
 from identity.roles import Admins
@@ -61,16 +62,24 @@ class Evictions:
         insert = "INSERT OR IGNORE INTO eviction (reference, group_id, reason, at) VALUES (?, ?, ?, ?)"
         self._store.execute(insert, proposal.reference, group.group_id, reason, at)
         received: Event = ProposalReceived(group.group_id, proposal.type, None)
-        match self._judge(EpochSender.of(group), leaf, Proposed(reason, at)):
-            case Finding.HOLDS if leaf.index != group.own_index:  # whose own leaf it is cannot commit it
+        alarmed = self._act(group, leaf, Proposed(reason, at), seq, now)
+        return [received, Alarmed(self._alarms.waiting())] if alarmed else [received]
+
+    def _act(self, group: mls_rs.Group, leaf: mls_rs.Member, known: Proposed, seq: int | None, now: int) -> bool:
+        """Want a removal committed, or raise the alarm about it; whether that is new."""
+        reason = known.reason
+        match self._judge(EpochSender.of(group), leaf, known):
+            case Finding.HOLDS if leaf.index != group.own_index:
                 self._intents.add_once(group.group_id, CommitProposals())
+            case Finding.HOLDS if reason is Reason.LAPSED and self._is_accepted(group.group_id):
+                self._intents.add_once(group.group_id, RotateCredential())  # it is here, with a certificate that lasts
             case Finding.FALSE:
                 words = self._false(group.group_id, leaf, reason)
-                self._history.note(Kind.NOTICE, group.group_id, seq, words, now)
                 subject = f"{group.group_id.hex()}/{leaf.identity.decode()}/{reason}"
-                self._alarms.raise_(AlarmKind.EVICTION, subject, words, at, now)
-                return [received, Alarmed(self._alarms.waiting())]
-        return [received]
+                if self._alarms.raise_(AlarmKind.EVICTION, subject, words, known.at, now):
+                    self._history.note(Kind.NOTICE, group.group_id, seq, words, now)
+                    return True
+        return False
 
     def left_out(self, group: mls_rs.Group) -> list[bytes]:
         """The references of what own commits do not carry out."""
@@ -81,20 +90,20 @@ class Evictions:
             if each.reference is not None and each.sender is None and self._found(epoch, each) is not Finding.HOLDS
         ]
 
-    def look_again(self) -> None:
-        """Want what has come to hold committed: a newer list of revocations is here."""
+    def look_again(self, now: int) -> bool:
+        """Judge once more, because a newer list of revocations is here; whether there is an alarm that is new."""
+        alarmed = False
         for (group_id,) in self._store.rows("SELECT DISTINCT group_id FROM eviction"):
             chat = self._groups.chats.get(group_id)
             if chat is None or not chat.standing.is_member:
                 continue
-            group = self._groups.copy(group_id)
-            left_out = self.left_out(group)
-            if any(
-                each.sender is None and each.reference not in left_out and not _is_own(group, each)
-                for each in group.proposals()
-            ):
-                with self._store.transaction():
-                    self._intents.add_once(group_id, CommitProposals())
+            with self._store.transaction():
+                group = self._groups.copy(group_id)
+                for each in group.proposals():
+                    known = None if each.reference is None else self._row(each.reference)
+                    if each.removed is not None and known is not None:
+                        alarmed |= self._act(group, each.removed, known, None, now)
+        return alarmed
 
     def check_commit(self, commit: mls_rs.Commit, admins: Admins) -> None:
         """Raise GroupRefusedError for a removal that nobody may carry out but an admin, for a reason that is false."""
@@ -126,6 +135,9 @@ class Evictions:
             who = f"a device of {number_of(each.removed)}"
             yield f"The delivery service had proposed it: {who}, {WHY[known.reason]}.{doubt}"
 
+    def _is_accepted(self, group_id: bytes) -> bool:
+        return self._groups.chats.known(group_id).consent is Consent.INBOX
+
     def _false(self, group_id: bytes, leaf: mls_rs.Member, reason: Reason) -> str:
         chat, who = self._groups.chats.known(group_id).name, number_of(leaf)
         return (
@@ -145,7 +157,3 @@ class Evictions:
     def _row(self, reference: bytes) -> Proposed | None:
         row = self._store.row("SELECT reason, at FROM eviction WHERE reference = ?", reference)
         return None if row is None else Proposed(Reason(row[0]), row[1])
-
-
-def _is_own(group: mls_rs.Group, each: mls_rs.Proposed) -> bool:
-    return each.removed is not None and each.removed.index == group.own_index

@@ -13,6 +13,7 @@ from client.enrolling import enrol
 from client.keys import Argon2id
 from client.session import Session
 from delivery_service.app import create_app
+from delivery_service.policy import POLICY, Policy
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.report_policy import ReportPolicy
@@ -131,7 +132,15 @@ def policy() -> ReportPolicy | None:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, clock: Clock, policy: ReportPolicy | None) -> AsyncIterator[World]:
+def service_policy() -> Policy:
+    """What the delivery service's operator decides."""
+    return POLICY
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, clock: Clock, policy: ReportPolicy | None, service_policy: Policy
+) -> AsyncIterator[World]:
     network, codes = Network(), CodeOutbox()
     authority = open_authority(tmp_path / "authority", AUTHORITY, codes, clock, allow=("+1202555",), policy=policy)
     async with AsyncExitStack() as running:
@@ -139,7 +148,9 @@ async def world(tmp_path: Path, clock: Clock, policy: ReportPolicy | None) -> As
         network.services["authority.test"] = httpx.ASGITransport(authority)
         async with httpx.AsyncClient(transport=network, base_url=AUTHORITY) as http:
             anchors = TrustAnchors.from_pem((await http.get("/v1/anchors.pem")).content)
-        delivery = create_app(None, anchors, host="delivery.test", clock=clock)
+        delivery = create_app(
+            None, anchors, host="delivery.test", clock=clock, policy=service_policy, transport=network
+        )
         await running.enter_async_context(delivery.router.lifespan_context(delivery))
         network.services["delivery.test"] = httpx.ASGITransport(delivery)
         yield World(tmp_path, clock, network, codes)

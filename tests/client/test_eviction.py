@@ -1,0 +1,227 @@
+"""What the delivery service may propose to a chat, and that its word alone removes nobody."""
+
+from contextlib import AsyncExitStack
+
+import pytest
+
+from client.defence.alarms import AlarmKind
+from client.events import Alarmed, MessageReceived, ProposalReceived
+from client.session import Session
+from delivery_service.policy import Policy
+from identity.eviction import IDLE_LEAST, EpochSender, Reason
+from tests.client.conftest import AUTHORITY
+from tests.client.eviction_scene import ALICE, BOB, CAROL, DAY, LONG_AGO, Table
+from tests.client.test_revocations import LISTED, revoked
+
+LISTS = pytest.mark.parametrize("service_policy", [Policy(revocations=(f"{AUTHORITY}/v1/crl",))])
+IDLE = pytest.mark.parametrize("service_policy", [Policy(idle=IDLE_LEAST)])
+ROLES = pytest.mark.parametrize("roles", [False, True])
+
+
+async def test_a_new_chat_names_the_service_that_carries_it(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    for session in (table.alice, table.bob, table.carol):
+        group = await session.worker.run(session.steps.groups.copy, table.group_id)
+        assert EpochSender.of(group) == EpochSender(table.service.sender.named)
+    status = await table.alice.delivery.status()
+    assert status.eviction is not None
+    assert (status.eviction.key, status.eviction.idle) == (table.service.sender.named.key, 0)
+
+
+@ROLES
+async def test_who_has_lapsed_is_removed_by_a_member_after_the_service_proposes_it(
+    world, stack: AsyncExitStack, roles: bool
+) -> None:
+    """In a group with roles no admin is needed: the reason is everybody's to see."""
+    table = await Table.of(world, stack, roles=roles)
+    await table.days(LONG_AGO, table.alice, table.carol)
+    await table.service.evictions.run(table.service.now())
+    events = await table.carol.receive()
+    assert ProposalReceived(table.group_id, "remove", None) in events
+    await table.read(table.carol, table.alice)
+    for session in (table.alice, table.carol):
+        assert await table.numbers(session) == {ALICE, CAROL}
+        line = (await table.lines(session))[-1]
+        assert (
+            line
+            == f"The delivery service had proposed it: a device of {BOB}, its certificate ended more than 38 days ago."
+        )
+        assert await table.alarms(session) == []
+    await table.alice.send(table.group_id, "and on")
+    assert any(isinstance(event, MessageReceived) for event in await table.carol.receive())
+
+
+async def test_nobody_is_proposed_before_the_grace_is_over(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    await table.days(LONG_AGO - 2, table.alice, table.carol)
+    await table.service.evictions.run(table.service.now())
+    await table.read(table.alice)
+    assert table.service.evictions.proposed == 0
+    assert await table.numbers(table.alice) == {ALICE, BOB, CAROL}
+    world.clock.now += 2 * DAY
+    await table.service.evictions.run(table.service.now())
+    assert table.service.evictions.proposed == 1
+
+
+@LISTS
+@ROLES
+async def test_whose_certificate_was_revoked_is_removed(world, stack: AsyncExitStack, roles: bool) -> None:
+    table = await Table.of(world, stack, roles=roles)
+    revoked(world, table.bob)
+    world.clock.now += LISTED
+    service = table.service
+    assert await service.lists.refresh(service.now())
+    await service.purge.run(service.now())
+    await service.evictions.run(service.now())
+    await table.read(table.carol, table.alice)
+    for session in (table.alice, table.carol):
+        assert await table.numbers(session) == {ALICE, CAROL}
+        assert "its certificate was revoked." in (await table.lines(session))[-1]
+
+
+@LISTS
+async def test_a_revocation_that_a_member_has_not_heard_of_waits_for_its_own_list(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    revoked(world, table.bob)
+    service = table.service
+    assert await service.lists.refresh(service.now())
+    await service.purge.run(service.now())
+    await service.evictions.run(service.now())
+    await table.read(table.alice)  # her list is fetched every quarter of an hour
+    assert await table.numbers(table.alice) == {ALICE, BOB, CAROL}
+    assert await table.alarms(table.alice) == []
+    world.clock.now += LISTED
+    await table.read(table.alice)
+    assert await table.numbers(table.alice) == {ALICE, CAROL}
+    await table.read(table.carol)
+    assert await table.numbers(table.carol) == {ALICE, CAROL}
+
+
+async def false_reason(table: Table, reason: Reason, *sessions: Session) -> None:
+    await table.claimed(BOB, reason)
+    for session in sessions:
+        assert any(isinstance(event, Alarmed) for event in await session.receive())
+        (words,) = await table.alarms(session)
+        assert str(BOB) in words
+        assert "That is not so." in words
+        assert words in await table.lines(session)
+
+
+@pytest.mark.parametrize("reason", [Reason.LAPSED, Reason.IDLE])
+async def test_check_5_a_false_reason_is_an_alarm_and_removes_nobody(
+    world, stack: AsyncExitStack, reason: Reason
+) -> None:
+    table = await Table.of(world, stack)
+    everybody = (table.alice, table.bob, table.carol)
+    await false_reason(table, reason, *everybody)
+    await table.read(*everybody)
+    for session in everybody:
+        assert await table.numbers(session) == {ALICE, BOB, CAROL}
+        assert len(await table.proposed(session)) == 1
+    (alarm,) = await table.alice.worker.run(table.alice.steps.alarms.all)
+    assert alarm.kind is AlarmKind.EVICTION
+
+
+async def test_check_5_a_revocation_that_a_newer_list_does_not_name_is_an_alarm(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    await table.claimed(BOB, Reason.REVOKED)
+    await table.read(table.alice)
+    assert await table.alarms(table.alice) == []  # her list is not newer than the proposal: it says nothing
+    assert await table.numbers(table.alice) == {ALICE, BOB, CAROL}
+    world.clock.now += 2 * DAY  # now it is, and Bob's certificate still lasts
+    await table.read(table.alice)
+    (words,) = await table.alarms(table.alice)
+    assert "its certificate was revoked. That is not so." in words
+    assert await table.numbers(table.alice) == {ALICE, BOB, CAROL}
+
+
+async def test_who_refuses_a_proposal_goes_on_talking_and_changing_the_chat(world, stack: AsyncExitStack) -> None:
+    """mls-rs keeps what was proposed and wants it committed first: a commit without it ends its epoch."""
+    table = await Table.of(world, stack)
+    await false_reason(table, Reason.LAPSED, table.alice)
+    sent = await table.alice.send(table.group_id, "Bob stays")
+    assert sent.state == "delivered"
+    assert await table.proposed(table.alice) == []
+    for session in (table.bob, table.carol):
+        heard = [event for event in await session.receive() if isinstance(event, MessageReceived)]
+        assert [event.message.text for event in heard] == ["Bob stays"]
+        assert await table.numbers(session) == {ALICE, BOB, CAROL}
+    await false_reason_again(table)
+    await table.carol.remove(table.group_id, [ALICE])
+    assert await table.numbers(table.carol) == {BOB, CAROL}
+
+
+async def false_reason_again(table: Table) -> None:
+    """The next epoch brings the same proposal again, and it is the same alarm."""
+    await table.claimed(BOB, Reason.LAPSED)
+    await table.read(table.carol)
+    assert len(await table.alarms(table.carol)) == 1
+
+
+async def test_in_a_chat_with_roles_a_false_reason_is_refused_in_a_members_commit_too(
+    world, stack: AsyncExitStack
+) -> None:
+    table = await Table.of(world, stack, roles=True)
+    await table.claimed(BOB, Reason.LAPSED)
+    await table.read(table.alice)
+
+    def lax(session: Session) -> bytes:
+        group = session.steps.groups.copy(table.group_id)
+        return group.commit(table.service.now()).commit
+
+    commit = await table.alice.worker.run(lax, table.alice)
+    await table.read(table.carol)
+
+    def judge() -> str:
+        from client import roles
+        from client.errors import GroupRefusedError
+
+        group = table.carol.steps.groups.copy(table.group_id)
+        admins = roles.admins(group)
+        event = roles.process(group, commit, table.service.now(), leaving=False)
+        table.carol.steps.evictions.check_commit(event, admins)  # by an admin: her own deed
+        with pytest.raises(GroupRefusedError) as caught:
+            table.carol.steps.evictions.check_commit(event, frozenset({CAROL}))
+        return caught.value.code
+
+    assert await table.carol.worker.run(judge) == "reason-false"
+
+
+@IDLE
+async def test_idle_members_are_proposed_where_the_chat_says_so(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack, idle=IDLE_LEAST)
+    await table.days(IDLE_LEAST // DAY + 2, table.alice, table.carol)
+    await table.service.evictions.run(table.service.now())
+    await table.read(table.carol, table.alice)
+    assert await table.numbers(table.alice) == await table.numbers(table.carol) == {ALICE, CAROL}
+    assert "it was not used for longer than this chat allows." in (await table.lines(table.alice))[-1]
+
+
+@IDLE
+async def test_idle_members_stay_where_the_chat_does_not_say_so(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    await table.days(IDLE_LEAST // DAY + 2, table.alice, table.carol)
+    await table.service.evictions.run(table.service.now())
+    assert table.service.evictions.proposed == 0
+
+
+async def test_a_chat_from_before_names_nobody_and_is_left_alone(world, stack: AsyncExitStack) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    await alice.worker.run(alice.steps.store.execute, "DELETE FROM service_facts")
+    chat = await alice.create_chat("before", [BOB])
+    table = Table(world, (alice, bob, bob), chat.group_id)
+    await table.days(LONG_AGO, alice)
+    await table.service.evictions.run(table.service.now())
+    assert table.service.evictions.proposed == 0
+    await table.claimed(BOB, Reason.LAPSED)
+    assert table.service.evictions.proposed == 0
+    assert await table.numbers(alice) == {ALICE, BOB}
+
+
+async def test_the_last_admin_is_not_proposed(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack, roles=True)
+    await table.days(LONG_AGO, table.bob, table.carol)
+    await table.service.evictions.run(table.service.now())
+    assert table.service.evictions.proposed == 0
+    await table.read(table.bob)
+    assert await table.numbers(table.bob) == {ALICE, BOB, CAROL}
