@@ -18,6 +18,7 @@ from delivery_service.http.problems import EXCEPTION_HANDLERS
 from delivery_service.policy import POLICY, Policy
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
+from delivery_service.storage.database import Database
 from identity.certificates import TrustAnchors
 from identity.openapi import document_route, served
 
@@ -73,14 +74,16 @@ def create_app(
     clock: Callable[[], float] = time.time,
     quotas: Quotas = QUOTAS,
     storage: BlobStorage | None = None,
+    database: Database | None = None,
     policy: Policy = POLICY,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan.
 
-    `storage`: where blobs lie, if not beside the store. `transport`: what carries its requests for lists of revocations.
+    `database`: where the store is instead; keys stay in the folder. `storage`: where blobs lie, if not in the folder.
+    `transport`: what carries its requests for lists of revocations.
     """
-    service = Service(folder, anchors, host, clock, quotas, storage, policy=policy, transport=transport)
+    service = Service(folder, anchors, host, clock, quotas, storage, database, policy=policy, transport=transport)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

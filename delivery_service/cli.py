@@ -19,8 +19,9 @@ from starlette.applications import Starlette
 
 from delivery_service import serving
 from delivery_service.app import create_app
-from delivery_service.backup_commands import backup_command, restore_command
+from delivery_service.backup_commands import backup_command, mark_restored_command, restore_command
 from delivery_service.blob_storage import BlobStorage
+from delivery_service.database_commands import database_of, migrate_command, stored
 from delivery_service.errors import StartError
 from delivery_service.franking import read_key
 from delivery_service.serving import Exposure, exposed
@@ -34,7 +35,9 @@ EXIT_REFUSED = 3
 
 T = TypeVar("T")
 
-_data_dir = click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the database.")
+_data_dir = click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys and data."
+)
 
 
 @click.group()
@@ -44,6 +47,8 @@ def delivery() -> None:
 
 delivery.add_command(backup_command)
 delivery.add_command(restore_command)
+delivery.add_command(migrate_command)
+delivery.add_command(mark_restored_command)
 
 
 @delivery.command()
@@ -55,6 +60,7 @@ delivery.add_command(restore_command)
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
 @click.option("--blobs", help="Keep attachments at s3://BUCKET/PREFIX.  [default: in a folder beside the database]")
 @click.option("--s3-endpoint", help="URL of an object storage that speaks S3, if it is not AWS.")
+@stored
 @exposed
 def serve(
     host: str,
@@ -65,6 +71,8 @@ def serve(
     authority: str | None,
     blobs: str | None,
     s3_endpoint: str | None,
+    database: str | None,
+    one_copy: bool,
     **exposed: Any,
 ) -> None:
     """Run the service until it is interrupted."""
@@ -72,12 +80,16 @@ def serve(
     try:
         exposure.check(host)
         check_sqlite(apsw.sqlite_lib_version())
-        app = create_app(folder, _trust_anchors(anchors, authority), host=name, storage=_storage(blobs, s3_endpoint))
+        stored_in, storage = database_of(database, one_copy), _storage(blobs, s3_endpoint)
+        app = create_app(folder, _trust_anchors(anchors, authority), host=name, storage=storage, database=stored_in)
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error
     with listener, suppress(KeyboardInterrupt):
-        _run(app, listener, f"delivery service {name}, data in {folder}", exposure)
+        where = folder if stored_in is None else f"{stored_in.place}, keys in {folder}"
+        if stored_in is not None and blobs is None:
+            click.echo(f"Attachments are in {folder}: other replicas need the same folder, or --blobs.", err=True)
+        _run(app, listener, f"delivery service {name}, data in {where}", exposure)
 
 
 @delivery.command("franking-key")

@@ -35,7 +35,9 @@ from delivery_service.rollback import Rollbacks
 from delivery_service.sessions import Sessions
 from delivery_service.shared_keys import check_files, check_key
 from delivery_service.storage import duties
+from delivery_service.storage.database import Database
 from delivery_service.storage.engine import Engine
+from delivery_service.storage.postgresql import PostgresqlEngine
 from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
 from delivery_service.wakeups import Wakeups
@@ -70,6 +72,7 @@ class Service:
         clock: Callable[[], float],
         quotas: Quotas,
         storage: BlobStorage | None = None,
+        database: Database | None = None,
         policy: Policy = POLICY,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -78,8 +81,8 @@ class Service:
         self.clock = clock
         self._folder = folder
         self.wakeups = Wakeups()
-        self.notices: Notices | None = None
-        self.engine: Engine = SqliteEngine(folder)
+        self.notices = None if database is None else Notices(database.url, self.wakeups)
+        self.engine: Engine = SqliteEngine(folder) if database is None else PostgresqlEngine(database)
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
         self.retention_runs = self.retention_failures = 0
@@ -96,7 +99,7 @@ class Service:
         self.consent = Consent(self.store, self.credentials, quotas)
         self.sessions = Sessions(partial(self.franking.secret, "session tokens"))
         self.purge = Purge(self.engine, self.lists, self.credentials, self.sessions, self.wakeups)
-        self.streams = Streams(self.store, self.wakeups)
+        self.streams = Streams(self.store, self.wakeups, shared=database is not None)
         hourly = partial(HourlyLimit, disguise=self.franking.pseudonym)
         self.sessions_limit = hourly(SESSIONS_PER_HOUR, "SESSIONS_PER_HOUR", "sessions of one number")
         self.uploads = hourly(UPLOADS_PER_HOUR, "UPLOADS_PER_HOUR", "key package uploads of one number")

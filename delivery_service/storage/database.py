@@ -46,6 +46,11 @@ class Database:
     url: str = field(repr=False)
     one_copy: bool = False
 
+    @property
+    def place(self) -> str:
+        """Host, port and name, for people."""
+        return place(self.url)
+
     def connect(self, **options: Any) -> Connection:
         """A connection to a server that keeps what it acknowledges, with tables of this release. Raises StartError."""
         connection = connect(self.url, **options)

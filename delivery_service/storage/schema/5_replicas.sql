@@ -12,7 +12,7 @@ CREATE TABLE service_keys (
 -- Hourly limits: when the allowance of a key is whole again, by what all replicas have told so far.
 CREATE TABLE allowances (
     name TEXT NOT NULL,                 -- the limit's constant in wire
-    key TEXT NOT NULL,
+    key BLOB NOT NULL,                  -- a keyed hash of the number, 16 octets
     whole_ms INTEGER NOT NULL,
     told_ms INTEGER NOT NULL,           -- when one of the replicas told last
     PRIMARY KEY (name, key)
