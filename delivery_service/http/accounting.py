@@ -17,7 +17,7 @@ from delivery_service.service import Service
 
 REQUEST_ID = b"request-id"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
-_REPRIEVED = frozenset(("stale-epoch", "session-expired"))  # what happens all day long and is nobody's fault
+_EVERYDAY = frozenset(("stale-epoch", "session-expired"))  # nobody's fault, and all day long
 
 
 class Accounted:
@@ -66,14 +66,17 @@ class Accounted:
                 self._account(scope, request, 0, time.perf_counter() - began)
 
     def _account(self, scope: Scope, request: str, status: int, seconds: float) -> None:
+        word = scope.get("problem")
+        told = self._log is not None and (self._each or (status >= 400 and word not in _EVERYDAY) or not status)
+        if not told and self._metrics is None:
+            return
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = self._route(scope)
-        word = scope.get("problem")
         if self._metrics is not None:
             self._metrics.answered(method, route, status, seconds)
             if word is not None:
                 self._metrics.refused(word)
-        if self._log is not None and (self._each or (status >= 400 and word not in _REPRIEVED) or not status):
+        if self._log is not None and told:
             facts = {"request": request, "method": method, "route": route, "ms": round(seconds * 1000, 1)}
             self._log_line(self._log, scope, status, word, facts)
 

@@ -17,6 +17,7 @@ BENCHES = (
     "admission",
     "mls",
     "delivery",
+    "delivery_options",
     "end_to_end",
     "memory",
     "terminal",

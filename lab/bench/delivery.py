@@ -78,7 +78,7 @@ def run(quick: bool = False) -> list[Row]:
 
 
 async def _measure(folder: Path, rounds: int, seconds: float) -> list[Round]:
-    anchors, chains = _credentials()
+    anchors, chains = credentials()
     (folder / "anchors.pem").write_bytes(b"".join(root.public_bytes(Encoding.PEM) for root in anchors.roots))
     command = (
         "-c",
@@ -91,24 +91,24 @@ async def _measure(folder: Path, rounds: int, seconds: float) -> list[Round]:
         "--anchors",
         folder / "anchors.pem",
     )
-    async with _server(*command) as service, _server("-m", "lab.bench.delivery_echo") as empty:
-        groups, tokens = await _found(service.port, anchors, chains)
+    async with served(*command) as service, served("-m", "lab.bench.delivery_echo") as empty:
+        groups, tokens = await found(service.port, anchors, chains)
         load = Load("127.0.0.1", service.port, groups, tokens, CONNECTIONS, seconds, OCTETS)
         return [await _round(service, empty, load, folder / f"bare{turn}") for turn in range(rounds)]
 
 
 async def _round(service: "Server", empty: "Server", load: Load, folder: Path) -> Round:
-    user, system = _cpu(service.pid)
-    sent = await _loaded(load)
-    user_after, system_after = _cpu(service.pid)
+    user, system = cpu_of(service.pid)
+    sent = await loaded(load)
+    user_after, system_after = cpu_of(service.pid)
     floor = await _child("lab.bench.delivery", msgspec.json.encode((str(folder), load.seconds)))
-    before = sum(_cpu(empty.pid))
-    answered = await _loaded(msgspec.structs.replace(load, port=empty.port, seconds=load.seconds / 2))
-    idle = (sum(_cpu(empty.pid)) - before) / answered.accepted
+    before = sum(cpu_of(empty.pid))
+    answered = await loaded(msgspec.structs.replace(load, port=empty.port, seconds=load.seconds / 2))
+    idle = (sum(cpu_of(empty.pid)) - before) / answered.accepted
     return Round(sent, user_after - user, system_after - system, msgspec.json.decode(floor, type=Floor), idle)
 
 
-async def _loaded(load: Load) -> Sent:
+async def loaded(load: Load) -> Sent:
     return msgspec.json.decode(await _child("lab.bench.delivery_load", msgspec.json.encode(load)), type=Sent)
 
 
@@ -143,7 +143,8 @@ def _rows(rounds: list[Round]) -> list[Row]:
 # ---- the service and its groups ----
 
 
-def _credentials() -> tuple[TrustAnchors, list[tuple[ec.EllipticCurvePrivateKey, tuple[bytes, ...]]]]:
+def credentials() -> tuple[TrustAnchors, list[tuple[ec.EllipticCurvePrivateKey, tuple[bytes, ...]]]]:
+    """Roots, and keys with chains of DEVICES numbers."""
     now = int(time.time())
     root_key, root = create_root("Bench root", now, 86_400)
     numbers = TNAuthList((TelephoneNumberRange("12025550100", 100),))
@@ -169,25 +170,34 @@ class Server:
 
 
 @asynccontextmanager
-async def _server(*arguments: str | Path) -> AsyncIterator[Server]:
+async def served(*arguments: str | Path) -> AsyncIterator[Server]:
+    """A server process that says on standard error where it is; what else it says there is read and dropped."""
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=subprocess.PIPE)
     assert process.stderr is not None
     try:
         line = (await process.stderr.readline()).decode()
-        yield Server(process.pid, int(line.rstrip().rpartition(":")[2]))
+        dropped = asyncio.create_task(_drop(process.stderr))
+        yield Server(process.pid, int(line.rstrip('"}\n').rpartition(":")[2]))
     finally:
         process.terminate()
         await process.wait()
+    await dropped
 
 
-async def _found(
+async def _drop(stream: asyncio.StreamReader) -> None:
+    while await stream.read(65_536):
+        pass
+
+
+async def found(
     port: int, anchors: TrustAnchors, chains: list[tuple[ec.EllipticCurvePrivateKey, tuple[bytes, ...]]]
 ) -> tuple[list[bytes], list[str]]:
-    credentials = Credentials(anchors)
+    """GROUPS groups, and a token for each."""
+    trusted = Credentials(anchors)
     groups, tokens = [], []
     for key, chain in chains:
         scalar = bytearray(key.private_numbers().private_value.to_bytes(32, "big"))
-        engine = Engine(2, Credential.x509(chain), scalar, credentials.validate, credentials.succeed)
+        engine = Engine(2, Credential.x509(chain), scalar, trusted.validate, trusted.succeed)
         async with DeliveryClient(f"http://127.0.0.1:{port}", key, chain) as client:
             token = (await client.open_session()).token
             for _ in range(GROUPS // DEVICES):
@@ -198,7 +208,7 @@ async def _found(
     return groups, tokens
 
 
-def _cpu(pid: int) -> tuple[float, float]:
+def cpu_of(pid: int) -> tuple[float, float]:
     """User and system seconds of a process and its threads so far (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) / TICKS, int(fields[12]) / TICKS
