@@ -8,6 +8,7 @@ ClientError                       .code: stable short word   .hint: what to do  
 │   ├── StaleEpochError      1    the entry is not for the current epoch       .epoch, .head
 │   ├── GoneError            5    the entries asked for are no longer kept     .floor
 │   ├── NotAMemberError      1    this device is not a member of the group
+│   ├── TooMuchStoredError   1    the number has as many files at the service as it may
 │   ├── NotFoundError        5    no such group, number, challenge …
 │   │   └── CodeEndedError   5    the one-time code can no longer be used
 │   ├── ReportRefusedError   1    a report was verified, and proves nothing
@@ -151,6 +152,15 @@ class NotAMemberError(ServiceError):
     """This device is not a member of the group."""
 
     hint = "You were removed from this chat, or never were in it. Ask a member to add you."
+
+
+class TooMuchStoredError(ServiceError):
+    """The number has as many files at the service as it may."""
+
+    hint = (
+        "Send a smaller file, or wait: the service deletes each file after 30 days at the latest. "
+        "What is still on its way counts too: ringtrue transfers"
+    )
 
 
 class NotFoundError(ServiceError):

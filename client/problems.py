@@ -19,6 +19,7 @@ from client.errors import (
     ServiceError,
     SessionExpiredError,
     StaleEpochError,
+    TooMuchStoredError,
     UnexpectedAnswerError,
     WrongCodeError,
 )
@@ -54,6 +55,7 @@ _BY_WORD: dict[str, type[ServiceError]] = {
     "report-refused": ReportRefusedError,
     "number-withdrawn": NumberWithdrawnError,
     "not-a-member": NotAMemberError,
+    "too-much-stored": TooMuchStoredError,
     "no-key-package": NoKeyPackageError,
     "already-asked": AlreadyAskedError,
     "unknown-challenge": CodeEndedError,
