@@ -15,16 +15,20 @@ from pathlib import Path
 
 import apsw
 import msgspec
+import psycopg
 
 from delivery_service.errors import StartError
 from delivery_service.service import BLOBS_FOLDER
+from delivery_service.storage.database import connect, place
 from delivery_service.storage.operation import note_restored
+from delivery_service.storage.postgresql_link import APPLICATION
+from delivery_service.storage.postgresql_works import PostgresqlTransaction
 from delivery_service.storage.sqlite import DATABASE_FILE, SCHEMA_VERSION, folder_lock, upgrade
 from delivery_service.storage.transaction import SqliteTransaction
 
 LABEL = "backup.json"
 KEYS = "*.key"
-_BLOCK = 1024 * 1024
+_SERVED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -72,6 +76,23 @@ def restore(source: Path, folder: Path) -> tuple[Label, int]:
             os.replace(database, folder / DATABASE_FILE)
             _synchronise(folder)
     return label, groups
+
+
+def mark_restored(url: str) -> int:
+    """Lets a PostgreSQL database that was restored by its own tools continue, and returns the number of its groups.
+
+    Raises StartError.
+    """
+    with connect(url, autocommit=True) as connection:
+        if connection.execute(_SERVED, [APPLICATION]).fetchone() != (0,):
+            raise StartError("a replica of the service uses this database: stop all of them first")
+        transaction = PostgresqlTransaction()
+        transaction.on(connection)
+        try:
+            with connection.transaction():
+                return note_restored(transaction)
+        except psycopg.Error as error:
+            raise StartError(f"the database {place(url)} is not a restored one of this release: {error}") from error
 
 
 def _label(source: Path) -> Label:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import platformdirs
 
-from delivery_service.backup import back_up, restore
+from delivery_service.backup import back_up, mark_restored, restore
 from delivery_service.errors import StartError
 
 _LOST = "What the service took after the backup is lost, and every client is told so."
@@ -43,3 +43,14 @@ def restore_command(folder: Path, data_dir: Path) -> None:
         raise click.ClickException(str(error)) from error
     at = datetime.fromtimestamp(label.at, UTC)
     click.echo(f"Restored {groups} groups to {data_dir} as of {at:%Y-%m-%dT%H:%M:%SZ}. {_LOST}")
+
+
+@click.command("mark-restored")
+@click.option("--database", "url", envvar="RINGTRUE_DATABASE", required=True, help="URL of the PostgreSQL database.")
+def mark_restored_command(url: str) -> None:
+    """Say that a PostgreSQL database was restored from a backup, before any replica starts on it."""
+    try:
+        groups = mark_restored(url)
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{groups} groups go on as of the backup. {_LOST}")
