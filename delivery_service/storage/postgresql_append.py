@@ -13,7 +13,7 @@ from delivery_service.storage import rules
 from delivery_service.storage.lane import Item
 from delivery_service.storage.postgresql_link import FAILURES, Link
 from delivery_service.storage.postgresql_works import RACES
-from delivery_service.storage.values import KINDS, NewEntry
+from delivery_service.storage.values import KINDS, NewEntry, entry_checksum
 from delivery_service.wire import Appended
 
 TURNS = 4  # times that a transaction is begun which was lost or raced: a repeat gets the first answer
@@ -23,8 +23,8 @@ _APPEND = """
 WITH new AS MATERIALIZED (
   SELECT * FROM unnest(
     %(group_id)b::bytea[], %(device)b::bytea[], %(epoch)b::bigint[], %(key)b::bytea[], %(digest)b::bytea[],
-    %(at_ms)b::bigint[], %(body)b::bytea[], %(frank)b::bytea[]
-  ) WITH ORDINALITY AS new (group_id, device, epoch, key, digest, at_ms, body, frank, place)
+    %(at_ms)b::bigint[], %(body)b::bytea[], %(frank)b::bytea[], %(checksum)b::bigint[]
+  ) WITH ORDINALITY AS new (group_id, device, epoch, key, digest, at_ms, body, frank, checksum, place)
 ), judged AS MATERIALIZED (
   SELECT new.*, g.number, g.epoch AS current, g.head, l.seq AS earlier_seq, l.epoch AS earlier_epoch,
     l.digest AS earlier_digest, EXISTS (
@@ -43,8 +43,8 @@ WITH new AS MATERIALIZED (
   ) taken
   WHERE groups.number = taken.number
 ), inserted AS (
-  INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, frank)
-  SELECT number, head + next, epoch, %(kind)s, key, digest, at_ms, body, frank
+  INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, frank, checksum)
+  SELECT number, head + next, epoch, %(kind)s, key, digest, at_ms, body, frank, checksum
   FROM placed WHERE accepted ORDER BY place
 )
 SELECT number, current, head, member, earlier_seq, earlier_epoch, earlier_digest, accepted, head + next
@@ -105,6 +105,7 @@ class AppendSession:
 
     def _append(self, entries: Sequence[NewEntry]) -> list[tuple[Any, ...]]:
         values: dict[str, object] = {column: [getattr(entry, column) for entry in entries] for column in _COLUMNS}
+        values["checksum"] = [_checksum(entry) for entry in entries]
         connection = self._link.begin()
         with connection.pipeline():
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -113,6 +114,10 @@ class AppendSession:
             connection.execute("COMMIT")
         self._link.end()
         return cursor.fetchall()
+
+
+def _checksum(entry: NewEntry) -> int:
+    return entry_checksum(entry.epoch, _KIND, entry.key, entry.at_ms, entry.body, entry.frank)
 
 
 def _distinct(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
