@@ -18,6 +18,7 @@ BENCHES = (
     "mls",
     "delivery",
     "delivery_options",
+    "blobs",
     "end_to_end",
     "memory",
     "terminal",

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import delivery_service.wire
+import delivery_service.wire.blobs
 import identity.authority.wire
 from delivery_service.errors import RefusedError
 from delivery_service.signatures import SignedRequest, verify
@@ -21,7 +22,7 @@ def blocks() -> list[str]:
     return [block.removesuffix("\n") for block in re.findall(r"^```\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)]
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", [*WIRES, delivery_service.wire.blobs])
 def test_the_limits_are_exactly_those_of_the_module(wire: ModuleType):
     rows = re.findall(rf"^\| .* \| ([0-9,]+) \| `{re.escape(wire.__name__)}\.(\w+)` \|$", TEXT, re.MULTILINE)
     stated = {name: int(value.replace(",", "")) for value, name in rows}
