@@ -24,6 +24,8 @@ from delivery_service.blob_storage import BlobStorage
 from delivery_service.database_commands import database_of, migrate_command, stored
 from delivery_service.errors import StartError
 from delivery_service.franking import read_key
+from delivery_service.policy import Policy
+from delivery_service.policy_options import governed
 from delivery_service.serving import Exposure, exposed
 from delivery_service.storage.sqlite import check_sqlite
 from identity.certificates import TrustAnchors
@@ -60,6 +62,7 @@ delivery.add_command(mark_restored_command)
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
 @click.option("--blobs", help="Keep attachments at s3://BUCKET/PREFIX.  [default: in a folder beside the database]")
 @click.option("--s3-endpoint", help="URL of an object storage that speaks S3, if it is not AWS.")
+@governed
 @stored
 @exposed
 def serve(
@@ -73,6 +76,7 @@ def serve(
     s3_endpoint: str | None,
     database: str | None,
     one_copy: bool,
+    policy: Policy,
     **exposed: Any,
 ) -> None:
     """Run the service until it is interrupted."""
@@ -81,7 +85,8 @@ def serve(
         exposure.check(host)
         check_sqlite(apsw.sqlite_lib_version())
         stored_in, storage = database_of(database, one_copy), _storage(blobs, s3_endpoint)
-        app = create_app(folder, _trust_anchors(anchors, authority), host=name, storage=storage, database=stored_in)
+        trusted = _trust_anchors(anchors, authority)
+        app = create_app(folder, trusted, host=name, storage=storage, database=stored_in, policy=policy)
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error

@@ -75,7 +75,7 @@ class Evictions:
     async def _idle(self, group_id: bytes, now: int) -> frozenset[bytes]:
         if not self._policy.idle:
             return frozenset()
-        return await self._engine.read(duties.idle, group_id, now - self._policy.idle)
+        return await self._engine.read(duties.idle, group_id, now - self._policy.idle - REST)  # noted to the day
 
     def _examine(self, observer: Observer, idle: frozenset[bytes], now: int) -> Look:
         if not self._sender.is_named_by(observer):

@@ -10,6 +10,12 @@ CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256: the profile's only 
 REFUSED_PROPOSALS = frozenset({"reinit", "external_init", "psk"})
 
 
+# Who may make a handshake that is carried (RFC 9750 §5.2.2 wants a policy for joins from outside: here, nobody). An
+# external commit trusts a GroupInfo whose freshness nobody in the group vouches for, can undo what the group has healed,
+# and puts a number in without a member's consent or any continuity with the device that had it before.
+COMMIT_SENDERS = frozenset({"member"})
+
+
 def check_group(inspected: Inspected, group_id: bytes) -> int:
     """The epoch that the message itself names; it must name the addressed group."""
     if inspected.group_id != group_id:
@@ -33,7 +39,7 @@ def check_handshake(inspected: Inspected, content: str) -> None:
         )
     if inspected.content != content:
         raise RefusedError("not-allowed", f"this is not a {content}")
-    if inspected.sender != "member":
+    if inspected.sender not in COMMIT_SENDERS:
         raise RefusedError("not-allowed", "only members may send handshakes")
     if refused := REFUSED_PROPOSALS.intersection(inspected.proposals):
         raise RefusedError("not-allowed", f"this service does not carry {', '.join(sorted(refused))}")

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,9 @@ from mls_rs import Credential, Engine, Group, Pending
 
 from delivery_service.app import create_app
 from delivery_service.credentials import Credentials
+from delivery_service.policy import POLICY, Policy
 from delivery_service.quotas import QUOTAS, Quotas
+from delivery_service.storage.database import Database
 from delivery_service.wire import (
     IDEMPOTENCY_HEADER,
     JSON_TYPE,
@@ -38,6 +40,7 @@ from delivery_service.wire import (
 )
 from identity.base64url import encode_base64url
 from identity.certificates import TrustAnchors
+from identity.eviction import IDLE_EXTENSION
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
@@ -96,7 +99,15 @@ class Device:
     def _engine(self, anchors: TrustAnchors) -> Engine:
         scalar = bytearray(self.key.private_numbers().private_value.to_bytes(32, "big"))
         credentials = Credentials(anchors)
-        return Engine(2, Credential.x509(self.chain), scalar, credentials.validate, credentials.succeed)
+        return Engine(
+            2,
+            Credential.x509(self.chain),
+            scalar,
+            credentials.validate,
+            credentials.succeed,
+            validate_external=lambda *_: None,  # what a group names is for the service to judge here
+            extension_types=[IDLE_EXTENSION],
+        )
 
     @property
     def now(self) -> int:
@@ -188,8 +199,10 @@ class Device:
             upload["last_resort"] = self.key_packages(1, last_resort=True)[0]
         return await self.call("PUT", "/v1/key-packages", msgspec.json.encode(upload))
 
-    async def create(self, group_id: bytes | None = None) -> Group:
-        group = self.engine.create(group_id or secrets.token_bytes(16), self.now)
+    async def create(
+        self, group_id: bytes | None = None, context_extensions: Sequence[tuple[int, bytes]] = ()
+    ) -> Group:
+        group = self.engine.create(group_id or secrets.token_bytes(16), self.now, context_extensions=context_extensions)
         answer = await self.post("/v1/groups", group.group_info(), MLS_TYPE)
         assert answer.status_code == 201, answer.text
         return group
@@ -257,9 +270,16 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(folder: Path | None, quotas: Quotas = QUOTAS) -> AsyncIterator[World]:
+async def running_world(
+    folder: Path | None,
+    quotas: Quotas = QUOTAS,
+    policy: Policy = POLICY,
+    transport: httpx.AsyncBaseTransport | None = None,
+    database: Database | None = None,
+) -> AsyncIterator[World]:
     clock, roots = Clock(), make_roots("Test root")
-    app = create_app(folder, roots.anchors, host=HOST, clock=clock, quotas=quotas)
+    options = {"quotas": quotas, "policy": policy, "transport": transport, "database": database}
+    app = create_app(folder, roots.anchors, host=HOST, clock=clock, **options)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as http:
