@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from delivery_service.blob_storage import BlobStorage
-from delivery_service.http import about, blobs, endpoints, rejections
+from delivery_service.http import about, blobs, endings, endpoints, rejections
 from delivery_service.http.entries import APPENDING, addressed_group, append_entry
 from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
 from delivery_service.http.problems import EXCEPTION_HANDLERS
@@ -25,6 +25,8 @@ from identity.openapi import document_route, served
 ROUTES = [
     Route("/v1/groups/{group}/entries", endpoints.read_entries, methods=["GET"]),
     Route("/v1/groups/{group}/commits", endpoints.append_commit, methods=["POST"]),
+    Route("/v1/groups/{group}/endings", endings.end_group, methods=["POST"]),
+    Route("/v1/data-deletions", endings.delete_data, methods=["POST"]),
     Route("/v1/groups/{group}/rejections", rejections.report_rejection, methods=["POST"]),
     Route("/v1/groups", endpoints.create_group, methods=["POST"]),
     Route("/v1/groups", endpoints.heads, methods=["GET"]),

@@ -15,6 +15,7 @@ from delivery_service.blob_storage.memory import MemoryBlobs
 from delivery_service.blobs import Blobs
 from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
+from delivery_service.ending import Endings
 from delivery_service.errors import StartError, StoreError
 from delivery_service.events import Streams
 from delivery_service.eviction import Evictions
@@ -95,6 +96,7 @@ class Service:
         self.evictions = Evictions(self.engine, self.observers, self.sender, self.lists, policy)
         self.groups = Groups(self.store, self.observers, self.franking)
         self.rollbacks = Rollbacks(self.engine, self.observers)
+        self.endings = Endings(self.engine, self.observers)
         self.key_packages = KeyPackages(self.store, self.credentials)
         self.consent = Consent(self.store, self.credentials, quotas)
         self.sessions = Sessions(partial(self.franking.secret, "session tokens"))
@@ -178,11 +180,12 @@ class Service:
                 await self.blobs.expire(now - self.policy.retention, now)
                 await self.engine.write(duties.expire, now, now - RETENTION)
                 await self.evictions.run(now)
+                await self.rollbacks.expire(now, self.policy.retention)
+                await self.endings.delete_ended(now)
             except StoreError:  # a full disk now may have room in an hour, and appends report it meanwhile
                 self.retention_failures += 1
             else:
                 self.retention_runs += 1
-                await self.rollbacks.expire(now, self.policy.retention)
             await asyncio.sleep(EXPIRY_INTERVAL)
 
     async def _go_by_revocations(self) -> None:

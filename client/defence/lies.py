@@ -38,6 +38,7 @@ class Lie(StrEnum):
     MISLABELLED = "mislabelled"  # an entry is of another epoch or kind than the service says
     RESTORED = "restored"  # the service says so: what it took since its backup is lost
     UNPROVEN_ROLLBACK = "unproven-rollback"  # a change is said to be taken back, without members' word
+    UNPROVEN_END = "unproven-end"  # the chat is said to have ended, without the word of somebody who may end it
     READ_AGAIN = "read-again"  # never a line: a second reading showed what the first had not
 
 

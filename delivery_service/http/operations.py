@@ -8,6 +8,7 @@ from typing import Any
 
 from delivery_service import wire
 from delivery_service.wire.blobs import BlobStored, BlobUpload, UploadState
+from delivery_service.wire.ending import DataDeleted, DataDeletion, Ended, Ending
 from delivery_service.wire.rollback import Rejection, RejectionCounted
 from identity.openapi import Document, Events, Octets, Operation, Parameter, Shape
 
@@ -113,6 +114,11 @@ OPERATIONS: tuple[Operation, ...] = (
                (201, RejectionCounted), takes=Rejection,
                refuses=("unknown-group", "unknown-commit", "settled", "not-allowed", "invalid-signature",
                         "rate-limited")),
+    _operation("POST", "/v1/groups/{group}/endings", "Put a successor in a group's place, or have it deleted",
+               (201, Ended), takes=Ending,
+               refuses=(*_IN_GROUP, "group-ended", "not-allowed", "invalid-signature", "rate-limited")),
+    _operation("POST", "/v1/data-deletions", "Delete what is kept for this device or its number", (200, DataDeleted),
+               takes=DataDeletion, refuses=("rate-limited",)),
     # The inbox and the event stream
     _operation("GET", "/v1/inbox", "Welcomes for this device", (200, _packed(wire.WelcomeBatch)),
                query=(_AFTER, _WAIT)),

@@ -76,6 +76,8 @@ def create_group(tx: Transaction, group: NewGroup) -> Appended:
         if answer is None:
             raise RefusedError("group-exists", "a group with that id exists: choose another id")
         return answer
+    if tx.value("SELECT 1 FROM groups WHERE group_id = :group_id", group_id=group.group_id) is not None:
+        raise RefusedError("group-exists", "a group with that id was deleted: choose another id")
     number = tx.value(_FOUND, group_id=group.group_id)
     tx.run(_OBSERVE, number=number, snapshot=group.observer, key=group.key, digest=group.digest)
     tx.run(_BEGIN, number=number, device=group.device, since=0)

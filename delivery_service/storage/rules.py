@@ -38,6 +38,8 @@ def admit(standing: Standing | None, entry: NewEntry) -> None:
     """An entry may be appended by a member in the group's current epoch only."""
     if standing is None:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
+    if standing.epoch < 0:
+        raise RefusedError("group-ended", "the group has ended: its last entry says how")
     if not standing.member:
         raise RefusedError("not-a-member", "only current members may send to this group")
     if standing.epoch != entry.epoch:

@@ -20,6 +20,8 @@ last sequence number read.
     POST /v1/groups/{group}/entries          message/mls application, proposal   -> 201 Appended
     POST /v1/groups/{group}/commits          CommitBundle                        -> 201 Appended
     POST /v1/groups/{group}/rejections       rollback.Rejection                  -> 201 rollback.RejectionCounted
+    POST /v1/groups/{group}/endings          ending.Ending                       -> 201 ending.Ended
+    POST /v1/data-deletions                  ending.DataDeletion                 -> 200 ending.DataDeleted
     GET  /v1/groups/{group}/entries?after=&wait=                                 -> 200 EntryBatch
     GET  /v1/groups                                                              -> 200 GroupHeads
     GET  /v1/inbox?after=&wait=                                                  -> 200 WelcomeBatch
@@ -36,7 +38,7 @@ last sequence number read.
     GET  /v1/ready                                                               -> 204, or 503 overloaded
 
 Every request but the first two and the last three carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups`
-also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer. `{blob}` is
+but to `rejections` and `endings` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer. `{blob}` is
 the SHA-256 of its octets, 64 hexadecimal digits in lower case; whoever knows it may read the blob (wire.blobs).
 """
 
@@ -387,6 +389,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no-key-package": (409, "A device of that number has no key package left"),
     "missing-pieces": (409, "Not every piece has come"),
     "already-asked": (409, "The number was asked before"),
+    "group-ended": (410, "The group has ended"),
     "gone": (410, "The entries asked for are no longer kept"),
     "too-large": (413, "The body is larger than allowed"),
     "unsupported-type": (415, "The body's type is not the one this address takes"),
