@@ -1,8 +1,6 @@
 """What every engine behind the store port promises."""
 
 import asyncio
-import hashlib
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +18,8 @@ from delivery_service.storage.sqlite import SqliteEngine, check_sqlite
 from delivery_service.storage.store import Store
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import (
-    Approach,
     Change,
     KeptOpening,
-    NewCommit,
-    NewEntry,
-    NewGroup,
-    NewKeyPackage,
     NewWelcome,
     Notified,
     Stock,
@@ -41,17 +34,22 @@ from delivery_service.wire import (
     ContactRequested,
     Reachability,
 )
-
-ALICE, BOB, CAROL = b"+12025550142/a", b"+12025550143/b", b"+12025550144/c"
-GROUP = b"group"
-NOW = 1_800_000_000
-
-
-class Recorder(list["Change | Notified"]):
-    """A listener that remembers."""
-
-    def __call__(self, change: Change | Notified) -> None:
-        self.append(change)
+from tests.delivery_service.stored import (
+    ALICE,
+    BOB,
+    CAROL,
+    GROUP,
+    NOW,
+    Recorder,
+    approach,
+    claim,
+    invite,
+    new_commit,
+    new_entry,
+    new_group,
+    package,
+    refused,
+)
 
 
 @pytest.fixture
@@ -74,48 +72,6 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path, changes: Record
 @pytest.fixture
 def store(engine: Engine) -> Store:
     return Store(engine)
-
-
-def new_group(group_id: bytes = GROUP, key: bytes = b"k" * 16, digest: bytes = b"d" * 32) -> NewGroup:
-    return NewGroup(group_id, ALICE, key, digest, b"observer of epoch 0")
-
-
-def new_entry(epoch: int = 0, device: bytes = ALICE, body: bytes | None = None, key: bytes | None = None) -> NewEntry:
-    body = secrets.token_bytes(40) if body is None else body
-    key = key or secrets.token_bytes(16)
-    return NewEntry(GROUP, device, "application", epoch, key, hashlib.sha256(body).digest(), NOW * 1000, body)
-
-
-def new_commit(epoch: int = 0, device: bytes = ALICE, **parts: object) -> NewCommit:
-    entry = replace(
-        new_entry(epoch, device), kind="commit", observer=b"observer of epoch %d" % (epoch + 1), judged=epoch
-    )
-    nothing: dict[str, object] = {"welcomes": (), "added": frozenset(), "removed": frozenset(), "renamed": ()}
-    return NewCommit(entry, **{**nothing, **parts})  # type: ignore[arg-type]
-
-
-def package(reference: bytes, not_after: int = NOW + 1000) -> NewKeyPackage:
-    return NewKeyPackage(reference, not_after, b"package " + reference)
-
-
-async def invite(store: Store, device: bytes, epoch: int = 0) -> Appended:
-    reference = secrets.token_bytes(16)
-    number = device.split(b"/")[0].decode()
-    await store.add_key_packages(device, number, [package(reference)], None, NOW)
-    await claim(store, number)
-    return await store.commit(
-        new_commit(epoch, welcomes=(NewWelcome(b"welcome", (reference,)),), added=frozenset((device,)))
-    )
-
-
-async def claim(store: Store, number: str) -> list[bytes]:
-    return await store.claim(Approach(ALICE, "+12025550142", b"issuer", number, NOW), NO_QUOTAS)
-
-
-async def refused(awaitable: object) -> RefusedError:
-    with pytest.raises(RefusedError) as caught:
-        await awaitable  # type: ignore[misc]
-    return caught.value
 
 
 async def test_entries_get_numbers_without_gaps(store):
@@ -305,8 +261,7 @@ async def test_one_stored_welcome_serves_all_whom_it_names(store):
 async def test_old_entries_expire_and_readers_behind_are_told(store):
     await store.create_group(new_group())
     await invite(store, BOB)
-    for age in range(1200):
-        await store.append(replace(new_entry(1), at_ms=(NOW + age) * 1000))
+    await asyncio.gather(*(store.append(replace(new_entry(1), at_ms=(NOW + age) * 1000)) for age in range(1200)))
     assert await store.expire_before(NOW + 1100, NOW) == 1101
     error = await refused(store.read(GROUP, ALICE, 0))
     assert (error.word, error.members) == ("gone", {"floor": 1102})
@@ -414,10 +369,6 @@ async def test_a_refusal_that_comes_after_a_change_undoes_it(store, engine):
     )
     assert isinstance(answers[1], StoreError)
     assert [answer.seq for answer in (answers[0], answers[2])] == [1, 2]
-
-
-def approach(number: str = "+3", target: str = "+2", at: int = NOW, issuer: bytes = b"issuer") -> Approach:
-    return Approach(number.encode() + b"/device", number, issuer, target, at)
 
 
 async def reachable(store: Store, number: str = "+2") -> None:
