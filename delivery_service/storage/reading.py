@@ -7,7 +7,7 @@ from delivery_service.errors import RefusedError
 from delivery_service.storage import operation
 from delivery_service.storage.consent import contact_head
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import KINDS, Heads, ReadEntries
+from delivery_service.storage.values import KINDS, Heads, ReadEntries, entry_checksum
 from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, COMMIT_LIMIT, Entry, WelcomeItem
 
 _GROUP = """
@@ -18,7 +18,7 @@ SELECT number, head, floor, (
 ) FROM groups WHERE group_id = :group_id
 """
 _ENTRIES = """
-SELECT seq, epoch, kind, key, at_ms, body, frank FROM log
+SELECT seq, epoch, kind, key, at_ms, body, frank, checksum FROM log
 WHERE group_number = :number AND seq > :low AND seq <= :high ORDER BY seq LIMIT :most
 """
 _SIZES = """
@@ -104,17 +104,26 @@ def _entries(tx: Transaction, number: int, intervals: list[Interval]) -> list[En
     entries: list[Entry] = []
     room = BATCH_OCTETS
     for low, high in intervals:
-        if room <= 0:
+        if room <= 0 or len(entries) == BATCH_ENTRIES:
             break
         most = BATCH_ENTRIES - len(entries)
         if high - low > _FEW or entries:
             high = _reach(tx.rows(_SIZES, number=number, low=low, high=high, most=most), room)
-        for seq, epoch, kind, key, at_ms, body, frank in tx.rows(
-            _ENTRIES, number=number, low=low, high=high, most=most
-        ):
-            entries.append(Entry(seq, epoch, KINDS[kind], key.hex(), at_ms, body, frank))
-            room -= len(body)
+        rows = tx.rows(_ENTRIES, number=number, low=low, high=high, most=most)
+        if not rows:
+            raise ValueError(f"the database is damaged: entry {low + 1} of a group is not where it must be")
+        for place, row in enumerate(rows, low + 1):
+            entries.append(_entry(place, *row))
+            room -= len(entries[-1].body)
     return entries
+
+
+def _entry(place: int, seq: int, epoch: int, kind: int, key: bytes, at_ms: int, body: bytes, *rest: Any) -> Entry:
+    """An entry as it was written. Raises ValueError if it is not: SQLite does not look, and a disk may forget."""
+    frank, checksum = rest
+    if seq != place or checksum not in (None, entry_checksum(epoch, kind, key, at_ms, body, frank)):
+        raise ValueError(f"the database is damaged: entry {place} of a group is not what was written")
+    return Entry(seq, epoch, KINDS[kind], key.hex(), at_ms, body, frank)
 
 
 def _reach(sizes: list[tuple[Any, ...]], room: int) -> int:

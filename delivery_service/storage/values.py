@@ -1,11 +1,17 @@
 """What goes into the storage and comes out of it, in values."""
 
 from dataclasses import dataclass
+from zlib import crc32
 
 from delivery_service.wire import Entry, EntryKind
 
 # The numbers of log.kind.
 KINDS: tuple[EntryKind, ...] = ("application", "proposal", "commit", "rollback", "successor", "closing")
+
+
+def entry_checksum(epoch: int, kind: int, key: bytes, at_ms: int, body: bytes, frank: bytes | None) -> int:
+    """CRC-32 of what an entry says: finds what a disk has changed, not what somebody has."""
+    return crc32(frank or b"", crc32(body, crc32(key, crc32(b"%d %d %d " % (epoch, kind, at_ms)))))
 
 
 @dataclass(frozen=True, slots=True)
