@@ -90,6 +90,9 @@ async def operate(session: Session, boundary: Boundary, job: dict[str, object]) 
     match job["op"]:
         case "send":
             await session.send(group_id, job["text"])
+        case "attach":
+            await session.uploads.send(group_id, Path(job["file"]), job["text"], lambda done, total: None)
+            await session.drive(group_id)
         case "refresh":
             await session.refresh(group_id)
         case "create":

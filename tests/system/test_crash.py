@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -18,6 +19,7 @@ import pytest
 from client.enrolling import enrol
 from client.events import Gap, MembersChanged, MessageReceived, WelcomeRefused
 from client.session import Session
+from delivery_service.wire.blobs import PIECE_SIZE
 from identity.authority.wire import ChallengeOpened
 from identity.number import TelephoneNumber
 from lab.world import COST, PASSPHRASE, World
@@ -55,7 +57,8 @@ class Crash:
 
     async def operate(self, op: str, text: str, kill_at: int) -> bool:
         """Have the started client do something; whether it was killed on the way."""
-        self._tell(op=op, text=text, kill_at=kill_at, group=self.group_id.hex(), peer=PEER.digits)
+        file = str(self.home.parent / "file")
+        self._tell(op=op, text=text, kill_at=kill_at, group=self.group_id.hex(), peer=PEER.digits, file=file)
         ended = await self._told()
         assert ended["killed"] or ended["ended"], "the client failed"
         return bool(ended["killed"])
@@ -131,8 +134,8 @@ class Crash:
             witness.process(body, int(self.world.clock()))  # AlreadyReadError if its generation was used before
 
     def no_plaintext(self) -> None:
-        for path in self.home.iterdir():
-            assert CANARY.encode() not in path.read_bytes(), path
+        for path in self.home.rglob("*"):
+            assert path.is_dir() or CANARY.encode() not in path.read_bytes(), path
 
     def _copy_of_the_group(self) -> mls_rs.Group:
         query = "SELECT state, tree FROM chat WHERE group_id = ?"
@@ -243,6 +246,26 @@ async def test_sending_survives_a_kill_anywhere(chatting: Crash, contested: bool
     boundaries = await chatting.at_every_boundary("send", CANARY, prepare, check)
     assert boundaries > 30
     assert chatting.kept.count(False) < 15  # statements until the text is stored
+
+
+async def test_sending_a_file_survives_a_kill_anywhere(chatting: Crash) -> None:
+    (chatting.home.parent / "file").write_bytes(CANARY.encode() + os.urandom(PIECE_SIZE))
+    sent: list[str] = []
+
+    def check(said: str, rows: list[dict[str, Any]]) -> None:
+        said = f"(file) file\n{said}"
+        kept = said in _texts(rows, "sent")
+        assert chatting.peer_saw[said] == kept
+        # Once the file was sealed and noted it is never lost again, and whatever happened nothing is left over.
+        assert kept or not sent
+        assert not any((chatting.home / "transfers").glob("*"))
+        sent.extend([said] * kept)
+
+    boundaries = await chatting.at_every_boundary("attach", CANARY, _nothing, check)
+    assert boundaries > 40
+    assert len(sent) > 30
+    uploads = "SELECT count(*) FROM blob_uploads"
+    assert await chatting.world.service.engine.read(lambda tx: tx.value(uploads)) == 0
 
 
 async def test_receiving_survives_a_kill_anywhere(chatting: Crash) -> None:
