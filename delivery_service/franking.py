@@ -74,6 +74,7 @@ def write_key(folder: Path) -> FrankingKey:
     """A new key, stored where only the service's user reads it before it is used. Raises StartError."""
     key, arriving = FrankingKey.generate(), folder / f"{KEY_FILE}.new"
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         arriving.unlink(missing_ok=True)
         with open(os.open(arriving, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(key.to_octets())
