@@ -57,10 +57,12 @@ class Engine(Protocol):
         *arguments: Any,
         octets: int = 0,
         told: Callable[[T], Change | Notified | None] | None = None,
+        group: bytes | None = None,
     ) -> Awaitable[T]:
         """The result of a work, once it is durable; `told` makes of it what watchers must hear.
 
-        `octets`: what the arguments take while they wait.
+        `octets`: what the arguments take while they wait. `group`: the one group whose log, members or epoch the work
+        changes; on PostgreSQL it waits its turn for that group, where others are run again until nothing comes between.
         """
 
     def append(self, entry: NewEntry) -> Awaitable[Appended]:

@@ -15,15 +15,17 @@ from delivery_service.storage.engine import Listener, Load
 from delivery_service.storage.lane import Lane, Session
 from delivery_service.storage.postgresql_append import AppendSession
 from delivery_service.storage.postgresql_link import Link
-from delivery_service.storage.postgresql_works import READING, WRITING, WorkSession
+from delivery_service.storage.postgresql_works import READING, WRITING, GroupSession, WorkSession, within
 from delivery_service.storage.values import Change, NewEntry, Notified
 from delivery_service.wire import Appended
 
 READING_LANES = 2
 WRITING_LANES = 2
+CHANGING_LANES = 2
 APPENDING_LANES = 2  # while one waits for the disks, the other goes on
 READ_BATCH = 4  # each read can be a batch of several MiB
 WRITE_BATCH = 16  # the more works in a transaction, the more others it can collide with
+CHANGE_BATCH = 8
 APPEND_BATCH = 256
 WATCH_INTERVAL = 1.0  # seconds between two looks for connections that do not answer
 
@@ -38,6 +40,7 @@ class PostgresqlEngine:
         self._links: list[Link] = []
         self._readers = self._lanes(READING_LANES, partial(WorkSession, begin=READING), READ_BATCH)
         self._writers = self._lanes(WRITING_LANES, partial(WorkSession, begin=WRITING), WRITE_BATCH)
+        self._changers = self._lanes(CHANGING_LANES, GroupSession, CHANGE_BATCH)
         self._appenders = self._lanes(APPENDING_LANES, AppendSession, APPEND_BATCH)
         self._watch: asyncio.TimerHandle | None = None
 
@@ -71,17 +74,19 @@ class PostgresqlEngine:
         *arguments: Any,
         octets: int = 0,
         told: Callable[[T], Change | Notified | None] | None = None,
+        group: bytes | None = None,
     ) -> asyncio.Future[T]:
         """See Engine."""
-        return _idlest(self._writers).run(work, *arguments, octets=octets, told=told)
+        if group is None:
+            return _idlest(self._writers).run(work, *arguments, octets=octets, told=told)
+        return _of(group, self._changers).run(within, group, work, *arguments, octets=octets, told=told)
 
     def append(self, entry: NewEntry) -> asyncio.Future[Appended]:
         """See Engine; the entries of one group take one lane, which keeps their order and waits for no lock of ours."""
         told = partial(groups.appended, entry.group_id)
         if entry.kind != "application":
-            return self.write(groups.append, entry, octets=len(entry.body), told=told)
-        lane = self._appenders[hash(entry.group_id) % len(self._appenders)]
-        return lane.run(groups.append, entry, octets=len(entry.body), told=told)
+            return self.write(groups.append, entry, octets=len(entry.body), told=told, group=entry.group_id)
+        return _of(entry.group_id, self._appenders).run(groups.append, entry, octets=len(entry.body), told=told)
 
     def _lanes(self, count: int, session: Callable[[Link], Session], batch: int) -> Sequence[Lane]:
         return [Lane(partial(self._connect, session), batch=batch) for _ in range(count)]
@@ -93,12 +98,16 @@ class PostgresqlEngine:
         return session(link)
 
     def _all(self) -> list[Lane]:
-        return [*self._appenders, *self._writers, *self._readers]
+        return [*self._appenders, *self._changers, *self._writers, *self._readers]
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         for link in self._links:
             link.cut_if_silent(loop.time())
         self._watch = loop.call_later(WATCH_INTERVAL, self._look, loop)
+
+
+def _of(group: bytes, lanes: Sequence[Lane]) -> Lane:
+    return lanes[hash(group) % len(lanes)]
 
 
 def _idlest(lanes: Sequence[Lane]) -> Lane:

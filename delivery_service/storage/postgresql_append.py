@@ -12,13 +12,12 @@ from delivery_service.errors import RefusedError, StoreError
 from delivery_service.storage import rules
 from delivery_service.storage.lane import Item
 from delivery_service.storage.postgresql_link import FAILURES, Link
-from delivery_service.storage.postgresql_works import RACES
+from delivery_service.storage.postgresql_works import LOCK, RACES
 from delivery_service.storage.values import KINDS, NewEntry, entry_checksum
 from delivery_service.wire import Appended
 
 TURNS = 4  # times that a transaction is begun which was lost or raced: a repeat gets the first answer
 
-_LOCK = "SELECT number FROM groups WHERE group_id = ANY(%(group_id)b) ORDER BY number FOR NO KEY UPDATE"
 _APPEND = """
 WITH new AS MATERIALIZED (
   SELECT * FROM unnest(
@@ -109,7 +108,7 @@ class AppendSession:
         connection = self._link.begin()
         with connection.pipeline():
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            connection.execute(_LOCK, values, binary=True)
+            connection.execute(LOCK, values, binary=True)
             cursor = connection.execute(_APPEND, {**values, "kind": _KIND}, binary=True)
             connection.execute("COMMIT")
         self._link.end()

@@ -2,9 +2,10 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import cache
 from random import SystemRandom
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -12,13 +13,14 @@ from delivery_service.errors import DeliveryError, RefusedError, StoreError
 from delivery_service.storage.database import Connection
 from delivery_service.storage.lane import RETRY_AFTER, Item, attempt
 from delivery_service.storage.postgresql_link import FAILURES, Link
-from delivery_service.storage.transaction import PARAMETER
+from delivery_service.storage.transaction import PARAMETER, Transaction
 
 WRITING = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 TURNS = 10  # times that a work is begun before its request is refused as overloaded
 PAUSE = 0.002  # seconds before the second turn at most; doubled for each other one, up to PAUSE_LIMIT
 PAUSE_LIMIT = 0.1
+LOCK = "SELECT number FROM groups WHERE group_id = ANY(%(group_id)b) ORDER BY number FOR NO KEY UPDATE"
 RACES = (  # what ends well when it is begun again
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -26,6 +28,7 @@ RACES = (  # what ends well when it is begun again
     psycopg.errors.UniqueViolation,  # by a row that came after the work had looked for it
 )
 
+T = TypeVar("T")
 _random = SystemRandom()
 
 
@@ -93,6 +96,9 @@ class WorkSession:
         """See Session."""
         self._link.close()
 
+    def _start(self, connection: Connection, items: list[Item]) -> None:
+        connection.execute(self._begin)
+
     def _alone(self, item: Item) -> None:
         for turn in range(TURNS):
             error = self._attempt([item])
@@ -108,7 +114,7 @@ class WorkSession:
         connection = self._link.begin()
         self._transaction.on(connection)
         try:
-            connection.execute(self._begin)
+            self._start(connection, items)
             for item in items:
                 attempt(item, self._transaction, lambda: self._transaction.changes)
         except FAILURES as error:
@@ -122,6 +128,25 @@ class WorkSession:
                 return error
             raise StoreError("the connection to the database was lost: repeat the request") from error
         return None
+
+
+class GroupSession(WorkSession):
+    """See Session: works that each change one group, behind its row's lock; each statement sees what came before.
+
+    What appends to a group all the time cannot keep such a work from its turn, as it can where works are run again.
+    """
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link, "BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def _start(self, connection: Connection, items: list[Item]) -> None:
+        super()._start(connection, items)
+        connection.execute(LOCK, {"group_id": [item.arguments[0] for item in items]})
+
+
+def within(tx: Transaction, _group: bytes, work: Callable[..., T], *arguments: Any) -> T:
+    """The work of a GroupSession's request."""
+    return work(tx, *arguments)
 
 
 def _lost(error: Exception) -> bool:

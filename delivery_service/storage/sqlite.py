@@ -83,6 +83,7 @@ class SqliteEngine:
         *arguments: Any,
         octets: int = 0,
         told: Callable[[T], Change | Notified | None] | None = None,
+        group: bytes | None = None,
     ) -> asyncio.Future[T]:
         """See Engine."""
         return self._writer.run(work, *arguments, octets=octets, told=told)

@@ -69,7 +69,7 @@ class Store:
         def told(answer: Appended) -> Change:
             return Change(commit.entry.group_id, answer.seq, joined, left)
 
-        return await self._engine.write(groups.commit, commit, octets=octets, told=told)
+        return await self._engine.write(groups.commit, commit, octets=octets, told=told, group=commit.entry.group_id)
 
     async def observer(self, group_id: bytes, known: int | None = None) -> tuple[int, bytes | None]:
         """The version of the group's observer, and its snapshot unless that is `known`; refuses unknown-group."""
