@@ -11,7 +11,7 @@ REFUSED_PROPOSALS = frozenset({"reinit", "external_init", "psk"})
 
 
 # Who may make a handshake that is carried (RFC 9750 §5.2.2 wants a policy for joins from outside: here, nobody). An
-# external commit trusts a GroupInfo whose freshness nobody in the group vouches for, can undo what the group has healed,
+# external commit trusts a GroupInfo whose freshness nobody in the group vouches for, can undo what the group healed,
 # and puts a number in without a member's consent or any continuity with the device that had it before.
 COMMIT_SENDERS = frozenset({"member"})
 

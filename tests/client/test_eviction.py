@@ -2,16 +2,35 @@
 
 from contextlib import AsyncExitStack
 
+import mls_rs
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from mls_rs import generate_signature_key
 
+from client import roles as chat_roles
 from client.defence.alarms import AlarmKind
-from client.events import Alarmed, MessageReceived, ProposalReceived
+from client.errors import GroupRefusedError
+from client.events import Alarmed, Event, Gap, MessageReceived, ProposalReceived, WelcomeRefused
 from client.session import Session
+from delivery_service.external_sender import PURPOSE
 from delivery_service.policy import Policy
-from identity.eviction import IDLE_LEAST, EpochSender, Reason
+from delivery_service.wire import Entry, WelcomeItem
+from identity.eviction import IDLE_LEAST, EpochSender, Reason, ServiceSender, service_uri, with_sender
+from lab.mallory import believe_anything
 from tests.client.conftest import AUTHORITY
 from tests.client.eviction_scene import ALICE, BOB, CAROL, DAY, LONG_AGO, Table
 from tests.client.test_revocations import LISTED, revoked
+from tests.external_proposal import (
+    NEW_MEMBER_PROPOSAL,
+    addition,
+    context,
+    external_proposal,
+    external_psk,
+    reinit,
+    removal,
+)
+
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
 
 LISTS = pytest.mark.parametrize("service_policy", [Policy(revocations=(f"{AUTHORITY}/v1/crl",))])
 IDLE = pytest.mark.parametrize("service_policy", [Policy(idle=IDLE_LEAST)])
@@ -173,18 +192,106 @@ async def test_in_a_chat_with_roles_a_false_reason_is_refused_in_a_members_commi
     await table.read(table.carol)
 
     def judge() -> str:
-        from client import roles
-        from client.errors import GroupRefusedError
-
         group = table.carol.steps.groups.copy(table.group_id)
-        admins = roles.admins(group)
-        event = roles.process(group, commit, table.service.now(), leaving=False)
+        admins = chat_roles.admins(group)
+        event = chat_roles.process(group, commit, table.service.now(), leaving=False)
         table.carol.steps.evictions.check_commit(event, admins)  # by an admin: her own deed
         with pytest.raises(GroupRefusedError) as caught:
             table.carol.steps.evictions.check_commit(event, frozenset({CAROL}))
         return caught.value.code
 
     assert await table.carol.worker.run(judge) == "reason-false"
+
+
+async def shown(table: Table, session: Session, proposal: bytes, **changes) -> list[Event]:
+    """What a session makes of an entry that is signed by the service's own key, and that no honest service appends."""
+    group = await session.worker.run(session.steps.groups.copy, table.group_id)
+    scalar = 1 + int.from_bytes(table.service.franking.secret(PURPOSE)) % (ORDER - 1)
+    key = ec.derive_private_key(scalar, ec.SECP256R1())
+    message = external_proposal(key, table.group_id, group.epoch, proposal, **changes)
+    chat = await session.worker.run(session.steps.chats.known, table.group_id)
+    now = table.service.now()
+    entry = Entry(chat.cursor + 1, group.epoch, "proposal", "0" * 32, now * 1000, message)
+    return await session.worker.run(session.steps.receiver.receive, table.group_id, [entry], now)
+
+
+@ROLES
+@pytest.mark.parametrize("kind", ["add", "context", "psk", "reinit", "another sender", "new member", "nobody"])
+async def test_check_3_the_service_can_propose_nothing_but_removals(
+    world, stack: AsyncExitStack, kind: str, roles: bool
+) -> None:
+    table = await Table.of(world, stack, roles=roles)
+    engine, now = table.carol.steps.groups.engine, table.service.now()
+    package = engine.key_package(now, lifetime=DAY).message
+    leaf = await table.leaf(BOB)
+    proposal, changes, code = {
+        "add": (addition(package), {}, "not-a-removal"),
+        "context": (context(*with_sender((), table.service.sender.named)), {}, "not-a-removal"),
+        "psk": (external_psk(b"key"), {}, "not-a-removal"),
+        "reinit": (reinit(bytes(16)), {}, "proposal"),
+        "another sender": (
+            removal(leaf),
+            {"sender": b"\x02" + (1).to_bytes(4)},
+            "unknown_signing_identity_for_external_sender",
+        ),
+        "new member": (addition(package), {"sender": bytes([NEW_MEMBER_PROPOSAL])}, "not-from-a-member"),
+        "nobody": (removal(9), {}, "not_a_member"),
+    }[kind]
+    gap = (await shown(table, table.alice, proposal, **changes))[-1]
+    assert isinstance(gap, Gap)
+    assert gap.code == code, gap
+    assert await table.proposed(table.alice) == []
+    assert await table.numbers(table.alice) == {ALICE, BOB, CAROL}
+
+
+@pytest.mark.parametrize("data", [b"", b"Lapsed", b"lapsed ", b"\xff"])
+async def test_check_4_a_removal_needs_a_reason_that_is_known(world, stack: AsyncExitStack, data: bytes) -> None:
+    table = await Table.of(world, stack)
+    gap = (await shown(table, table.alice, removal(await table.leaf(BOB)), data=data))[-1]
+    assert isinstance(gap, Gap)
+    assert gap.code == "unknown-reason"
+    assert await table.proposed(table.alice) == []
+
+
+async def test_check_1_nobody_joins_a_chat_that_names_another_sender(world, stack: AsyncExitStack) -> None:
+    """A member's own program would not found one; a changed one can, at a service that lets it."""
+    alice, bob = await world.people(stack, ALICE, BOB)
+    named = ServiceSender(service_uri("elsewhere.example"), generate_signature_key(2)[1])
+
+    def welcome(key_package: bytes) -> bytes:
+        lax = mls_rs.Engine(
+            2,
+            alice.steps.groups.engine.credential,
+            alice.account.scalar(),
+            believe_anything,
+            lambda *_: None,
+            validate_external=lambda *_: None,
+        )
+        now = int(world.clock())
+        group = lax.create(bytes(16), now, context_extensions=with_sender((), named))
+        return group.commit(now, add=[key_package]).welcomes[0]
+
+    (package,) = await alice.delivery.claim_key_packages(BOB)
+    item = WelcomeItem(1, bytes(16), 1, int(world.clock()) * 1000, welcome(package))
+    (event,) = await bob.worker.run(bob.steps.joiner.join, item, int(world.clock()))
+    assert isinstance(event, WelcomeRefused)
+    assert event.code == "credential_refused"
+    assert "names another external sender" in event.cause
+
+
+async def test_check_2_a_commit_that_changes_who_may_propose_is_refused(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+
+    def lax() -> bytes:
+        group = table.bob.steps.groups.copy(table.group_id)
+        return group.commit(table.service.now(), context_extensions=()).commit
+
+    commit = await table.bob.worker.run(lax)
+    chat = await table.alice.worker.run(table.alice.steps.chats.known, table.group_id)
+    entry = Entry(chat.cursor + 1, chat.epoch, "commit", "0" * 32, table.service.now_ms(), commit)
+    receive = table.alice.steps.receiver.receive
+    events = await table.alice.worker.run(receive, table.group_id, [entry], table.service.now())
+    assert [event.code for event in events if isinstance(event, Gap)] == ["senders-fixed"]
 
 
 @IDLE

@@ -276,8 +276,9 @@ async def running_world(
     policy: Policy = POLICY,
     transport: httpx.AsyncBaseTransport | None = None,
     database: Database | None = None,
+    roots: Roots | None = None,
 ) -> AsyncIterator[World]:
-    clock, roots = Clock(), make_roots("Test root")
+    clock, roots = Clock(), roots or make_roots("Test root")
     options = {"quotas": quotas, "policy": policy, "transport": transport, "database": database}
     app = create_app(folder, roots.anchors, host=HOST, clock=clock, **options)
     async with app.router.lifespan_context(app):
