@@ -15,9 +15,15 @@ async def check_files(engine: Engine, folder: Path | None, files: Mapping[str, s
     Before the first start a service makes its keys. After it, a folder without them belongs to a replica that was not
     given them, or lost them.
     """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"the folder for keys, {folder}, cannot be made: {error}") from error
     known = await engine.read(replicas.registered)
     for name, file in files.items():
-        if folder is not None and name in known and not (folder / file).exists():
+        if name in known and not (folder / file).exists():
             raise StartError(
                 f"the service has a {name} key, and {folder / file} is missing: "
                 f"copy {file} from another replica's folder, or from a backup"
