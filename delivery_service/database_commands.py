@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from delivery_service.errors import StartError
-from delivery_service.migrations import migrate
 from delivery_service.storage.database import Database, place
 
 _VARIABLE = "RINGTRUE_DATABASE"
@@ -39,6 +38,8 @@ def database_of(url: str | None, one_copy: bool) -> Database | None:
 @click.option("--database", "url", envvar=_VARIABLE, required=True, help="URL of the PostgreSQL database.")
 def migrate_command(url: str) -> None:
     """Bring a database to the schema of this release; replicas of the release before may go on meanwhile."""
+    from delivery_service.migrations import migrate  # to import Alembic takes as long as to start a service
+
     try:
         before, after = migrate(url)
     except StartError as error:
