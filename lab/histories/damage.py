@@ -99,7 +99,7 @@ async def _fill(folder: Path, recorder: Recorder, random: Random) -> _Kept:
         await load.stop()
         founders = {member.room.group_id: member.asker for member in reversed(load.members)}
         logs = [(asker, group, await _read(asker, group) or []) for group, asker in founders.items()]
-        load.hang_up()
+        await load.hang_up()
     finally:
         await service.stop()  # in order, so that everything is in the one file
     return _Kept(anchors, data, logs)

@@ -103,7 +103,7 @@ async def fail_disk(folder: Path, history: Path, faults: int, *, size: Size, see
             await service.start()
             await load.read_logs()
         finally:
-            load.hang_up()
+            await load.hang_up()
             await service.kill()
     return Failed(check(read_history(history)), counts)
 

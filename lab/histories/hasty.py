@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from delivery_service.cli import delivery
-from delivery_service.storage.lane import Lane
+from delivery_service.storage.sqlite import SqliteSession
 from lab.seams.seam import Place
 
 HEAD_START = 0.05  # seconds by which an answer precedes its COMMIT
@@ -16,24 +16,24 @@ HEAD_START = 0.05  # seconds by which an answer precedes its COMMIT
 def _hastily(transact: Any) -> Any:
     """Let every answer leave when its request has been carried out, and the transaction wait."""
 
-    def _transact(lane: Any, items: list[Any]) -> None:
+    def hasty(session: Any, items: list[Any]) -> None:
         def answer() -> None:
             for item in items:
                 if item.error is None and not item.future.done():
                     item.future.set_result(item.value)
 
-        execute = lane._connection.execute
+        execute = session._connection.execute
 
         def delayed(statement: str, *values: Any) -> Any:
             if statement == "COMMIT":
-                lane._loop.call_soon_threadsafe(answer)
+                items[0].future.get_loop().call_soon_threadsafe(answer)
                 time.sleep(HEAD_START)
             return execute(statement, *values)
 
-        with Place(lane, "_connection", lambda connection: _Delayed(connection, delayed)).exchanged():
-            transact(lane, items)
+        with Place(session, "_connection", lambda connection: _Delayed(connection, delayed)).exchanged():
+            transact(session, items)
 
-    return _transact
+    return hasty
 
 
 class _Delayed:
@@ -48,5 +48,5 @@ class _Delayed:
 
 
 if __name__ == "__main__":
-    with Place(Lane, "_transact", _hastily).exchanged():
+    with Place(SqliteSession, "transact", _hastily).exchanged():
         delivery()

@@ -78,7 +78,7 @@ async def kill_embedded(
             await load.stop()
             await load.read_logs()
         finally:
-            load.hang_up()
+            await load.hang_up()
             await service.kill()
     return Outcome(check(read_history(history)), kills, time.monotonic() - begin, ready, integrity)
 

@@ -22,6 +22,7 @@ LOOK_BACK = 20  # entries
 COMMIT_PAUSE = 0.2  # seconds between two commits of one member, on average
 CLAIM_PAUSE = 1.0  # seconds between two claims of one device, on average: a number has 600 an hour for itself
 PACKAGES = 8  # in one upload
+PATIENCE = 120  # seconds until everybody has been answered, by a service without faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,18 @@ class Load:
         self._lines.append(Line(self.addresses, number))
         return Asker(f"{name}-{number}", device, self._lines[-1], self.recorder)
 
-    def hang_up(self) -> None:
+    async def hang_up(self) -> None:
         """Close all connections."""
         for line in self._lines:
             line.hang_up()
+        await asyncio.sleep(0)  # a transport is closed by the loop
 
     async def start(self) -> None:
-        """Found the groups, without faults, and begin."""
+        """Found the groups, without faults, and begin. Raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE):
+            await self._start()
+
+    async def _start(self) -> None:
         for person in range(self.size.people):
             devices = [self.certifier.device(person) for _ in range(self.size.devices)]
             room, members = await found_room(devices, self.ask_as)
@@ -84,9 +90,10 @@ class Load:
         self._running.append(asyncio.create_task(run()))
 
     async def stop(self) -> None:
-        """Let everybody get the answer to their last call. Raises what ended a process early."""
+        """Let everybody get the answer to their last call. Raises what ended a process early, and TimeoutError."""
         self._stopping.set()
-        await asyncio.gather(*self._running)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*self._running)
 
     def check_running(self) -> None:
         """Raises what ended a process early."""
@@ -96,8 +103,9 @@ class Load:
 
     async def read_logs(self) -> None:
         """Write the final log of every group down, as its founder reads it."""
-        for member in self.members:
-            await member.follow()
+        async with asyncio.timeout(PATIENCE):
+            for member in self.members:
+                await member.follow()
         for room in self.rooms:
             founder = next(member.asker for member in self.members if member.room is room)
             await read_log(founder, room, self.recorder)

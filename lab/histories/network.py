@@ -41,7 +41,7 @@ async def disturb_network(folder: Path, history: Path, seconds: float, *, size: 
                 await load.stop()
                 proxy.rate = 0
                 await load.read_logs()
-                load.hang_up()
+                await load.hang_up()
     finally:
         await service.kill()
     return Disturbed(check(read_history(history)), proxy.done)

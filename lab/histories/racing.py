@@ -39,7 +39,7 @@ async def race_commits(folder: Path, history: Path, *, clients: int, epochs: int
             for member in members:
                 await member.follow()
             await read_log(members[0].asker, room, recorder)
-            load.hang_up()
+            await load.hang_up()
     finally:
         await service.kill()
     authenticators = {member.group.epoch_authenticator() for member in members}
