@@ -110,7 +110,8 @@ async def test_claims_beyond_the_targets_limit_spare_its_one_time_packages(world
     assert (await alice.claim_answer(BOB)).status_code == 200
     (last,), (again,) = await carol.claim(BOB), await alice.claim(BOB)
     assert last == again
-    assert (await bob.call("GET", "/v1/key-packages")).json() == {"available": 1, "low_water": 10, "last_resort": True}
+    stock = {"available": 1, "low_water": 10, "last_resort": True, "rotate": True}
+    assert (await bob.call("GET", "/v1/key-packages")).json() == stock
 
 
 async def test_an_inbox_holds_so_many_welcomes(world, problem_word, monkeypatch):

@@ -17,11 +17,24 @@ async def upload(device, *packages: bytes, last_resort: bytes | None = None) -> 
 async def test_the_stock_tells_when_to_publish_more(world):
     bob = await world.device(BOB)
     answer = await bob.publish(3, last_resort=True)
-    expected = {"available": 3, "low_water": KEY_PACKAGES_LOW_WATER, "last_resort": True}
+    expected = {"available": 3, "low_water": KEY_PACKAGES_LOW_WATER, "last_resort": True, "rotate": False}
     assert answer.json() == expected
     alice = await world.device(ALICE)
     await alice.claim(BOB)
     assert (await bob.call("GET", "/v1/key-packages")).json() == {**expected, "available": 2}
+
+
+async def test_the_stock_and_the_heads_tell_that_the_last_resort_was_handed_out(world):
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    await bob.publish(0, last_resort=True)
+    assert "rotate" not in (await bob.call("GET", "/v1/groups")).json()
+    with world.app.state.service.wakeups.watch(bob.identity) as watcher:
+        await alice.claim(BOB)
+        assert watcher.joined
+    assert (await bob.call("GET", "/v1/groups")).json()["rotate"]
+    assert (await bob.call("GET", "/v1/key-packages")).json()["rotate"]
+    assert not (await bob.publish(0, last_resort=True)).json()["rotate"]
+    assert "rotate" not in (await bob.call("GET", "/v1/groups")).json()
 
 
 async def test_a_device_sees_the_references_of_its_own_packages(world):

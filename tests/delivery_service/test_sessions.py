@@ -38,6 +38,9 @@ async def test_a_session_names_the_device_and_its_end(world):
     assert (granted["number"], granted["expires_at"]) == (ALICE, alice.now + SESSION_LIFETIME)
     status = (await world.http.get("/v1/status")).json()
     assert len(b64decode(status.pop("franking_key"))) == 65
+    assert len(b64decode(status["eviction"].pop("key"))) == 65
+    assert status.pop("eviction") == {"idle": 0}
+    assert status.pop("revocations") == {"sources": 0, "lists": 0, "next_update": 0, "failed_since": 0}
     assert status == {"host": "delivery.example", "now": alice.now, "retention": 30 * 86_400}
 
 
