@@ -26,6 +26,7 @@ class Standing(StrEnum):
     LEAVING = "leaving"  # has proposed to leave; waits until a member commits that
     LEFT = "left"
     REMOVED = "removed"
+    ENDED = "ended"  # it was deleted at the service, or goes on in another chat
     LOST = "lost"  # the log no longer holds what is needed to follow it
 
     @property
@@ -206,6 +207,16 @@ class Chats:
     def pin(self, group_id: bytes, pinned: bool) -> None:
         """Keep a chat on top."""
         self._store.execute("UPDATE chat SET pinned = ? WHERE group_id = ?", pinned, group_id)
+
+    def take_over(self, old: bytes, new: bytes) -> None:
+        """Give a chat what a person has chosen for the one whose place it takes."""
+        self._store.execute(
+            "UPDATE chat SET (pinned, archived, muted, timer, draft) = "
+            "(SELECT pinned, archived, muted, timer, draft FROM chat WHERE group_id = ?) WHERE group_id = ?",
+            old,
+            new,
+        )
+        self._store.execute("UPDATE chat SET pinned = 0, draft = '' WHERE group_id = ?", old)
 
     def archive(self, group_id: bytes, archived: bool) -> None:
         """Put a chat away."""

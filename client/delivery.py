@@ -50,6 +50,7 @@ from delivery_service.wire import (
     WelcomeBatch,
 )
 from delivery_service.wire import Opening as SessionOpening
+from delivery_service.wire.ending import DataDeleted, DataDeletion, Ended, Ending
 from delivery_service.wire.rollback import Rejection, RejectionCounted
 from identity.base64url import encode_base64url
 from identity.errors import FrankingError
@@ -203,6 +204,16 @@ class DeliveryClient:
         """
         call = Call("POST", f"{_group(group_id)}/rejections", msgspec.json.encode(rejection), _type(JSON_TYPE))
         return from_json(await self._session.send(call), RejectionCounted)
+
+    async def end_group(self, group_id: bytes, ending: Ending) -> Ended:
+        """Put a successor in a group's place, or have it deleted. Raises ServiceError `group-ended` if it has ended."""
+        call = Call("POST", f"{_group(group_id)}/endings", msgspec.json.encode(ending), _type(JSON_TYPE))
+        return from_json(await self._session.send(call), Ended)
+
+    async def delete_data(self, deletion: DataDeletion) -> DataDeleted:
+        """Delete what the service keeps for this device or its number."""
+        call = Call("POST", "/v1/data-deletions", msgspec.json.encode(deletion), _type(JSON_TYPE))
+        return from_json(await self._session.send(call), DataDeleted)
 
     async def entries(self, group_id: bytes, after: int, wait: int = 0) -> EntryBatch:
         """The entries after a cursor, waiting up to `wait` seconds for one. Raises GoneError below the retention.

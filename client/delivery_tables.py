@@ -56,4 +56,23 @@ CREATE TABLE rejected_commit (              -- a commit that this device cannot 
     committer TEXT NOT NULL,                -- +E164; empty if it is not known
     reported  INTEGER NOT NULL DEFAULT 0    -- whether the service has counted the report
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE group_ending (                 -- chats that have ended by the word of somebody who may end them
+    group_id  BLOB PRIMARY KEY,
+    successor BLOB NOT NULL,                -- the group that takes the chat's place; empty if none does
+    device    BLOB NOT NULL                 -- MLS identity of who has signed it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE joined_by (                    -- the device that added this one to a chat
+    group_id BLOB PRIMARY KEY,
+    device   BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ending_due (                   -- what this device wants ended, until it is done
+    group_id  BLOB PRIMARY KEY,
+    successor BLOB NOT NULL,
+    announced INTEGER NOT NULL,             -- whether the service has ended the group so
+    numbers   TEXT NOT NULL,                -- JSON: who is to be in the successor, +E164
+    admins    TEXT NOT NULL                 -- JSON: its admins; null if it has no roles
+) STRICT, WITHOUT ROWID;
 """

@@ -96,6 +96,15 @@ class ChangeTakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatMoved:
+    """A chat goes on in another one, which has its name now."""
+
+    group_id: bytes
+    successor: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalReceived:
     """A member has proposed something; the next commit carries it out."""
 
@@ -181,6 +190,7 @@ Event = (
     | ChatNamed
     | MembersChanged
     | ChangeTakenBack
+    | ChatMoved
     | ProposalReceived
     | IntentSettled
     | Gap

@@ -13,6 +13,7 @@ from client.defence.admitting import Admitting
 from client.defence.continuity import Continuity
 from client.defence.lookout import Lookout
 from client.device import number_of
+from client.ending import Endings
 from client.errors import GroupRefusedError
 from client.events import ChatJoined, Event, WelcomeRefused
 from client.groups import Groups
@@ -46,7 +47,9 @@ class Joiner:
         anchors: GroupAnchors,
         siblings: Siblings,
         rollbacks: Rollbacks,
+        endings: Endings,
     ) -> None:
+        self._endings = endings
         self._rollbacks = rollbacks
         self._siblings = siblings
         self._anchors = anchors
@@ -128,20 +131,23 @@ class Joiner:
         own = self._groups.account.number
         roles.check_joined(group, inviter, own)
         with self._groups.store.transaction():
-            name, _ = self._groups.adopt(group, self._called(group, inviter), cursor, at)
+            self._groups.adopt(group, self._called(group, inviter), cursor, at)
             self._lookout.joined(group, cursor, item)
             self._rollbacks.joined(group.group_id, item.seq, item.at_ms, signer.identity, now)
             advance_inbox(self._groups.store, item.position)
             self._groups.store.execute(_BY_LAST_RESORT, group.group_id, secrets[0])
             self._continuity.asked(group.group_id, signer.identity)
             self._siblings.want_in(group.group_id)  # one that was away has no key packages to be invited by
-            if self._admit(group.group_id, inviter, signer.credential.chain, now):
+            moved = self._endings.joined(group.group_id, signer.identity, now)
+            if moved is not None or self._admit(group.group_id, inviter, signer.credential.chain, now):
                 words = f"{inviter} added {'this device' if inviter == own else 'you'}."
                 self._history.note(Kind.NOTICE, item.group_id, None, words, now, item.at_ms)
                 self._look_at_keys(group, signer, now, item.at_ms)
                 self._anchors.joined(group, now, item.at_ms)
         self._groups.joined(item.group_id)
-        return [ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))]
+        name = self._groups.chats.known(item.group_id).name
+        joined = ChatJoined(item.group_id, name, inviter, tuple(sorted(self._groups.numbers(group))))
+        return [joined, *(moved or [])]
 
     def _called(self, group: mls_rs.Group, inviter: TelephoneNumber) -> str:
         """What a chat is called until its name is known: by whoever invited, or by the others if that was oneself."""

@@ -18,6 +18,7 @@ from client.defence.lookout import Lookout
 from client.defence.troubles import Trouble
 from client.defence.watch import Watch
 from client.device import number_of
+from client.ending import Endings
 from client.errors import ContentError, GroupRefusedError
 from client.events import (
     ChatNamed,
@@ -27,6 +28,7 @@ from client.events import (
     MembersChanged,
     MessageDelivered,
     MessageReceived,
+    Outcome,
     ProposalReceived,
 )
 from client.framing import unwrap
@@ -76,7 +78,9 @@ class Receiver:
         siblings: Siblings,
         rollbacks: Rollbacks,
         evictions: Evictions,
+        endings: Endings,
     ) -> None:
+        self._endings = endings
         self._evictions = evictions
         self._rollbacks = rollbacks
         self._siblings = siblings
@@ -116,7 +120,7 @@ class Receiver:
             events = self._together(group_id, entries, now) if entries else []
         except (mls_rs.MlsError, GroupRefusedError):
             events = [event for entry in entries for event in self._alone(group_id, entry, now)]
-        if self._rollbacks.stands(group_id):
+        if end is not None and self._rollbacks.stands(group_id):  # the log may end with a successor
             events += self.lose(group_id, STANDS, now)
         if end is not None and end - self._chats.known(group_id).read_at >= READ_AT_STEP:
             self._chats.caught_up(group_id, end)
@@ -215,6 +219,10 @@ class Receiver:
                     events += self._taken_back(step, entry, now, revived=entry.seq == revived)
                     cursor = entry.seq
                     continue
+                if entry.kind in ("successor", "closing"):
+                    events += self._group_ended(step, entry, now)
+                    cursor = entry.seq
+                    continue
                 events += self._entry(step, entry, at, now)
                 if step.standing.is_member:
                     self._lookout.dealt_with(step.group, epoch, entry)
@@ -254,6 +262,14 @@ class Receiver:
     def _taken_back(self, step: Step, entry: Entry, now: int, *, revived: bool) -> list[Event]:
         place, events = self._rollbacks.taken_back(step, entry, now, revived=revived)
         return [*events, *self._ended(step)] if place is TakenBack.WITHDRAWN else events
+
+    def _group_ended(self, step: Step, entry: Entry, now: int) -> list[Event]:
+        why, events = self._endings.ended(step, entry, now)
+        if why is None:
+            return events
+        step.standing = Standing.ENDED
+        self._rollbacks.forget(step.group.group_id)
+        return [*events, *self._close(step.group.group_id, "moot", why)]
 
     def _foreign(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
         inspected = mls_rs.inspect(entry.body)
@@ -446,11 +462,13 @@ class Receiver:
         group_id = step.group.group_id
         left = step.standing is Standing.LEAVING
         step.standing = Standing.LEFT if left else Standing.REMOVED
-        self._lookout.left(group_id)
         why = "this device has left the chat" if left else "this device was removed from the chat"
+        return self._close(group_id, "done" if left else "moot", why)
+
+    def _close(self, group_id: bytes, outcome: Outcome, why: str) -> list[Event]:
+        self._lookout.left(group_id)
         events: list[Event] = [
-            IntentSettled(group_id, intent.id, "done" if left else "moot", why)
-            for intent in self._intents.forget_group(group_id)
+            IntentSettled(group_id, intent.id, outcome, why) for intent in self._intents.forget_group(group_id)
         ]
         return events + self._sender.refuse_all(group_id, why)
 

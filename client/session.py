@@ -45,6 +45,7 @@ from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMe
 from client.invitations import claim
 from client.keys import open_key
 from client.message import Message
+from client.resetting import Resetting
 from client.spool import Spool
 from client.steps import Steps
 from client.store import Store
@@ -52,6 +53,7 @@ from client.transfer_rows import TransferRows
 from client.upkeep import Upkeep
 from client.uploading import Uploads
 from client.worker import Worker
+from delivery_service.wire.ending import DataDeleted, DataDeletion
 from identity.authority.wire import APPEAL_LIMIT, ReportTaken, Standing
 from identity.binding import DeviceVerifier
 from identity.number import TelephoneNumber
@@ -100,6 +102,16 @@ class Session:
             tell=self._tell,
         )
         self.linking = Linking(steps, self.devices, worker, clock=clock, transport=transport)
+        self._resetting = Resetting(
+            steps.endings,
+            steps.committer,
+            delivery,
+            self._exchange,
+            worker,
+            claim=self._claim,
+            batches=_batches,
+            tell=self._tell,
+        )
         rows = TransferRows(steps.store)
         self.uploads = Uploads(
             steps, rows, delivery.blobs, worker, spool, clock=clock, tell=self._tell, drive=self.drive
@@ -266,8 +278,39 @@ class Session:
         others = await self.worker.run(self.steps.siblings.own_in, group_id)
         if others:
             await self._change(group_id, [RemoveDevice(identity) for identity in others])
-        if await self.worker.run(self.steps.committer.leave, group_id) is not None:
+        if await self.worker.run(self.steps.endings.leave, group_id) is not None:
             await self._exchange.drive(group_id)
+        else:
+            await self._trying(self._resetting.run())
+
+    async def reset(self, group_id: bytes) -> Chat:
+        """Begin a chat anew with the same people and roles; the old one ends, and names the new one.
+
+        Raises ChatError if this account may not, or if somebody else was first.
+        """
+        await self._wake()
+        await self._trying(self._exchange.read(group_id))
+        new = await self.worker.run(self.steps.endings.begin_reset, group_id, self._now())
+        await self.worker.run(self.steps.siblings.want_in, new)
+        await self._end(group_id)
+        await self._trying(self.devices.extend())
+        return await self.worker.run(self.steps.chats.known, new)
+
+    async def delete_chat(self, group_id: bytes) -> None:
+        """Have a chat deleted at the service, after a notice to those who are in it. Raises ChatError."""
+        await self._wake()
+        await self._trying(self._exchange.read(group_id))
+        await self.worker.run(self.steps.endings.begin_closing, group_id)
+        await self._end(group_id)
+
+    async def delete_service_data(self, *, number: bool) -> DataDeleted:
+        """Delete what the delivery service keeps for this device, and for the number if that is wanted."""
+        return await self.delivery.delete_data(DataDeletion("number" if number else "device"))
+
+    async def _end(self, group_id: bytes) -> None:
+        due = await self.worker.run(self.steps.endings.due, group_id)
+        if due is not None:
+            await self._resetting.end(due)
 
     async def send(self, group_id: bytes, body: str) -> Message:
         """Send a text; without network it waits in the outbox. The result's `state` says how far it has come."""
@@ -301,6 +344,7 @@ class Session:
         await self.reaching.sync(heads.requests)
         if heads.rotate:
             await self._trying(self._upkeep.replace_last_resort())
+        await self._trying(self._resetting.run())
         await self._trying(self.devices.run())
         await self._upkeep.watch()
         await self.uploads.go_on()
@@ -412,6 +456,7 @@ class Session:
             await self._trying(self._statuses.run())
             await self._trying(self._revocations.run())
             await self._trying(self._exchange.post())
+            await self._trying(self._resetting.run())
             await self._trying(self.devices.run())
             await self._trying(self._watch())
             self.uploads.go_on_soon()

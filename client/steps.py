@@ -23,6 +23,7 @@ from client.defence.reporting import Reporting
 from client.defence.statuses import Statuses
 from client.defence.troubles import Trouble
 from client.defence.watch import Watch
+from client.ending import Endings
 from client.groups import Groups
 from client.history import History
 from client.intents import Intent, Intents
@@ -71,6 +72,7 @@ class Steps:
     rollbacks: Rollbacks
     evictions: Evictions
     facts: ServiceFacts
+    endings: Endings
 
     @classmethod
     def of(cls, store: Store, account: Account, verifier: DeviceVerifier) -> "Steps":
@@ -90,6 +92,8 @@ class Steps:
         evictions, facts = Evictions(groups, history, intents, alarms), ServiceFacts(store, account)
         siblings = Siblings(store, groups, intents, continuity)
         rollbacks = Rollbacks(groups, history, outbox, intents, lookout)
+        committer = Committer(groups, intents, lookout, evictions, facts)
+        endings = Endings(groups, history, lookout, committer)
         return cls(
             store,
             groups,
@@ -100,7 +104,7 @@ class Steps:
             outbox,
             intents,
             sender,
-            Committer(groups, intents, lookout, evictions, facts),
+            committer,
             Receiver(
                 groups,
                 history,
@@ -116,8 +120,11 @@ class Steps:
                 siblings,
                 rollbacks,
                 evictions,
+                endings,
             ),
-            Joiner(groups, history, intents, admitting, continuity, lookout, group_anchors, siblings, rollbacks),
+            Joiner(
+                groups, history, intents, admitting, continuity, lookout, group_anchors, siblings, rollbacks, endings
+            ),
             admitting,
             Asking(store, groups, admitting, continuity),
             Past(store, history, groups.chats, admitting),
@@ -136,6 +143,7 @@ class Steps:
             rollbacks,
             evictions,
             facts,
+            endings,
         )
 
     def unsettled(self, group_id: bytes) -> tuple[list[Outgoing], list[Intent], list[Trouble]]:

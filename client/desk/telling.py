@@ -25,6 +25,7 @@ from client.events import (
     Alarmed,
     ChangeTakenBack,
     ChatJoined,
+    ChatMoved,
     ChatNamed,
     ContactAsked,
     ContactGranted,
@@ -130,7 +131,7 @@ class Telling:
             case MessageAccepted() | MessageDelivered() | MessageFailed():
                 changes.groups.add(event.group_id)
                 self._change(event.message, changes)
-            case ChatJoined() | ChatNamed() | MembersChanged() | ChangeTakenBack() | Gap():
+            case ChatJoined() | ChatNamed() | MembersChanged() | ChangeTakenBack() | ChatMoved() | Gap():
                 changes.groups.add(event.group_id)
             case ContactAsked(number=number):
                 views = asking_views(self._works.steps, self._works.showing, Consent.REQUEST)
