@@ -79,13 +79,25 @@ def create_app(
     database: Database | None = None,
     policy: Policy = POLICY,
     transport: httpx.AsyncBaseTransport | None = None,
+    encryption: bytes | None = None,
 ) -> Starlette:
     """A service whose store is in `folder` (in memory if None) and lives as long as the application's lifespan.
 
     `database`: where the store is instead; keys stay in the folder. `storage`: where blobs lie, if not in the folder.
-    `transport`: what carries its requests for lists of revocations.
+    `transport`: what carries its requests for lists of revocations. `encryption`: the key of the store in the folder.
     """
-    service = Service(folder, anchors, host, clock, quotas, storage, database, policy=policy, transport=transport)
+    service = Service(
+        folder,
+        anchors,
+        host,
+        clock,
+        quotas,
+        storage,
+        database,
+        policy=policy,
+        transport=transport,
+        encryption=encryption,
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -20,6 +20,7 @@ import psycopg
 from delivery_service.errors import StartError
 from delivery_service.service import BLOBS_FOLDER
 from delivery_service.storage.database import connect, place
+from delivery_service.storage.encryption import encrypt, open_database
 from delivery_service.storage.operation import note_restored
 from delivery_service.storage.postgresql_link import APPLICATION
 from delivery_service.storage.postgresql_works import PostgresqlTransaction
@@ -39,24 +40,27 @@ class Label(msgspec.Struct, frozen=True):
     database: str
 
 
-def back_up(folder: Path, target: Path, now: int) -> Label:
-    """Copies what is in a data folder, also while it is served. Raises StartError; then there is no backup."""
+def back_up(folder: Path, target: Path, now: int, key: bytes | None = None) -> Label:
+    """Copies what is in a data folder, also while it is served. Raises StartError; then there is no backup.
+
+    `key`: of an encrypted database; the copy has the same.
+    """
     if not (folder / DATABASE_FILE).exists():
         raise StartError(f"there is no database in {folder}: name the service's --data-dir")
     with _explained(f"the backup could not be written to {target}"):
         if target.exists() and any(target.iterdir()):
             raise StartError(f"{target} is not empty: name a new folder for each backup")
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _copy_database(folder / DATABASE_FILE, target / DATABASE_FILE)
-        for key in folder.glob(KEYS):
-            _copy(key, target / key.name)
+        _copy_database(folder / DATABASE_FILE, target / DATABASE_FILE, key)
+        for file in folder.glob(KEYS):
+            _copy(file, target / file.name)
         _copy_blobs(folder / BLOBS_FOLDER, target / BLOBS_FOLDER)
-        label = Label(now, _checked(target / DATABASE_FILE), _digest(target / DATABASE_FILE))
+        label = Label(now, _checked(target / DATABASE_FILE, key), _digest(target / DATABASE_FILE))
         _write(target / LABEL, msgspec.json.encode(label))
     return label
 
 
-def restore(source: Path, folder: Path) -> tuple[Label, int]:
+def restore(source: Path, folder: Path, key: bytes | None = None) -> tuple[Label, int]:
     """Makes a data folder of a backup, and the number of its groups. Raises StartError; then there is no database."""
     with _explained(f"the backup could not be restored to {folder}"):
         label = _label(source)
@@ -68,14 +72,22 @@ def restore(source: Path, folder: Path) -> tuple[Label, int]:
             _copy(source / DATABASE_FILE, database)
             if _digest(database) != label.database:
                 raise StartError(f"the database in {source} is not the one that was backed up: use another backup")
-            _checked(database)
-            groups = _continue(database)
-            for key in source.glob(KEYS):
-                _copy(key, folder / key.name)
+            _checked(database, key)
+            groups = _continue(database, key)
+            for file in source.glob(KEYS):
+                _copy(file, folder / file.name)
             _copy_blobs(source / BLOBS_FOLDER, folder / BLOBS_FOLDER)
             os.replace(database, folder / DATABASE_FILE)
             _synchronise(folder)
     return label, groups
+
+
+def encrypt_folder(folder: Path, key: bytes) -> None:
+    """Encrypts the database of a data folder in which no service runs. Raises StartError."""
+    if not (folder / DATABASE_FILE).exists():
+        raise StartError(f"there is no database in {folder}: a new one is encrypted from its start")
+    with _explained(f"the database in {folder} could not be encrypted"), folder_lock(folder):
+        encrypt(str(folder / DATABASE_FILE), key)
 
 
 def mark_restored(url: str) -> int:
@@ -102,10 +114,10 @@ def _label(source: Path) -> Label:
         raise StartError(f"{source} is no backup, or one that was not finished: it has no {LABEL}") from error
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def _copy_database(source: Path, target: Path, key: bytes | None) -> None:
     """One snapshot: in a write-ahead log, readers and writers do not wait for each other."""
-    with contextlib.closing(apsw.Connection(str(target))) as copy:
-        opened = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+    with contextlib.closing(open_database(str(target), key)) as copy:
+        opened = open_database(str(source), key, apsw.SQLITE_OPEN_READWRITE)
         with contextlib.closing(opened) as database, copy.backup("main", database, "main") as backup:
             backup.step(-1)
         copy.execute("PRAGMA journal_mode = DELETE")
@@ -113,9 +125,9 @@ def _copy_database(source: Path, target: Path) -> None:
     _synchronise(target)
 
 
-def _checked(database: Path) -> int:
+def _checked(database: Path, key: bytes | None) -> int:
     """The schema of a database that is whole. Raises StartError."""
-    with contextlib.closing(apsw.Connection(str(database))) as db:
+    with contextlib.closing(open_database(str(database), key)) as db:
         version = int(db.execute("PRAGMA user_version").get)
         if version not in range(1, SCHEMA_VERSION + 1):
             raise StartError(f"the database has schema {version}, this service knows {SCHEMA_VERSION}")
@@ -125,8 +137,8 @@ def _checked(database: Path) -> int:
     return version
 
 
-def _continue(database: Path) -> int:
-    with contextlib.closing(apsw.Connection(str(database))) as db:
+def _continue(database: Path, key: bytes | None) -> int:
+    with contextlib.closing(open_database(str(database), key)) as db:
         db.execute("PRAGMA synchronous = FULL")
         upgrade(db)
         db.execute("BEGIN IMMEDIATE")

@@ -19,7 +19,14 @@ from starlette.applications import Starlette
 
 from delivery_service import serving
 from delivery_service.app import create_app
-from delivery_service.backup_commands import backup_command, mark_restored_command, restore_command
+from delivery_service.backup_commands import (
+    backup_command,
+    encrypt_command,
+    encrypted,
+    key_in,
+    mark_restored_command,
+    restore_command,
+)
 from delivery_service.blob_storage import BlobStorage
 from delivery_service.database_commands import database_of, migrate_command, stored
 from delivery_service.errors import StartError
@@ -49,6 +56,7 @@ def delivery() -> None:
 
 delivery.add_command(backup_command)
 delivery.add_command(restore_command)
+delivery.add_command(encrypt_command)
 delivery.add_command(migrate_command)
 delivery.add_command(mark_restored_command)
 
@@ -64,6 +72,7 @@ delivery.add_command(mark_restored_command)
 @click.option("--s3-endpoint", help="URL of an object storage that speaks S3, if it is not AWS.")
 @governed
 @stored
+@encrypted
 @exposed
 def serve(
     host: str,
@@ -76,6 +85,7 @@ def serve(
     s3_endpoint: str | None,
     database: str | None,
     one_copy: bool,
+    key_file: Path | None,
     policy: Policy,
     **exposed: Any,
 ) -> None:
@@ -86,7 +96,17 @@ def serve(
         check_sqlite(apsw.sqlite_lib_version())
         stored_in, storage = database_of(database, one_copy), _storage(blobs, s3_endpoint)
         trusted = _trust_anchors(anchors, authority)
-        app = create_app(folder, trusted, host=name, storage=storage, database=stored_in, policy=policy)
+        if stored_in is not None and key_file is not None:
+            raise StartError("--encrypt-with is for the database in the folder: encrypt PostgreSQL's below its own")
+        app = create_app(
+            folder,
+            trusted,
+            host=name,
+            storage=storage,
+            database=stored_in,
+            policy=policy,
+            encryption=key_in(key_file),
+        )
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error

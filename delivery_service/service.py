@@ -76,6 +76,7 @@ class Service:
         database: Database | None = None,
         policy: Policy = POLICY,
         transport: httpx.AsyncBaseTransport | None = None,
+        encryption: bytes | None = None,
     ) -> None:
         policy.check()
         self.host = host
@@ -83,7 +84,7 @@ class Service:
         self._folder = folder
         self.wakeups = Wakeups()
         self.notices = None if database is None else Notices(database.url, self.wakeups)
-        self.engine: Engine = SqliteEngine(folder) if database is None else PostgresqlEngine(database)
+        self.engine: Engine = SqliteEngine(folder, encryption) if database is None else PostgresqlEngine(database)
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
         self.retention_runs = self.retention_failures = 0

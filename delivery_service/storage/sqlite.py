@@ -15,6 +15,7 @@ import apsw
 
 from delivery_service.errors import StartError, StoreError
 from delivery_service.storage import groups
+from delivery_service.storage.encryption import open_database
 from delivery_service.storage.engine import Listener, Load
 from delivery_service.storage.lane import POISON, Item, Lane, attempt
 from delivery_service.storage.transaction import SqliteTransaction
@@ -39,10 +40,11 @@ def check_sqlite(version: str) -> None:
 
 
 class SqliteEngine:
-    """The Engine of one folder, or of memory when the folder is None; one process at a time."""
+    """The Engine of one folder, encrypted if it has a key, or of memory without a folder; one process at a time."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, key: bytes | None = None) -> None:
         self._folder = folder
+        self._key = key
         self._lock: int | None = None
         self._writer = Lane(partial(self._session, "BEGIN IMMEDIATE"), batch=WRITE_BATCH)
         # A database in memory belongs to its connection: there, reads take the writer's lane.
@@ -58,12 +60,19 @@ class SqliteEngine:
             if self._reader is not self._writer:
                 self._reader.start(listener)
         except apsw.Error as error:
+            self._unlock()
             raise StartError(f"the database cannot be opened: {error}; {RESTORE}") from error
+        except StartError:
+            self._unlock()
+            raise
 
     async def stop(self) -> None:
         """See Engine."""
         await self._writer.stop()
         await self._reader.stop()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -98,8 +107,10 @@ class SqliteEngine:
         return SqliteSession(self._connect(), begin)
 
     def _connect(self) -> apsw.Connection:
-        name = ":memory:" if self._folder is None else str(self._folder / DATABASE_FILE)
-        db = apsw.Connection(name)
+        if self._folder is None:
+            db = apsw.Connection(":memory:")
+        else:
+            db = open_database(str(self._folder / DATABASE_FILE), self._key)
         db.set_busy_timeout(5_000)
         for pragma in (
             "journal_mode = WAL",

@@ -277,9 +277,16 @@ async def running_world(
     transport: httpx.AsyncBaseTransport | None = None,
     database: Database | None = None,
     roots: Roots | None = None,
+    encryption: bytes | None = None,
 ) -> AsyncIterator[World]:
     clock, roots = Clock(), roots or make_roots("Test root")
-    options = {"quotas": quotas, "policy": policy, "transport": transport, "database": database}
+    options = {
+        "quotas": quotas,
+        "policy": policy,
+        "transport": transport,
+        "database": database,
+        "encryption": encryption,
+    }
     app = create_app(folder, roots.anchors, host=HOST, clock=clock, **options)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
