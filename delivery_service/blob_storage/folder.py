@@ -1,6 +1,7 @@
 """Blobs as files of one folder: written at their place, synchronised, and renamed once they are whole."""
 
 import asyncio
+import fcntl
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -28,12 +29,20 @@ class FolderBlobs(BlobStorage):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._threads: ThreadPoolExecutor | None = None
+        self._owned: int | None = None
         self._locks = [Lock() for _ in range(LOCKS)]
 
     async def start(self) -> None:
         """See BlobStorage."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._owned = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._disown()
+            raise StartError(
+                f"another delivery service keeps blobs in {self._folder}; replicas share an object storage: --blobs"
+            ) from error
         except OSError as error:
             raise StartError(f"blobs cannot be kept in {self._folder}: {error}") from error
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ringtrue-blobs")
@@ -42,6 +51,7 @@ class FolderBlobs(BlobStorage):
         """See BlobStorage."""
         if self._threads is not None:
             await asyncio.to_thread(self._threads.shutdown)
+        self._disown()
 
     async def begin(self, place: str) -> str:
         """See BlobStorage."""
@@ -79,6 +89,11 @@ class FolderBlobs(BlobStorage):
             return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
         except OSError as error:
             raise StoreError(f"the folder of blobs: {error}") from error
+
+    def _disown(self) -> None:
+        if self._owned is not None:
+            os.close(self._owned)
+            self._owned = None
 
     def _begin(self, place: str) -> None:
         path = self._arriving(place)

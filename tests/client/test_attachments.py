@@ -3,6 +3,7 @@
 import os
 import resource
 import stat
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -323,6 +324,22 @@ def test_in_whatever_chunks_a_file_is_read_its_type_and_its_octets_are_the_same(
     sealed = seal([octets[start:end] for start, end in pairwise(places)], "file", target)
     assert sealed.content_type == content_type_of(octets)
     assert opened(sealed.part(""), target.getvalue()) == octets
+
+
+def test_a_file_of_any_size_is_sealed_and_opened_in_a_few_chunks_of_memory(tmp_path: Path) -> None:
+    with open(tmp_path / "large", "wb") as large:
+        large.truncate(48 * CHUNK)
+    tracemalloc.start()
+    try:
+        with open(tmp_path / "sealed", "w+b") as target:
+            part = seal(read_file(tmp_path / "large"), "large", target).part("")
+        with open(tmp_path / "sealed", "rb") as source:
+            saved = save(tmp_path / "in", "large", open_sealed(part, source))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert saved.stat().st_size == 48 * CHUNK
+    assert peak < 8 * CHUNK
 
 
 def test_a_saved_file_is_its_owners_alone_and_takes_no_ones_place(tmp_path: Path) -> None:

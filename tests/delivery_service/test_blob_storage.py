@@ -165,6 +165,16 @@ async def test_a_file_that_is_deleted_while_it_is_read_is_read_to_its_end(tmp_pa
     await storage.stop()
 
 
+async def test_a_folder_has_one_service(tmp_path):
+    first, second = FolderBlobs(tmp_path), FolderBlobs(tmp_path)
+    await first.start()
+    with pytest.raises(StartError, match="another delivery service"):
+        await second.start()
+    await first.stop()
+    await second.start()
+    await second.stop()
+
+
 async def test_a_folder_that_cannot_be_one_is_told_at_start(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StartError, match="blobs cannot be kept"):

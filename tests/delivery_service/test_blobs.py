@@ -223,6 +223,14 @@ async def test_a_blob_has_from_one_octet_to_its_limit(world, problem_word):
         assert problem_word(await opening(alice, "1" * 64, size)) == "malformed"
 
 
+async def test_a_blob_of_the_largest_size_is_stored_and_read(tmp_path):
+    async with running_world(tmp_path) as world:
+        alice = await world.device(ALICE)
+        octets = os.urandom(wire.BLOB_LIMIT)
+        answer = await read(alice, await stored(alice, octets))
+        assert name_of(answer.content) == name_of(octets)
+
+
 async def test_every_address_needs_a_session(world, problem_word):
     for method, path in (
         ("POST", "/v1/blobs"),
