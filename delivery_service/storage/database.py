@@ -113,9 +113,11 @@ def stored_version(connection: Connection) -> int:
 def _parsed(url: str) -> dict[str, Any]:
     try:
         said = conninfo_to_dict(url)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeError):
         said = {}
-    if not said or "@" in str(said.get("host", "")):
+    # A sign that ends a part of the URL too early leaves the rest of a password in another part.
+    parts = "".join(str(said.get(name, "")) for name in ("host", "port", "dbname", "user"))
+    if not said or "@" in parts or not str(said.get("port", "0")).replace(",", "").isdecimal():
         raise StartError(f"--database is no database's URL: write {FORM}") from None
     return said
 
