@@ -113,7 +113,7 @@ def serve(
     with listener, suppress(KeyboardInterrupt):
         where = folder if stored_in is None else f"{stored_in.place}, keys in {folder}"
         if stored_in is not None and blobs is None:
-            click.echo(f"Attachments are in {folder}: other replicas need the same folder, or --blobs.", err=True)
+            click.echo(f"Attachments are in {folder} for this process alone: replicas share them by --blobs.", err=True)
         _run(app, listener, f"delivery service {name}, data in {where}", exposure)
 
 
