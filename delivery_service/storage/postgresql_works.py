@@ -78,6 +78,7 @@ class WorkSession:
         self._link = link
         self._begin = begin
         self._transaction = PostgresqlTransaction()
+        self._lost = False  # whether the last transaction failed with its connection, before its COMMIT
 
     def transact(self, items: list[Item]) -> None:
         """See Session."""
@@ -105,7 +106,7 @@ class WorkSession:
             if error is None:
                 return
             item.error = _answer(error)
-            if not isinstance(error, RACES) and (turn or not _lost(error)):
+            if not isinstance(error, RACES) and (turn or not self._lost):
                 return
             time.sleep(_random.uniform(0, min(PAUSE * 2**turn, PAUSE_LIMIT)))
 
@@ -118,13 +119,14 @@ class WorkSession:
             for item in items:
                 attempt(item, self._transaction, lambda: self._transaction.changes)
         except FAILURES as error:
-            self._link.undo()
+            self._lost = not self._link.undo()
             return error
         try:
             connection.execute("COMMIT")
             self._link.end()
         except psycopg.Error as error:
             if self._link.undo():
+                self._lost = False
                 return error
             raise StoreError("the connection to the database was lost: repeat the request") from error
         return None
@@ -147,10 +149,6 @@ class GroupSession(WorkSession):
 def within(tx: Transaction, _group: bytes, work: Callable[..., T], *arguments: Any) -> T:
     """The work of a GroupSession's request."""
     return work(tx, *arguments)
-
-
-def _lost(error: Exception) -> bool:
-    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
 
 def _answer(error: Exception) -> DeliveryError:
