@@ -57,6 +57,7 @@ _COMMANDS = {
     "franking": "client.commands.franking:franking",
     "verify": "client.commands.verifying:verify_file",
     "doctor": "client.commands.account:doctor",
+    "delete-service-data": "client.commands.account:delete_service_data",
     "daemon": "client.commands.daemon:daemon",
     "schema": "client.commands.daemon:schema",
     "serve": "client.web.cli:serve",

@@ -5,7 +5,7 @@ from identity.number import TelephoneNumber
 UNPROVEN = (
     "the service says that a change of this chat was taken back, and does not show that its members reported it: "
     "this device does not follow. If nothing comes through any more, let the chat be begun anew: "
-    "ringtrue chats reset CHAT"
+    "ringtrue chat reset CHAT"
 )
 STANDS = "a change of it could not be applied by this device, and stands, since others went on from it"
 

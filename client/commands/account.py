@@ -5,11 +5,14 @@ from pathlib import Path
 
 import click
 
+from client.commands.opened import opened
 from client.credentials.acme_account import Certifier
 from client.doctor import Doctor
 from client.enrolling import enrol
 from client.errors import AccountError, NoMessagesError
 from client.home import AUTHORITY, DELIVERY, Home
+from client.rendering import show
+from client.service_facts import kept_for
 from client.session import Session
 from client.terminal import Terminal, account_command
 from identity.authority.wire import ChallengeOpened
@@ -84,10 +87,13 @@ async def enroll(
     )
     async with Session.open(terminal.home, passphrase) as session:
         await session.maintain()
+        facts = await session.worker.run(lambda: session.steps.facts.known)
     roots = TrustAnchors.from_pem(account.anchors).fingerprint.hex()
     words = f"{owner} is ready on this device.\nIt trusts the roots with the fingerprint {roots}."
     if not account.sends_messages():
         words += f"\nIts certificate says that it sends no messages. {NoMessagesError.hint}"
+    if facts is not None:
+        words += f"\n{kept_for(facts.retention)}"
     terminal.tell("enrolled", words, number=owner.e164, home=str(terminal.home), anchors=roots)
 
 
@@ -105,6 +111,27 @@ async def doctor(terminal: Terminal, authority: str, delivery: str) -> None:
             terminal.tell("finding", words, subject=each.subject, right=each.right, detail=each.words)
     if not right:
         raise click.exceptions.Exit(1)
+
+
+@click.command("delete-service-data")
+@click.option("--number", is_flag=True, help="Also how the number may be reached, and who asked to reach it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@account_command
+async def delete_service_data(terminal: Terminal, number: bool, yes: bool) -> None:
+    """Delete what the delivery service keeps for this device: key packages, invitations, its list of sessions.
+
+    Nobody can add this device to a chat until it is used again. With --number, whom you let through and whom you
+    blocked is forgotten there as well, and everybody can write again.
+    """
+    if not yes and not click.confirm("Delete what the service keeps for this device?", err=True):
+        return
+    async with opened(terminal) as api:
+        deleted = await api.device.delete_service_data(number)
+    counts = (
+        f"Deleted: {deleted.key_packages} key packages, {deleted.welcomes} invitations, {deleted.sessions} sessions, "
+        f"{deleted.contacts} entries about contacts. What remains there:"
+    )
+    show(terminal, "deleted", "\n".join([counts, *(f"- {each}" for each in deleted.remains)]), deleted)
 
 
 def _prompt_for_code(number: TelephoneNumber) -> str:

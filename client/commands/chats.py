@@ -12,6 +12,7 @@ from client.duration import DurationError, seconds_of
 from client.invite import parse_invite
 from client.lines import Membership, Written
 from client.rendering import show, tell_agreement, tell_chat, tell_check_number, tell_member
+from client.service_facts import kept_for
 from client.terminal import Listing, Terminal, account_command
 
 CHAT = click.argument("chat_name", metavar="CHAT")
@@ -45,6 +46,35 @@ async def chat_list(terminal: Terminal, archived: bool) -> None:
         await sync_if_possible(terminal, api)
         for each in await api.chats.all(archived):
             tell_chat(terminal, each)
+
+
+@chat.command("reset")
+@CHAT
+@account_command
+async def chat_reset(terminal: Terminal, chat_name: str) -> None:
+    """Begin CHAT anew with the same people, roles and name; the old chat ends, and everybody's device moves over.
+
+    For a chat in which nothing comes through any more. In a chat with admins, only they may do that.
+    """
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        tell_chat(terminal, await api.chats.reset((await api.chats.find(chat_name)).group))
+
+
+@chat.command("delete")
+@CHAT
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@account_command
+async def chat_delete(terminal: Terminal, chat_name: str, yes: bool) -> None:
+    """Have CHAT deleted at the delivery service: by an admin, or by the last who is in it.
+
+    Others have a week to fetch what is there. What is on your devices and theirs stays.
+    """
+    if not yes and not click.confirm(f"Delete {chat_name} at the service, for everybody?", err=True):
+        return
+    async with opened(terminal) as api:
+        await sync_if_possible(terminal, api)
+        tell_chat(terminal, await api.chats.delete((await api.chats.find(chat_name)).group))
 
 
 @click.command()
@@ -126,6 +156,8 @@ async def members(terminal: Terminal, chat_name: str) -> None:
         anchors = await api.trust.group(group)
         if not anchors.same:
             terminal.hint(f"This chat names the trust anchors {anchors.named}; yours are {anchors.own}.")
+        if retention := (await api.device.status()).retention:
+            terminal.hint(kept_for(retention))
 
 
 @click.command()

@@ -7,7 +7,7 @@ signatures make the in-process desk (client.desk.Desk), the daemon's protocol an
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from client.desk.device_views import LinkView, OwnDeviceView
+from client.desk.device_views import DeletedView, LinkView, OwnDeviceView
 from client.desk.people_views import AlarmView, AskView, ContactView, KeyView, ModeView, RequestView, WatchedLogView
 from client.desk.report_views import ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.rule_views import CountView, RulesView, TrialView
@@ -107,6 +107,12 @@ class Chats(Protocol):
 
     async def leave(self, group: str) -> ChatView:
         """Leave; another member's client completes it."""
+
+    async def reset(self, group: str) -> ChatView:
+        """Begin a chat anew with the same people, roles and name, for everybody: the old one ends and names the new."""
+
+    async def delete(self, group: str) -> ChatView:
+        """Have a chat deleted at the service, after a notice to those who are in it; devices keep what they have."""
 
     async def export(self, group: str, form: Rendering) -> str:
         """The whole conversation; as JSON with the proof of each message."""
@@ -317,6 +323,9 @@ class Device(Protocol):
 
     async def standing(self, appeal: str = "") -> StandingView:
         """What counts against one's own number at its authority; with a text, an appeal against it, once."""
+
+    async def delete_service_data(self, number: bool = False) -> DeletedView:
+        """Delete what the delivery service keeps for this device; with `number` also how the number may be reached."""
 
     async def doctor(self) -> list[FindingView]:
         """Look at the account, its files, both services and the clock."""

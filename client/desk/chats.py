@@ -157,6 +157,17 @@ class DeskChats(Chats):
             await self._works.session.leave(group_of(group))
         return await self._changed(group_of(group))
 
+    async def reset(self, group: str) -> ChatView:
+        with self._works.in_flight("beginning the chat anew"):
+            chat = await self._works.session.reset(group_of(group))
+        self._works.tell(group_of(group))
+        return await self._changed(chat.group_id)
+
+    async def delete(self, group: str) -> ChatView:
+        with self._works.in_flight("deleting the chat at the service"):
+            await self._works.session.delete_chat(group_of(group))
+        return await self._changed(group_of(group))
+
     async def export(self, group: str, form: Rendering) -> str:
         return await self._works.run(self._export, group_of(group), form)
 

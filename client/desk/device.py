@@ -5,6 +5,7 @@ from client.defence.admission import Consent, Place
 from client.defence.alarms import Alarm
 from client.desk import reporting
 from client.desk.api import Device
+from client.desk.device_views import DeletedView
 from client.desk.people_views import AlarmView, WatchedLogView
 from client.desk.report_views import StandingView, StatusListView
 from client.desk.showing import moment
@@ -15,6 +16,14 @@ from client.errors import ClientError
 from client.home import Home
 from client.invite import invite_uri, short_code
 from identity.franking import HubKey
+
+REMAINS = (
+    "Which chats this device is or was in, until they end: leave them first (ringtrue leave CHAT).",
+    "Messages and changes of these chats, encrypted, until their retention is over.",
+    "With whom this number had its first contact, for 30 days: it is what limits strangers, and who they are.",
+    "The references of key packages that were handed out, until they lapse, so that none is used twice.",
+    "Nothing of this deletes your account on this device; it publishes key packages again when it is next used.",
+)
 
 
 class DeskDevice(Device):
@@ -98,6 +107,17 @@ class DeskDevice(Device):
         with self._works.in_flight("asking the authority about this number"):
             return reporting.standing_view(await self._works.session.standing(appeal))
 
+    async def delete_service_data(self, number: bool = False) -> DeletedView:
+        with self._works.in_flight("deleting what the service keeps"):
+            deleted = await self._works.session.delete_service_data(number=number)
+        return DeletedView(
+            key_packages=deleted.key_packages,
+            welcomes=deleted.welcomes,
+            sessions=deleted.sessions,
+            contacts=deleted.contacts,
+            remains=list(REMAINS),
+        )
+
     async def doctor(self) -> list[FindingView]:
         findings = [look_at_home(self._home)]
         findings += [finding async for finding in look_at_account(self._works.session)]
@@ -106,7 +126,7 @@ class DeskDevice(Device):
     def view(self) -> StatusView:
         """The status, on the worker thread."""
         browsing = self._works.steps.browsing
-        since = self._connection.since
+        since, facts = self._connection.since, self._works.steps.facts.known
         return StatusView(
             online=self._connection.online,
             since=None if since is None else moment(since),
@@ -118,6 +138,7 @@ class DeskDevice(Device):
             quarantined=browsing.count_apart(Place.QUARANTINE),
             unread=browsing.count_unread(),
             alarms=self._works.steps.alarms.waiting(),
+            retention=0 if facts is None else facts.retention,
         )
 
 

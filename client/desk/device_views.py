@@ -14,6 +14,16 @@ class LeftOutView(View, frozen=True, kw_only=True):
     why: str
 
 
+class DeletedView(View, frozen=True, kw_only=True):
+    """What the delivery service has deleted, in numbers; `remains` says in a sentence each what it still keeps."""
+
+    key_packages: int
+    welcomes: int
+    sessions: int
+    contacts: int
+    remains: list[str]
+
+
 class OwnDeviceView(View, frozen=True, kw_only=True):
     """One device of this account's number. `this`: the one that is asked.
 

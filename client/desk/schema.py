@@ -64,6 +64,7 @@ LINES: dict[str, type[msgspec.Struct]] = {
     "trust": trust_views.TrustView,
     "own-device": device_views.OwnDeviceView,
     "link": device_views.LinkView,
+    "deleted": device_views.DeletedView,
     "anchor": trust_views.AnchorView,
     "footing": trust_views.FootingView,
     "exported": lines.Written,

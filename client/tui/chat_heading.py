@@ -8,6 +8,7 @@ _CLOSED = {
     "leaving": "You are leaving this chat. Nothing more can be sent to it.",
     "left": "You left this chat. Nothing more can be sent to it.",
     "removed": "You were removed from this chat. Nothing more can be sent to it.",
+    "ended": "This chat has ended; its last line says how. Nothing more can be sent to it.",
     "lost": "This device can no longer read this chat. Ask somebody in it to add you again.",
 }
 

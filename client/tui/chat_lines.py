@@ -16,6 +16,7 @@ _ENDED = {
     "leaving": "You are leaving",
     "left": "You left",
     "removed": "You were removed",
+    "ended": "It has ended",
     "lost": "This device can no longer read it",
 }
 
