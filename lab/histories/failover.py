@@ -81,8 +81,9 @@ class Failovers:
         bound = f"{3 / self.report.acked:.1e}" if self.report.acked and not self.report.lost else "-"
         return (
             f"{len(times)} failovers, {self.replica_kills} replicas killed, "
-            f"{self.report.acked:,} appends acknowledged, {self.report.lost} lost (below {bound} with 95 % confidence); writes back after "
-            f"{times[len(times) // 2]:.1f} s (median), {times[-1]:.1f} s (longest)"
+            f"{self.report.acked:,} appends acknowledged, "
+            f"{self.report.lost} lost (below {bound} with 95 % confidence); "
+            f"writes back after {times[len(times) // 2]:.1f} s (median), {times[-1]:.1f} s (longest)"
         )
 
 
