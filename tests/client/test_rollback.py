@@ -5,8 +5,13 @@ from contextlib import AsyncExitStack
 import pytest
 
 from client.chats import Standing
+from client.defence.log_record import LogRecord
 from client.errors import GroupRefusedError
 from client.events import Gap
+from client.groups import Groups
+from client.outbox import Outbox
+from client.rollback import Rollbacks
+from client.session import Session
 from tests.client.rollback_scene import ALICE, BOB, CAROL, DAVE, Party, stored, taken_back
 
 
@@ -178,3 +183,69 @@ async def test_a_rollback_that_members_signed_is_followed_whoever_hands_it_out(w
     assert len(taken_back(events)) == 1
     assert (await bob.find_chat(party.group_id.hex())).epoch == epoch - 1
     assert len(set(await bob.members(party.group_id))) == 4
+
+
+async def receive_often(session: Session) -> None:
+    for _ in range(3):
+        await session.receive()
+
+
+class CrashError(Exception):
+    """The process ends here."""
+
+
+def crash_once(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[int]:
+    """Let a method do its work and then end the process, the first time; returns how often it was called."""
+    honest, calls = getattr(owner, name), []
+
+    def crashing(*arguments, **named):
+        result = honest(*arguments, **named)
+        calls.append(1)
+        if len(calls) == 1:
+            raise CrashError
+        return result
+
+    monkeypatch.setattr(owner, name, crashing)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Rollbacks, "applied"),
+        (Rollbacks, "reject"),
+        (Rollbacks, "due"),
+        (Rollbacks, "reported"),
+        (Rollbacks, "taken_back"),
+        (Groups, "go_back"),
+        (Outbox, "taken_back"),
+        (LogRecord, "cut"),
+    ],
+)
+async def test_a_device_that_crashes_anywhere_on_the_way_back_gets_there(
+    world, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
+    """Bob applies a good commit and rejects the next; his process ends somewhere, and he begins again from the disk."""
+    alice, carol = await world.people(stack, ALICE, CAROL)
+    async with AsyncExitStack() as his:
+        (bob,) = await world.people(his, BOB)
+        party = Party(world, [alice, bob, carol], (await alice.create_chat("party", [BOB, CAROL])).group_id)
+        await party.all_receive()
+        await carol.send(party.group_id, "settles it")
+        await party.all_receive()
+        before = await party.epochs()
+        await alice.refresh(party.group_id)
+        await party.poison(alice)
+        await carol.receive()
+        calls = crash_once(monkeypatch, owner, name)
+        with pytest.raises(CrashError):
+            await receive_often(bob)
+    monkeypatch.undo()
+    assert calls == [1]
+    bob = await stack.enter_async_context(world.open(BOB))
+    party.sessions = [alice, bob, carol]
+    await party.all_receive()
+    await party.all_receive()
+    assert await party.epochs() == before
+    assert len(await party.words(bob)) == 1
+    await party.agree()
