@@ -37,6 +37,7 @@ from client.errors import (
 from client.finding import Finding
 from client.home import Home
 from client.keys import keyring_available, needs_passphrase
+from client.service_facts import kept_for
 from client.session import Session
 from client.spelling import counted
 from client.steps import Steps
@@ -102,7 +103,9 @@ class Doctor:
         except ClientError as error:
             yield Finding("authority", False, _trouble(error))
         try:
-            yield _clock("delivery", delivery, (await look_at_delivery(delivery, self.transport)).now - now)
+            about = await look_at_delivery(delivery, self.transport)
+            yield _clock("delivery", delivery, about.now - now)
+            yield Finding("retention", True, kept_for(about.retention))
         except ClientError as error:
             yield Finding("delivery", False, _trouble(error))
 
@@ -149,6 +152,7 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     try:
         status = await session.delivery.status()
         yield _clock("delivery", account.delivery, status.now - now)
+        yield Finding("retention", True, kept_for(status.retention))
         yield await session.worker.run(look_at_franking_key, session, status.franking_key)
         stock = await session.delivery.key_package_stock()
         enough = stock.last_resort and stock.available > 0

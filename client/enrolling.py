@@ -47,7 +47,8 @@ _PREFIX = re.compile(r"\+[0-9]{0,15}")
 class Services:
     """What both services say of themselves. `name` is safe text; `numbers` are prefixes, "+" is any number.
 
-    `now` and `delivery_now` are their clocks, `host` is the delivery service's name in group URIs.
+    `now` and `delivery_now` are their clocks, `host` is the delivery service's name in group URIs, and `retention` how
+    many seconds it keeps messages.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Services:
     now: int
     host: str
     delivery_now: int
+    retention: int
 
     def certifies(self, number: TelephoneNumber) -> bool:
         """Whether the authority says that it certifies this number."""
@@ -92,7 +94,8 @@ async def look_at_services(
     asking("delivery")
     carrying = await look_at_delivery(delivery, transport)
     numbers = tuple(prefix for prefix in status.numbers[:PREFIXES_LIMIT] if _PREFIX.fullmatch(prefix))
-    return Services(safe_name(status.name).text, numbers, anchors, status.now, carrying.host, carrying.now)
+    said = carrying.host, carrying.now, carrying.retention
+    return Services(safe_name(status.name).text, numbers, anchors, status.now, *said)
 
 
 def pending_enrolment(home: Home) -> PendingEnrolment | None:

@@ -66,6 +66,7 @@ class ServiceFacts:
 
 def words_for(seconds: int) -> str:
     """A length of time in whole days, or hours where it is less than two."""
+    seconds = max(0, min(seconds, LONGEST))
     return counted(seconds // 86_400, "day") if seconds >= 2 * 86_400 else counted(seconds // 3_600, "hour")
 
 

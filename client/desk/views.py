@@ -281,7 +281,8 @@ class FrankingKeyView(View, frozen=True, kw_only=True):
 class StatusView(View, frozen=True, kw_only=True):
     """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is.
 
-    `requests` and `held` count chats that were not accepted, `quarantined` messages.
+    `requests` and `held` count chats that were not accepted, `quarantined` messages. `retention`: seconds for which the
+    delivery service keeps messages, 0 until that is known.
     """
 
     online: bool
@@ -294,6 +295,7 @@ class StatusView(View, frozen=True, kw_only=True):
     unread: int
     held: int = 0
     alarms: int = 0
+    retention: int = 0
 
 
 class FindingView(View, frozen=True, kw_only=True):

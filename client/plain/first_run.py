@@ -20,6 +20,7 @@ from client.passphrase import acceptable, strength
 from client.plain.linking import LinkedHere
 from client.plain.paper import EndedError, Paper
 from client.plain.phrases import date_and_time
+from client.service_facts import kept_for
 from client.text import safe_text
 from identity.authority.wire import ChallengeOpened
 from identity.errors import NumberError
@@ -68,6 +69,7 @@ async def first_run(paper: Paper, folder: Path, authority: str, delivery: str, g
     paper.say("Step 4 of 4: everything is stored encrypted.")
     passphrase = await _kept(paper, keep, given)
     paper.say("Stored. Your account is ready.")
+    paper.say(kept_for(services.retention))
     return passphrase
 
 

@@ -20,6 +20,7 @@ from client.desk.views import (
     QuoteView,
     StatusView,
 )
+from client.service_facts import kept_for
 from client.spelling import counted, shown_number
 from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, REVOKED_SINCE, STATUS_WORDS, duration
 from identity.status import NumberStatus
@@ -184,6 +185,8 @@ def status(view: StatusView) -> Iterator[str]:
         yield f"Trouble: {view.trouble}"
     if view.doing:
         yield f"In work: {view.doing}."
+    if view.retention:
+        yield kept_for(view.retention)
     yield (
         f"{counted(view.unread, 'unread message')}, {counted(view.waiting, 'message')} waiting to be sent, "
         f"{counted(view.requests, 'request')}, {view.quarantined} held back."
