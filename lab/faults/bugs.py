@@ -135,7 +135,7 @@ BUGS = {
     "early-answer": Bug(
         "the service answers before it has saved",
         (instead(replica, "SharedEngine", HastyEngine),),
-        ("crashing replicas", "two replicas, crashing"),
+        ("replicas crashing beside commits", "two replicas, crashing", "crashing replicas"),
     ),
     "early-cursor": Bug(
         "the client moves its cursor before it has saved the message",

@@ -49,7 +49,7 @@ class Device:
         self.following = following
         self.session: Session | None = None
         self.process = Process(name)
-        self.cursors: dict[tuple[str, bytes], int] = {}
+        self.cursors: dict[bytes, int] = {}
         self.wanted = False
         self._run = run
         self._lives = 0
@@ -103,7 +103,8 @@ class Device:
         self._run.trace.say(f"{self.name} hears {_name(event)}")
         if isinstance(event, ChatJoined | MembersChanged):
             self._note_epoch(event.group_id)
-        self.watch_cursors()
+        if (group_id := getattr(event, "group_id", None)) is not None:
+            self._watch_cursor(group_id)
 
     def _note_epoch(self, group_id: bytes) -> None:
         chat = None if self.session is None else self.session.steps.chats.get(group_id)
@@ -149,15 +150,15 @@ class Device:
         else:
             self._run.trace.say(f"{self.name}: {words}: done")
 
-    def watch_cursors(self) -> None:
-        """Note how far the device has read; whoever reads backwards has lost its place."""
-        if self.session is None:
-            return
-        for chat in self.session.steps.chats.all():
-            key = self.name, chat.group_id
-            if chat.cursor < self.cursors.get(key, 0):
-                self._run.unexpected.append(f"{self.name}: the cursor of a chat went back to {chat.cursor}")
-            self.cursors[key] = chat.cursor
+    def _watch_cursor(self, group_id: bytes) -> None:
+        """Note how far the device has read, over all its lives; whoever reads backwards has lost its place."""
+        chat = None if self.session is None else self.session.steps.chats.get(group_id)
+        if chat is not None:
+            before = self.cursors.get(group_id, 0)
+            if chat.cursor < before:
+                words = f"the cursor of {self._run.group(group_id)} went back from {before} to {chat.cursor}"
+                self._run.unexpected.append(f"{self.name}: {words}")
+            self.cursors[group_id] = chat.cursor
 
 
 def _name(event: Event) -> str:

@@ -60,7 +60,7 @@ class Family:
     rates: Rates = field(default_factory=Rates)
     habits: Habits = field(default_factory=Habits)
     replicas: int = 1
-    actions: int = 12
+    actions: int = 10
     window: float = 20.0
     following: float = 0.5
 

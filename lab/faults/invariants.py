@@ -115,7 +115,6 @@ def check(run: "Run") -> None:
     found += _authenticators(run, kept)
     found += _messages(run, kept)
     for device in run.devices:
-        device.watch_cursors()
         if device.session is not None:
             found += _accusations(run, device, device.session)
 

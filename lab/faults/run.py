@@ -65,8 +65,13 @@ class Run:
         ]
         self.devices = [
             Device(name, prepared.home(name, place), self, following=self.draw.random() < family.following)
-            for name in DEVICES
+            for name in self._present()
         ]
+
+    def _present(self) -> list[str]:
+        """Three devices at least; the others stay switched off, members or not."""
+        chosen = self.draw.sample(DEVICES, self.draw.randint(3, len(DEVICES)))
+        return sorted(chosen, key=DEVICES.index)
 
     def clock(self) -> float:
         """The true time."""
