@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import secrets
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,18 +42,28 @@ Growth: TypeAlias = tuple[int, int | None]  # octets on disk, and octets written
 Request: TypeAlias = Callable[[], Awaitable[object]]
 
 
-async def measure(engine: port.Engine, size: Callable[[], Growth]) -> list[tuple[str, float, float | None]]:
-    """What is stored, octets of each on disk, octets of each written ahead."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Octets of one thing on disk and written ahead, and how many a second were stored, `BATCH` at a time."""
+
+    what: str
+    disk: float
+    ahead: float | None
+    rate: float
+
+
+async def measure(engine: port.Engine, size: Callable[[], Growth]) -> list[Cost]:
+    """What each thing costs in an engine that is started and stopped here."""
     engine.start(lambda change: None)
     try:
         rows = []
         for what, requests in _requests(engine):
-            before = size()
+            before, begun = size(), time.perf_counter()
             for start in range(0, len(requests), BATCH):
                 await asyncio.gather(*(request() for request in requests[start : start + BATCH]))
-            after = size()
+            taken, after = time.perf_counter() - begun, size()
             ahead = None if after[1] is None or before[1] is None else (after[1] - before[1]) / len(requests)
-            rows.append((what, (after[0] - before[0]) / len(requests), ahead))
+            rows.append(Cost(what, (after[0] - before[0]) / len(requests), ahead, len(requests) / taken))
         return rows
     finally:
         await engine.stop()
@@ -83,7 +95,7 @@ def _append(engine: port.Engine, number: int, body: int) -> Request:
 
 
 def _publication(store: Store, number: int, package: bytes) -> Request:
-    owner = f"+1202{number // 50:07d}"
+    owner = f"+1202{number:07d}"
     new = NewKeyPackage(secrets.token_bytes(32), NOW + 1, package)
     return lambda: store.add_key_packages(owner.encode() + DEVICE[12:], owner, [new], None, NOW)
 
@@ -139,10 +151,10 @@ def sizes(database: str | None) -> None:
         _show("PostgreSQL", asyncio.run(measure(engine, lambda: _postgresql_size(database))))
 
 
-def _show(name: str, rows: list[tuple[str, float, float | None]]) -> None:
-    for what, disk, ahead in rows:
-        written = "" if ahead is None else f", {ahead:9,.0f} octets written ahead"
-        click.echo(f"{name:10}  {what:55} {disk:9,.0f} octets on disk{written}")
+def _show(name: str, costs: list[Cost]) -> None:
+    for cost in costs:
+        written = "" if cost.ahead is None else f", {cost.ahead:7,.0f} written ahead"
+        click.echo(f"{name:10}  {cost.what:50} {cost.disk:7,.0f} octets on disk{written}, {cost.rate:7,.0f}/s")
 
 
 if __name__ == "__main__":
