@@ -152,12 +152,12 @@ async def look_at_account(session: Session) -> AsyncIterator[Finding]:
     try:
         status = await session.delivery.status()
         yield _clock("delivery", account.delivery, status.now - now)
-        yield Finding("retention", True, kept_for(status.retention))
         yield await session.worker.run(look_at_franking_key, session, status.franking_key)
         stock = await session.delivery.key_package_stock()
         enough = stock.last_resort and stock.available > 0
         words = f"{stock.available} ready" if enough else "none ready, nobody can add you; run: ringtrue receive"
         yield Finding("key packages", enough, words)
+        yield Finding("retention", True, kept_for(status.retention))
     except ClientError as error:
         yield Finding("delivery", False, _trouble(error))
 
