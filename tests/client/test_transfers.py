@@ -343,3 +343,21 @@ async def test_two_who_fetch_the_same_file_at_once_both_get_it(world, line, bob,
     both = await asyncio.gather(saved(bob, message, tmp_path / "a"), saved(bob, message, tmp_path / "b"))
     assert both == [file.read_bytes()] * 2
     assert left(world, BOB) == []
+
+
+async def test_a_file_that_waits_can_be_cancelled_in_a_later_session(world, line, bob, file) -> None:
+    async with opened(world) as alice:
+        chat = await alice.chats.direct(str(BOB))
+        line.cut = lambda request: "/pieces/1" in request.url.path
+        with pytest.raises(UnreachableError):
+            await alice.messages.send_file(chat.group, str(file), "listen")
+        (waiting,) = await alice.messages.transfers()
+    assert len(left(world)) == 1
+    line.cut = lambda request: False
+    async with opened(world) as alice:
+        assert await alice.messages.cancel_transfer(waiting.transfer) == []
+        await alice.device.sync()
+        assert all(each.attachment is None for each in await alice.messages.page(chat.group))
+    engine = service(world).engine
+    assert await engine.read(lambda tx: tx.value("SELECT count(*) FROM blob_uploads")) == 0
+    assert left(world) == []
