@@ -73,7 +73,9 @@ _MLS = Octets(wire.MLS_TYPE, "an MLSMessage (RFC 9420 section 6)")
 _BLOB = Octets(wire.BLOB_TYPE)
 _RANGE = tuple(Parameter(name, {"type": "string"}, "header", required=False) for name in ("range", "if-range"))
 _IN_GROUP = ("unknown-group", "not-a-member")
-_ENTRY = (*_IN_GROUP, "stale-epoch", "not-allowed", "credential-refused", "invalid-handshake", "rate-limited")
+_ENTRY = (
+    *_IN_GROUP, "group-ended", "stale-epoch", "not-allowed", "credential-refused", "invalid-handshake", "rate-limited",
+)  # fmt: skip
 
 OPERATIONS: tuple[Operation, ...] = (
     # Sessions

@@ -8,7 +8,7 @@ import msgspec
 from delivery_service.errors import RefusedError
 from delivery_service.storage.reading import drop_welcomes
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import KINDS
+from delivery_service.storage.values import KINDS, entry_checksum
 from delivery_service.wire.ending import Ended, GroupEnd
 
 DELETED_AT_ONCE = 8  # groups in one transaction
@@ -18,8 +18,8 @@ _EARLIER = "SELECT device, successor, seq, deletes_at FROM endings WHERE group_n
 _MEMBERS = "SELECT device FROM memberships WHERE group_number = :number AND until IS NULL"
 _END = "UPDATE groups SET head = head + 1, epoch = -1 - epoch, unsettled = NULL WHERE number = :number"
 _LOG = """
-INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body)
-VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body)
+INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, checksum)
+VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body, :checksum)
 """
 _NOTE = """
 INSERT INTO endings (group_number, device, successor, seq, deletes_at)
@@ -81,7 +81,8 @@ def end(tx: Transaction, ending: NewEnding) -> Ended:
     kind = KINDS.index("successor" if ending.successor else "closing")
     values = {"number": number, "seq": seq, "epoch": epoch, "kind": kind, "key": key, "at_ms": ending.at_ms}
     tx.run(_END, number=number)
-    tx.run(_LOG, **values, digest=hashlib.sha256(body).digest(), body=body)
+    checksum = entry_checksum(epoch, kind, key, ending.at_ms, body, None)
+    tx.run(_LOG, **values, digest=hashlib.sha256(body).digest(), body=body, checksum=checksum)
     tx.run(_NOTE, number=number, device=ending.device, successor=ending.successor, seq=seq, deletes_at=deletes_at)
     return Ended(seq, deletes_at)
 

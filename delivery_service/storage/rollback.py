@@ -17,10 +17,10 @@ from delivery_service.rollback_rules import (
 )
 from delivery_service.storage.reading import drop_welcomes
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import NewCommit
+from delivery_service.storage.values import NewCommit, entry_checksum
 from delivery_service.wire.rollback import ROLLBACK_PENALTY, ROLLBACK_WINDOW, Reported, Rollback
 
-COMMIT, ROLLBACK = 2, 3  # numbers of log.kind
+ROLLBACK = 3  # the number of log.kind
 
 _HOW_MANY = "SELECT count(*) FROM memberships WHERE group_number = :number AND until IS NULL"
 _KEEP = """
@@ -53,8 +53,8 @@ _REPORTS = """
 SELECT device, seq, epoch, digest, signature FROM rejections WHERE group_number = :number ORDER BY device
 """
 _LOG = """
-INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body)
-VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body)
+INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, checksum)
+VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body, :checksum)
 """
 _OBSERVER_BACK = """
 UPDATE observers SET version = version + 1,
@@ -255,7 +255,8 @@ def _take_back(
     key = hashlib.sha256(b"rollback" + rejection.group_id + seq.to_bytes(8)).digest()[:16]
     at_ms = rejection.at_ms
     values = {"number": number, "seq": seq, "epoch": kept.epoch, "kind": ROLLBACK, "key": key, "digest": digest}
-    tx.run(_LOG, **values, at_ms=at_ms, body=body)
+    checksum = entry_checksum(kept.epoch, ROLLBACK, key, at_ms, body, None)
+    tx.run(_LOG, **values, at_ms=at_ms, body=body, checksum=checksum)
     tx.run(_OBSERVER_BACK, number=number)
     withdrawn = frozenset(bytes(row[0]) for row in tx.rows(_ADDED_END, number=number, first=first, seq=seq))
     for _, after in renamed:

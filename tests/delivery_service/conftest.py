@@ -44,6 +44,7 @@ from identity.eviction import IDLE_EXTENSION
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
+from tests.delivery_service.described import Described
 
 NOW = 1_800_000_000
 YEAR = 365 * 86_400
@@ -289,7 +290,7 @@ async def running_world(
     }
     app = create_app(folder, roots.anchors, host=HOST, clock=clock, **options)
     async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        transport = Described(httpx.ASGITransport(app, raise_app_exceptions=False))
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as http:
             yield World(http, clock, roots, app)
 
@@ -332,7 +333,10 @@ def strange_roots() -> Roots:
 
 @pytest.fixture(params=["memory", "folder"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with running_world(None if request.param == "memory" else tmp_path) as running:
+    database = None
+    if request.param == "postgresql":  # for those who ask for it (`indirect`)
+        database = Database(request.getfixturevalue("database"), one_copy=True)
+    async with running_world(None if request.param == "memory" else tmp_path, database=database) as running:
         yield running
 
 

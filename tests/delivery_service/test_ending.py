@@ -3,6 +3,7 @@
 import secrets
 
 import msgspec
+import pytest
 from mls_rs import Group
 
 from delivery_service.wire import JSON_TYPE, MLS_TYPE
@@ -12,6 +13,9 @@ from identity.number import TelephoneNumber
 from identity.roles import with_admins
 from tests.delivery_service.conftest import Device, path_of
 from tests.delivery_service.test_roles import device as device_of
+
+# What is written in SQL is to mean the same on both engines.
+pytestmark = pytest.mark.parametrize("world", ["folder", "postgresql"], indirect=True)
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 

@@ -11,6 +11,9 @@ from delivery_service.wire.rollback import ROLLBACK_PENALTY, ROLLBACK_WINDOW, Re
 from identity.rejected_commit import RejectedCommit
 from tests.delivery_service.conftest import Device, path_of
 
+# What is written in SQL is to mean the same on both engines.
+pytestmark = pytest.mark.parametrize("world", ["folder", "postgresql"], indirect=True)
+
 ALICE, BOB, CAROL, DAVE, EVE = (f"+1202555014{n}" for n in (2, 3, 4, 5, 6))
 
 
