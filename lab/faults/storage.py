@@ -105,8 +105,9 @@ class SharedEngine:
         *arguments: Any,
         octets: int = 0,
         told: Callable[[T], Change | Notified | None] | None = None,
+        group: bytes | None = None,
     ) -> "asyncio.Future[T]":
-        """See Engine."""
+        """See Engine; here one transaction follows the other in any case."""
         return self._begin(work, arguments, told or (lambda _: None))
 
     async def append(self, entry: NewEntry) -> Appended:
@@ -187,5 +188,5 @@ def app_over(
     engine: SharedEngine, folder: Path, anchors: TrustAnchors, host: str, clock: Callable[[], float]
 ) -> Starlette:
     """The delivery service with this engine in the place of its own."""
-    with instead(service, "SqliteEngine", lambda _: engine).exchanged():
+    with instead(service, "SqliteEngine", lambda *_: engine).exchanged():
         return create_app(folder, anchors, host=host, clock=clock)
