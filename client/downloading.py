@@ -9,7 +9,14 @@ from weakref import WeakValueDictionary
 
 from client.attachments import ciphertext_limit, digest_of
 from client.blob_service import BlobService, Download
-from client.errors import ContentError, NotFoundError, ServiceError, UnexpectedAnswerError, UnreachableError
+from client.errors import (
+    ClientError,
+    ContentError,
+    NotFoundError,
+    ServiceError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from client.parts import ExternalPart
 from client.service import backoff
 from client.spool import Spool
@@ -50,8 +57,11 @@ class Downloads:
             try:
                 await self._collect(blob, spool, limit, progress)
                 await asyncio.to_thread(self._check, spool, part.content_hash)
-            except (ContentError, NotFoundError, UnexpectedAnswerError):
-                await self._worker.run(self._drop, spool, part.content_hash)
+            except ClientError as error:
+                if isinstance(error, ContentError | NotFoundError | UnexpectedAnswerError) or not self._spool.size(
+                    spool
+                ):
+                    await self._worker.run(self._drop, spool, part.content_hash)
                 raise
             try:
                 yield self._spool.path(spool)
@@ -66,15 +76,16 @@ class Downloads:
         return spool
 
     async def _collect(self, blob: str, spool: str, limit: int, progress: Progress) -> None:
-        failures, best = 0, self._spool.size(spool)
+        begun = best = self._spool.size(spool)
+        failures = 0
         while True:
             try:
                 return await self._attempt(blob, spool, limit, progress)
             except UnreachableError as error:
                 done = self._spool.size(spool)
                 failures, best = (0, done) if done > best else (failures + 1, best)
-                if failures >= FAILURES:
-                    error.hint = AGAIN
+                if failures >= FAILURES or best == begun:  # nothing came: say so at once
+                    error.hint = AGAIN if best else error.hint
                     raise
             await asyncio.sleep(backoff(failures + 1))
 

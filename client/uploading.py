@@ -190,7 +190,7 @@ class Uploads:
             except (UnreachableError, NotFoundError) as error:  # not found: the service gave the upload up
                 done = self._done.get(upload.id, 0)
                 failures, best = (0, done) if done > best else (failures + 1, best)
-                if failures >= FAILURES:
+                if failures >= FAILURES or upload.id not in self._done:  # it was never reached: say so at once
                     error.hint = WAITS
                     raise
             await asyncio.sleep(backoff(failures + 1))

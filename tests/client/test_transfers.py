@@ -190,6 +190,18 @@ async def test_a_download_that_broke_off_goes_on_in_a_later_session(world, line,
     assert left(world, BOB) == []
 
 
+async def test_a_service_that_cannot_be_reached_is_said_at_once_and_nothing_is_begun(
+    world, line, bob, file, tmp_path
+) -> None:
+    async with opened(world) as alice:
+        _, message = await offered(alice, bob, file)
+    line.cut = lambda request: request.url.path.startswith("/v1/blobs/")
+    with pytest.raises(UnreachableError) as caught:
+        await saved(bob, message, tmp_path / "in")
+    assert "network" in caught.value.hint
+    assert left(world, BOB) == []
+
+
 async def test_a_service_that_hands_out_other_octets_is_caught_and_nothing_is_kept(
     world, line, bob, file, tmp_path
 ) -> None:
