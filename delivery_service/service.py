@@ -177,7 +177,7 @@ class Service:
                 await self.notices.keeping.wait()
             now = self.now()
             try:
-                await self.store.expire_before(now - self.policy.retention, now)
+                await self.store.expire_before(now - self.policy.retention, now, now - RETENTION)
                 await self.blobs.expire(now - self.policy.retention, now)
                 await self.engine.write(duties.expire, now, now - RETENTION)
                 await self.evictions.run(now)

@@ -30,14 +30,18 @@ def expire_entries(tx: Transaction, cutoff_ms: int) -> int:
     return count
 
 
-def expire_rest(tx: Transaction, cutoff_ms: int, now: int) -> None:
-    """Deletes old Welcomes and first contacts, lapsed key packages and requests, and nonces that cannot come again."""
-    old = tx.rows("DELETE FROM inbox WHERE at_ms < :cutoff RETURNING welcome", cutoff=cutoff_ms)
+def expire_rest(tx: Transaction, cutoff: int, remembered: int, now: int) -> None:
+    """Deletes old Welcomes and first contacts, lapsed key packages and requests, and nonces that cannot come again.
+
+    No Welcome outlives the secrets that its addressee keeps for it.
+    """
+    oldest = max(cutoff, remembered) * 1000
+    old = tx.rows("DELETE FROM inbox WHERE at_ms < :oldest RETURNING welcome", oldest=oldest)
     drop_welcomes(tx, [number for (number,) in old])
     tx.run("DELETE FROM key_packages WHERE not_after < :now", now=now)
     tx.run("DELETE FROM nonces WHERE expires_at < :now", now=now)
     tx.run("DELETE FROM contact_requests WHERE at <= :past", past=now - CONTACT_REQUEST_PAUSE)
-    tx.run("DELETE FROM first_contacts WHERE last < :cutoff", cutoff=cutoff_ms // 1000)
+    tx.run("DELETE FROM first_contacts WHERE last < :remembered", remembered=remembered)
 
 
 def spend_nonce(tx: Transaction, device: bytes, nonce: str, expires_at: int) -> None:

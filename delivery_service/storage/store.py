@@ -161,11 +161,14 @@ class Store:
         """The device's last openings, in order."""
         return await self._engine.read(openings.of, device)
 
-    async def expire_before(self, cutoff: int, now: int) -> int:
-        """Deletes what is older than `cutoff`, and what lapsed by `now`; returns how many entries."""
-        total = 0
+    async def expire_before(self, cutoff: int, now: int, remembered: int | None = None) -> int:
+        """Deletes what is older than `cutoff`, and what lapsed by `now`; returns how many entries.
+
+        `remembered`, if it is another time: from when on contacts and openings are, and Welcomes at most.
+        """
+        remembered, total = cutoff if remembered is None else remembered, 0
         while count := await self._engine.write(retention.expire_entries, cutoff * 1000):
             total += count
-        await self._engine.write(openings.expire, cutoff)
-        await self._engine.write(retention.expire_rest, cutoff * 1000, now)
+        await self._engine.write(openings.expire, remembered)
+        await self._engine.write(retention.expire_rest, cutoff, remembered, now)
         return total
