@@ -18,7 +18,7 @@ from lab.faults.process import CrashedError, Process, current, process_of
 T = TypeVar("T")
 
 THREAD_DELAY = 0.002  # seconds that a step on a thread takes at most
-STEPS_LIMIT = 400_000  # callbacks of one run: more is a loop that does not end
+STEPS_LIMIT = 60_000  # callbacks of one run: more is a loop that does not end
 
 
 class StuckError(Exception):

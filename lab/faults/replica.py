@@ -67,7 +67,7 @@ class Replica:
         """A replica that could not start is started again, as by its operator's supervisor."""
         if main.cancelled() or not self.process.alive:
             return
-        self._run.trace.say(f"{self.name} ends: {type(main.exception()).__name__}")
+        self._run.trace.say(f"{self.name} ends: {main.exception()!r}")
         if not isinstance(main.exception(), DeliveryError):
             self._run.unexpected.append(f"{self.name} ended with {main.exception()!r}")
         self.process.alive = False

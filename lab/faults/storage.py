@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from delivery_service import service
 from delivery_service.app import create_app
+from delivery_service.blob_storage.memory import MemoryBlobs
 from delivery_service.errors import RefusedError, StoreError
 from delivery_service.storage import engine as port
 from delivery_service.storage import groups
@@ -189,4 +190,4 @@ def app_over(
 ) -> Starlette:
     """The delivery service with this engine in the place of its own."""
     with instead(service, "SqliteEngine", lambda *_: engine).exchanged():
-        return create_app(folder, anchors, host=host, clock=clock)
+        return create_app(folder, anchors, host=host, clock=clock, storage=MemoryBlobs())
