@@ -17,6 +17,7 @@ BENCHES = (
     "admission",
     "mls",
     "delivery",
+    "stores",
     "delivery_options",
     "blobs",
     "end_to_end",

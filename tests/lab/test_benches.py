@@ -1,6 +1,8 @@
 """The measurements run, at a small size, and measure what they say."""
 
-from lab.bench import admission, end_to_end, enrolment, franking, memory, renewals
+import pytest
+
+from lab.bench import admission, end_to_end, enrolment, franking, memory, renewals, stores
 
 
 def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
@@ -47,3 +49,11 @@ def test_enrolments_are_measured_beside_as_many_bare_requests() -> None:
         assert row.floor is not None
         assert 0 < row.ours < row.floor
         assert "requests" in row.note
+
+
+def test_both_engines_are_measured_beside_themselves(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(stores.DATABASE, database)
+    rows = stores.run(quick=True)
+    assert [row.n for row in rows] == 2 * [*stores.CALLERS, stores.FOLLOWERS]
+    assert all(row.ours > 0 for row in rows)
+    assert all(row.floor is not None for row in rows if "appends" in row.name)
