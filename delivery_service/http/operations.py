@@ -47,7 +47,7 @@ def _operation(
     in_path = tuple(Parameter(name, form, "path") for name, form in _IN_PATH.items() if f"{{{name}}}" in path)
     headers = (_SIGNATURE if signed else ()) + ((_REPEATABLE,) if repeatable else ())
     words = {*refuses, "overloaded"}
-    words |= {"session-expired"} if session else set()
+    words |= {"session-expired", "credential-refused"} if session else set()
     words |= {"invalid-signature"} if signed else set()
     words |= {"malformed"} if in_path or query or headers or takes else set()
     words |= {"too-large", "unsupported-type"} if takes else set()
@@ -85,7 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _operation("GET", "/v1/status", "The service, its clock and its retention", (200, wire.Status), session=False),
     # Key packages, and how a number may be reached
     _operation("PUT", "/v1/key-packages", "Add key packages", (200, wire.KeyPackageStock), takes=wire.KeyPackageUpload,
-               refuses=("credential-refused", "not-allowed", "rate-limited")),
+               refuses=("credential-refused", "invalid-handshake", "not-allowed", "rate-limited")),
     _operation("GET", "/v1/key-packages", "How many key packages are left", (200, wire.KeyPackageStock)),
     _operation("GET", "/v1/key-packages/references", "The key packages that can be claimed of this device",
                (200, wire.KeyPackageReferences)),
