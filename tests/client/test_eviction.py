@@ -9,7 +9,7 @@ from mls_rs import generate_signature_key
 
 from client import roles as chat_roles
 from client.defence.alarms import AlarmKind
-from client.errors import GroupRefusedError
+from client.errors import GroupRefusedError, RevokedHereError
 from client.events import Alarmed, Event, Gap, MessageReceived, ProposalReceived, WelcomeRefused
 from client.session import Session
 from delivery_service.external_sender import PURPOSE
@@ -332,3 +332,16 @@ async def test_the_last_admin_is_not_proposed(world, stack: AsyncExitStack) -> N
     assert table.service.evictions.proposed == 0
     await table.read(table.bob)
     assert await table.numbers(table.bob) == {ALICE, BOB, CAROL}
+
+
+@LISTS
+async def test_a_revoked_device_is_told_why_the_service_serves_it_no_more(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    revoked(world, table.bob)
+    service = table.service
+    await service.lists.refresh(service.now())
+    await service.purge.run(service.now())
+    with pytest.raises(RevokedHereError) as caught:
+        await table.bob.receive()
+    assert caught.value.code == "certificate-revoked"
+    assert "begin anew in a new folder" in caught.value.hint
