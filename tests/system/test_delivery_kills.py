@@ -6,7 +6,7 @@ The sizes are those of a run of all tests; `python -m lab.histories kill 500` is
 from lab.histories.killing import kill_embedded
 from lab.histories.load import Size
 
-KILLS = 12
+KILLS = 8
 CONTROL_KILLS = 3
 
 

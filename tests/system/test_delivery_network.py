@@ -8,9 +8,9 @@ from lab.histories.network import disturb_network
 from lab.histories.proxy import Fault
 from lab.histories.racing import race_commits
 
-SECONDS = 8
+SECONDS = 6
 CLIENTS = 64
-EPOCHS = 6
+EPOCHS = 4
 
 
 async def test_lost_answers_and_duplicates_change_nothing(tmp_path):
