@@ -39,8 +39,9 @@ def command_lines() -> dict[str, list[str]]:
     return {"unit": words[words.index("delivery") + 1 :], "image": yaml.safe_load(image), **composed}
 
 
-@pytest.mark.parametrize("place", ["unit", "image", "delivery-1", "delivery-2"])
-def test_every_command_line_is_one(place: str) -> None:
+@pytest.mark.parametrize("place", ["unit", "image", "migrate", "delivery-1", "delivery-2"])
+def test_every_command_line_is_one(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGTRUE_DATABASE", "postgresql://ringtrue@primary/ringtrue")  # as compose.yaml gives it
     arguments = [re.sub(r"\$\{(\w+)\}", "value", str(word)) for word in command_lines()[place]]
     assert parsed(arguments).params
 
@@ -64,7 +65,9 @@ def test_systemd_finds_the_unit_right_and_confined(tmp_path: Path) -> None:
 
 def test_the_image_copies_only_what_the_repository_has_and_runs_as_nobody() -> None:
     lines = instructions(DEPLOY / "Containerfile")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     allowed = (DEPLOY / "Containerfile.dockerignore").read_text().splitlines()
     for arguments in (words.split() for name, words in lines if name == "COPY" and "--from" not in words):
         for source in arguments[:-1]:
