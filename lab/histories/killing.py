@@ -1,6 +1,7 @@
 """Campaigns against the embedded engine: killed at any moment, it must come back with all that it promised."""
 
 import asyncio
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -52,26 +53,31 @@ async def kill_embedded(
     size: Size,
     seed: int,
     check_every: int = 1,
+    limit: float = math.inf,
     program: Sequence[str] = PROGRAM,
 ) -> Outcome:
-    """Load a service in `folder`, kill it so often, and judge the history; SQLite is asked at each `check_every`th."""
+    """Load a service in `folder`, kill it so often, and judge the history; SQLite is asked at each `check_every`th.
+
+    After `limit` seconds there are no more.
+    """
     random, certifier, begin = Random(seed), Certifier(), time.monotonic()  # noqa: S311 - chance, no secrets
     (folder / "anchors.pem").write_bytes(certifier.anchors)
     data = folder / "data"
     service = ServiceProcess(folder / "log", folder / "anchors.pem", ("--data-dir", str(data)), program=program)
-    ready, integrity = [await service.start()], list[str]()
+    ready, integrity, killed = [await service.start()], list[str](), 0
     with Recorder(history) as recorder:
         load = Load([service.address], recorder, size, random, certifier)
         try:
             await load.start()
-            for number in range(1, kills + 1):
+            while killed < kills and time.monotonic() - begin < limit:
+                killed += 1
                 await asyncio.sleep(random.uniform(SHORTEST, LONGEST))
                 await service.kill()
                 if random.random() < EARLY:
                     await service.launch()
                     await asyncio.sleep(random.uniform(0, EARLY_LIMIT))
                     await service.kill()
-                if number % check_every == 0:
+                if killed % check_every == 0:
                     integrity.append(await asyncio.to_thread(integrity_of, data))
                 ready.append(await service.start())
                 load.check_running()
@@ -80,7 +86,7 @@ async def kill_embedded(
         finally:
             await load.hang_up()
             await service.kill()
-    return Outcome(check(read_history(history)), kills, time.monotonic() - begin, ready, integrity)
+    return Outcome(check(read_history(history)), killed, time.monotonic() - begin, ready, integrity)
 
 
 def integrity_of(data: Path) -> str:
