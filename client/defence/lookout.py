@@ -111,7 +111,8 @@ class Lookout:
         if back > CLOCK_LIMIT:
             return self._once(chat.group_id, Lie.CLOCK_BACK, clock_back_words(back), now, first=entry.seq)
         row = self._store.row("SELECT at FROM log_seen WHERE group_id = ?", chat.group_id)
-        if row is not None and row[0] - entry.at_ms // 1000 > HELD_BACK_LIMIT:
+        # A look that lies in the future was taken by a clock that has been set back since, and says nothing.
+        if row is not None and row[0] <= now and row[0] - entry.at_ms // 1000 > HELD_BACK_LIMIT:
             words = held_back_words(now - entry.at_ms // 1000)
             return self._once(chat.group_id, Lie.HELD_BACK, words, now, first=row[0], last=entry.seq)
         return []
