@@ -30,7 +30,7 @@ WHERE group_number IN (SELECT m.group_number FROM memberships m WHERE m.device =
 """
 _DUE = """
 SELECT g.group_id FROM groups g LEFT JOIN group_duties d ON d.group_number = g.number
-WHERE d.due_at IS NULL OR d.due_at <= :now ORDER BY g.number LIMIT :most
+WHERE g.epoch >= 0 AND (d.due_at IS NULL OR d.due_at <= :now) ORDER BY g.number LIMIT :most
 """
 _LOOKED_AT = """
 INSERT INTO group_duties (group_number, due_at) SELECT number, :due_at FROM groups WHERE group_id = :group_id
