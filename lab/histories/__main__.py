@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -50,15 +51,16 @@ def check_file(file: Path) -> None:
 @histories.command()
 @click.argument("count", type=click.IntRange(1))
 @click.option("--check-every", default=25, show_default=True, help="Kills from one look at SQLite's files to the next.")
+@click.option("--minutes", type=click.FloatRange(1), default=1440, show_default=True, help="After which it ends.")
 @_people
 @_seed
 @_keep
-def kill(count: int, check_every: int, people: int, seed: int, history: Path | None) -> None:
+def kill(count: int, check_every: int, minutes: float, people: int, seed: int, history: Path | None) -> None:
     """Kill the embedded service COUNT times under load."""
-    outcome = _run(
-        history,
-        lambda folder, file: kill_embedded(folder, file, count, size=Size(people), seed=seed, check_every=check_every),
+    campaign = partial(
+        kill_embedded, kills=count, size=Size(people), seed=seed, check_every=check_every, limit=60 * minutes
     )
+    outcome = _run(history, campaign)
     for line in outcome.lines():
         click.echo(line)
     _judged(outcome.report)
