@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import mls_rs
 
 from client import session as sessions
+from client.account import inbox_cursor
 from client.errors import ClientError
 from client.events import ChatJoined, Event, MembersChanged
 from client.session import Session
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of stores in a temporary folder
 RESTART = 5.0  # seconds that a dead device stays away, at most
+INBOX = b"inbox"  # beside the groups' ids, as what a cursor is of
 JITTER = 1.0  # seconds, as in the product
 
 
@@ -153,12 +155,14 @@ class Device:
     def _watch_cursor(self, group_id: bytes) -> None:
         """Note how far the device has read, over all its lives; whoever reads backwards has lost its place."""
         chat = None if self.session is None else self.session.steps.chats.get(group_id)
-        if chat is not None:
-            before = self.cursors.get(group_id, 0)
-            if chat.cursor < before:
-                words = f"the cursor of {self._run.group(group_id)} went back from {before} to {chat.cursor}"
-                self._run.unexpected.append(f"{self.name}: {words}")
-            self.cursors[group_id] = chat.cursor
+        if chat is None or self.session is None:
+            return
+        for what, cursor in ((group_id, chat.cursor), (INBOX, inbox_cursor(self.session.steps.store))):
+            before = self.cursors.get(what, 0)
+            if cursor < before:
+                words = "its inbox" if what == INBOX else self._run.group(what)
+                self._run.unexpected.append(f"{self.name}: the cursor of {words} went back from {before} to {cursor}")
+            self.cursors[what] = cursor
 
 
 def _name(event: Event) -> str:

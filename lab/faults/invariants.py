@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mls_rs import inspect
 
 from client.chats import Standing
+from client.defence.admission import Place
 from client.defence.continuity import identity_of_key
 from client.message import Kind, Message
 from client.session import Session
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 APPLICATION, COMMIT = 0, 2  # numbers of log.kind
 TIME_LIES = ("clock-back", "held-back", "delivered-late")  # what differing clocks look like
+HIDING = (Place.REQUEST, Place.QUARANTINE)
 TIME_WORDS = ("The service's clock ran back", "The service held this back")
 
 
@@ -81,8 +83,10 @@ def unsettled(run: "Run") -> list[str]:
 def _unsettled(device: "Device", session: Session, kept: list[Log]) -> Iterator[str]:
     steps = session.steps
     identity = _identity(session)
-    for group in {*steps.outbox.groups(), *steps.intents.groups()}:
-        yield f"{device.name} has something to post in {group.hex()[:8]}"
+    for log in kept:
+        waiting = not all(intent.is_proposed for intent in steps.intents.of(log.group_id))  # those wait for a member
+        if waiting or log.group_id in steps.outbox.groups():
+            yield f"{device.name} has something to post in {log.name}"
     for log in kept:
         chat = steps.chats.get(log.group_id)
         if identity not in log.members:
@@ -199,6 +203,8 @@ def _own(device: "Device", log: Log, rows: list[Message], *, clocks_differ: bool
             yield f"{device.name}: {row.text!r} is {row.state} in {log.name} and not in its log (at {row.seq})"
         if row.state in ("queued", "sending", "accepted"):
             yield f"{device.name}: {row.text!r} is still {row.state} in {log.name}"
+        if row.place in HIDING and not row.why:
+            yield f"{device.name} hides {row.text!r} of {log.name} without a reason"
         if row.state == "failed" and not row.reason:
             yield f"{device.name}: {row.text!r} has failed in {log.name} without a reason"
 
