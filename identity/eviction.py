@@ -214,8 +214,9 @@ class EpochSender:
     def judge(self, reason: Reason, leaf: Leaf, revocations: Revocations, at: int) -> Finding:
         """Rule 5, for a proposal of the time `at`. Raises CertificateError for a chain that cannot be read.
 
-        lapsed: a certificate of the leaf's chain ended more than MEMBER_GRACE before. revoked: a list names one of it;
-        a later list that does not speaks against it while the certificate lasts, and an older one decides nothing. idle: the group's context says that idle members may be proposed; the service counts how long.
+        lapsed: a certificate of the leaf's chain ended more than MEMBER_GRACE before. revoked: a list names one of
+        it; a later list that does not speaks against it while the certificate lasts, and an older one decides
+        nothing. idle: the group's context says that idle members may be proposed; the service counts how long.
         """
         chain = leaf.credential.chain
         match reason:
