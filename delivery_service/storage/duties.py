@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from delivery_service.errors import OutdatedError
 from delivery_service.storage.transaction import Transaction
-from delivery_service.storage.values import KINDS, NewEntry
+from delivery_service.storage.values import KINDS, NewEntry, entry_checksum
 from delivery_service.wire import PROPOSALS_PER_EPOCH, Appended
 
 _KEEP_LIST = """
@@ -61,8 +61,8 @@ UPDATE groups SET head = head + 1 WHERE group_id = :group_id AND epoch = :epoch
 RETURNING number, head
 """
 _INSERT = """
-INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body)
-VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body)
+INSERT INTO log (group_number, seq, epoch, kind, key, digest, at_ms, body, checksum)
+VALUES (:number, :seq, :epoch, :kind, :key, :digest, :at_ms, :body, :checksum)
 """
 _SAVE = "UPDATE observers SET snapshot = :snapshot, version = version + 1 WHERE group_number = :number"
 
@@ -173,7 +173,9 @@ def append_removal(tx: Transaction, entry: NewEntry) -> Appended | None:
         return None
     number, seq = row
     said = {"key": entry.key, "digest": entry.digest, "at_ms": entry.at_ms, "body": entry.body}
-    tx.run(_INSERT, number=number, seq=seq, epoch=entry.epoch, kind=KINDS.index("proposal"), **said)
+    kind = KINDS.index("proposal")
+    checksum = entry_checksum(entry.epoch, kind, entry.key, entry.at_ms, entry.body, None)
+    tx.run(_INSERT, number=number, seq=seq, epoch=entry.epoch, kind=kind, checksum=checksum, **said)
     tx.run(_SAVE, number=number, snapshot=entry.observer)
     return Appended(seq, entry.epoch)
 
