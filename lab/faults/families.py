@@ -60,8 +60,8 @@ class Family:
     rates: Rates = field(default_factory=Rates)
     habits: Habits = field(default_factory=Habits)
     replicas: int = 1
-    actions: int = 10
-    window: float = 20.0
+    actions: int = 7
+    window: float = 14.0
     following: float = 0.5
 
 
@@ -84,15 +84,15 @@ _ALL = (
     Family("replicas crashing beside commits", Rates(commit_crash=0.05)),
     Family("skewed", Rates(skew=4.0)),
     Family("skewed beyond limits", Rates(skew=900.0)),
-    Family("racing commits", habits=_RACING, window=3.0, actions=10),
-    Family("racing commits on a lossy line", _LOSSY, _RACING, window=3.0, actions=10),
+    Family("racing commits", habits=_RACING, window=3.0, actions=8),
+    Family("racing commits on a lossy line", _LOSSY, _RACING, window=3.0, actions=8),
     Family("many invitations", Rates(drop_answer=0.05), Habits(say=3, create=4, invite=6, remove=3, claim=3)),
     Family("comings and goings", Rates(delay=0.1), Habits(say=4, invite=6, remove=4, leave=4), window=8.0),
     Family("offline returns", Rates(drop_answer=0.03), Habits(offline=8), window=120.0),
     Family("broken streams", Rates(break_stream=0.2, drop_request=0.03), following=1.0),
     Family("roles", Rates(drop_answer=0.08, delay=0.1), Habits(create=2, admin=5, invite=4, remove=2, leave=2)),
     Family("two replicas", replicas=2),
-    Family("two replicas, racing", Rates(delay=0.1), _RACING, replicas=2, window=3.0, actions=10),
+    Family("two replicas, racing", Rates(delay=0.1), _RACING, replicas=2, window=3.0, actions=8),
     Family("two replicas, crashing", Rates(crash_replica=0.2, commit_crash=0.03, drop_answer=0.05), replicas=2),
     Family("two replicas, partitioned", Rates(partition=0.3, lost_wakeup=0.3), replicas=2),
     Family("three replicas, duplicating", Rates(duplicate=0.3, delay=0.2, lost_wakeup=0.1), _RACING, replicas=3),
