@@ -20,8 +20,8 @@ from delivery_service.storage.values import NewCommit, NewEntry, NewGroup, NewWe
 from delivery_service.tls import tree_hash
 from delivery_service.wire import COMMIT_LIMIT, GROUP_INFO_LIMIT, WELCOME_LIMIT, Appended, CommitBundle, EntryKind
 
-HANDSHAKES_PER_DEVICE = 4  # handshakes of one device that may wait for their turn to be judged
-HANDSHAKES = 64  # of all devices
+HANDSHAKES_PER_NUMBER = 8  # handshakes of one number, whose devices cost nothing, that may wait to be judged
+HANDSHAKES = 64  # of all numbers
 JUDGEMENTS = 5  # times that a handshake is judged while other replicas' handshakes of its group come first
 
 
@@ -47,7 +47,7 @@ class Groups:
         self._observers = observers
         self._franking = franking
         self._running: set[asyncio.Task[Appended]] = set()
-        self._turns = Turns(HANDSHAKES_PER_DEVICE, HANDSHAKES)
+        self._turns = Turns(HANDSHAKES_PER_NUMBER, HANDSHAKES)
 
     async def create(self, session: Session, group_info: bytes, key: bytes, now_ms: int) -> Appended:
         """Founds a group of one: the session's device."""
@@ -97,7 +97,7 @@ class Groups:
         return await asyncio.shield(task)
 
     async def _in_turn(self, entry: NewEntry, step: Callable[[], Awaitable[Appended]]) -> Appended:
-        with self._turns.of(entry.device):
+        with self._turns.of(entry.device.partition(b"/")[0]):
             for _ in range(JUDGEMENTS - 1):
                 with suppress(OutdatedError):
                     return await self._answered(entry, step)

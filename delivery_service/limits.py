@@ -1,9 +1,11 @@
 """How often and how much: hourly token buckets, and how many may be at work at once."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from delivery_service.errors import RefusedError
 
@@ -148,3 +150,15 @@ class Turns:
             self._taken[key] -= 1
             if not self._taken[key]:
                 del self._taken[key]
+
+
+class Lines:
+    """Lets `each` of one key be at work at once; more wait in line, and nobody else waits for them."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._lines: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, key: str) -> asyncio.Semaphore:
+        """The line of a key, to be entered by `async with`."""
+        return self._lines.setdefault(key, asyncio.Semaphore(self._each))

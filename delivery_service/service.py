@@ -16,7 +16,7 @@ from delivery_service.blobs import Blobs
 from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
 from delivery_service.ending import Endings
-from delivery_service.errors import StartError, StoreError
+from delivery_service.errors import RefusedError, StartError, StoreError
 from delivery_service.events import Streams
 from delivery_service.eviction import Evictions
 from delivery_service.external_sender import ExternalSender
@@ -24,7 +24,7 @@ from delivery_service.franking import KEY_FILE as FRANKING_FILE
 from delivery_service.franking import Franking
 from delivery_service.groups import Groups
 from delivery_service.key_packages import KeyPackages
-from delivery_service.limits import HourlyLimit, Turns
+from delivery_service.limits import HourlyLimit, Lines, Turns
 from delivery_service.notices import Notices
 from delivery_service.observers import Observers
 from delivery_service.policy import POLICY, Policy
@@ -60,6 +60,7 @@ BLOBS_FOLDER = "blobs"  # beside the database
 EXPIRY_INTERVAL = 3600  # seconds between two runs of the retention
 LARGE_BODIES_PER_NUMBER = 4  # bundles and uploads of one number that may arrive at once
 LARGE_BODIES = 32  # of all numbers: at most about 270 MB in memory
+READINGS_PER_NUMBER = 8  # batches of one number that are being read at once: at most about 35 MB in memory; more wait
 
 
 class Service:
@@ -133,6 +134,7 @@ class Service:
             clock,
         )
         self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
+        self.readings = Lines(READINGS_PER_NUMBER)
 
     def now(self) -> int:
         """The service's clock in seconds."""
@@ -166,27 +168,36 @@ class Service:
         await parts.enter_async_context(self.allowances.shared())
         if self.notices is not None:
             await parts.enter_async_context(self.notices.running())
-        for work in (self._expire_hourly(), self._go_by_revocations()):
+        for work in (self._look_after_hourly(), self._go_by_revocations()):
             task = asyncio.create_task(work)
             parts.push_async_callback(asyncio.wait, [task])
             parts.callback(task.cancel)
 
-    async def _expire_hourly(self) -> None:
+    async def look_after(self) -> None:
+        """Does each of the hourly duties; what cannot be done now is counted, and left for the next hour."""
+        now, remembered = self.now(), self.now() - RETENTION
+        kept = now - self.policy.retention
+        failed = False
+        for duty in (
+            partial(self.store.expire_before, kept, now, remembered),
+            partial(self.blobs.expire, kept, now),
+            partial(self.engine.write, duties.expire, now, remembered),
+            partial(self.evictions.run, now),
+            partial(self.rollbacks.expire, now, self.policy.retention),
+            partial(self.endings.delete_ended, now),
+        ):
+            try:
+                await duty()
+            except (StoreError, RefusedError):  # a full disk or a queue; appends report it meanwhile
+                failed = True
+        self.retention_failures += failed
+        self.retention_runs += not failed
+
+    async def _look_after_hourly(self) -> None:
         while True:
             if self.notices is not None:
                 await self.notices.keeping.wait()
-            now = self.now()
-            try:
-                await self.store.expire_before(now - self.policy.retention, now, now - RETENTION)
-                await self.blobs.expire(now - self.policy.retention, now)
-                await self.engine.write(duties.expire, now, now - RETENTION)
-                await self.evictions.run(now)
-                await self.rollbacks.expire(now, self.policy.retention)
-                await self.endings.delete_ended(now)
-            except StoreError:  # a full disk now may have room in an hour, and appends report it meanwhile
-                self.retention_failures += 1
-            else:
-                self.retention_runs += 1
+            await self.look_after()
             await asyncio.sleep(EXPIRY_INTERVAL)
 
     async def _go_by_revocations(self) -> None:
@@ -195,6 +206,6 @@ class Service:
             now = self.now()
             if now >= due:
                 due = now + (REFRESH_INTERVAL if await self.lists.refresh(now) else RETRY_INTERVAL)
-            with suppress(StoreError):  # what is left is done at the next look
+            with suppress(StoreError, RefusedError):  # what is left is done at the next look
                 await self.purge.run(now)
             await asyncio.sleep(RETRY_INTERVAL)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
+from delivery_service.http.batches import Batch, BatchAnswer
 from delivery_service.http.requests import (
     LARGEST_CURSOR,
     Headers,
@@ -32,7 +33,6 @@ from identity.certificates import leaf_public_point
 from identity.errors import IdentityError
 
 _JSON = msgspec.json.Encoder()
-_MSGPACK = msgspec.msgpack.Encoder()
 _SESSION_REQUEST = msgspec.json.Decoder(wire.SessionRequest)
 _UPLOAD = msgspec.json.Decoder(wire.KeyPackageUpload)
 _CLAIM = msgspec.json.Decoder(wire.KeyPackageClaim)
@@ -234,11 +234,14 @@ async def read_entries(request: Request) -> Response:
     session, group_id = _session(service, headers_of(request.scope)), _group_id(request)
     after = number_of(request, "after", LARGEST_CURSOR)
     wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
-    with service.wakeups.watch(session.device, (group_id,)) as watcher:
+
+    async def look() -> tuple[Batch, bool]:
         batch = await service.store.read(group_id, session.device, after)
-        if wait and batch.current and not batch.entries and await watcher.wait(wait):
-            batch = await service.store.read(group_id, session.device, after)
-    return _msgpack(wire.EntryBatch(batch.entries, batch.head, batch.more, batch.settled))
+        found = wire.EntryBatch(batch.entries, batch.head, batch.more, batch.settled)
+        return found, batch.current and not batch.entries
+
+    watch = service.wakeups.watch(session.device, (group_id,))
+    return BatchAnswer(service.readings.of(session.number), watch, wait, look)
 
 
 async def heads(request: Request) -> Response:
@@ -254,11 +257,12 @@ async def read_inbox(request: Request) -> Response:
     session = _session(service, headers_of(request.scope))
     after = number_of(request, "after", LARGEST_CURSOR)
     wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
-    with service.wakeups.watch(session.device) as watcher:
+
+    async def look() -> tuple[Batch, bool]:
         items, head = await service.store.inbox(session.device, after)
-        if wait and not items and await watcher.wait(wait):
-            items, head = await service.store.inbox(session.device, after)
-    return _msgpack(wire.WelcomeBatch(items, head))
+        return wire.WelcomeBatch(items, head), not items
+
+    return BatchAnswer(service.readings.of(session.number), service.wakeups.watch(session.device), wait, look)
 
 
 async def acknowledge_inbox(request: Request) -> Response:
@@ -277,7 +281,3 @@ async def events(request: Request) -> Response:
     service = _service(request)
     session = _session(service, headers_of(request.scope))
     return EventStream(service.streams, session.device, session.expires_at - service.clock())
-
-
-def _msgpack(value: Any) -> Response:
-    return Response(_MSGPACK.encode(value), 200, media_type=wire.MSGPACK_TYPE)

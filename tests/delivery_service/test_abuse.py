@@ -13,7 +13,7 @@ from mls_rs import Credential, Engine
 from delivery_service import wire
 from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
-from delivery_service.groups import HANDSHAKES_PER_DEVICE
+from delivery_service.groups import HANDSHAKES_PER_NUMBER
 from delivery_service.limits import Turns
 from delivery_service.storage.key_packages import State
 from delivery_service.storage.sqlite import SqliteEngine
@@ -210,17 +210,21 @@ def test_turns_are_limited_for_each_and_for_all():
         pass
 
 
-async def test_a_device_has_so_many_handshakes_waiting(world, problem_word):
-    alice = await world.device(ALICE)
-    group = await alice.create()
-    pending = group.commit(alice.now, path=True)
+async def test_a_number_has_so_many_handshakes_waiting_whatever_devices_it_has(world, problem_word):
+    devices = [await world.device(ALICE) for _ in range(HANDSHAKES_PER_NUMBER + 2)]
+    groups = [await device.create() for device in devices]
     answers = await asyncio.gather(
-        *(alice.append(group.group_id, group.propose_update(alice.now)) for _ in range(HANDSHAKES_PER_DEVICE + 2))
+        *(
+            device.append(group.group_id, group.propose_update(device.now))
+            for device, group in zip(devices, groups, strict=True)
+        )
     )
     refused = [answer for answer in answers if answer.status_code != 201]
     assert [problem_word(answer) for answer in refused] == ["overloaded"] * 2
     assert refused[0].headers["retry-after"] == "1"
-    assert (await alice.commit(group, pending)).status_code == 201
+    groups[0].forget_proposals()
+    pending = groups[-1].commit(devices[-1].now, path=True)
+    assert (await devices[-1].commit(groups[-1], pending)).status_code == 201
 
 
 async def test_large_bodies_of_a_number_take_turns(world, problem_word):

@@ -1,5 +1,9 @@
-"""The service describes every route that it serves, and does what its description says, whatever is asked."""
+"""The service describes every route that it serves, and does what its description says, whatever is asked.
 
+By hand with more cases: `OPENAPI_CASES=75` (for each address, of four kinds), and `OPENAPI_DATABASE=URL` on PostgreSQL.
+"""
+
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,10 +31,13 @@ from delivery_service import wire
 from delivery_service.app import create_app
 from delivery_service.http.entries import APPENDING
 from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
+from delivery_service.storage.database import Database
 from identity.openapi import Operation, document, served
 from tests.delivery_service.conftest import HOST, YEAR, Clock, Device, make_roots, path_of
 
 BASE_URL = f"http://{HOST}"
+CASES = int(os.environ.get("OPENAPI_CASES", "10"))
+DATABASE = os.environ.get("OPENAPI_DATABASE")
 
 
 def described(operations: Sequence[Operation]) -> BaseSchema:
@@ -105,9 +112,10 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[Asked]:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     clock, roots = Clock(), make_roots("Test root")
-    app = create_app(None, roots.anchors, host=HOST, clock=clock)
+    kept = (None, None) if DATABASE is None else (tmp_path_factory.mktemp("keys"), Database(DATABASE, one_copy=True))
+    app = create_app(kept[0], roots.anchors, host=HOST, clock=clock, database=kept[1])
     device = Device(roots, "+12025550100", httpx.AsyncClient(base_url=BASE_URL), clock, YEAR)
     with asgi.get_client(app) as client:
         opening = device.session_request()
@@ -138,7 +146,7 @@ def test_the_service_describes_its_routes(asked: Asked) -> None:
 
 # Every run asks the same: a failure here is a failure everywhere, and none comes with the day.
 bounded = settings(
-    max_examples=10,
+    max_examples=CASES,
     deadline=None,
     derandomize=True,
     database=None,

@@ -1,0 +1,56 @@
+"""Answers that carry batches: large, hence one number's are in memory only so many at once, until they are read."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, AsyncExitStack
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from delivery_service.wakeups import Watcher
+from delivery_service.wire import MSGPACK_TYPE, EntryBatch, WelcomeBatch
+
+Batch = EntryBatch | WelcomeBatch
+
+_MSGPACK = msgspec.msgpack.Encoder()
+
+
+class BatchAnswer(Response):
+    """The response that looks for a batch, waits for one if there is none yet, and hands it out.
+
+    It has a place in the number's `line` from the look until the peer has read it, but not while it waits. `look` also
+    says whether there is something to wait for.
+    """
+
+    def __init__(
+        self,
+        line: asyncio.Semaphore,
+        watch: AbstractContextManager[Watcher],
+        wait: int,
+        look: Callable[[], Awaitable[tuple[Batch, bool]]],
+    ) -> None:
+        super().__init__(None, media_type=MSGPACK_TYPE)
+        self._line = line
+        self._watch = watch
+        self._wait = wait
+        self._look = look
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers once there is something, or the wait is over."""
+        async with AsyncExitStack() as turn:
+            with self._watch as watcher:
+                await turn.enter_async_context(self._line)
+                batch, idle = await self._look()
+                if idle and self._wait:
+                    await turn.aclose()
+                    if await watcher.wait(self._wait):
+                        await turn.enter_async_context(self._line)
+                        batch, _ = await self._look()
+            await self._send(_MSGPACK.encode(batch), send)
+
+    async def _send(self, body: bytes, send: Send) -> None:
+        self.headers["content-length"] = str(len(body))
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})  # waits until the peer has read
