@@ -1,11 +1,15 @@
 """Inviting: claim key packages of a number, and believe none of them unchecked."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import mls_rs
 
+from client.defence.reaching import Reaching
 from client.delivery import DeliveryClient
 from client.device import number_of
-from client.errors import GroupRefusedError
+from client.errors import AskedFirstError, ClientError, ContactsOnlyError, GroupRefusedError, NoConsentError
 from client.groups import Groups
+from client.steps import Steps
 from client.worker import Worker
 from identity.number import TelephoneNumber
 
@@ -41,3 +45,51 @@ def check_key_package(groups: Groups, key_package: bytes, number: TelephoneNumbe
         ) from error
     if owner != number:
         raise GroupRefusedError(f"the service handed out a key package of {owner} for {number}", code="key-package")
+
+
+class Claims:
+    """Gets the key packages of people, and asks those first who want to be asked."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        delivery: DeliveryClient,
+        worker: Worker,
+        reaching: Reaching,
+        *,
+        now: Callable[[], int],
+        wake: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._steps = steps
+        self._delivery = delivery
+        self._worker = worker
+        self._reaching = reaching
+        self._now = now
+        self._wake = wake
+
+    async def of(self, number: TelephoneNumber) -> list[bytes]:
+        """The key packages of one number. Raises as `claim` does, and that it was asked first."""
+        try:
+            return await self._claim(number)
+        except NoConsentError as refusal:
+            await self._reaching.ask_first(number, refusal)
+        return await self._claim(number)
+
+    async def of_all(self, numbers: Sequence[TelephoneNumber], new_keys: bool) -> tuple[list[bytes], list[ClientError]]:
+        """Key packages, and why some numbers have none: they are asked first. Raises that if it is all of them."""
+        await self._wake()
+        key_packages: list[bytes] = []
+        unheard: list[ClientError] = []
+        for number in dict.fromkeys(numbers):
+            try:
+                key_packages += await self.of(number)
+            except (AskedFirstError, ContactsOnlyError) as error:
+                unheard.append(error)
+        if unheard and not key_packages:
+            raise unheard[0] if len(unheard) == 1 else AskedFirstError(" ".join(map(str, unheard)))
+        check = self._steps.continuity.check_invited
+        await self._worker.run(check, key_packages, self._now(), new_keys=new_keys)
+        return key_packages, unheard
+
+    async def _claim(self, number: TelephoneNumber) -> list[bytes]:
+        return await claim(self._delivery, self._steps.groups, self._worker, number, self._now())

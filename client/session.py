@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
 from client.account import Account, load_account
+from client.catching_up import CatchingUp, Connected
 from client.chats import Chat
 from client.credentials.devices import Devices
 from client.credentials.linking import Linking
@@ -27,22 +28,17 @@ from client.device import number_of
 from client.downloading import Downloads
 from client.enrolment import EnrolmentClient
 from client.errors import (
-    AskedFirstError,
     ChatError,
-    ClientError,
-    ContactsOnlyError,
     GroupRefusedError,
-    NoConsentError,
     NotEnrolledError,
     RateLimitedError,
-    StoreError,
     UnreachableError,
 )
 from client.events import Event, IntentSettled, Trouble
-from client.exchange import ABOUT_THE_SESSION, Exchange
+from client.exchange import Exchange
 from client.home import AccountLock, Home
 from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMembers
-from client.invitations import claim
+from client.invitations import Claims
 from client.keys import open_key
 from client.message import Message
 from client.resetting import Resetting
@@ -59,12 +55,8 @@ from identity.binding import DeviceVerifier
 from identity.number import TelephoneNumber
 from identity.report import ReportKind
 
-Connected = Callable[[ClientError | None], None]
-
 ADDED_AT_ONCE = 64  # members that one commit adds
 COMMIT_JITTER = 1.0  # seconds
-TICK = 60  # seconds between looks at what waits, while following
-LOOK_TICKS = 10  # such looks until the service is asked whether there is really nothing new
 
 
 class Session:
@@ -102,13 +94,14 @@ class Session:
             tell=self._tell,
         )
         self.linking = Linking(steps, self.devices, worker, clock=clock, transport=transport)
+        self._claims = Claims(steps, delivery, worker, self.reaching, now=self._now, wake=self._wake)
         self._resetting = Resetting(
             steps.endings,
             steps.committer,
             delivery,
             self._exchange,
             worker,
-            claim=self._claim,
+            claim=self._claims.of,
             batches=_batches,
             tell=self._tell,
         )
@@ -117,6 +110,20 @@ class Session:
             steps, rows, delivery.blobs, worker, spool, clock=clock, tell=self._tell, drive=self.drive
         )
         self.downloads = Downloads(rows, delivery.blobs, worker, spool, clock=clock)
+        self._catching_up = CatchingUp(
+            delivery,
+            self._exchange,
+            self._upkeep,
+            self._statuses,
+            self._revocations,
+            self.reaching,
+            self._resetting,
+            self.devices,
+            self.uploads,
+            now=self._now,
+            wake=self._wake,
+            tell=self._tell,
+        )
         self._listeners: set[Callable[[Event], None]] = set()
         self._outcomes: dict[int, IntentSettled | None] = {}
 
@@ -203,7 +210,7 @@ class Session:
         `new_keys` are wanted, if a number that this account knows is on a key that it has not met; a chat without a
         name is then with the new keys alone. `idle`: seconds after which the service may propose to remove a device.
         """
-        key_packages, unheard = await self._claimed(numbers, new_keys)
+        key_packages, unheard = await self._claims.of_all(numbers, new_keys)
         if new_keys and name is None:
             key_packages = await self.worker.run(self.steps.continuity.apart_of, key_packages, self._now())
         own = await self.devices.packages()
@@ -220,7 +227,7 @@ class Session:
         await self.worker.run(self.steps.siblings.want_in, group_id)
         await self._know(numbers)
         await self._carry_out(group_id, intents)
-        await self._trying(self.devices.extend())
+        await self._catching_up.trying(self.devices.extend())
         await self.worker.run(self.steps.continuity.set_apart, group_id, self._now())
         self._tell(Trouble(group_id, error, error.code, str(error)) for error in unheard)
         return await self.worker.run(self.steps.chats.known, group_id)
@@ -234,14 +241,14 @@ class Session:
         absent = [number for number in numbers if number not in present]
         if not absent:
             raise ChatError("they are members of this chat already", code="already-members")
-        key_packages, unheard = await self._claimed(absent, new_keys)
+        key_packages, unheard = await self._claims.of_all(absent, new_keys)
         await self._change(group_id, _batches(key_packages))
         await self._know(absent)
         self._tell(Trouble(group_id, error, error.code, str(error)) for error in unheard)
 
     async def add_again(self, group_id: bytes, number: TelephoneNumber) -> None:
         """Remove a member and add them anew; nothing is changed if they could not be added. Raises as `add` does."""
-        key_packages, _ = await self._claimed([number], False)
+        key_packages, _ = await self._claims.of_all([number], False)
         await self.remove(group_id, [number])
         await self._change(group_id, _batches(key_packages))
 
@@ -281,7 +288,7 @@ class Session:
         if await self.worker.run(self.steps.endings.leave, group_id) is not None:
             await self._exchange.drive(group_id)
         else:
-            await self._trying(self._resetting.run())
+            await self._catching_up.trying(self._resetting.run())
 
     async def reset(self, group_id: bytes) -> Chat:
         """Begin a chat anew with the same people and roles; the old one ends, and names the new one.
@@ -289,17 +296,17 @@ class Session:
         Raises ChatError if this account may not, or if somebody else was first.
         """
         await self._wake()
-        await self._trying(self._exchange.read(group_id))
+        await self._catching_up.trying(self._exchange.read(group_id))
         new = await self.worker.run(self.steps.endings.begin_reset, group_id, self._now())
         await self.worker.run(self.steps.siblings.want_in, new)
         await self._end(group_id)
-        await self._trying(self.devices.extend())
+        await self._catching_up.trying(self.devices.extend())
         return await self.worker.run(self.steps.chats.known, new)
 
     async def delete_chat(self, group_id: bytes) -> None:
         """Have a chat deleted at the service, after a notice to those who are in it. Raises ChatError."""
         await self._wake()
-        await self._trying(self._exchange.read(group_id))
+        await self._catching_up.trying(self._exchange.read(group_id))
         await self.worker.run(self.steps.endings.begin_closing, group_id)
         await self._end(group_id)
 
@@ -335,22 +342,7 @@ class Session:
 
         Trouble of a single chat is an event and stops nothing else; raises only what concerns the services.
         """
-        await self._upkeep.run()
-        await self._statuses.run()
-        await self._revocations.run()
-        asked = self._now()
-        heads = await self.delivery.heads()
-        troubles = await self._exchange.sync(heads, asked)
-        await self.reaching.sync(heads.requests)
-        if heads.rotate:
-            await self._trying(self._upkeep.replace_last_resort())
-        await self._trying(self._resetting.run())
-        await self._trying(self.devices.run())
-        await self._upkeep.watch()
-        await self.uploads.go_on()
-        for trouble in troubles:
-            if isinstance(trouble.error, (UnreachableError, StoreError, *ABOUT_THE_SESSION)):
-                raise trouble.error
+        await self._catching_up.once()
 
     async def follow(self, connected: Connected = lambda _: None) -> AsyncGenerator[Event]:
         """Stay up to date for ever, telling each event as it comes; close it with `aclosing`.
@@ -360,7 +352,7 @@ class Session:
         """
         told: asyncio.Queue[Event | None] = asyncio.Queue()
         self._listeners.add(told.put_nowait)
-        following = asyncio.create_task(self._follow(connected))
+        following = asyncio.create_task(self._catching_up.follow(connected))
         following.add_done_callback(lambda _: told.put_nowait(None))
         try:
             while (event := await told.get()) is not None:
@@ -428,88 +420,15 @@ class Session:
     def _authority(self) -> EnrolmentClient:
         return EnrolmentClient(self.account.authority, clock=self._clock, transport=self._transport)
 
-    async def _follow(self, connected: Connected) -> None:
-        await self._wake()
-        ticking = asyncio.create_task(self._tick())
-        try:
-            async with aclosing(self.delivery.follow(connected)) as stream:
-                async for heads in stream:
-                    connected(None)
-                    await self._trying(self._exchange.sync(heads))
-                    await self._trying(self.reaching.sync(heads.requests))
-                    if heads.rotate:
-                        await self._trying(self._upkeep.replace_last_resort())
-        finally:
-            ticking.cancel()
-            await asyncio.wait((ticking,))
-
     async def _wake(self) -> None:
         """Renew first if the certificate has ended: the services refuse whoever slept for so long."""
         if self._now() > self.account.validity()[1]:
             await self._upkeep.run()
 
-    async def _tick(self) -> None:
-        # The stream is silent while nothing happens; certificates end and refused posts are due all the same.
-        ticks = 0
-        while True:
-            await self._trying(self._upkeep.run())
-            await self._trying(self._statuses.run())
-            await self._trying(self._revocations.run())
-            await self._trying(self._exchange.post())
-            await self._trying(self._resetting.run())
-            await self._trying(self.devices.run())
-            await self._trying(self._watch())
-            self.uploads.go_on_soon()
-            await asyncio.sleep(TICK)
-            ticks += 1
-            if ticks % LOOK_TICKS == 0:  # a stream that says nothing is not taken at its word for ever
-                await self._trying(self._look())
-
-    async def _watch(self) -> None:
-        # The logs are read first: they tell of devices that another device of one's own has linked.
-        if await self._upkeep.is_to_watch():
-            await self._look()
-            await self._upkeep.watch()
-
-    async def _look(self) -> None:
-        asked = self._now()
-        await self._exchange.sync(await self.delivery.heads(), asked)
-
-    async def _trying(self, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            await work
-        except ClientError as error:
-            self._tell([Trouble(None, error, error.code, str(error))])
-
-    async def _claimed(
-        self, numbers: Sequence[TelephoneNumber], new_keys: bool
-    ) -> tuple[list[bytes], list[ClientError]]:
-        """Key packages, and why some numbers have none: they are asked first. Raises that if it is all of them."""
-        await self._wake()
-        key_packages: list[bytes] = []
-        unheard: list[ClientError] = []
-        for number in dict.fromkeys(numbers):
-            try:
-                key_packages += await self._claim(number)
-            except (AskedFirstError, ContactsOnlyError) as error:
-                unheard.append(error)
-        if unheard and not key_packages:
-            raise unheard[0] if len(unheard) == 1 else AskedFirstError(" ".join(map(str, unheard)))
-        check = self.steps.continuity.check_invited
-        await self.worker.run(check, key_packages, self._now(), new_keys=new_keys)
-        return key_packages, unheard
-
-    async def _claim(self, number: TelephoneNumber) -> list[bytes]:
-        try:
-            return await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
-        except NoConsentError as refusal:
-            await self.reaching.ask_first(number, refusal)
-        return await claim(self.delivery, self.steps.groups, self.worker, number, self._now())
-
     async def _know(self, numbers: Sequence[TelephoneNumber]) -> None:
         for number in numbers:  # whom a person adds is no stranger to them
             await self.worker.run(self.steps.groups.contacts.accept, number)
-        await self._trying(self.reaching.settle())
+        await self._catching_up.trying(self.reaching.settle())
 
     async def _change(self, group_id: bytes, bodies: Sequence[Body]) -> None:
         await self._carry_out(group_id, await self.worker.run(self.steps.committer.want, group_id, bodies))
