@@ -1,4 +1,4 @@
-"""How chats end: another group takes a chat's place, or it is deleted at the service (docs/binding.md §3.6).
+"""How chats end: another group takes a chat's place, or it is deleted at the service (docs/binding.md §3.7).
 
 Only the word of somebody who may change the group counts, signed with the key of their leaf. A chat moves over when
 both are here: that word, and an invitation by the same device. Everything happens inside the caller's transaction.

@@ -1,7 +1,7 @@
 """What ends a group, signed with the key of a member's leaf: a successor takes its place, or it is deleted.
 
 The delivery service cannot make such a statement, and members follow none that is not by somebody who may change the
-group (docs/binding.md §3.6).
+group (docs/binding.md §3.7).
 """
 
 from dataclasses import dataclass
