@@ -58,6 +58,7 @@ def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEnt
     if intervals and intervals[0][0] + 1 < floor:
         raise RefusedError("gone", f"entries before {floor} are no longer kept", floor=floor)
     last = terms[-1][1]
+    settled = settled if last is None else min(settled, last)  # who was removed does not hear how it goes on
     kept = operation.check_lost(tx, number, intervals[0][0]) if intervals else None
     shown = intervals if kept is None else [(low, min(high, kept)) for low, high in intervals if low < kept]
     entries = _entries(tx, number, shown)

@@ -240,6 +240,16 @@ def _note_renamed(tx: Transaction, number: int, commit: NewCommit) -> None:
     tx.run("UPDATE unsettled SET renamed = :kept WHERE group_number = :number", kept=json.dumps(kept), number=number)
 
 
+def _new_names(renamed: list[list[str]]) -> frozenset[bytes]:
+    """The names that nobody had before the first change: one in between, too, is nobody's afterwards."""
+    before: set[str] = set()
+    after: set[str] = set()
+    for old, new in renamed:
+        before |= {old} - after
+        after |= {new} - before
+    return frozenset(map(bytes.fromhex, after))
+
+
 def _take_back(
     tx: Transaction, number: int, rejection: NewRejection, kept: Unsettled, renamed: list[list[str]], body: bytes
 ) -> tuple[frozenset[bytes], frozenset[bytes]]:
@@ -259,9 +269,11 @@ def _take_back(
     tx.run(_LOG, **values, at_ms=at_ms, body=body, checksum=checksum)
     tx.run(_OBSERVER_BACK, number=number)
     withdrawn = frozenset(bytes(row[0]) for row in tx.rows(_ADDED_END, number=number, first=first, seq=seq))
-    for _, after in renamed:
-        tx.run(_RENAMED_END, number=number, device=bytes.fromhex(after), seq=seq)
-    returned = frozenset(bytes(row[0]) for row in tx.rows(_REMOVED_RETURN, number=number, first=first, seq=seq))
+    back = frozenset(bytes(row[0]) for row in tx.rows(_REMOVED_RETURN, number=number, first=first, seq=seq))
+    new_names = _new_names(renamed)
+    for device in new_names:
+        tx.run(_RENAMED_END, number=number, device=device, seq=seq)
+    returned, withdrawn = back - new_names, withdrawn | new_names
     tx.run(_NO_SECOND_TERM, number=number, first=first)
     tx.run(_PACKAGES_BACK, number=number, group_id=rejection.group_id, first=first)
     drop_welcomes(tx, [row[0] for row in tx.rows(_WELCOMES_BACK, group_id=rejection.group_id, first=first)])
