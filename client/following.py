@@ -12,6 +12,7 @@ from client.device_session import DeviceSession
 from client.errors import ClientError, RateLimitedError, SessionExpiredError, UnexpectedAnswerError, UnreachableError
 from client.service import Call, backoff
 from delivery_service.wire import EVENT_STREAM_TYPE, HEARTBEAT, LONG_POLL_LIMIT, GroupHeads
+from delivery_service.wire.streams import STREAM_END, EndReason, StreamEnd
 
 SILENCE_LIMIT = 2.5 * HEARTBEAT  # seconds: two heartbeats were lost
 EVENT_LIMIT = 1024 * 1024  # octets of one event
@@ -19,6 +20,11 @@ STREAM_TRIES = 3  # streams in a row without an event, until polls take their pl
 POLL_ROUNDS = 20  # until another stream is tried
 POLLED_GROUPS = 8  # groups that are polled at once, those with the highest heads; the rest wait for the round's end
 
+_COMPLAINTS: dict[EndReason, str] = {
+    "slow-reader": "this device was too slow to read it",
+    "too-many": "this device has opened too many",
+    "overloaded": "its store did not answer",
+}
 _CURABLE = (UnreachableError, UnexpectedAnswerError, SessionExpiredError, RateLimitedError)
 
 
@@ -52,10 +58,18 @@ async def _events(session: DeviceSession) -> AsyncGenerator[GroupHeads]:
         async with aclosing(EventSource(bounded).aiter_sse()) as events:
             try:
                 async for event in events:
-                    if event.data:
+                    if event.event == STREAM_END:
+                        _ended(from_json(event.data.encode(), StreamEnd))
+                    elif event.data:
                         yield from_json(event.data.encode(), GroupHeads)
             except SSEError as error:
                 raise UnexpectedAnswerError("the service's answer is not an event stream") from error
+
+
+def _ended(end: StreamEnd) -> None:
+    """Raises UnreachableError for an end that nobody planned; after any other, another stream is all that is needed."""
+    if end.reason in _COMPLAINTS:
+        raise UnreachableError(f"the service ended the event stream: {_COMPLAINTS[end.reason]}", retryable=True)
 
 
 class _Bounded(httpx.AsyncByteStream):

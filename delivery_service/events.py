@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
+from itertools import islice
 
 import msgspec
 from starlette.responses import Response
@@ -14,10 +15,12 @@ from delivery_service.storage.store import Store
 from delivery_service.storage.values import Heads
 from delivery_service.wakeups import Wakeups, Watcher
 from delivery_service.wire import EVENT_STREAM_TYPE, HEARTBEAT, GroupHeads
+from delivery_service.wire.streams import GROUPS_PER_EVENT, STREAM_END, EndReason, StreamEnd
 from identity.base64url import encode_base64url
 
 STREAMS_PER_DEVICE = 4  # the oldest is closed when a device opens one more
 PATIENCE = 30  # seconds that a reader may leave an event unread before its stream is closed
+RELEASE = "ringtrue.release"  # an extension of the scope: what lets one more write pass a full buffer
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -39,7 +42,7 @@ class Streams:
         streams.append(watcher)
         self.count += 1
         if len(streams) > STREAMS_PER_DEVICE:
-            next(earlier for earlier in streams if not earlier.closed).close()
+            next(earlier for earlier in streams if not earlier.closed).close("too-many")
         try:
             async for event in self._events(watcher):
                 yield event
@@ -50,25 +53,24 @@ class Streams:
                 self._open.pop(watcher.device, None)
 
     async def _events(self, watcher: Watcher) -> AsyncGenerator[bytes]:
-        number = 1
+        number = 0
         heads = await self._all_heads(watcher)
-        yield _event(number, heads.groups, heads)
+        changed, woken = heads.groups, True
         while not watcher.closed:
+            for groups in _parts(changed) if woken else ():
+                number += 1
+                yield _event(number, groups, heads)
+            if not woken:
+                yield b": \n\n"
             woken = await watcher.wait(self._heartbeat)
             watcher.woken.clear()
             if watcher.joined or (self._shared and not woken):
                 said, heads = heads, await self._all_heads(watcher)
-                changed = heads.groups
+                changed = {group: head for group, head in heads.groups.items() if said.groups.get(group) != head}
                 woken = woken or heads != said
             else:
                 changed, watcher.heads = watcher.heads, {}
                 heads.groups.update(changed)
-            if not woken:
-                yield b": \n\n"
-                continue
-            if not watcher.closed:
-                number += 1
-                yield _event(number, changed, heads)
 
     async def _all_heads(self, watcher: Watcher) -> Heads:
         """Registers for the groups first and reads the heads again after, so that no change falls in between."""
@@ -79,7 +81,11 @@ class Streams:
 
 
 class EventStream(Response):
-    """The response of one stream; it ends with the session, when the reader goes, or when it does not read."""
+    """The response of one stream; it ends with the session, when the reader goes, or when it does not read.
+
+    Its last event says why. A reader that does not read gets it behind the events that wait in the connection's buffer,
+    if it reads at all before the connection is cut.
+    """
 
     def __init__(self, streams: Streams, device: bytes, lifetime: float, patience: float = PATIENCE) -> None:
         super().__init__(None, headers={"cache-control": "no-store"}, media_type=EVENT_STREAM_TYPE)
@@ -91,24 +97,37 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._streams.wakeups.watch(self._device) as watcher:
-            end = asyncio.get_running_loop().call_later(self._lifetime, watcher.close)
+            end = asyncio.get_running_loop().call_later(self._lifetime, watcher.close, "session-expired")
             gone = asyncio.create_task(_until_gone(receive))
             gone.add_done_callback(lambda _: watcher.close())
             try:
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await self._send(watcher, send)
-            except (TimeoutError, DeliveryError):
-                return  # without the last part: the server closes the connection, and the reader comes again
+                scope.get("extensions", {}).get(RELEASE, {}).get(RELEASE, _nothing)()
+                with suppress(TimeoutError):
+                    await self._in_time(send, _end(watcher.ended or "stopping"), more=False)
             finally:
                 end.cancel()
                 gone.cancel()
 
     async def _send(self, watcher: Watcher, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async with aclosing(self._streams.follow(watcher)) as events:
-            async for event in events:
-                async with asyncio.timeout(self._patience):
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            async with aclosing(self._streams.follow(watcher)) as events:
+                async for event in events:
+                    await self._in_time(send, event, more=True)
+        except TimeoutError:
+            watcher.close("slow-reader")
+        except DeliveryError:
+            watcher.close("overloaded")
+
+    async def _in_time(self, send: Send, event: bytes, *, more: bool) -> None:
+        """Raises TimeoutError."""
+        async with asyncio.timeout(self._patience):
+            await send({"type": "http.response.body", "body": event, "more_body": more})
+
+
+def _nothing() -> None:
+    """A server without a buffer of its own has nothing to release."""
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -122,5 +141,17 @@ def group_heads(groups: dict[bytes, int], heads: Heads) -> GroupHeads:
     return GroupHeads(named, heads.inbox, heads.requests, heads.rotate)
 
 
+def _parts(groups: dict[bytes, int]) -> Iterator[dict[bytes, int]]:
+    """At least one, since inbox and requests are told with it."""
+    left = iter(groups.items())
+    yield dict(islice(left, GROUPS_PER_EVENT))
+    while part := dict(islice(left, GROUPS_PER_EVENT)):
+        yield part
+
+
 def _event(number: int, groups: dict[bytes, int], heads: Heads) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (number, _ENCODER.encode(group_heads(groups, heads)))
+
+
+def _end(reason: EndReason) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (STREAM_END.encode(), _ENCODER.encode(StreamEnd(reason)))

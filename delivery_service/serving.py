@@ -23,7 +23,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from delivery_service.errors import StartError
 from delivery_service.http.accounting import Accounted
-from delivery_service.http.connections import CONNECTIONS_LIMIT, BoundedConnection
+from delivery_service.http.connections import CONNECTIONS_LIMIT, BoundedConnection, room_for
 from delivery_service.logs import EventLog, Form, LibraryRecords
 from delivery_service.metrics import Metrics
 from delivery_service.service import Service
@@ -46,6 +46,7 @@ class Exposure:
     log: Form | None = None
     log_requests: bool = False
     drain: float = 0
+    connections: int = CONNECTIONS_LIMIT
 
     @property
     def scheme(self) -> str:
@@ -119,6 +120,13 @@ _OPTIONS = (
         metavar="SECONDS",
         help="At the end, go on so long after /v1/ready says no, for a proxy to notice.",
     ),
+    click.option(
+        "--connections",
+        type=click.IntRange(1, 1_000_000),
+        default=CONNECTIONS_LIMIT,
+        show_default=True,
+        help="Open connections, each online device has one; more are refused with 503.",
+    ),
 )
 
 
@@ -138,7 +146,8 @@ async def serve(app: Starlette, listener: socket.socket, title: str, exposure: E
     served: Any = app
     if metrics is not None or log is not None:
         served = Accounted(app, service, app.routes, metrics=metrics, log=log, each=exposure.log_requests)
-    config = _config(served, context, plain=log is None)
+    connections = room_for(exposure.connections)
+    config = _config(served, context, connections, plain=log is None)
     async with app.router.lifespan_context(app):
         with _reloading(exposure, context), _metrics_served(metrics, exposure.metrics), _library_records(log):
             host, port = listener.getsockname()[:2]
@@ -147,16 +156,20 @@ async def serve(app: Starlette, listener: socket.socket, title: str, exposure: E
                 click.echo(f"{title}, at {url}", err=True)
             else:
                 log.write("started", url=url)
+            if connections < exposure.connections:
+                getLogger(__name__).warning(
+                    "room for %d connections only: raise the limit on open files (ulimit -n, LimitNOFILE)", connections
+                )
             await _Server(config, service, log, exposure.drain).serve([listener])
     if log is not None:
         log.write("stopped")
 
 
-def _config(app: Any, context: ssl.SSLContext | None, *, plain: bool) -> uvicorn.Config:
+def _config(app: Any, context: ssl.SSLContext | None, connections: int, *, plain: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedConnection,
-        limit_concurrency=CONNECTIONS_LIMIT,
+        limit_concurrency=connections,
         ws="none",
         lifespan="off",  # entered here, where a StartError can be told without a traceback
         access_log=False,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from delivery_service.storage.values import Change, Notified
+from delivery_service.wire.streams import EndReason
 
 WATCHERS_PER_DEVICE = 16  # the longest wait ends when a device begins one more
 
@@ -20,7 +21,7 @@ class Watcher:
     heads: dict[bytes, int] = field(default_factory=dict)
     groups: set[bytes] = field(default_factory=set)
     joined: bool = False
-    closed: bool = False
+    ended: EndReason | None = None
 
     def note(self, group_id: bytes, seq: int) -> None:
         """A group has a new head."""
@@ -45,9 +46,14 @@ class Watcher:
             return False
         return True
 
-    def close(self) -> None:
-        """Ends the wait."""
-        self.closed = True
+    @property
+    def closed(self) -> bool:
+        """Whether the wait was ended."""
+        return self.ended is not None
+
+    def close(self, reason: EndReason = "stopping") -> None:
+        """Ends the wait; the first reason counts."""
+        self.ended = self.ended or reason
         self.woken.set()
 
 
@@ -68,9 +74,9 @@ class Wakeups:
                 watcher.close()
 
     def end(self, device: bytes) -> None:
-        """Ends the waits of a device that may not wait any more."""
+        """Ends the waits of a device whose certificate was revoked."""
         for watcher in self._by_device.get(device, ()):
-            watcher.close()
+            watcher.close("certificate-revoked")
 
     def publish(self, change: Change | Notified) -> None:
         """The store's listener."""
@@ -100,7 +106,7 @@ class Wakeups:
         watchers.append(watcher)
         self._by_number[watcher.number][watcher] = None
         if len(watchers) > WATCHERS_PER_DEVICE:
-            next(earlier for earlier in watchers if not earlier.closed).close()
+            next(earlier for earlier in watchers if not earlier.closed).close("too-many")
         self.follow(watcher, groups)
         if self._closed:
             watcher.close()

@@ -200,7 +200,7 @@ class _Events(httpx.AsyncByteStream):
 
     def _line(self, line: bytes) -> bytes:
         field, _, data = line.partition(b":")
-        if field != b"data":
+        if field != b"data" or b'"groups"' not in data:  # the last event says only why the stream ends
             return line
         return b"data: " + msgspec.json.encode(self._heads(msgspec.json.decode(data, type=GroupHeads)))
 

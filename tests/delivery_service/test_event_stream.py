@@ -78,7 +78,10 @@ async def test_a_stream_begins_with_all_heads_and_tells_each_change(loopback):
         await alice.say(group, b"without Bob")
         await alice.add(await alice.create(), BOB)
         told = await anext(his)
-        assert (told["groups"][name], told["inbox"]) == (3, 2)
+        assert told["inbox"] == 2
+        assert name not in told["groups"]
+    async with aclosing(events(bob)) as his:
+        assert (await anext(his))["groups"][name] == 3
 
 
 async def test_a_stream_tells_both_sides_of_contact_requests(loopback):
@@ -118,7 +121,7 @@ async def test_an_idle_stream_beats_and_ends_with_its_session(loopback):
     service.streams._heartbeat = 20
     loopback.clock.now += 599.8
     seen = await asyncio.wait_for(_all(events(alice)), 5)
-    assert seen == [{"groups": {}, "inbox": 0}]
+    assert seen == [{"groups": {}, "inbox": 0}, {"reason": "session-expired"}]
 
 
 async def _all(stream: AsyncIterator[dict]) -> list[dict]:
@@ -132,6 +135,7 @@ async def test_one_stream_too_many_closes_the_oldest(loopback):
     for stream in streams[:-1]:
         await anext(stream)
     await anext(streams[-1])
+    assert await asyncio.wait_for(anext(streams[0]), 5) == {"reason": "too-many"}
     with pytest.raises(StopAsyncIteration):
         await asyncio.wait_for(anext(streams[0]), 5)
     for stream in streams:
@@ -168,5 +172,6 @@ async def test_a_reader_that_does_not_read_is_closed(loopback):
 
     stream = EventStream(service.streams, alice.identity, lifetime=60, patience=0.05)
     await asyncio.wait_for(stream({"type": "http"}, receive, send), 5)
-    assert [message.get("more_body") for message in sent] == [None, True]
+    assert [message.get("more_body") for message in sent] == [None, True, False]
+    assert b"slow-reader" in sent[-1]["body"]
     assert not service.wakeups._by_device
