@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.faults.run import Run
 
 AWAY = 30.0  # seconds that somebody stays offline, at most
-DYING = 150  # callbacks within which whoever is to die dies
+DYING = 100  # callbacks within which whoever is to die dies
 
 Deed = Callable[[Session], Awaitable[object]]
 

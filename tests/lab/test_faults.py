@@ -15,7 +15,7 @@ from lab.faults.families import FAMILIES
 from lab.faults.prepared import Prepared, prepared
 from lab.faults.run import play
 
-FOUND = {"older-epoch": 2, "early-welcome": 2, "early-answer": 2, "early-cursor": 3}  # the first seed to look at
+FOUND = {"older-epoch": 2, "early-welcome": 2, "early-answer": 9, "early-cursor": 1}  # the first seed to look at
 WITHIN = 200  # runs
 SEEDS = 3  # of each family
 
