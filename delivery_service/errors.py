@@ -3,7 +3,7 @@
 DeliveryError
   RefusedError       the request is answered with a problem (RFC 9457): `word` is a key of wire.PROBLEMS
     OutdatedError    the handshake was judged from an observer that another replica has advanced: judge it again
-  StoreError         the storage engine refused: nothing of the request was kept
+  StoreError         the storage engine failed: whether the request was kept is not known; a repeat finds out
   StartError         the service cannot start as asked
 """
 
@@ -32,7 +32,7 @@ class OutdatedError(RefusedError):
 
 
 class StoreError(DeliveryError):
-    """The storage engine refused, for instance because the disk is full."""
+    """The storage engine failed, for instance because the disk is full, or lost the answer to its COMMIT."""
 
 
 class StartError(DeliveryError):
