@@ -217,15 +217,12 @@ class Receiver:
                 at = min(max(entry.at_ms // 1000, chat.read_at), now)
                 if entry.kind == "rollback":
                     events += self._taken_back(step, entry, now, revived=entry.seq == revived)
-                    cursor = entry.seq
-                    continue
-                if entry.kind in ("successor", "closing"):
+                elif entry.kind in ("successor", "closing"):
                     events += self._group_ended(step, entry, now)
-                    cursor = entry.seq
-                    continue
-                events += self._entry(step, entry, at, now)
-                if step.standing.is_member:
-                    self._lookout.dealt_with(step.group, epoch, entry)
+                else:
+                    events += self._entry(step, entry, at, now)
+                    if step.standing.is_member:
+                        self._lookout.dealt_with(step.group, epoch, entry)
                 cursor = entry.seq
             self._chats.advance(group_id, cursor)
         return events
@@ -238,8 +235,9 @@ class Receiver:
 
     def _entry(self, step: Step, entry: Entry, at: int, now: int) -> list[Event]:
         group_id = step.group.group_id
-        own = self._outbox.own_entry(group_id, entry.body)
+        own, device = self._outbox.own_entry(group_id, entry.body), step.group.member(step.group.own_index)
         if own is not None:
+            self._rollbacks.went_on(group_id, device.identity)
             self._outbox.read_back(own.message, entry.seq)
             self._history.ordered(own.message, entry.seq, entry.at_ms)
             self._relations.settle(own.message)
@@ -248,8 +246,9 @@ class Receiver:
         intent = self._intents.own_entry(group_id, entry.body)
         if intent is not None and intent.request is not None:
             if intent.request.secrets is None:
+                self._rollbacks.went_on(group_id, device.identity)
                 self._intents.proposed(intent)
-                self._note_leaver(step, step.group.member(step.group.own_index))
+                self._note_leaver(step, device)
                 return []  # the commit that carries the proposal to leave out will follow
             admins, before = roles.admins(step.group), self._rollbacks.before(step, entry)
             commit = step.group.apply(intent.request.secrets)  # judged when it was made
@@ -278,7 +277,7 @@ class Receiver:
         if inspected.content == "application":
             application = step.group.process(entry.body, at)
             assert isinstance(application, mls_rs.Application), "an envelope tells what kind of content is in it"
-            self._rollbacks.goes_on(step.group.group_id)
+            self._rollbacks.heard(step.group.group_id, application.sender.identity)
             return [*events, *self._application(step, application, entry, now)]
         return [*events, *self._handshake(step, inspected, entry, at, now)]
 
@@ -293,12 +292,11 @@ class Receiver:
                 if proposal.sender is None:
                     return self._evictions.proposed(step.group, proposal, entry.seq, at, now)
                 self._intents.add_once(step.group.group_id, CommitProposals())
-                sender = None if proposal.sender is None else number_of(proposal.sender)
-                if proposal.sender is not None:
-                    self._lookout.heard(step.group.group_id, proposal.sender, now)
-                if proposal.sender is not None and inspected.removed == (proposal.sender.index,):
+                self._rollbacks.heard(step.group.group_id, proposal.sender.identity)
+                self._lookout.heard(step.group.group_id, proposal.sender, now)
+                if inspected.removed == (proposal.sender.index,):
                     self._note_leaver(step, proposal.sender)
-                return [ProposalReceived(step.group.group_id, proposal.type, sender)]
+                return [ProposalReceived(step.group.group_id, proposal.type, number_of(proposal.sender))]
             case mls_rs.Commit() as commit:
                 self._require_current(commit, at)
                 self._evictions.check_commit(commit, admins)

@@ -36,7 +36,7 @@ _JOINED = ""  # the standing before a commit that added this device
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
-    """By whom the commits are (an MLS identity), whom they removed, and each with the SHA-256 of its MLSMessage."""
+    """By whom the commits are (the MLS identity after them), whom they removed, and the SHA-256 of each MLSMessage."""
 
     committer: bytes
     removed: list[bytes] = []
@@ -138,12 +138,13 @@ class Rollbacks:
         gone += [old.identity for old, new in commit.updated if old.identity != new.identity]
         named = (entry.seq, hashlib.sha256(entry.body).digest())
         committer = commit.committer.identity
+        maker = {old.identity: new.identity for old, new in commit.updated}.get(committer, committer)
         if earlier is not None and earlier.facts.committer == committer and _goes_on(earlier, entry):
-            facts = Facts(committer, [*earlier.facts.removed, *gone], [*earlier.facts.commits, named])
+            facts = Facts(maker, [*earlier.facts.removed, *gone], [*earlier.facts.commits, named])
             packed = msgspec.msgpack.encode(facts)
             self._store.execute("UPDATE earlier_epoch SET facts = ? WHERE group_id = ?", packed, group_id)
             return
-        facts = Facts(committer, gone, [named])
+        facts = Facts(maker, gone, [named])
         self._keep(group_id, entry, facts, now, before)
 
     def joined(self, group_id: bytes, seq: int, at_ms: int, committer: bytes, now: int) -> None:
@@ -159,6 +160,17 @@ class Rollbacks:
             msgspec.msgpack.encode(Facts(committer)),
         )
 
+    def went_on(self, group_id: bytes, device: bytes) -> None:
+        """Let commits stand from which another device (an MLS identity) than their maker goes on, whoever says more."""
+        earlier = self.earlier(group_id)
+        if earlier is not None and earlier.facts.committer != device:
+            self._forget(group_id)
+
+    def heard(self, group_id: bytes, device: bytes) -> None:
+        """Note what a device (an MLS identity) has sent in this device's epoch: the group goes on there."""
+        self.goes_on(group_id)
+        self.went_on(group_id, device)
+
     def reject(self, group: mls_rs.Group, entry: Entry) -> None:
         """Note a commit of the present epoch that this device cannot apply, to be reported."""
         try:
@@ -167,14 +179,16 @@ class Rollbacks:
             return
         if (inspected.content, inspected.sender, inspected.epoch) != ("commit", "member", group.epoch):
             return
-        members = {member.index: number_of(member).e164 for member in group.members()}
+        members = {member.index: member for member in group.members()}
+        maker = members.get(inspected.sender_index or 0)
+        self.went_on(group.group_id, b"" if maker is None else maker.identity)
         self._store.execute(
             "INSERT OR IGNORE INTO rejected_commit (group_id, seq, epoch, digest, committer) VALUES (?, ?, ?, ?, ?)",
             group.group_id,
             entry.seq,
             group.epoch,
             hashlib.sha256(entry.body).digest(),
-            members.get(inspected.sender_index or 0, ""),
+            "" if maker is None else number_of(maker).e164,
         )
 
     def is_behind(self, group: mls_rs.Group, entry: Entry) -> bool:
@@ -182,10 +196,15 @@ class Rollbacks:
         if self.rejected(group.group_id) is None:
             return False
         try:
-            epoch = mls_rs.inspect(entry.body).epoch
+            inspected = mls_rs.inspect(entry.body)
         except mls_rs.MlsError:
             return False
-        return epoch is not None and epoch > group.epoch
+        if inspected.epoch is None or inspected.epoch <= group.epoch:
+            return False
+        if inspected.sender_index is not None:  # not of a message: who sends one is encrypted
+            makers = [member.identity for member in group.members() if member.index == inspected.sender_index]
+            self.went_on(group.group_id, makers[0] if makers else b"")
+        return True
 
     def goes_on(self, group_id: bytes) -> None:
         """Note that the group goes on in this device's epoch: the commit that it could not apply was none."""
@@ -274,22 +293,19 @@ class Rollbacks:
         said, earlier, rejected = _decoded(entry), self.earlier(group_id), self.rejected(group_id)
         if said is None:
             return TakenBack.STAYS, [self._lookout.say(group_id, Lie.UNPROVEN_ROLLBACK, UNPROVEN, now)]
-        if earlier is not None and earlier.standing == _JOINED and said.seq <= earlier.seq and rejected is None:
-            proof = _signed(group_id, {m.identity: m.signature_key for m in step.group.members()}, said.reports, None)
-            if 2 * len(proof) > said.of > 0:
-                event = self._tell(step, entry, None, withdrawn(len(proof), said.of), now)
-                self._forget(group_id)
+        if earlier is not None and earlier.standing == _JOINED and said.seq <= earlier.seq:
+            if proof := self._withdrawal(step.group, earlier, said, entry):
+                event = self._tell(step, entry, None, withdrawn(*proof), now)
+                self.forget(group_id)
                 return TakenBack.WITHDRAWN, [event]
-        elif earlier is not None and earlier.seq == said.seq and (proof_of := self._proof(earlier, said)):
-            return TakenBack.STAYS, [self._go_back(step, entry, earlier, proof_of, now, revived=revived)]
-        elif rejected is not None and said.epoch == step.group.epoch:
+        elif earlier is not None and earlier.seq == said.seq and (proof := self._proof(earlier, said)):
+            return TakenBack.STAYS, [self._go_back(step, entry, earlier, proof, now, revived=revived)]
+        elif rejected is not None and (proof := self._others(step.group, rejected, said)):
             number = _number(rejected.committer)
             who = who_changed(number, self._groups.account.number)
             self._restart(step, said.seq, entry)
-            self._store.execute("DELETE FROM rejected_commit WHERE group_id = ?", group_id)
-            return TakenBack.STAYS, [
-                self._tell(step, entry, number, nobody_could(who, len(said.reports), said.of), now)
-            ]
+            self.goes_on(group_id)
+            return TakenBack.STAYS, [self._tell(step, entry, number, nobody_could(who, *proof), now)]
         return TakenBack.STAYS, [self._lookout.say(group_id, Lie.UNPROVEN_ROLLBACK, UNPROVEN, now)]
 
     def _go_back(
@@ -318,17 +334,40 @@ class Rollbacks:
         words = returned if revived else this_one_could if could else nobody_could
         return self._tell(step, entry, number, own_change(*proof) if is_own else words(who, *proof), now)
 
+    def _withdrawal(
+        self, group: mls_rs.Group, earlier: Earlier, said: Rollback, entry: Entry
+    ) -> tuple[int, int] | None:
+        """How many of how many devices, by the service's count, have reported the invitation's commit or a later one.
+
+        Who was there before, this device does not know; whom it knows to be no reporter does not count. A report of an
+        earlier commit does not either: it may be of one that was taken back long before this device came.
+        """
+        apart = {earlier.facts.committer, group.member(group.own_index).identity}
+        keys = {each.identity: each.signature_key for each in group.members() if each.identity not in apart}
+        reports = [each for each in said.reports if earlier.seq <= each.seq < entry.seq]
+        signed = _signed(group.group_id, keys, reports, None)
+        return (len(signed), said.of) if 2 * len(signed) > said.of > 0 else None
+
+    def _others(self, group: mls_rs.Group, rejected: Rejected, said: Rollback) -> tuple[int, int] | None:
+        """The same for commits of which this device could not apply the first: whom they removed, it does not know."""
+        if (said.seq, said.epoch) != (rejected.seq, rejected.epoch):
+            return None
+        keys = {each.identity: each.signature_key for each in group.members()}
+        commits = self._commits(group.group_id, rejected.seq, [(rejected.seq, rejected.digest)])
+        signed = _signed(group.group_id, keys, said.reports, commits)
+        return (len(signed), said.of) if 2 * len(signed) > said.of > 0 else None
+
+    def _commits(self, group_id: bytes, seq: int, known: Sequence[tuple[int, bytes]]) -> dict[int, bytes]:
+        """The digests of the commits from a place on, as far as the log was read."""
+        query = "SELECT seq, body FROM log_entry WHERE group_id = ? AND kind = 'commit' AND seq > ?"
+        return dict([*self._store.rows(query, group_id, seq), *known])
+
     def _proof(self, earlier: Earlier, said: Rollback) -> tuple[int, int] | None:
         """How many of how many devices have signed, if they are more than half of those that could."""
         group = self._groups.engine.load(earlier.state, earlier.tree)
         apart = {earlier.facts.committer, *earlier.facts.removed}
         keys = {each.identity: each.signature_key for each in group.members() if each.identity not in apart}
-        rows = self._store.rows(
-            "SELECT seq, body FROM log_entry WHERE group_id = ? AND kind = 'commit' AND seq > ?",
-            earlier.group_id,
-            earlier.seq,
-        )
-        commits = dict([*rows, *earlier.facts.commits])
+        commits = self._commits(earlier.group_id, earlier.seq, earlier.facts.commits)
         signed = _signed(earlier.group_id, keys, said.reports, commits)
         return (len(signed), len(keys)) if 2 * len(signed) > len(keys) else None
 
@@ -362,7 +401,7 @@ class Rollbacks:
 
 
 def _goes_on(earlier: Earlier, entry: Entry) -> bool:
-    return earlier.standing != _JOINED and entry.at_ms <= earlier.first_ms + ROLLBACK_WINDOW * 1000
+    return entry.at_ms <= earlier.first_ms + ROLLBACK_WINDOW * 1000
 
 
 def _signed(
