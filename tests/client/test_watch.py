@@ -23,6 +23,7 @@ from client.events import Alarmed, Trouble
 from client.home import Home
 from client.session import Session
 from delivery_service.wire import OPENINGS_KEPT, KeyPackageUpload
+from delivery_service.wire.ending import DataDeletion
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors
 
@@ -182,6 +183,28 @@ async def test_a_session_that_the_key_opened_elsewhere_is_an_alarm(world, stack)
     assert alarm.at.timestamp() == world.clock.now
     world.clock.now += INTERVAL
     assert len(await looked(alice, world)) == 1
+
+
+async def test_who_has_a_copy_of_the_key_cannot_delete_the_traces_of_it(world, stack):
+    """Deleting what the service keeps of the device leaves the count of its sessions, and the last of them."""
+    (alice,) = await world.people(stack, ALICE)
+    assert await looked(alice, world) == []
+    for _ in range(2):
+        world.clock.now += INTERVAL + 1
+        async with thief_of(alice, world) as thief:
+            await thief.delete_data(DataDeletion("device"))
+        (alarm,) = await looked(alice, world)
+        assert "opened with this device's key" in alarm.words
+        await alice.worker.run(alice.steps.watch.acknowledge, alarm.id, alice.now(), mine=False)
+
+
+async def test_deleting_ones_own_data_is_no_alarm(world, stack):
+    (alice,) = await world.people(stack, ALICE)
+    for _ in range(3):
+        assert await looked(alice, world) == []
+        world.clock.now += INTERVAL + 1
+        await alice.delete_service_data(number=True)
+    assert await looked(alice, world) == []
 
 
 async def test_sessions_that_own_ones_have_pushed_out_of_the_list_are_counted(world, stack):

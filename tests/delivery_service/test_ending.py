@@ -124,11 +124,15 @@ async def test_a_device_deletes_what_is_kept_for_it_and_nothing_of_others(world)
     group = await alice.create()
     await alice.add(group, BOB)
     await alice.publish(1)
-    assert await deleted(bob, "device") == DataDeleted(2, 1, 1, 0)
+    assert await deleted(bob, "device") == DataDeleted(2, 1, 0, 0)
     assert (await bob.inbox()).items == []
     assert (await bob.call("GET", "/v1/key-packages")).json()["available"] == 0
     assert (await alice.call("GET", "/v1/key-packages")).json()["available"] == 1
     assert await deleted(bob, "device") == DataDeleted(0, 0, 0, 0)
+    for _ in range(3):
+        await bob.open_session()
+    assert await deleted(bob, "device") == DataDeleted(0, 0, 3, 0)
+    assert [each["number"] for each in (await bob.call("GET", "/v1/openings")).json()["openings"]] == [4]
 
 
 async def test_a_number_deletes_its_contact_data_and_keeps_its_quota_spent(world):
