@@ -25,8 +25,10 @@ async def application(scope, receive, send):
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    config = uvicorn.Config(application, port=0, http=Impatient, lifespan="off", log_level="critical")
+async def connected(
+    protocol: type[BoundedConnection] = Impatient,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    config = uvicorn.Config(application, port=0, http=protocol, lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
@@ -83,3 +85,25 @@ async def test_a_peer_that_does_not_read_loses_its_connection():
         await asyncio.sleep(1)
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await reader.readexactly(50_000_000)
+
+
+@pytest.mark.parametrize("fields", [b"", b"connection: close\r\n"])
+async def test_a_peer_that_leaves_the_last_octets_unread_loses_its_connection(fields):
+    """They are too few for the server to wait for, and a transport that closes waits for them without an end."""
+    closing: list[asyncio.Transport] = []
+
+    class Closing(Impatient):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            self.timeout_keep_alive = 0.1
+            transport.set_write_buffer_limits(high=2**30)  # so that it never asks for a pause
+            closing.append(transport)
+
+    async with connected(Closing) as (_, writer):
+        writer.write(b"GET /?50000000 HTTP/1.1\r\nhost: x\r\n" + fields + b"\r\n")
+        async with asyncio.timeout(10):
+            while not closing or not closing[0].is_closing():
+                await asyncio.sleep(0.01)
+            assert closing[0].get_write_buffer_size()
+            while closing[0].get_write_buffer_size():
+                await asyncio.sleep(0.01)

@@ -56,6 +56,13 @@ async def test_each_part_of_a_bundle_has_its_limit(world, problem_word, name):
         ("POST", "/v1/key-packages/claims", wire.JSON_TYPE, "CONTROL_LIMIT"),
         ("POST", "/v1/inbox/ack", wire.JSON_TYPE, "CONTROL_LIMIT"),
         ("POST", "/v1/sessions", wire.JSON_TYPE, "CONTROL_LIMIT"),
+        ("POST", "/v1/blobs", wire.JSON_TYPE, "CONTROL_LIMIT"),
+        ("PUT", "/v1/contact-grants", wire.JSON_TYPE, "CONTROL_LIMIT"),
+        ("PUT", "/v1/contact-mode", wire.JSON_TYPE, "CONTACT_MODE_LIMIT"),
+        ("POST", "/v1/contact-requests", wire.JSON_TYPE, "CONTACT_REQUEST_LIMIT"),
+        ("POST", "/v1/groups/AAAA/rejections", wire.JSON_TYPE, "CONTROL_LIMIT"),
+        ("POST", "/v1/groups/AAAA/endings", wire.JSON_TYPE, "CONTROL_LIMIT"),
+        ("POST", "/v1/data-deletions", wire.JSON_TYPE, "CONTROL_LIMIT"),
     ],
 )
 async def test_bodies_are_measured_before_they_are_read(world, problem_word, method, path, kind, name):
