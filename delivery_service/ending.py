@@ -1,5 +1,7 @@
 """Ending a group by somebody who may change it, and deleting what is kept for a device or a number."""
 
+from functools import partial
+
 from delivery_service.errors import RefusedError
 from delivery_service.observers import Observers
 from delivery_service.sessions import Session
@@ -36,7 +38,8 @@ class Endings:
         async with self._observers.lock(group_id):
             if not await self._engine.read(ending.has_ended, group_id):
                 await self._check_entitled(session, group_id, closes=not wanted.successor)
-            return await self._engine.write(ending.end, new, told=lambda ended: Change(group_id, ended.seq))
+            told = partial(_told, group_id)
+            return await self._engine.write(ending.end, new, told=told, group=group_id)
 
     async def delete_data(self, session: Session, wanted: DataDeletion) -> DataDeleted:
         """Deletes what is kept for the session's device, and for its number if that is wanted."""
@@ -58,3 +61,7 @@ class Endings:
             raise RefusedError("not-allowed", "a group without admins is closed by the last number in it")
         if admins is not None and TelephoneNumber.from_digits(session.number.removeprefix("+")) not in admins:
             raise RefusedError("not-allowed", "only an admin ends a group with roles")
+
+
+def _told(group_id: bytes, ended: Ended) -> Change:
+    return Change(group_id, ended.seq)

@@ -5,6 +5,7 @@ Of what it proposes nothing happens by itself: a member's program finds out whet
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 from mls_rs import Member, Observer
 
@@ -114,7 +115,7 @@ class Evictions:
                 group_id, b"", "proposal", epoch, key, digest, now * 1000, message, observer=snapshot, judged=version
             )
             appended = await self._engine.write(
-                duties.append_removal, entry, told=lambda answer: _told(group_id, answer)
+                duties.append_removal, entry, told=partial(_told, group_id), group=group_id
             )
         except RefusedError:
             return  # the observer is spoilt: the next step begins with what is stored

@@ -1,5 +1,7 @@
 """Reports that a commit cannot be applied, and what follows from them."""
 
+import asyncio
+
 from delivery_service.errors import RefusedError
 from delivery_service.observers import Observers
 from delivery_service.sessions import Session
@@ -27,14 +29,18 @@ class Rollbacks:
             raise RefusedError("invalid-signature", "the report is not signed with the device's key")
         new = NewRejection(group_id, session.device, rejection.seq, rejection.commit, rejection.signature, now_ms)
         async with self._observers.lock(group_id):
-            counted = await self._engine.write(rollback.report, new, told=_told)
+            counted = await self._engine.write(rollback.report, new, told=_told, group=group_id)
             if counted.rollback:
                 self._observers.forget(group_id)
         return RejectionCounted(counted.reports, counted.of, counted.rollback)
 
     async def expire(self, now: int, retention: int) -> None:
         """Lets commits stand whose window is over."""
-        await self._engine.write(rollback.expire_unsettled, (now - ROLLBACK_WINDOW) * 1000)
+        cutoff_ms, settled = (now - ROLLBACK_WINDOW) * 1000, True
+        while settled:
+            due = await self._engine.read(rollback.overdue, cutoff_ms)
+            settling = [self._engine.write(rollback.settle, each, cutoff_ms, group=each) for each in due]
+            settled = any(await asyncio.gather(*settling))
         await self._engine.write(rollback.expire_rollbacks, (now - retention) * 1000)
 
 

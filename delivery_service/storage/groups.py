@@ -4,7 +4,7 @@ from delivery_service.errors import OutdatedError, RefusedError, StoreError
 from delivery_service.storage import rollback, rules
 from delivery_service.storage.consent import check_reached, number_of
 from delivery_service.storage.operation import LOST_NUMBERS
-from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.transaction import RacedError, Transaction
 from delivery_service.storage.values import KINDS, Change, NewCommit, NewEntry, NewGroup, NewWelcome, entry_checksum
 from delivery_service.wire import INBOX_LIMIT, INBOX_PER_NUMBER, PROPOSALS_PER_EPOCH, Appended
 
@@ -56,6 +56,11 @@ _END = """
 UPDATE memberships SET until = :seq WHERE group_number = :number AND device = :device AND until IS NULL RETURNING since
 """
 _ADDRESSEE = "SELECT device, number FROM key_packages WHERE reference = :reference AND state IN (1, 3, 4)"
+# Only of one that is still as it was when its device was looked up: no two groups take the same.
+_WELCOME = """
+UPDATE key_packages SET state = CASE state WHEN 1 THEN 2 ELSE state END
+WHERE reference = :reference AND state IN (1, 3, 4)
+"""
 _WAITING = "SELECT count(*), count(*) FILTER (WHERE inviter = :inviter) FROM inbox WHERE device = :device"
 _POSITION = """
 INSERT INTO inbox_heads (device, head) SELECT :device, restored * :lost + 1 FROM operation WHERE number = 1
@@ -244,4 +249,5 @@ def _deliver(tx: Transaction, entry: NewEntry, seq: int, welcome: NewWelcome, de
     for device in sorted(devices):
         tx.run(_DELIVER, device=device, position=tx.value(_POSITION, device=device, lost=LOST_NUMBERS), **placed)
     for reference in welcome.references:
-        tx.run("UPDATE key_packages SET state = 2 WHERE reference = :reference AND state = 1", reference=reference)
+        if not tx.run(_WELCOME, reference=reference):
+            raise RacedError

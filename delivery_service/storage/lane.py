@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from delivery_service.errors import DeliveryError, RefusedError, StoreError
 from delivery_service.storage.engine import Listener, Load
-from delivery_service.storage.transaction import Transaction
+from delivery_service.storage.transaction import RacedError, Transaction
 from delivery_service.storage.values import Change, Notified
 
 QUEUE_ITEMS = 4_096  # requests waiting for a lane; one more is refused as overloaded
@@ -18,8 +18,8 @@ RETRY_AFTER = 1  # seconds, told with overloaded
 
 T = TypeVar("T")
 
-# What Python raises over values that a statement cannot take; each engine adds its own errors.
-POISON = (TypeError, ValueError, ArithmeticError, LookupError)
+# What Python raises over values that a statement cannot take, and works over what changes; engines add their errors.
+POISON = (TypeError, ValueError, ArithmeticError, LookupError, RacedError)
 
 
 @dataclass(slots=True)

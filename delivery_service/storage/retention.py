@@ -1,33 +1,41 @@
 """What the storage forgets: old entries and Welcomes, lapsed key packages, spent nonces, ended memberships."""
 
+from itertools import takewhile
+
 from delivery_service.errors import RefusedError
 from delivery_service.storage.reading import drop_welcomes
 from delivery_service.storage.transaction import Transaction
 from delivery_service.wire import CONTACT_REQUEST_PAUSE
 
-CHUNK = 512  # log rows deleted in one transaction, so that appends do not wait long
+CHUNK = 512  # log rows looked at or deleted at once, so that appends do not wait long
 
-_OLDEST = "SELECT position, group_number, seq, at_ms FROM log ORDER BY position LIMIT :chunk"
+_BEHIND = """
+SELECT DISTINCT group_id FROM (SELECT group_number, at_ms FROM log ORDER BY position LIMIT :chunk) oldest
+JOIN groups ON number = group_number WHERE at_ms < :cutoff
+"""
+_OLDEST = """
+SELECT number, seq, at_ms FROM log JOIN groups ON number = group_number
+WHERE group_id = :group_id ORDER BY seq LIMIT :chunk
+"""
 _INSERT_NONCE = "INSERT INTO nonces (device, nonce, expires_at) VALUES (:device, :nonce, :expires_at)"
 
 
-def expire_entries(tx: Transaction, cutoff_ms: int) -> int:
-    """Deletes the oldest entries, at most a chunk, and raises their groups' floors; returns how many."""
-    floors: dict[int, int] = {}
-    last = None
-    count = 0
-    for position, number, seq, at_ms in tx.rows(_OLDEST, chunk=CHUNK):
-        if at_ms >= cutoff_ms:
-            break
-        floors[number] = seq + 1
-        last = position
-        count += 1
-    if last is not None:
-        tx.run("DELETE FROM log WHERE position <= :last", last=last)
-    for number, floor in sorted(floors.items()):
-        tx.run("UPDATE groups SET floor = :floor WHERE number = :number", floor=floor, number=number)
-        tx.run("DELETE FROM memberships WHERE group_number = :number AND until < :floor", number=number, floor=floor)
-    return count
+def groups_behind(tx: Transaction, cutoff_ms: int) -> list[bytes]:
+    """Groups that have some of the oldest entries, if these are to be deleted."""
+    return [group_id for (group_id,) in tx.rows(_BEHIND, chunk=CHUNK, cutoff=cutoff_ms)]
+
+
+def expire_entries(tx: Transaction, group_id: bytes, cutoff_ms: int) -> int:
+    """Deletes a group's oldest entries, at most a chunk, and raises its floor; returns how many."""
+    oldest = tx.rows(_OLDEST, group_id=group_id, chunk=CHUNK)
+    old = list(takewhile(lambda row: row[2] < cutoff_ms, oldest))
+    if not old:
+        return 0
+    number, last, _ = old[-1]
+    tx.run("DELETE FROM log WHERE group_number = :number AND seq <= :last", number=number, last=last)
+    tx.run("UPDATE groups SET floor = :floor WHERE number = :number", floor=last + 1, number=number)
+    tx.run("DELETE FROM memberships WHERE group_number = :number AND until <= :last", number=number, last=last)
+    return len(old)
 
 
 def expire_rest(tx: Transaction, cutoff: int, remembered: int, now: int) -> None:

@@ -21,6 +21,7 @@ from delivery_service.storage.values import NewCommit, entry_checksum
 from delivery_service.wire.rollback import ROLLBACK_PENALTY, ROLLBACK_WINDOW, Reported, Rollback
 
 ROLLBACK = 3  # the number of log.kind
+SETTLED_AT_ONCE = 256  # groups
 
 _HOW_MANY = "SELECT count(*) FROM memberships WHERE group_number = :number AND until IS NULL"
 _KEEP = """
@@ -81,15 +82,23 @@ DELETE FROM memberships WHERE group_number = :number AND since >= :first AND EXI
 _PACKAGES_BACK = """
 UPDATE key_packages SET state = 1 WHERE state = 2
   AND reference IN (SELECT reference FROM unsettled_packages WHERE group_number = :number)
-  AND device IN (SELECT device FROM inbox WHERE group_id = :group_id AND seq >= :first)
+  AND device = :device
 """
-_WELCOMES_BACK = "DELETE FROM inbox WHERE group_id = :group_id AND seq >= :first RETURNING welcome"
+_WELCOMES_BACK = "DELETE FROM inbox WHERE group_id = :group_id AND seq >= :first RETURNING welcome, device"
 _UNDONE = """
 INSERT INTO rollbacks (group_number, seq, first, device, at_ms) VALUES (:number, :seq, :first, :device, :at_ms)
 """
 _UNDONE_BY = """
 SELECT r.seq, l.body FROM rollbacks r JOIN log l ON l.group_number = r.group_number AND l.seq = r.seq
 WHERE r.group_number = :number AND r.first <= :seq AND r.seq > :seq ORDER BY r.seq
+"""
+_IS_OVERDUE = """
+SELECT g.number FROM unsettled u JOIN groups g ON g.number = u.group_number
+WHERE g.group_id = :group_id AND (u.last_ms < :cutoff OR g.unsettled IS NULL)
+"""
+_OVERDUE = """
+SELECT g.group_id FROM unsettled u JOIN groups g ON g.number = u.group_number
+WHERE u.last_ms < :cutoff OR g.unsettled IS NULL LIMIT :most
 """
 _FORGET = (
     "DELETE FROM unsettled WHERE group_number = :number",
@@ -194,13 +203,18 @@ def report(tx: Transaction, rejection: NewRejection) -> Counted:
     return Counted(rejection.group_id, len(reports), len(may_report), kept.head + 1, returned, withdrawn)
 
 
-def expire_unsettled(tx: Transaction, cutoff_ms: int) -> None:
-    """Lets commits from before `cutoff_ms` stand, and forgets what was kept of those that stand already."""
-    rows = tx.rows("SELECT group_number FROM unsettled WHERE last_ms < :cutoff", cutoff=cutoff_ms)
-    rows += tx.rows("SELECT group_number FROM unsettled JOIN groups ON number = group_number WHERE unsettled IS NULL")
-    for (number,) in rows:
+def overdue(tx: Transaction, cutoff_ms: int) -> list[bytes]:
+    """Groups, a few at a time, whose commits are from before `cutoff_ms`, or stand already."""
+    return [group_id for (group_id,) in tx.rows(_OVERDUE, cutoff=cutoff_ms, most=SETTLED_AT_ONCE)]
+
+
+def settle(tx: Transaction, group_id: bytes, cutoff_ms: int) -> bool:
+    """Lets the commits of an overdue group stand, and forgets what was kept of them; whether it was one."""
+    number = tx.value(_IS_OVERDUE, group_id=group_id, cutoff=cutoff_ms)
+    if number is not None:
         tx.run("UPDATE groups SET unsettled = NULL WHERE number = :number", number=number)
         _forget(tx, number)
+    return number is not None
 
 
 def expire_rollbacks(tx: Transaction, cutoff_ms: int) -> None:
@@ -275,8 +289,10 @@ def _take_back(
         tx.run(_RENAMED_END, number=number, device=device, seq=seq)
     returned, withdrawn = back - new_names, withdrawn | new_names
     tx.run(_NO_SECOND_TERM, number=number, first=first)
-    tx.run(_PACKAGES_BACK, number=number, group_id=rejection.group_id, first=first)
-    drop_welcomes(tx, [row[0] for row in tx.rows(_WELCOMES_BACK, group_id=rejection.group_id, first=first)])
+    unused = tx.rows(_WELCOMES_BACK, group_id=rejection.group_id, first=first)
+    for _, device in unused:
+        tx.run(_PACKAGES_BACK, number=number, device=device)
+    drop_welcomes(tx, [welcome for welcome, _ in unused])
     tx.run(_UNDONE, number=number, seq=seq, first=first, device=kept.device, at_ms=at_ms)
     _forget(tx, number)
     return returned, withdrawn - returned

@@ -4,6 +4,7 @@ Every method that changes something answers only after the change is durable, an
 request raises RefusedError, a failing engine StoreError. Sequence numbers of a group begin at 1 and have no gaps.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from delivery_service.quotas import Quotas
@@ -51,7 +52,10 @@ class Store:
 
     async def earlier_answer(self, entry: NewEntry) -> Appended | None:
         """The answer to an entry accepted before, None if it could be appended now; refuses as `append` does."""
-        return await self._engine.read(groups.earlier_answer, entry)
+        answer = await self._engine.read(groups.earlier_answer, entry)
+        if answer is not None:  # what is read may not be durable yet, where a database has standbys; what is written is
+            answer = await self._engine.write(groups.earlier_answer, entry, group=entry.group_id)
+        return answer
 
     async def append(self, entry: NewEntry) -> Appended:
         """Appends an application message or a proposal; refuses unknown-group, not-a-member, stale-epoch, malformed.
@@ -167,8 +171,15 @@ class Store:
         `remembered`, if it is another time: from when on contacts and openings are, and Welcomes at most.
         """
         remembered, total = cutoff if remembered is None else remembered, 0
-        while count := await self._engine.write(retention.expire_entries, cutoff * 1000):
+        while groups_behind := await self._engine.read(retention.groups_behind, cutoff * 1000):
+            expiring = [
+                self._engine.write(retention.expire_entries, group_id, cutoff * 1000, group=group_id)
+                for group_id in groups_behind
+            ]
+            count = sum(await asyncio.gather(*expiring))
             total += count
+            if not count:
+                break
         await self._engine.write(openings.expire, remembered)
         await self._engine.write(retention.expire_rest, cutoff, remembered, now)
         return total

@@ -11,6 +11,10 @@ import apsw
 PARAMETER = re.compile(r"(?<!:):(\w+)")
 
 
+class RacedError(Exception):
+    """What a work has seen was changed before it could go by it; it is undone and begun again."""
+
+
 class Transaction(Protocol):
     """Runs statements; `:name` in a statement is the value given by that name.
 
