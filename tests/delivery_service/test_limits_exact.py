@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -10,18 +11,25 @@ import uvicorn
 
 from delivery_service import revocations, sessions, wire
 from delivery_service.blobs import DOWNLOADS, UPLOADS
-from delivery_service.errors import RefusedError
+from delivery_service.errors import RefusedError, StartError
 from delivery_service.groups import HANDSHAKES
+from delivery_service.http import connections
 from delivery_service.http.connections import HEAD_LIMIT, BoundedConnection
 from delivery_service.http.requests import LARGEST_CURSOR
 from delivery_service.limits import BUCKETS_LIMIT, HOUR, HourlyLimit, Lines
+from delivery_service.policy import Policy
 from delivery_service.service import LARGE_BODIES, READINGS_PER_NUMBER
 from delivery_service.signatures import NONCE_LENGTHS
 from delivery_service.storage.lane import QUEUE_ITEMS
 from delivery_service.storage.sqlite import SqliteEngine
-from delivery_service.wire.rollback import LARGEST, REPORTS_LIMIT, Reported, Rollback
+from delivery_service.wire.duties import EVICTION_MARGIN, LAST_RESORT_AGE, RETENTION_LEAST, RETENTION_MOST
+from delivery_service.wire.rollback import LARGEST, REPORTS_LIMIT, ROLLBACK_PENALTY, Reported, Rollback
+from identity.device import MEMBER_GRACE
 from tests.delivery_service.blob_scene import begun, name_of, put, read, stored
 from tests.delivery_service.conftest import path_of
+from tests.delivery_service.test_eviction import table
+from tests.delivery_service.test_many_streams import bounded
+from tests.delivery_service.test_rollback import Members
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
 
@@ -225,3 +233,71 @@ async def test_a_head_has_so_many_octets(excess):
 
 async def _received(server: uvicorn.Server) -> int:
     return max((each._head for each in server.server_state.connections), default=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fits"), [(RETENTION_LEAST, 1), (RETENTION_MOST, 1), (RETENTION_LEAST - 1, 0), (RETENTION_MOST + 1, 0)]
+)
+def test_a_retention_is_within_its_bounds(seconds: int, fits: int):
+    with ExitStack() if fits else pytest.raises(StartError):
+        Policy(retention=seconds).check()
+
+
+async def test_a_mode_with_so_many_grants_costs_one_decision_and_with_one_more_two(world, problem_word):
+    bob = await world.device(BOB)
+    many = [f"+1202555{digits:04}" for digits in range(1000, 1000 + wire.GRANTS_PER_DECISION)]
+    world.app.state.service.decisions.spend(BOB, bob.now, wire.CONTACT_DECISIONS_PER_HOUR - 1)
+    assert problem_word(await bob.choose("ask", *many)) == "rate-limited"
+    assert (await bob.choose("ask", *many[1:])).status_code == 200
+
+
+async def test_a_contact_request_waits_to_the_second(world):
+    alice, bob = await world.device(ALICE), await world.device(BOB, packages=1)
+    await bob.choose("ask")
+    assert (await alice.ask(BOB)).status_code == 201
+    for seconds, waiting in ((wire.CONTACT_REQUEST_LIFETIME - 1, 1), (1, 0)):
+        world.clock.now += seconds
+        await bob.open_session()
+        assert len((await bob.contact_requests()).asked) == waiting
+
+
+async def test_a_last_resort_package_is_old_to_the_second(world):
+    bob = await world.device(BOB)
+    await bob.publish(0, last_resort=True)
+    for seconds, rotate in ((LAST_RESORT_AGE - 1, False), (1, True)):
+        world.clock.now += seconds
+        await bob.open_session()
+        assert (await bob.call("GET", "/v1/key-packages")).json()["rotate"] is rotate
+
+
+async def test_whose_commit_was_taken_back_makes_none_to_the_second(world):
+    members = await Members.of(world, ALICE, BOB)
+    alice, bob = members.devices
+    await members.counted(bob, await members.commit())
+    pending = members.groups[0].commit(alice.now, path=True)
+    for seconds, status in ((ROLLBACK_PENALTY - 1, 403), (1, 201)):
+        world.clock.now += seconds
+        await alice.open_session()
+        assert (await alice.commit(members.groups[0], pending)).status_code == status
+
+
+@pytest.mark.parametrize("late", [0, 1])
+async def test_a_member_is_lapsed_to_the_second(world, late):
+    at = await table(world)
+    world.clock.now += 7 * 86_400 + MEMBER_GRACE + EVICTION_MARGIN + late
+    await at.alice.open_session()
+    assert await at.run() == late
+
+
+async def test_who_is_refused_for_want_of_room_and_asks_nothing_is_cut(world, monkeypatch):
+    monkeypatch.setattr(connections, "REFUSED_TIME", 0.2)
+    async with bounded(world.app, limit=1) as url:
+        parts = urlsplit(url)
+        first, second = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(2)]
+        async with asyncio.timeout(10):
+            with suppress(ConnectionResetError):
+                assert await second[0].read(1) == b""
+        first[1].write(b"GET /v1/health HTTP/1.1\r\nhost: delivery.example\r\n\r\n")
+        assert (await first[0].readline()).startswith(b"HTTP/1.1 204")
+        for _, writer in (first, second):
+            writer.close()
