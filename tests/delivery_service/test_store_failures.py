@@ -136,6 +136,29 @@ def _cancel_waiting(url: str) -> None:
         connection.execute("SELECT pg_cancel_backend(%s)", [row[0]])
 
 
+@pytest.mark.parametrize("kind", ["commit", "founding"])
+async def test_a_repeat_is_not_acknowledged_before_a_standby_has_the_first(cluster: Cluster, kind: str) -> None:
+    migrate(cluster.primary.url())
+    url = cluster.primary.url()
+    async with opened(Database(url)) as (_, store):
+        await store.create_group(new_group())
+        commit, group = new_commit(), new_group(b"another")
+        for standby in cluster.standbys:
+            standby.kill()
+        first = asyncio.ensure_future(store.commit(commit) if kind == "commit" else store.create_group(group))
+        await asyncio.to_thread(_cancel_waiting, url)
+        with pytest.raises(StoreError, match="standbys"):
+            await first
+        again = store.earlier_answer(commit.entry) if kind == "commit" else store.create_group(group)
+        repeat = asyncio.ensure_future(again)
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not repeat.done() and connection.execute(_WAITING).fetchone() is None:
+                await asyncio.sleep(0.01)
+        assert not repeat.done()
+        await asyncio.to_thread(cluster.standbys[0].start)
+        assert await repeat == (Appended(1, 0) if kind == "commit" else Appended(0, 0))
+
+
 async def test_connections_that_were_ended_are_made_again(database: str) -> None:
     async with opened(Database(database, one_copy=True)) as (_, store):
         await store.create_group(new_group())
