@@ -51,12 +51,13 @@ def back_up(folder: Path, target: Path, now: int, key: bytes | None = None) -> L
         if target.exists() and any(target.iterdir()):
             raise StartError(f"{target} is not empty: name a new folder for each backup")
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _copy_database(folder / DATABASE_FILE, target / DATABASE_FILE, key)
-        for file in folder.glob(KEYS):
-            _copy(file, target / file.name)
-        _copy_blobs(folder / BLOBS_FOLDER, target / BLOBS_FOLDER)
-        label = Label(now, _checked(target / DATABASE_FILE, key), _digest(target / DATABASE_FILE))
-        _write(target / LABEL, msgspec.json.encode(label))
+        with _emptied_on_failure(target):
+            _copy_database(folder / DATABASE_FILE, target / DATABASE_FILE, key)
+            for file in folder.glob(KEYS):
+                _copy(file, target / file.name)
+            _copy_blobs(folder / BLOBS_FOLDER, target / BLOBS_FOLDER)
+            label = Label(now, _checked(target / DATABASE_FILE, key), _digest(target / DATABASE_FILE))
+            _write(target / LABEL, msgspec.json.encode(label))
     return label
 
 
@@ -105,6 +106,17 @@ def mark_restored(url: str) -> int:
                 return note_restored(transaction)
         except psycopg.Error as error:
             raise StartError(f"the database {place(url)} is not a restored one of this release: {error}") from error
+
+
+@contextlib.contextmanager
+def _emptied_on_failure(target: Path) -> Iterator[None]:
+    """What was begun in a folder that was empty goes, so that the same command can be given again."""
+    try:
+        yield
+    except (StartError, OSError, apsw.Error):
+        for begun in target.iterdir():
+            shutil.rmtree(begun, ignore_errors=True) if begun.is_dir() else begun.unlink(missing_ok=True)
+        raise
 
 
 def _label(source: Path) -> Label:
@@ -174,6 +186,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write(target: Path, octets: bytes) -> None:
     target.write_bytes(octets)
+    target.chmod(0o600)
     _synchronise(target)
     _synchronise(target.parent)
 

@@ -57,7 +57,7 @@ def restore_command(folder: Path, data_dir: Path, key_file: Path | None) -> None
     except StartError as error:
         raise click.ClickException(str(error)) from error
     at = datetime.fromtimestamp(label.at, UTC)
-    click.echo(f"Restored {groups} groups to {data_dir} as of {at:%Y-%m-%dT%H:%M:%SZ}. {_LOST}")
+    click.echo(f"Restored {_counted(groups)} to {data_dir} as of {at:%Y-%m-%dT%H:%M:%SZ}. {_LOST}")
 
 
 @click.command("encrypt")
@@ -80,4 +80,8 @@ def mark_restored_command(url: str) -> None:
         groups = mark_restored(url)
     except StartError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{groups} groups go on as of the backup. {_LOST}")
+    click.echo(f"As of the backup, {_counted(groups)} can go on. {_LOST}")
+
+
+def _counted(groups: int) -> str:
+    return "1 group" if groups == 1 else f"{groups} groups"

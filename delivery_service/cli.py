@@ -1,5 +1,6 @@
 """The `delivery` command."""
 
+import re
 import socket
 from base64 import b64encode
 from collections.abc import Callable
@@ -41,12 +42,20 @@ from identity.franking import franking_tag
 from identity.report import parse_evidence
 
 EXIT_REFUSED = 3
+_HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?")
 
 T = TypeVar("T")
 
 _data_dir = click.option(
     "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys and data."
 )
+
+
+def _host_name(context: click.Context, option: click.Parameter, name: str) -> str:
+    """Clients sign for this name and groups carry it for ever: what no address has is refused at once."""
+    if not _HOST_NAME.fullmatch(name):
+        raise click.BadParameter("give a host name alone, such as chat.example: no address and no port")
+    return name
 
 
 @click.group()
@@ -64,7 +73,13 @@ delivery.add_command(mark_restored_command)
 @delivery.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8442, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--name", default="localhost", show_default=True, help="The service's host name in group URIs.")
+@click.option(
+    "--name",
+    default="localhost",
+    show_default=True,
+    callback=_host_name,
+    help="The service's host name in group URIs.",
+)
 @_data_dir
 @click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file of roots.")
 @click.option("--authority", help="URL of an authority whose roots are fetched once, at start.")
@@ -107,7 +122,7 @@ def serve(
             policy=policy,
             encryption=key_in(key_file),
         )
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = _listening(host, port)
     except (StartError, CertificateError, OSError) as error:
         raise click.ClickException(str(error)) from error
     with listener, suppress(KeyboardInterrupt):
@@ -178,6 +193,16 @@ def _explained(work: Callable[[], T]) -> T:
         raise click.ClickException(str(error)) from error
 
 
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        raise StartError(
+            f"cannot listen at {host} port {port}: {reason}; choose another --host or --port, or end what is there"
+        ) from error
+
+
 def _run(app: Starlette, listener: socket.socket, title: str, exposure: Exposure) -> None:
     try:
         uvloop.run(serving.serve(app, listener, title, exposure))
@@ -198,5 +223,8 @@ def _fetch(url: str) -> bytes:
         answer = httpx.get(url, follow_redirects=False)
         answer.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise StartError(f"cannot fetch the roots from {url}: {error}") from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise StartError(
+            f"cannot fetch the roots from {url}: {reason}; check --authority, and that the authority runs"
+        ) from error
     return answer.content

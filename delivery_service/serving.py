@@ -82,7 +82,10 @@ class Exposure:
         try:
             context.load_cert_chain(self.tls_cert, self.tls_key)
         except (ssl.SSLError, OSError) as error:
-            raise StartError(f"cannot use the TLS certificate {self.tls_cert} with its key: {error}") from error
+            raise StartError(
+                f"cannot use the TLS certificate {self.tls_cert} with its key {self.tls_key}: {error}; the one has the "
+                "service's certificate first and then those above it, the other the key of the first, both PEM"
+            ) from error
 
 
 def _is_loopback(host: str) -> bool:
@@ -240,7 +243,10 @@ def _metrics_served(metrics: Metrics | None, address: tuple[str, int] | None) ->
     try:
         server, thread = start_http_server(address[1], address[0], metrics.registry)
     except OSError as error:
-        raise StartError(f"cannot serve metrics at {address[0]} port {address[1]}: {error}") from error
+        raise StartError(
+            f"cannot serve metrics at {address[0]} port {address[1]}: {error.strerror or error}; "
+            "choose another --metrics"
+        ) from error
     try:
         yield
     finally:

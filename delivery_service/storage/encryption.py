@@ -54,7 +54,10 @@ def open_database(
 
 def encrypt(name: str, key: bytes) -> None:
     """Encrypts a database where it is; no service may use it. Raises StartError if it is encrypted already."""
-    db = open_database(name, None)
+    try:
+        db = open_database(name, None)
+    except StartError as error:
+        raise StartError(f"{name} is encrypted already, or damaged: nothing was changed") from error
     try:
         db.pragma("journal_mode", "delete")  # the log has whole pages as they were
         db.pragma("cipher", _CIPHER)

@@ -186,11 +186,19 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def _lock_folder(folder: Path) -> int:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(
+            f"the folder {folder} cannot be used: {error.strerror}; let this user write there, or name another "
+            "--data-dir"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise StartError(f"another delivery service is using {folder}") from error
+        raise StartError(
+            f"another delivery service is using {folder}: stop it first, or name another --data-dir"
+        ) from error
     return descriptor

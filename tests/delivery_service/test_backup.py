@@ -208,11 +208,22 @@ async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(tmp_path: P
         restore(tmp_path / "backup", tmp_path / "new")
 
 
+async def test_a_backup_that_failed_is_not_in_the_way_of_the_next(tmp_path: Path):
+    await small(tmp_path / "data")
+    (tmp_path / "there").mkdir()
+    for target in (tmp_path / "new", tmp_path / "there"):
+        with pytest.raises(StartError, match="not encrypted with this key"):
+            back_up(tmp_path / "data", target, NOW, bytes(32))
+        back_up(tmp_path / "data", target, NOW)
+        assert restore(target, tmp_path / f"from-{target.name}")[1] == 1
+
+
 async def test_nothing_is_overwritten(tmp_path: Path):
     await small(tmp_path / "data")
     back_up(tmp_path / "data", tmp_path / "backup", NOW)
     with pytest.raises(StartError, match="is not empty"):
         back_up(tmp_path / "data", tmp_path / "backup", NOW)
+    assert (tmp_path / "backup" / LABEL).exists()
     with pytest.raises(StartError, match="move it away"):
         restore(tmp_path / "backup", tmp_path / "data")
     with pytest.raises(StartError, match="no database"):

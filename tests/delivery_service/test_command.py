@@ -52,6 +52,34 @@ def test_a_file_without_certificates_is_refused(anchors):
     assert "trust list" in result.stderr
 
 
+def test_what_does_not_serve_roots_is_said_to_be_no_authority(anchors):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}", "no-address"):
+        result = serve("--authority", url)
+        assert result.exit_code == 1
+        assert "check --authority, and that the authority runs" in result.stderr
+        assert "developer.mozilla.org" not in result.stderr
+
+
+@pytest.mark.parametrize("place", ["file/below", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_made_is_named(anchors, tmp_path, place):
+    (tmp_path / "file").write_bytes(b"")
+    result = serve("--anchors", anchors, "--data-dir", tmp_path / place)
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
+    assert f"the folder {tmp_path / place} cannot be used" in result.stderr
+    assert "--data-dir" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "chat.example/x", "chat.example:8442", "https://chat.example", "", "ä.example"]
+)
+def test_a_name_that_no_address_can_have_is_refused(anchors, tmp_path, name):
+    result = serve("--anchors", anchors, "--data-dir", tmp_path / "data", "--name", name)
+    assert (result.exit_code, "chat.example" in result.stderr) == (2, True)
+    assert not (tmp_path / "data").exists()
+
+
 def test_an_old_sqlite_is_refused(anchors, monkeypatch):
     monkeypatch.setattr("delivery_service.cli.apsw.sqlite_lib_version", lambda: "3.40.1")
     result = serve("--anchors", anchors)
@@ -60,10 +88,12 @@ def test_an_old_sqlite_is_refused(anchors, monkeypatch):
 
 
 def test_a_taken_port_is_named(anchors):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = serve("--anchors", anchors, "--port", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = listening.getsockname()[1]
+        result = serve("--anchors", anchors, "--port", taken)
     assert result.exit_code == 1
-    assert "in use" in result.stderr
+    assert f"cannot listen at 127.0.0.1 port {taken}: Address already in use; choose" in result.stderr
+    assert "Errno" not in result.stderr
 
 
 async def test_a_folder_in_use_and_a_newer_schema_are_refused(anchors, tmp_path, monkeypatch):
@@ -72,7 +102,7 @@ async def test_a_folder_in_use_and_a_newer_schema_are_refused(anchors, tmp_path,
     arguments = ("--anchors", anchors, "--data-dir", tmp_path / "data")
     in_use = await asyncio.to_thread(serve, *arguments)
     await engine.stop()
-    assert (in_use.exit_code, "another delivery service" in in_use.stderr) == (1, True)
+    assert (in_use.exit_code, "stop it first" in in_use.stderr) == (1, True)
     schema = f"schema {sqlite.SCHEMA_VERSION}"
     monkeypatch.setattr(sqlite, "SCHEMA_VERSION", 0)
     newer = await asyncio.to_thread(serve, *arguments)

@@ -63,7 +63,7 @@ async def test_a_database_that_was_there_is_encrypted_where_it_is(tmp_path: Path
     assert answer.exit_code == 0, answer.output
     assert seen(data) == []
     again = command("encrypt", "--data-dir", data, "--encrypt-with", file)
-    assert (again.exit_code, "encrypted" in again.output) == (1, True)
+    assert (again.exit_code, "encrypted already" in again.output) == (1, True)
     async with running_world(data, encryption=KEY) as world:
         heads = await world.app.state.service.store.heads((await world.device(ALICE)).name.encode())
         assert heads.groups == {}  # another device of the number, which is in no group

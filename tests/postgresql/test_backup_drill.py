@@ -91,7 +91,7 @@ async def test_a_restored_database_goes_on_and_readers_are_told(
 
 def said_of_groups(count: int) -> str:
     return (
-        f"{count} groups go on as of the backup. "
+        f"As of the backup, {count} groups can go on. "
         "What the service took after the backup is lost, and every client is told so.\n"
     )
 
