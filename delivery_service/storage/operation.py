@@ -7,8 +7,9 @@ LOST_NUMBERS = 2**32  # sequence numbers left out after a restore: more than can
 
 _LOSE = """
 INSERT INTO lost_entries (group_number, last_kept, first_new, epoch)
-SELECT number, head, head + :lost + 1, epoch FROM groups
+SELECT number, head, head + :lost + 1, epoch FROM groups WHERE epoch >= 0
 """
+_GO_ON = "UPDATE groups SET head = head + :lost WHERE epoch >= 0"  # nothing comes after the end of one that has ended
 _LOST = """
 SELECT last_kept, first_new, epoch FROM lost_entries
 WHERE group_number = :number AND first_new > :low + 1 ORDER BY first_new LIMIT 1
@@ -33,13 +34,13 @@ def note_ready(tx: Transaction, now: int) -> None:
 
 
 def note_restored(tx: Transaction) -> int:
-    """Makes an older state continue without giving anything out twice; returns how many groups it has.
+    """Makes an older state continue without giving anything out twice; returns how many groups go on.
 
-    Every group leaves sequence numbers out, which readers are told (`gone`), and every inbox positions. One-time key
-    packages go, since some may have been claimed after the backup; so do nonces, which are too old by now.
+    Every group that goes on leaves sequence numbers out, which readers are told (`gone`), and every inbox positions.
+    One-time key packages go, since some may have been claimed after the backup; so do nonces, which are too old by now.
     """
     tx.run(_LOSE, lost=LOST_NUMBERS)
-    groups = tx.run("UPDATE groups SET head = head + :lost", lost=LOST_NUMBERS)
+    groups = tx.run(_GO_ON, lost=LOST_NUMBERS)
     tx.run("UPDATE inbox_heads SET head = head + :lost", lost=LOST_NUMBERS)
     tx.run("UPDATE contact_heads SET head = head + :lost", lost=LOST_NUMBERS)
     tx.run("UPDATE key_packages SET state = 1, body = NULL WHERE state = 0")

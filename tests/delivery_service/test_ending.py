@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from mls_rs import Group
 
+from delivery_service.storage.operation import note_restored
 from delivery_service.wire import JSON_TYPE, MLS_TYPE
 from delivery_service.wire.ending import DELETION_NOTICE, DataDeleted, GroupEnd
 from identity.group_ending import GroupEnding
@@ -80,6 +81,16 @@ async def test_with_roles_an_admin_ends_a_group_and_a_signature_is_needed(world,
     assert problem_word(await end(bob, group.group_id)) == "not-allowed"
     assert problem_word(await end(alice, group.group_id, key=bob.key)) == "invalid-signature"
     assert (await end(alice, group.group_id)).status_code == 201
+
+
+async def test_a_restored_service_says_of_nothing_that_it_is_lost_from_a_group_that_had_ended(world):
+    alice, bob, group, _ = await couple(world)
+    seq = (await end(alice, group.group_id, (await alice.create()).group_id)).json()["seq"]
+    await world.app.state.service.engine.write(note_restored)
+    answer = await bob.read_answer(group.group_id, seq)
+    assert answer.status_code == 200, answer.text
+    batch = await bob.read(group.group_id)
+    assert (batch.entries[-1].seq, batch.head, batch.more) == (seq, seq, False)
 
 
 async def test_without_roles_only_the_last_number_closes_a_group(world, problem_word):
