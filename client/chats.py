@@ -147,12 +147,15 @@ class Chats:
 
     def list_members(self, group_id: bytes, numbers: Iterable[str]) -> None:
         """Note which numbers (`+E164`) are in the group."""
-        now = set(numbers)
-        before = {row[0] for row in self._store.rows("SELECT number FROM roster WHERE group_id = ?", group_id)}
+        now, before = set(numbers), self.listed(group_id)
         for number in before - now:
             self._store.execute("DELETE FROM roster WHERE number = ? AND group_id = ?", number, group_id)
         for number in now - before:
             self._store.execute("INSERT INTO roster VALUES (?, ?)", number, group_id)
+
+    def listed(self, group_id: bytes) -> set[str]:
+        """Which numbers (`+E164`) are in the group, or were when this device was last in it."""
+        return {row[0] for row in self._store.rows("SELECT number FROM roster WHERE group_id = ?", group_id)}
 
     def unlisted(self) -> list[bytes]:
         """The groups whose members were never noted, which an earlier version of this program has stored."""

@@ -13,7 +13,7 @@ import mls_rs
 import msgspec
 
 from client import roles
-from client.chats import Chat, Chats
+from client.chats import Chat, Chats, Standing
 from client.committing import Committer
 from client.defence.lies import Lie
 from client.defence.lookout import Lookout
@@ -47,6 +47,14 @@ class Due:
     announced: bool
     numbers: Sequence[str]
     admins: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a chat ended: begun `anew` or deleted; `successor`: where it goes on, once this device has moved over."""
+
+    anew: bool
+    successor: bytes
 
 
 class Endings:
@@ -92,14 +100,27 @@ class Endings:
         old = None if row is None else self._chats.get(row[0])
         return None if old is None else [self._move(old, self._chats.known(group_id), device, now)]
 
+    def how(self, group_id: bytes, own: bytes) -> How | None:
+        """How a chat ended; None if no entry of its log has ended it. `own`: this device's identity."""
+        row = self._store.row("SELECT successor, device FROM group_ending WHERE group_id = ?", group_id)
+        if row is None:
+            return None
+        successor, device = row
+        moved = bool(successor) and self._chats.get(successor) is not None
+        moved = moved and device in (own, self._joined_by(successor))
+        return How(bool(successor), successor if moved else b"")
+
     def begin_reset(self, group_id: bytes, now: int) -> bytes:
-        """Make the group that is to take a chat's place, with this device alone; returns its id. Raises ChatError."""
-        chat, own = self._chats.require_member(group_id), self._groups.account.number
-        admins = self._groups.admins(group_id)
+        """Make the group that is to take a chat's place, with this device alone; returns its id. Raises ChatError.
+
+        Of a chat that this device cannot follow any more it knows the people; the service knows who may end it.
+        """
+        chat, own = self._chats.known(group_id), self._groups.account.number
+        is_lost = chat.standing is Standing.LOST
+        admins = (frozenset({own}) if chat.roles else None) if is_lost else self._groups.admins(group_id)
         if admins is not None and own not in admins:
             raise ChatError("only an admin begins this chat anew", code="not-an-admin", hint="Ask an admin.")
-        members = self._groups.members(group_id)
-        numbers = sorted({number_of(member).e164 for member in members} - {own.e164})
+        numbers = sorted(self._chats.listed(group_id) - {own.e164})
         listed = None if admins is None else sorted(number.e164 for number in admins)
         with self._store.transaction():
             if (due := self.due(group_id)) is not None:

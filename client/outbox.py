@@ -147,9 +147,14 @@ class Outbox:
         self._encrypt_again(message, OutboxEvent.LOST)
 
     def taken_back(self, group_id: bytes, epoch: int) -> None:
-        """Note that the epochs after this one are undone, and what was encrypted in them with them."""
-        posted = "state IN ('sending', 'accepted', 'delivered')"
-        query = f"SELECT message FROM outbox WHERE group_id = ? AND epoch > ? AND {posted}"  # noqa: S608 - constant
+        """Note that the epochs after this one are undone, and what was encrypted in them with them.
+
+        Of what its sender took back nothing is left to encrypt: only that it was taken back is said again.
+        """
+        query = (
+            "SELECT message FROM outbox JOIN proof USING (message) WHERE group_id = ? AND epoch > ? "
+            "AND state IN ('sending', 'accepted', 'delivered')"
+        )
         for (message,) in self._store.rows(query, group_id, epoch):
             self._encrypt_again(message, OutboxEvent.TAKEN_BACK)
 

@@ -323,9 +323,7 @@ class Rollbacks:
         for identity in after.keys() - before.keys():
             self._lookout.words.came(group_id, after[identity], now)
         self._outbox.taken_back(group_id, earlier.epoch)
-        for intent in self._intents.of(group_id):
-            if intent.request is not None and intent.request.epoch > earlier.epoch:
-                self._intents.lost(intent)
+        self._want_again(step, earlier.epoch)
         self._restart(step, earlier.seq, entry)
         self._forget(group_id)
         self._store.execute("DELETE FROM rejected_commit WHERE group_id = ?", group_id)
@@ -361,6 +359,17 @@ class Rollbacks:
         """The digests of the commits from a place on, as far as the log was read."""
         query = "SELECT seq, body FROM log_entry WHERE group_id = ? AND kind = 'commit' AND seq > ?"
         return dict([*self._store.rows(query, group_id, seq), *known])
+
+    def _want_again(self, step: Step, epoch: int) -> None:
+        """Carry out anew what was requested after an epoch to which the group went back."""
+        own = step.group.own_index
+        proposed = any(each.removed is not None and each.removed.index == own for each in step.group.proposals())
+        for intent in self._intents.of(step.group.group_id):
+            undone = intent.request is not None and intent.request.epoch > epoch
+            if undone or (intent.is_proposed and not proposed):
+                self._intents.lost(intent)
+            if isinstance(intent.body, Leave):
+                step.standing = Standing.LEAVING
 
     def _proof(self, earlier: Earlier, said: Rollback) -> tuple[int, int] | None:
         """How many of how many devices have signed, if they are more than half of those that could."""

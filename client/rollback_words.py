@@ -7,7 +7,10 @@ UNPROVEN = (
     "this device does not follow. If nothing comes through any more, let the chat be begun anew: "
     "ringtrue chat reset CHAT"
 )
-STANDS = "a change of it could not be applied by this device, and stands, since others went on from it"
+STANDS = (
+    "a change of it could not be applied by this device, and stands. If nobody can write in it, begin it anew: "
+    "ringtrue chat reset CHAT"
+)
 
 
 def who_changed(number: TelephoneNumber | None, own: TelephoneNumber) -> str:

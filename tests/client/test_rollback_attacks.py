@@ -125,20 +125,20 @@ async def test_two_keys_in_a_row_do_not_split_commits_either(world, stack: Async
 
 async def removed(world, stack: AsyncExitStack) -> tuple[Party, list[Session], int]:
     """Alice has removed Dave; everybody has read that, and a service that lies keeps saying that nothing stands."""
-    party = await Party.of(world, stack, ALICE, BOB, CAROL, DAVE)
-    alice, bob, carol, _ = party.sessions
+    party = await Party.of(world, stack, ALICE, BOB, CAROL, EVE, DAVE)
+    alice, bob, carol, eve, _ = party.sessions
     await alice.remove(party.group_id, [DAVE])
     seq = await cursor(alice, party.group_id)
     for session in (bob, carol):
         entries = (await session.delivery.entries(party.group_id, await cursor(session, party.group_id))).entries
         await shown(party, session, *entries)
         assert stored(session, "earlier_epoch") == 1
-    return party, [alice, bob, carol], seq
+    return party, [bob, carol, eve], seq
 
 
 async def test_what_another_went_on_from_stands_whatever_the_service_says(world, stack: AsyncExitStack) -> None:
     """Reports of a later commit, with the number of the earlier one before them, do not bring Dave back."""
-    party, (alice, bob, carol), seq = await removed(world, stack)
+    party, (bob, carol, eve), seq = await removed(world, stack)
     await carol.send(party.group_id, "settles it")
     after = await cursor(bob, party.group_id)
     await shown(party, bob, *(await bob.delivery.entries(party.group_id, after)).entries)
@@ -147,7 +147,7 @@ async def test_what_another_went_on_from_stands_whatever_the_service_says(world,
     poisoned = await party.poison(carol)
     entry = await entry_at(party, poisoned.seq)
     await shown(party, bob, entry)
-    reports = [await report_of(session, party, entry) for session in (alice, bob)]
+    reports = [await report_of(session, party, entry) for session in (bob, eve)]
     lie = made(entry.seq + 1, seq, epoch - 1, reports)
     assert await shown(party, bob, lie) == ["unproven-rollback"]
     assert DAVE not in await bob.members(party.group_id)
@@ -155,12 +155,12 @@ async def test_what_another_went_on_from_stands_whatever_the_service_says(world,
 
 async def test_another_makers_commit_speaks_for_its_own_and_for_none_before(world, stack: AsyncExitStack) -> None:
     """Nothing was written between the removal and Carol's bad commit: her commit alone shows that it stands."""
-    party, (alice, bob, carol), seq = await removed(world, stack)
+    party, (bob, carol, eve), seq = await removed(world, stack)
     epoch = (await bob.find_chat(party.group_id.hex())).epoch
     poisoned = await party.poison(carol)
     entry = await entry_at(party, poisoned.seq)
     await shown(party, bob, entry)
-    reports = [await report_of(session, party, entry) for session in (alice, bob)]
+    reports = [await report_of(session, party, entry) for session in (bob, eve)]
     lie = made(entry.seq + 1, seq, epoch - 1, reports)
     assert await shown(party, bob, lie) == ["unproven-rollback"]
     assert DAVE not in await bob.members(party.group_id)
