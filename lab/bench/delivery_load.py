@@ -1,7 +1,8 @@
 """The load of the delivery benchmark: keep-alive connections that append, wait for the answer, and append again.
 
 A process of its own: `python -m lab.bench.delivery_load` reads a Load as JSON from standard input and prints a Sent.
-The messages are PrivateMessages with an honest framing around random octets: the service cannot see inside either way.
+The messages are those of a file, made by real MLS engines before; each connection begins at a place of its own and goes
+round. Without a file they are PrivateMessages with an honest framing around random octets.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import resource
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -22,15 +24,19 @@ ENVELOPE = 100  # octets of framing around the random part, about
 
 
 class Load(msgspec.Struct):
-    """Whom to load with what; connection i appends to group i modulo their number, with the token of its device."""
+    """Whom to load with what; connection i appends to group i modulo their number, with the token of its device.
+
+    Connections to one group are divided among the ports. `messages`: a file, msgpack, each group's messages in a list.
+    """
 
     host: str
-    port: int
+    ports: list[int]
     groups: list[bytes]
     tokens: list[str]
     connections: int
     seconds: float
     octets: int
+    messages: str = ""
 
 
 class Sent(msgspec.Struct):
@@ -56,14 +62,17 @@ def private_message(group_id: bytes, epoch: int, octets: int) -> bytes:
 class Connection(asyncio.Protocol):
     """One keep-alive connection: a request, its answer, the next request."""
 
-    def __init__(self, load: Load, index: int, latencies: list[float]) -> None:
-        group = index % len(load.groups)
+    def __init__(self, load: Load, index: int, messages: list[list[bytes]], latencies: list[float]) -> None:
+        turn, group = divmod(index, len(load.groups))
+        self.port = load.ports[(group + turn) % len(load.ports)]
+        self._messages = messages[group] if messages else []
+        self._next = 7 * turn
         self._group_id = load.groups[group]
         self._octets = load.octets
         self._latencies = latencies
         self._head = (
             f"POST /v1/groups/{encode_base64url(self._group_id).decode()}/entries HTTP/1.1\r\n"
-            f"host: {load.host}:{load.port}\r\ncontent-type: message/mls\r\n"
+            f"host: {load.host}:{self.port}\r\ncontent-type: message/mls\r\n"
             f"authorization: Bearer {load.tokens[group]}\r\nidempotency-key: "
         ).encode()
         self._end = time.perf_counter() + load.seconds
@@ -99,23 +108,29 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _send(self) -> None:
-        message = private_message(self._group_id, 0, self._octets)
+        message = self._message()
         key = os.urandom(16).hex().encode()
         self._started = time.perf_counter()
         self._transport.write(b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (self._head, key, len(message), message))
+
+    def _message(self) -> bytes:
+        if not self._messages:
+            return private_message(self._group_id, 0, self._octets)
+        self._next += 1
+        return self._messages[self._next % len(self._messages)]
 
 
 async def run(load: Load) -> Sent:
     """Load the service for the time asked."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
-    start = time.perf_counter()
-    connections = [Connection(load, index, latencies) for index in range(load.connections)]
+    messages = msgspec.msgpack.decode(Path(load.messages).read_bytes(), type=list[list[bytes]]) if load.messages else []
+    start, before = time.perf_counter(), _cpu()
+    connections = [Connection(load, index, messages, latencies) for index in range(load.connections)]
     for connection in connections:
-        await loop.create_connection(partial(_itself, connection), load.host, load.port)
+        await loop.create_connection(partial(_itself, connection), load.host, connection.port)
     await asyncio.gather(*(connection.done for connection in connections))
     seconds = time.perf_counter() - start
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     latencies.sort()
     return Sent(
         len(latencies),
@@ -123,8 +138,13 @@ async def run(load: Load) -> Sent:
         seconds,
         1000 * latencies[len(latencies) // 2],
         1000 * latencies[len(latencies) * 99 // 100],
-        usage.ru_utime + usage.ru_stime,
+        _cpu() - before,
     )
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _itself(connection: Connection) -> Connection:

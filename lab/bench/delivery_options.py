@@ -62,8 +62,9 @@ async def _measure(folder: Path, rounds: int, seconds: float) -> dict[str, list[
         for name, options in _choices(folder).items():
             where = ("--port", "0", "--data-dir", folder / name, "--anchors", folder / "anchors.pem")
             server = await stack.enter_async_context(served("-c", SERVE, "serve", *where, *options))
-            groups, tokens = await found(server.port, anchors, chains)
-            loads[name] = server, Load("127.0.0.1", server.port, groups, tokens, CONNECTIONS, seconds, OCTETS)
+            there = await found(server.port, anchors, chains)
+            load = Load("127.0.0.1", [server.port], there.groups, there.tokens, CONNECTIONS, seconds, OCTETS)
+            loads[name] = server, load
         for _ in range(rounds):
             for name, (server, load) in loads.items():
                 turns.setdefault(name, []).append(await _turn(server, load))

@@ -57,14 +57,14 @@ def run(quick: bool = False) -> list[Row]:
     rounds, seconds = (1, 0.3) if quick else (ROUNDS, SECONDS)
     with tempfile.TemporaryDirectory(prefix="ringtrue-bench-") as folder:
         path = Path(folder)
-        rows = uvloop.run(_measure("SQLite", SqliteEngine(path), _RawSqlite(path / "raw.sqlite3"), rounds, seconds))
+        rows = uvloop.run(_measure("SQLite", SqliteEngine(path), RawSqlite(path / "raw.sqlite3"), rounds, seconds))
         if (url := os.environ.get(DATABASE)) is not None:
             engine = PostgresqlEngine(Database(url, one_copy=True))
-            rows += uvloop.run(_measure("PostgreSQL", engine, _RawPostgresql(url), rounds, seconds))
+            rows += uvloop.run(_measure("PostgreSQL", engine, RawPostgresql(url), rounds, seconds))
         return rows
 
 
-async def _measure(name: str, engine: Engine, raw: "_Raw", rounds: int, seconds: float) -> list[Row]:
+async def _measure(name: str, engine: Engine, raw: "Raw", rounds: int, seconds: float) -> list[Row]:
     engine.start(lambda change: None)
     store = Store(engine)
     groups = [os.urandom(16) for _ in range(GROUPS)]
@@ -78,7 +78,7 @@ async def _measure(name: str, engine: Engine, raw: "_Raw", rounds: int, seconds:
 
 
 async def _appends(
-    name: str, store: Store, groups: list[bytes], raw: "_Raw", callers: int, rounds: int, seconds: float
+    name: str, store: Store, groups: list[bytes], raw: "Raw", callers: int, rounds: int, seconds: float
 ) -> Row:
     def append(caller: int) -> Awaitable[object]:
         body = os.urandom(OCTETS)
@@ -95,7 +95,7 @@ async def _appends(
             )
         )
 
-    turns = [(await _rate(append, callers, seconds), raw.rate(callers, seconds)) for _ in range(rounds)]
+    turns = [(await rate_of(append, callers, seconds), raw.rate(callers, seconds)) for _ in range(rounds)]
     return Row(
         f"bare appends, {name}",
         median(ours for ours, _ in turns),
@@ -113,7 +113,7 @@ async def _reads(name: str, store: Store, group_id: bytes, rounds: int, seconds:
     def last(_: int) -> Awaitable[object]:
         return store.read(group_id, DEVICE, head - 1)
 
-    rates = [await _rate(last, FOLLOWERS, seconds) for _ in range(rounds)]
+    rates = [await rate_of(last, FOLLOWERS, seconds) for _ in range(rounds)]
     return Row(
         f"bare reads of a new entry, {name}",
         median(rates),
@@ -123,7 +123,8 @@ async def _reads(name: str, store: Store, group_id: bytes, rounds: int, seconds:
     )
 
 
-async def _rate(call: Callable[[int], Awaitable[object]], callers: int, seconds: float) -> float:
+async def rate_of(call: Callable[[int], Awaitable[object]], callers: int, seconds: float) -> float:
+    """Calls a second, of so many callers at once."""
     start = time.perf_counter()
 
     async def one(caller: int) -> int:
@@ -137,7 +138,7 @@ async def _rate(call: Callable[[int], Awaitable[object]], callers: int, seconds:
     return done / (time.perf_counter() - start)
 
 
-class _Raw:
+class Raw:
     """The engine alone: `together` appends one entry to each of so many groups, durably."""
 
     def together(self, entries: int) -> None:
@@ -155,7 +156,7 @@ class _Raw:
         return count / (time.perf_counter() - start)
 
 
-class _RawSqlite(_Raw):
+class RawSqlite(Raw):
     def __init__(self, path: Path) -> None:
         self._db = apsw.Connection(str(path))
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", CHECKPOINT, *_TABLES):
@@ -174,7 +175,7 @@ class _RawSqlite(_Raw):
         self._db.close()
 
 
-class _RawPostgresql(_Raw):
+class RawPostgresql(Raw):
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True, prepare_threshold=0)
         for statement in ("DROP TABLE IF EXISTS raw_groups, raw_log", *_TABLES):
