@@ -129,7 +129,8 @@ class Committer:
                 self._intents.forget_group(group_id)
                 self._lookout.left(group_id)
                 return None
-            return self._intents.add(group_id, Leave())
+            # A second proposal would be refused, and with it the first one's would be forgotten.
+            return self._intents.add_once(group_id, Leave())
 
     def is_published(self, group_id: bytes) -> bool:
         """Whether the service has, or may have, the group's log."""

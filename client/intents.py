@@ -164,10 +164,10 @@ class Intents:
             IntentState.WAITING,
         )
 
-    def add_once(self, group_id: bytes, body: Body) -> None:
-        """Note something to be done unless the same is noted already."""
-        if all(intent.body != body for intent in self.of(group_id)):
-            self.add(group_id, body)
+    def add_once(self, group_id: bytes, body: Body) -> int:
+        """Note something to be done unless the same is noted already; returns what is noted."""
+        noted = next((intent.id for intent in self.of(group_id) if intent.body == body), None)
+        return self.add(group_id, body) if noted is None else noted
 
     def of(self, group_id: bytes) -> list[Intent]:
         """A group's intents in order; the one with a request, of which there is at most one, comes first."""

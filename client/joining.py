@@ -163,7 +163,7 @@ class Joiner:
         if consent is Consent.DECLINED:
             contacts.drop(inviter)
             chats.set_standing(group_id, Standing.LEAVING)
-            self._intents.add(group_id, Leave())
+            self._intents.add_once(group_id, Leave())
         return consent is not Consent.DECLINED
 
     def _look_at_keys(self, group: mls_rs.Group, signer: mls_rs.Member, now: int, at_ms: int) -> None:
