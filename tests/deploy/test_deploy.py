@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import pytest
@@ -42,8 +43,24 @@ def command_lines() -> dict[str, list[str]]:
 @pytest.mark.parametrize("place", ["unit", "image", "migrate", "delivery-1", "delivery-2"])
 def test_every_command_line_is_one(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RINGTRUE_DATABASE", "postgresql://ringtrue@primary/ringtrue")  # as compose.yaml gives it
-    arguments = [re.sub(r"\$\{(\w+)\}", "value", str(word)) for word in command_lines()[place]]
+    arguments = [re.sub(r"\$\{\w+[^}]*\}", "value", str(word)) for word in command_lines()[place]]
     assert parsed(arguments).params
+
+
+def test_replicas_keep_attachments_where_each_of_them_sees_them() -> None:
+    """A folder of attachments belongs to one process: with it, the second replica would not start."""
+    composed = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    replicas = [each for name, each in composed["services"].items() if name.startswith("delivery-")]
+    assert len(replicas) == 2
+    for each in replicas:
+        given = dict(word.partition("=")[::2] for word in each["command"])
+        bucket, endpoint = (urlsplit(given[name]) for name in ("--blobs", "--s3-endpoint"))
+        storage = composed["services"][endpoint.hostname]
+        assert f":{endpoint.port}" in storage["command"]
+        assert storage["volumes"] == [f"{bucket.netloc}:{storage['command'][-1]}/{bucket.netloc}"]
+        assert storage["environment"]["ROOT_ACCESS_KEY"] == each["environment"]["AWS_ACCESS_KEY_ID"]
+        assert "${S3_SECRET" in storage["environment"]["ROOT_SECRET_KEY"]
+        assert "${S3_SECRET" in each["environment"]["AWS_SECRET_ACCESS_KEY"]
 
 
 def test_the_unit_has_what_it_refers_to() -> None:
