@@ -84,8 +84,8 @@ class UnreachableError(ClientError):
     hint = "Check the network and the service's address, then try again."
     exit_code = 6
 
-    def __init__(self, message: str, *, retryable: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, retryable: bool, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
         self.retryable = retryable
 
 
@@ -238,8 +238,9 @@ class CredentialRefusedError(ServiceError):
     """The certificate chain, or a request signed with its key, was not accepted."""
 
     hint = (
-        "Check this machine's clock. If it is right, the service may trust other authorities than yours: "
-        "ask its operator. Otherwise renew the certificate, or enrol again."
+        "Check this machine's clock, and that the service's address is the one that its operator names. If both are "
+        "right, the service may trust other authorities than yours: ask its operator. Otherwise renew the "
+        "certificate, or enrol again."
     )
     exit_code = 8
 

@@ -21,6 +21,10 @@ BACKOFF = 0.2  # seconds before the first repeat on average; doubles, with full 
 BACKOFF_LIMIT = 30.0  # seconds
 TOO_LONG = "answer-too-long"  # code of the error for an answer beyond its limit
 PATIENCE = 5  # seconds of Retry-After that a call waits by itself; with more it is for the caller to decide
+TLS_HINT = (
+    "If the service has its certificate from an authority of its own, name that one's certificate in SSL_CERT_FILE. "
+    "Otherwise check the address, the clock, and who may be between you and the service."
+)
 ADDRESS_HINT = "Write the service's address as https://HOST or, on this machine, http://127.0.0.1:PORT."
 
 HOST = re.compile("[0-9A-Za-z._:-]+")
@@ -164,9 +168,19 @@ def _pause(error: ClientError, call: Call, attempt: int) -> float | None:
 def _unreachable(error: httpx.TransportError, base_url: str, call: Call) -> ClientError:
     if isinstance(error, httpx.UnsupportedProtocol):
         return ClientError(f"{base_url!a} is not an address of a service", code="address", hint=ADDRESS_HINT)
+    if _has_other_certificate(error):
+        return UnreachableError(
+            f"{base_url} shows a certificate that counts for nothing here", retryable=True, hint=TLS_HINT
+        )
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     what = "cannot be reached" if never_sent else "did not answer"
     return UnreachableError(f"{base_url} {what}", retryable=never_sent or call.repeatable)
+
+
+def _has_other_certificate(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _tls(base_url: str) -> ssl.SSLContext | bool:

@@ -25,9 +25,13 @@ _STANDBYS = "ANY 1 (name, name) of two standbys"
 
 
 def place(url: str) -> str:
-    """Host, port and database of a URL, and nothing else of it. Raises StartError."""
+    """Hosts with their ports and the database of a URL, and nothing else of it. Raises StartError."""
     said = _parsed(url)
-    return f"{said.get('host', 'localhost')}:{said.get('port', 5432)}/{said.get('dbname', said.get('user', ''))}"
+    hosts, ports = str(said.get("host", "localhost")).split(","), str(said.get("port", "")).split(",")
+    if len(ports) < len(hosts):
+        ports = ports[:1] * len(hosts)  # one port is that of all hosts (libpq)
+    servers = ",".join(f"{host}:{port or 5432}" for host, port in zip(hosts, ports, strict=False))
+    return f"{servers}/{said.get('dbname', said.get('user', ''))}"
 
 
 def connect(url: str, **options: Any) -> Connection:

@@ -111,8 +111,9 @@ async def test_this_project_s_client_takes_a_private_authority_from_the_usual_va
     process = RealProcess(tmp_path / "service", now_roots, *options(tmp_path))
     url = (await process.start()).replace("127.0.0.1", "localhost")
     async with aclosing(Service(url, 4096)) as service:
-        with pytest.raises(UnreachableError):
+        with pytest.raises(UnreachableError, match="certificate that counts for nothing here") as caught:
             await service.send(Call("GET", "/v1/status"))
+        assert "SSL_CERT_FILE" in caught.value.hint
     (tmp_path / "ca.pem").write_bytes(private.certificate.public_bytes(Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     async with aclosing(Service(url, 4096)) as service:

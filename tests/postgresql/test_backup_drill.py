@@ -91,7 +91,7 @@ async def test_a_restored_database_goes_on_and_readers_are_told(
 
 def said_of_groups(count: int) -> str:
     return (
-        f"As of the backup, {count} groups can go on. "
+        f"As of the backup, {'1 group' if count == 1 else f'{count} groups'} can go on. "
         "What the service took after the backup is lost, and every client is told so.\n"
     )
 

@@ -114,6 +114,13 @@ def test_a_place_shows_nothing_of_a_password(password: str) -> None:
         assert shown == "h:5432/d" or FORM in shown or password not in shown
 
 
+def test_a_place_names_each_server_with_its_port() -> None:
+    assert place("postgresql://u@a:1,b:2,c:3/d?target_session_attrs=read-write") == "a:1,b:2,c:3/d"
+    assert place("postgresql://u@a,b,c:7/d") == "a:5432,b:5432,c:7/d"
+    assert place("host=a,b port=7 dbname=d") == "a:7,b:7/d"
+    assert place("dbname=d") == "localhost:5432/d"
+
+
 def test_a_migration_says_what_it_did(empty_database: str) -> None:
     for words in ("now; before it had none", "already"):
         result = CliRunner().invoke(delivery, ["migrate", "--database", empty_database])
