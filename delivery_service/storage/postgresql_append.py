@@ -2,11 +2,14 @@
 
 The groups' rows are locked in order, then a statement whose snapshot is later than the locks compares and sets. What
 else changes a group's epoch, members or log changes its row too, and so waits for the lock or is run again. One trip to
-the server carries all of it. Entries of one key never share a transaction: the later gets the answer of the earlier.
+the server carries all of it. An earlier entry is looked for by an order that only the index of keys has: for an
+equality the planner may take the other index, and read all that a group ever said. Entries of one key never share a transaction: the later gets the answer of the earlier.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from psycopg.errors import LockNotAvailable
 
 from delivery_service.errors import RefusedError, StoreError
 from delivery_service.storage import rules
@@ -30,7 +33,9 @@ WITH new AS MATERIALIZED (
       SELECT 1 FROM memberships m WHERE m.group_number = g.number AND m.device = new.device AND m.until IS NULL
     ) AS member
   FROM new LEFT JOIN groups g ON g.group_id = new.group_id
-    LEFT JOIN log l ON l.group_number = g.number AND l.key = new.key
+    LEFT JOIN LATERAL (
+      SELECT * FROM log WHERE (group_number, log.key) >= (g.number, new.key) ORDER BY group_number, log.key LIMIT 1
+    ) l ON l.group_number = g.number AND l.key = new.key
 ), placed AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY number, accepted ORDER BY place) AS next
   FROM (SELECT *, earlier_seq IS NULL AND member AND current = epoch AS accepted FROM judged) admitted
@@ -76,15 +81,19 @@ class AppendSession:
         self._link.close()
 
     def _settle(self, items: list[Item]) -> None:
-        """Appends together; each alone if one of them cannot be."""
+        """Appends together; if that fails each group by itself, and if that fails each entry."""
         error = self._turns([item.arguments[0] for item in items], items)
         if error is None:
             return
-        if len(items) == 1:
-            items[0].error = StoreError(f"{type(error).__name__}: {error}")
-        else:
-            for item in items:
-                self._settle([item])
+        parts = _by_group(items)
+        if len(parts) == 1:
+            if len(items) == 1 or isinstance(error, LockNotAvailable):  # which each of them would wait for again
+                for item in items:
+                    item.error = StoreError(f"{type(error).__name__}: {error}")
+                return
+            parts = [[item] for item in items]
+        for part in parts:
+            self._settle(part)
 
     def _turns(self, entries: list[NewEntry], items: list[Item]) -> Exception | None:
         for _ in range(TURNS):
@@ -92,7 +101,8 @@ class AppendSession:
                 rows = self._append(entries)
             except FAILURES as error:
                 failure = error
-                if self._link.undo() and not isinstance(error, RACES):
+                known = self._link.undo()
+                if isinstance(error, LockNotAvailable) or (known and not isinstance(error, RACES)):
                     return error
             else:
                 for row, entry, item in zip(rows, entries, items, strict=True):
@@ -129,6 +139,13 @@ def _distinct(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
         (later if (entry.group_id, entry.key) in seen else batch).append(item)
         seen.add((entry.group_id, entry.key))
     return batch, later
+
+
+def _by_group(items: Iterable[Item]) -> list[list[Item]]:
+    groups: dict[bytes, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.arguments[0].group_id, []).append(item)
+    return list(groups.values())
 
 
 def _answer(row: tuple[Any, ...], entry: NewEntry, item: Item) -> None:

@@ -109,6 +109,8 @@ class WorkSession:
             if error is None:
                 return
             item.error = _answer(error)
+            if isinstance(error, psycopg.errors.LockNotAvailable):  # others have waited behind it for long enough
+                return
             if not isinstance(error, RACES) and (turn or not self._lost):
                 return
             time.sleep(_random.uniform(0, min(PAUSE * 2**turn, PAUSE_LIMIT)))
