@@ -39,7 +39,10 @@ class ServiceFacts:
         return Facts(retention, None if key is None else ServiceSender(self._uri, key), idle, heard_at)
 
     def learn(self, status: Status, now: int) -> str | None:
-        """Keep what a status says; returns what a person is to be told: that things are kept for less time."""
+        """Keep what a status says; returns what a person is to be told: that things are kept for less time.
+
+        It has no last full stop, as the words of errors have none.
+        """
         before, retention = self.known, max(0, min(status.retention, LONGEST))
         key, idle = self._eviction(status)
         with self._store.transaction():
@@ -49,7 +52,7 @@ class ServiceFacts:
             return None
         return (
             f"The delivery service keeps messages for {words_for(retention)} from now on, and kept them for "
-            f"{words_for(before.retention)} until now. {missed(retention)}"
+            f"{words_for(before.retention)} until now. {missed(retention).removesuffix('.')}"
         )
 
     def _eviction(self, status: Status) -> tuple[bytes | None, int]:

@@ -64,6 +64,7 @@ async def test_a_shorter_time_is_told_once_and_a_longer_one_is_not(world, stack:
     decide(10 * DAY)
     (words,) = await told()
     assert words.startswith("The delivery service keeps messages for 10 days from now on, and kept them for 60 days")
+    assert words.endswith("is told so")  # whoever shows it ends the sentence and adds what to do
     assert await told() == []
 
 
