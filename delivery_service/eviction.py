@@ -82,7 +82,7 @@ class Evictions:
         if not self._sender.is_named_by(observer):
             return Look((), NEVER)
         epoch, members = EpochSender.of(observer), observer.members()
-        waiting = {each.removed.index for each in observer.proposals() if each.removed is not None}
+        waiting = _waiting(observer)
         found = [(each.index, self._reason(epoch, each, idle, now)) for each in members if each.index not in waiting]
         leaves = tuple((index, reason) for index, reason in found if reason is not None)
         if leaves or waiting or epoch.idle is not None:
@@ -103,13 +103,15 @@ class Evictions:
         return Reason.IDLE if is_idle else None
 
     async def propose(self, group_id: bytes, leaf: int, reason: Reason, now: int) -> None:
-        """Appends one proposal; what the group's rules forbid, such as to remove its last admin, is left."""
+        """Appends one proposal; what is proposed already, and what the group's rules forbid, is left."""
         version, observer = await self._observers.take(group_id)
         try:
+            if leaf in await self._observers.judged(_waiting, observer):
+                return
             message = await self._observers.judged(self._sender.propose_removal, observer, leaf, reason)
             epoch = observer.epoch
             _, snapshot = await self._observers.process(observer, message, now)
-            key = hashlib.sha256(b"eviction" + group_id + epoch.to_bytes(8) + leaf.to_bytes(4)).digest()[:16]
+            key = hashlib.sha256(b"eviction" + group_id + version.to_bytes(8) + leaf.to_bytes(4)).digest()[:16]
             digest = hashlib.sha256(message).digest()
             entry = NewEntry(
                 group_id, b"", "proposal", epoch, key, digest, now * 1000, message, observer=snapshot, judged=version
@@ -122,6 +124,11 @@ class Evictions:
         if appended is not None:
             self.proposed += 1
             self._observers.keep(group_id, version + 1, observer)
+
+
+def _waiting(observer: Observer) -> frozenset[int]:
+    """The leaves whose removal is proposed in the observer's epoch."""
+    return frozenset(each.removed.index for each in observer.proposals() if each.removed is not None)
 
 
 def _told(group_id: bytes, answer: Appended | None) -> Change | None:

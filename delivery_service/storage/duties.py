@@ -51,6 +51,7 @@ DELETE FROM last_seen WHERE at < :unseen
 _CACHED = """
 SELECT count(*) FROM log l JOIN groups g ON g.number = l.group_number
 WHERE l.kind = 1 AND l.epoch = :epoch AND g.group_id = :group_id
+  AND l.seq > (SELECT coalesce(max(r.seq), 0) FROM rollbacks r WHERE r.group_number = l.group_number)
 """
 _VERSION = "SELECT version FROM observers JOIN groups ON number = group_number WHERE group_id = :group_id"
 # The service is no member, so its entries are placed by epoch and key alone; and what it proposes shows nothing about

@@ -1,7 +1,9 @@
 """What the service proposes itself, what it takes from nobody, and what its observers refuse whoever signed it."""
 
+import hashlib
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from mls_rs import Group, generate_signature_key
@@ -13,7 +15,8 @@ from delivery_service.service import Service
 from delivery_service.wire.duties import EVICTION_MARGIN
 from identity.device import MEMBER_GRACE
 from identity.eviction import IDLE_LEAST, IDLE_MOST, Reason, ServiceSender, service_uri, with_sender
-from tests.delivery_service.conftest import HOST, Device
+from identity.rejected_commit import RejectedCommit
+from tests.delivery_service.conftest import HOST, Device, path_of
 from tests.external_proposal import (
     NEW_MEMBER_PROPOSAL,
     addition,
@@ -122,6 +125,37 @@ async def test_a_rejected_proposal_is_made_again_in_the_next_epoch_a_day_later(w
     world.clock.now += DAY
     await at.alice.open_session()
     assert await at.run() == 2
+
+
+async def test_a_proposal_whose_epoch_was_taken_back_is_made_again_in_the_one_of_that_number(world) -> None:
+    """Neither its place nor the proposals that were undone with it count in the epoch that is begun anew."""
+    at = await table(world)
+    world.clock.now += 60 * DAY
+    await at.alice.open_session()
+    at.bob.use(world.roots.chain(at.bob.key, BOB, at.bob.now, 7 * DAY), world.roots.anchors)
+    await at.bob.open_session()
+    for again in (False, True):
+        pending = at.group.commit(at.alice.now, path=True)
+        assert (await at.alice.commit(at.group, pending)).status_code == 201
+        assert await at.run() == 1 + again
+        if not again:
+            entry = [each for each in (await at.alice.read(at.group.group_id)).entries if each.kind == "commit"][-1]
+            digest = hashlib.sha256(entry.body).digest()
+            signature = RejectedCommit(at.group.group_id, entry.epoch, entry.seq, digest).sign(at.bob.key)
+            body = msgspec.json.encode({"seq": entry.seq, "commit": digest, "signature": signature})
+            answer = await at.bob.call("POST", f"{path_of(at.group.group_id)}/rejections", body)
+            assert answer.json()["rollback"], answer.text
+            world.clock.now += DAY
+            await at.alice.open_session()
+
+
+async def test_what_the_service_writes_into_a_log_has_its_checksum_too(world) -> None:
+    at = await table(world)
+    world.clock.now += 60 * DAY
+    await at.alice.open_session()
+    assert await at.run() == 1
+    query = "SELECT count(*) FROM log WHERE checksum IS NULL"
+    assert await at.service.engine.read(lambda tx: tx.value(query)) == 0
 
 
 async def test_an_idle_member_is_proposed_where_both_say_so(run_world) -> None:
