@@ -2,8 +2,10 @@
 
 The groups' rows are locked in order, then a statement whose snapshot is later than the locks compares and sets. What
 else changes a group's epoch, members or log changes its row too, and so waits for the lock or is run again. One trip to
-the server carries all of it. An earlier entry is looked for by an order that only the index of keys has: for an
-equality the planner may take the other index, and read all that a group ever said. Entries of one key never share a transaction: the later gets the answer of the earlier.
+the server carries all of it. Entries of one key never share a transaction: the later gets the answer of the earlier.
+
+An earlier entry is looked for by an order that only the index of keys has: for an equality the planner may choose to
+read all that a group has ever said.
 """
 
 from collections.abc import Iterable, Sequence

@@ -26,6 +26,7 @@ SETTINGS = {
     "enable_seqscan": "off",  # everything is found by an index, also while the tables are small
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",  # it reads all of a group before it sorts: an index has the order already
     "jit": "off",
 }
 _SET = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS settings (name, value)"
