@@ -33,9 +33,15 @@ class Blobs:
     """What is behind /v1/blobs and /v1/uploads. `owner` makes of a number (+E164) what is kept in its place."""
 
     def __init__(
-        self, engine: Engine, storage: BlobStorage, owner: Callable[[str], bytes], quota: int = BLOB_OCTETS_KEPT
+        self,
+        engine: Engine,
+        storage: BlobStorage,
+        owner: Callable[[str], bytes],
+        quota: int = BLOB_OCTETS_KEPT,
+        retention: int = RETENTION,
     ) -> None:
         self._engine = engine
+        self._retention = retention
         self._storage = storage
         self._owner = owner
         self._quota = quota
@@ -48,7 +54,7 @@ class Blobs:
         name = bytes.fromhex(wanted.blob)
         stored = await self._engine.read(records.blob, name)
         if stored is not None:
-            return UploadState("", PIECE_SIZE, [], True, stored.at + RETENTION)
+            return UploadState("", PIECE_SIZE, [], True, stored.at + self._retention)
         new = Upload(secrets.token_hex(16), name, wanted.size, now, self._owner(number))
         opened = await self._engine.write(records.open_upload, new, self._quota)
         if opened.token is None:
@@ -98,7 +104,7 @@ class Blobs:
         stored = await self._engine.write(records.finish, place, now)
         if stored.place != place:  # the same octets came by another upload meanwhile
             await self.clean()
-        return BlobStored(stored.name.hex(), stored.at + RETENTION)
+        return BlobStored(stored.name.hex(), stored.at + self._retention)
 
     async def cancel(self, number: str, place: str) -> None:
         """Gives an upload up; refuses unknown-upload."""

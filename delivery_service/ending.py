@@ -9,7 +9,6 @@ from delivery_service.storage import deletion, ending
 from delivery_service.storage.ending import NewEnding
 from delivery_service.storage.engine import Engine
 from delivery_service.storage.values import Change
-from delivery_service.wire import RETENTION
 from delivery_service.wire.ending import DELETION_NOTICE, DataDeleted, DataDeletion, Ended, Ending
 from identity.certificates import public_point
 from identity.group_ending import GroupEnding
@@ -20,8 +19,9 @@ from identity.roles import admins_of
 class Endings:
     """Judges who may end a group by the observer's roles, and deletes what has ended."""
 
-    def __init__(self, engine: Engine, observers: Observers) -> None:
+    def __init__(self, engine: Engine, observers: Observers, retention: int) -> None:
         self._engine = engine
+        self._retention = retention
         self._observers = observers
 
     async def end(self, session: Session, group_id: bytes, wanted: Ending, now_ms: int) -> Ended:
@@ -33,7 +33,7 @@ class Endings:
         statement = GroupEnding(group_id, wanted.successor)
         if not statement.is_signed(wanted.signature, public_point(session.key())):
             raise RefusedError("invalid-signature", "the statement is not signed with the device's key")
-        notice = RETENTION if wanted.successor else DELETION_NOTICE
+        notice = self._retention if wanted.successor else DELETION_NOTICE
         new = NewEnding(group_id, session.device, wanted.successor, wanted.signature, now_ms, notice)
         async with self._observers.lock(group_id):
             if not await self._engine.read(ending.has_ended, group_id):

@@ -98,7 +98,7 @@ class Service:
         self.evictions = Evictions(self.engine, self.observers, self.sender, self.lists, policy)
         self.groups = Groups(self.store, self.observers, self.franking)
         self.rollbacks = Rollbacks(self.engine, self.observers)
-        self.endings = Endings(self.engine, self.observers)
+        self.endings = Endings(self.engine, self.observers, policy.retention)
         self.key_packages = KeyPackages(self.store, self.credentials)
         self.consent = Consent(self.store, self.credentials, quotas)
         self.sessions = Sessions(partial(self.franking.secret, "session tokens"))
@@ -117,7 +117,8 @@ class Service:
         )
         self.blobs_limit = hourly(BLOBS_PER_HOUR, "BLOBS_PER_HOUR", "blobs of one number")
         self.blob_storage = storage or (MemoryBlobs() if folder is None else FolderBlobs(folder / BLOBS_FOLDER))
-        self.blobs = Blobs(self.engine, self.blob_storage, self.franking.pseudonym)
+        kept = policy.retention
+        self.blobs = Blobs(self.engine, self.blob_storage, self.franking.pseudonym, retention=kept)
         self.allowances = Allowances(
             self.engine,
             (
@@ -207,5 +208,11 @@ class Service:
             if now >= due:
                 due = now + (REFRESH_INTERVAL if await self.lists.refresh(now) else RETRY_INTERVAL)
             with suppress(StoreError, RefusedError):  # what is left is done at the next look
-                await self.purge.run(now)
+                await self.end_revoked(now)
             await asyncio.sleep(RETRY_INTERVAL)
+
+    async def end_revoked(self, now: int) -> None:
+        """Ends what revoked certificates have here, and proposes to remove whose they are: one replica does that."""
+        await self.purge.run(now)
+        if self.notices is None or self.notices.keeping.is_set():
+            await self.evictions.run(now)
