@@ -229,3 +229,35 @@ async def test_a_newcomer_does_not_leave_on_old_or_few_reports(world, stack: Asy
         lie = Entry(await cursor(dave, party.group_id) + 1, entry.epoch, "rollback", "0" * 32, entry.at_ms, body)
         assert await shown(party, dave, lie) == ["unproven-rollback"]
         assert (await dave.find_chat(party.group_id.hex())).standing is Standing.ACTIVE
+
+
+async def test_nothing_of_an_earlier_epoch_is_in_the_store_once_a_commit_stands(world, stack: AsyncExitStack) -> None:
+    """Whoever has the store and its passphrase then finds the present epoch only, in whichever table they look."""
+    party = await Party.of(world, stack, ALICE, BOB, CAROL)
+    alice, bob, carol = party.sessions
+    before = [(await party.copy(session)).delta().state for session in (alice, bob)]
+    await alice.refresh(party.group_id)
+    await bob.receive()
+    for session, state in zip((alice, bob), before, strict=True):
+        assert await found(party, session, state) > 5  # this is what the search finds until then
+    await carol.receive()
+    await carol.send(party.group_id, "settles it")
+    await party.all_receive()
+    for session, state in zip((alice, bob), before, strict=True):
+        assert await found(party, session, state) == 0
+
+
+async def found(party: Party, session: Session, state: bytes) -> int:
+    """How many pieces of an earlier state, that are none of the present one, the decrypted store holds."""
+    present = (await party.copy(session)).delta().state
+    pieces = (state[start : start + 32] for start in range(0, len(state) - 32, 16))
+    store = await session.worker.run(everything, session)
+    return sum(piece in store for piece in pieces if piece not in present)
+
+
+def everything(session: Session) -> bytes:
+    """Each value of each row of each table."""
+    store = session.steps.store
+    tables = [name for (name,) in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    values = [value for name in tables for row in store.rows(f"SELECT * FROM {name}") for value in row]
+    return b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
