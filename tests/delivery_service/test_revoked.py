@@ -75,7 +75,7 @@ async def refreshed(world) -> Service:
     service: Service = world.app.state.service
     now = service.now()
     await service.lists.refresh(now)
-    await service.purge.run(now)
+    await service.end_revoked(now)
     return service
 
 
@@ -192,7 +192,7 @@ async def test_a_group_is_looked_at_when_a_members_certificate_is_revoked(scene)
     assert service.evictions.proposed == 0
     authority.revoke(bob)
     await refreshed(world)
-    await service.evictions.run(alice.now)
+    assert service.evictions.proposed == 1  # at once, and not with the hourly duties
     entries = (await alice.read(group.group_id)).entries
     assert group.process(entries[-1].body, alice.now).authenticated_data == b"revoked"
 
