@@ -5,7 +5,7 @@ both are here: that word, and an invitation by the same device. Everything happe
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -82,7 +82,7 @@ class Endings:
             words = f"{who} deleted this chat at the service. {_until(said.deletes_at)} What is on this device stays."
             self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
             return DELETED_WHY, []
-        words = f"{who} began this chat anew, with the same people; it goes on in the new one. This one ends here."
+        words = f"{who} began this chat anew; it goes on in the new one. This one ends here."
         self._history.note(Kind.NOTICE, group_id, entry.seq, words, now, entry.at_ms)
         new = self._chats.get(said.successor)
         own = step.group.member(step.group.own_index).identity
@@ -184,7 +184,7 @@ class Endings:
     def absent(self, due: Due) -> list[TelephoneNumber]:
         """Who is to be in the new chat and is not yet."""
         present = {number_of(member).e164 for member in self._groups.members(due.successor)}
-        return [TelephoneNumber.from_digits(number[1:]) for number in due.numbers if number not in present]
+        return _numbers(number for number in due.numbers if number not in present)
 
     def _want(self, due: Due) -> None:
         self._store.execute(
@@ -203,7 +203,10 @@ class Endings:
         self._chats.take_over(old.group_id, new.group_id)
         inviter = number_of_identity(device).e164
         self._chats.set_consent(new.group_id, old.consent, new.inviter or inviter)
-        words = f"This chat takes the place of an earlier one with the same people, which {self._who(device)} ended."
+        words = f"This chat takes the place of an earlier one, which {self._who(device)} ended."
+        strangers = sorted(self._chats.listed(new.group_id) - self._chats.listed(old.group_id))
+        if strangers:
+            words += f" Who was not in that one: {', '.join(map(str, _numbers(strangers)))}."
         self._history.note(Kind.NOTICE, new.group_id, None, words, now)
         return ChatMoved(old.group_id, new.group_id, name)
 
@@ -214,6 +217,10 @@ class Endings:
     def _who(self, device: bytes) -> str:
         number = number_of_identity(device)
         return "You" if number == self._groups.account.number else str(number)
+
+
+def _numbers(texts: Iterable[str]) -> list[TelephoneNumber]:
+    return [TelephoneNumber.from_digits(each[1:]) for each in texts]
 
 
 def _is_entitled(group: mls_rs.Group, said: GroupEnd) -> bool:

@@ -12,6 +12,11 @@ WRITTEN_WRONG = ("digits", "too-long", "unreadable", "impossible")  # a NumberEr
 USAGE = 2  # exit code
 _INSIDE = {
     ": ringtrue chat list": " in the list of chats",
+    "ringtrue chat reset CHAT": "/reset",
+    "ringtrue begin-again CHAT": "/beginagain",
+    "ringtrue transfers --cancel": "/transfers",
+    "ringtrue transfers": "/transfers",
+    "ringtrue alarms": "/alarms",
     "ringtrue devices add": "/devices",
     "ringtrue requests": "/requests",
     "ringtrue doctor": "/doctor",

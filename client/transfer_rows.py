@@ -66,6 +66,11 @@ class TransferRows:
         """What is not offered yet, oldest first."""
         return [_upload(row) for row in self._store.rows(f"{_UPLOAD} ORDER BY id")]
 
+    def count(self) -> int:
+        """How many that are."""
+        row = self._store.row("SELECT count(*) FROM upload")
+        return 0 if row is None else int(row[0])
+
     def upload(self, upload: int) -> Upload | None:
         """One of them."""
         row = self._store.row(f"{_UPLOAD} WHERE id = ?", upload)

@@ -117,6 +117,10 @@ class Uploads:
             for upload in await self._worker.run(self._rows.uploads)
         ]
 
+    def waiting(self) -> int:
+        """How many files are not offered yet; on the worker thread."""
+        return self._rows.count()
+
     async def cancel(self, number: int) -> None:
         """Give an upload up, here and at the service. Raises ChatError if there is none of that number."""
         upload = await self._worker.run(self._rows.upload, number)

@@ -54,6 +54,7 @@ REVOCATION_WORDS = {  # why a certificate was revoked (RFC 5280 §5.3.1)
     Reason.certificate_hold: "it is held for now",
     Reason.privilege_withdrawn: "the number is no longer that holder's",
 }
+OWN_REVOKED = "The certificate of this device was revoked: what it sends counts for nobody."
 REVOKED_SINCE = "The certificate was revoked since. That changes no verdict that was made before."
 MODE_WORDS = {
     "open": "Anybody can write to you; what strangers write waits as a request.",

@@ -8,6 +8,7 @@ import click
 from client.commands.opened import opened
 from client.credentials.acme_account import Certifier
 from client.doctor import Doctor
+from client.ending_words import deleted_lines
 from client.enrolling import enrol
 from client.errors import AccountError, NoMessagesError
 from client.home import AUTHORITY, DELIVERY, Home
@@ -127,11 +128,7 @@ async def delete_service_data(terminal: Terminal, number: bool, yes: bool) -> No
         return
     async with opened(terminal) as api:
         deleted = await api.device.delete_service_data(number)
-    counts = (
-        f"Deleted: {deleted.key_packages} key packages, {deleted.welcomes} invitations, {deleted.sessions} sessions, "
-        f"{deleted.contacts} entries about contacts. What remains there:"
-    )
-    show(terminal, "deleted", "\n".join([counts, *(f"- {each}" for each in deleted.remains)]), deleted)
+    show(terminal, "deleted", "\n".join(deleted_lines(deleted)), deleted)
 
 
 def _prompt_for_code(number: TelephoneNumber) -> str:

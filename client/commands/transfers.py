@@ -3,7 +3,7 @@
 import click
 
 from client.commands.opened import opened, sync_if_possible
-from client.desk.transfer_views import TransferView
+from client.desk.transfer_views import TransferView, transfer_words
 from client.rendering import show
 from client.terminal import Terminal, account_command
 
@@ -25,5 +25,4 @@ async def transfers(terminal: Terminal, cancel: int | None) -> None:
 
 
 def _tell(terminal: Terminal, transfer: TransferView) -> None:
-    work = f"{100 * transfer.done // transfer.total} % stored" if transfer.active else "waits for the service"
-    show(terminal, "transfer", f"{transfer.transfer}  {transfer.name}, {transfer.total:,} octets: {work}", transfer)
+    show(terminal, "transfer", f"{transfer.transfer}  {transfer.name}, {transfer_words(transfer)}", transfer)

@@ -47,6 +47,11 @@ ADVICE = {
     ),
     AlarmKind.MESSAGE: f"{_COPY}Ask the others in the chat what it said. If you did neither: {_NEW_KEY}",
 }
+SIGN = "there is a sign that your number or this device's key is used elsewhere"
+OTHER_SIGNS = {
+    AlarmKind.EVICTION: "the delivery service wants somebody removed from a chat for a reason that does not hold",
+    AlarmKind.LOG: "a log of certificates is not what it has to be",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,11 @@ class Alarms:
         """How many nobody has put away."""
         row = self._store.row("SELECT count(*) FROM alarm WHERE acknowledged_at IS NULL")
         return 0 if row is None else int(row[0])
+
+    def newest_sign(self) -> str:
+        """What kind of sign the newest alarm that waits is, for a person."""
+        row = self._store.row("SELECT kind FROM alarm WHERE acknowledged_at IS NULL ORDER BY id DESC LIMIT 1")
+        return SIGN if row is None else OTHER_SIGNS.get(AlarmKind(row[0]), SIGN)
 
     def get(self, alarm: int) -> Alarm:
         """One alarm. Raises ChatError."""

@@ -34,6 +34,12 @@ WHY = {
     Reason.REVOKED: "its certificate was revoked",
     Reason.IDLE: "it was not used for longer than this chat allows",
 }
+PROPOSED = "The delivery service proposes to remove it"
+PENDING_WORDS = {
+    Finding.HOLDS: " This device sees the same; the next member's program carries it out.",
+    Finding.UNDECIDED: " This device cannot confirm that yet, and does not carry it out.",
+    Finding.FALSE: " That is not so; this program does not carry it out.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,17 @@ class Evictions:
                     self._history.note(Kind.NOTICE, group.group_id, seq, words, now)
                     return True
         return False
+
+    def pending(self, group_id: bytes) -> dict[int, str]:
+        """By leaf index: that the service proposes to remove it, why, and what this device can say of that."""
+        group = self._groups.copy(group_id)
+        epoch, found = EpochSender.of(group), {}
+        for each in group.proposals():
+            known = None if each.reference is None else self._row(each.reference)
+            if each.sender is None and each.removed is not None and known is not None:
+                finding = self._judge(epoch, each.removed, known)
+                found[each.removed.index] = f"{PROPOSED}: {WHY[known.reason]}.{PENDING_WORDS[finding]}"
+        return found
 
     def left_out(self, group: mls_rs.Group) -> list[bytes]:
         """The references of what own commits do not carry out."""

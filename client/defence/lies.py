@@ -60,6 +60,7 @@ WHAT_TO_DO = (
 
 FORKED_HINT = f"{WHAT_TO_DO}. To send all the same, send it again."
 FOLLOWS_WORDS = "This chat takes the place of {name}, of which the service showed members different histories."
+FOLLOWS_CLOSED = "This chat takes the place of {name}, in which this device could not go on."
 
 _ANSWERS = {
     Lie.REORDERED: "handed out entries in another order than that of their numbers; they were put in order",

@@ -3,10 +3,12 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from client.chats import FOREVER, Chat
 from client.defence.admission import Consent
 from client.defence.continuity import identity_of_key
-from client.defence.lies import FOLLOWS_WORDS
+from client.defence.lies import FOLLOWS_CLOSED, FOLLOWS_WORDS
 from client.desk.agreement import agreement, with_words
 from client.desk.api import Chats
 from client.desk.exporting import exported
@@ -111,14 +113,14 @@ class DeskChats(Chats):
 
     async def begin_again(self, group: str) -> ChatView:
         old = await self.get(group)
-        people = list(dict.fromkeys(member.number for member in await self.members(group) if not member.you))
         if old.direct is None:
+            people = list(dict.fromkeys(member.number for member in await self.members(group) if not member.you))
             new = await self.create(old.chat, people, old.roles)
-        else:
+        else:  # also where nobody can say any more who was in it
             with self._works.in_flight("creating the chat anew"):
                 chat = await self._works.session.create_chat(None, [parse_invite(old.direct)])
             new = await self._changed(chat.group_id)
-        words = FOLLOWS_WORDS.format(name=old.chat)
+        words = (FOLLOWS_WORDS if old.standing == "active" else FOLLOWS_CLOSED).format(name=old.chat)
         note = self._steps.history.note
         await self._works.run(note, Kind.NOTICE, group_of(new.group), None, words, self._works.now())
         return await self._changed(group_of(new.group))
@@ -232,6 +234,8 @@ class DeskChats(Chats):
             )
             for member in members
         ]
+        proposed = self._steps.evictions.pending(group_id)
+        views = [replace(view, proposed=proposed.get(view.leaf, "")) for view in views]
         return with_words(self._steps, group_id, members, views, now)
 
     def _check_number(self, group_id: bytes) -> CheckNumberView:

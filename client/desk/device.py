@@ -1,6 +1,7 @@
 """The calls about this device."""
 
 from client.credentials.logs_seen import SeenLog
+from client.credentials.revocations import DeviceState
 from client.defence.admission import Consent, Place
 from client.defence.alarms import Alarm
 from client.desk import reporting
@@ -139,7 +140,14 @@ class DeskDevice(Device):
             unread=browsing.count_unread(),
             alarms=self._works.steps.alarms.waiting(),
             retention=0 if facts is None else facts.retention,
+            transfers=self._works.session.uploads.waiting(),
+            revoked=self._is_revoked(),
+            trouble_hint=self._connection.hint,
         )
+
+    def _is_revoked(self) -> bool:
+        chain, known = self._works.steps.groups.account.chain, self._works.steps.revocations
+        return self._connection.refused or known.state(chain, self._works.now()) is DeviceState.REVOKED
 
 
 def _log(log: SeenLog) -> WatchedLogView:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from client.browsing import Overview
-from client.chats import Chat
+from client.chats import Chat, Standing
 from client.contacts import Contact
 from client.content import decode
 from client.defence.admission import STRANGER, Consent, Place
 from client.desk.people_views import ContactView, RequestView
 from client.desk.views import AttachmentView, ChatView, FailedCheck, MessageView, ProofView, QuoteView, ReactionView
+from client.ending import How
 from client.filenames import safe_filename
 from client.message import Kind, Message
 from client.reading import Attached, read
@@ -51,9 +52,14 @@ class Showing:
                 blocked,
                 overview.chat.group_id in wanting,
                 marks.get(overview.chat.group_id, ""),
+                self._how(overview.chat),
             )
             for overview in overviews
         ]
+
+    def _how(self, chat: Chat) -> How | None:
+        ended = chat.standing is Standing.ENDED
+        return self._steps.endings.how(chat.group_id, self._steps.continuity.own) if ended else None
 
     def _names_in(self, overview: Overview, names: dict[str, str]) -> dict[str, str]:
         """The names, without that of the last message's sender if it does not go with their key."""
@@ -242,7 +248,12 @@ def _attachment(attached: Attached, saved: str) -> AttachmentView:
 
 
 def _chat(
-    overview: Overview, names: dict[str, str], blocked: frozenset[str], wants_proof: bool, trouble: str
+    overview: Overview,
+    names: dict[str, str],
+    blocked: frozenset[str],
+    wants_proof: bool,
+    trouble: str,
+    how: How | None,
 ) -> ChatView:
     chat = overview.chat
     return ChatView(
@@ -273,6 +284,8 @@ def _chat(
         blocked=chat.direct in blocked,
         wants_proof=wants_proof,
         trouble=trouble,
+        ended="" if how is None else "anew" if how.anew else "deleted",
+        successor="" if how is None else how.successor.hex(),
     )
 
 

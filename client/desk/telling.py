@@ -42,8 +42,7 @@ from client.events import (
 from client.message import Kind, Message
 
 ROWS_AT_ONCE = 500
-ALARM_WORDS = "there is a sign that your number or this device's key is used elsewhere"
-ALARM_HINT = "See what was seen, and what to do: /alarms, or ringtrue alarms"
+ALARM_HINT = "See what was seen, and what to do: ringtrue alarms"
 PAUSE = 0.02  # seconds in which changes gather
 
 
@@ -144,7 +143,7 @@ class Telling:
                     _trouble("group-refused", event.why, "Look at the chat's members and try again.", event.group_id)
                 ]
             case Alarmed():
-                return [_trouble("alarm", ALARM_WORDS, ALARM_HINT, None)]
+                return [_trouble("alarm", self._works.steps.alarms.newest_sign(), ALARM_HINT, None)]
             case WelcomeRefused():
                 return [
                     _trouble(event.code, f"An invitation could not be accepted: {event.reason}", "", event.group_id)

@@ -15,6 +15,12 @@ class TransferView(View, frozen=True, kw_only=True):
     active: bool
 
 
+def transfer_words(transfer: TransferView) -> str:
+    """How large it is, and how far."""
+    work = f"{100 * transfer.done // transfer.total} % stored" if transfer.active else "waits for the service"
+    return f"{transfer.total:,} octets: {work}"
+
+
 def transfer_view(moving: Moving) -> TransferView:
     """What is shown of an upload."""
     return TransferView(

@@ -124,7 +124,9 @@ class ChatView(View, frozen=True, kw_only=True):
 
     `roles`: whether only admins may change who is in it, what it is called and when messages disappear.
 
-    `standing`: active, leaving, left, removed, lost. `timer`: seconds after which new messages disappear, 0 for never.
+    `standing`: active, leaving, left, removed, ended, lost; one that has `ended` was `deleted` at the service or begun
+    `anew`, where `successor` is the group in which it goes on, once this account is there. `timer`: seconds after which
+    new messages disappear, 0 for never.
     `waiting` and `failed` count own messages; `quarantined` those of others that failed their check.
     `blocked`: the other person of a direct chat is blocked, and what they write is held back. `wants_proof`: so is
     every message that comes without a proof.
@@ -157,6 +159,8 @@ class ChatView(View, frozen=True, kw_only=True):
     blocked: bool = False
     wants_proof: bool = False
     trouble: str = ""
+    ended: Literal["", "deleted", "anew"] = ""
+    successor: str = ""
 
 
 class MemberView(View, frozen=True, kw_only=True):
@@ -168,6 +172,7 @@ class MemberView(View, frozen=True, kw_only=True):
     hexadecimal; `met`: not a new telephone or holder of a number that is known here; `named`: what the number is called
     here goes with it. `log`: what it last said about the chat's log; `awaited`: it was added and not heard from since;
     `overdue`: for so long that it may not know. `other_device`: it is of one's own number, and not this one.
+    `proposed`: that the delivery service proposes to remove it, why, and whether that is so.
     """
 
     number: str
@@ -189,6 +194,7 @@ class MemberView(View, frozen=True, kw_only=True):
     awaited: bool = False
     overdue: bool = False
     other_device: bool = False
+    proposed: str = ""
 
 
 class AgreementView(View, frozen=True, kw_only=True):
@@ -281,8 +287,10 @@ class FrankingKeyView(View, frozen=True, kw_only=True):
 class StatusView(View, frozen=True, kw_only=True):
     """How the account stands towards its services. `doing`: what is in flight, in words; empty if nothing is.
 
-    `requests` and `held` count chats that were not accepted, `quarantined` messages. `retention`: seconds for which the
-    delivery service keeps messages, 0 until that is known.
+    `requests` and `held` count chats that were not accepted, `quarantined` messages, `transfers` files on their way.
+    `retention`: seconds for which the delivery service keeps messages, 0 until that is known. `revoked`: this device's
+    certificate was revoked, as the authority's list or the delivery service says; `trouble_hint`: what to do about the
+    trouble.
     """
 
     online: bool
@@ -296,6 +304,9 @@ class StatusView(View, frozen=True, kw_only=True):
     held: int = 0
     alarms: int = 0
     retention: int = 0
+    transfers: int = 0
+    revoked: bool = False
+    trouble_hint: str = ""
 
 
 class FindingView(View, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from client.config import config_path
 from client.credentials.trust_words import trust_words
+from client.ending_words import DATA_WORDS, NUMBER_WORDS, deleted_lines
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.talk import Talk
@@ -73,6 +74,15 @@ async def _doctor(talk: Talk, argument: str) -> None:
         talk.paper.say(f"{'In order' if finding.right else 'TROUBLE'}: {finding.subject}: {finding.words}")
 
 
+async def _service_data(talk: Talk, argument: str) -> None:
+    talk.paper.say(f"The service can delete what it keeps. {DATA_WORDS}")
+    if not await talk.paper.agreed("Delete this?"):
+        return
+    number = await talk.paper.agreed(f"{NUMBER_WORDS} Delete this too?")
+    for words in deleted_lines(await talk.api.device.delete_service_data(number)):
+        talk.paper.say(words)
+
+
 async def _sync(talk: Talk, argument: str) -> None:
     for words in phrases.status(await talk.api.device.sync()):
         talk.paper.say(words)
@@ -128,9 +138,10 @@ ACCOUNT_ITEMS = (
     Item("me", "your number for others", _me),
     Item("qr", "your number as a QR code", _qr, "light"),
     Item("status", "how the account and its services stand", _status),
-    Item("alarms", "signs that your number or key is used elsewhere", _alarms),
+    Item("alarms", "signs that something is wrong with your number, key or chats", _alarms),
     Item("trust", "whose certificates count: roots, pins and policy", _trust),
     Item("doctor", "look at keys, certificate, clock, services, store", _doctor),
+    Item("deletedata", "delete what the delivery service keeps for you", _service_data),
     Item("sync", "read and send whatever there is, now", _sync),
     Item("settings", "what can be set, and where", _settings),
     Item("listen", "read out messages as they come", _listen),

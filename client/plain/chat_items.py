@@ -7,11 +7,13 @@ from client.defence.new_keys import with_new_keys
 from client.desk.incognito import refuse
 from client.desk.views import MemberView, Rendering
 from client.duration import DurationError, seconds_of
+from client.ending_words import DELETE_WORDS, RESET_WORDS, closed_words, way_on
 from client.invite import parse_invite
 from client.plain import phrases
 from client.plain.file_items import asked_path
 from client.plain.item import Item
 from client.plain.talk import Talk
+from client.service_facts import kept_for
 from client.spelling import counted
 from client.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
 
@@ -30,6 +32,8 @@ def numbers_in(typed: str) -> list[str]:
 async def _members(talk: Talk, argument: str) -> None:
     for number, member in enumerate(await talk.api.chats.members(talk.open_chat.group), 1):
         talk.paper.say(f"{number}. {phrases.member(member)}")
+    if retention := (await talk.api.device.status()).retention:
+        talk.paper.say(kept_for(retention))
 
 
 async def _invite(talk: Talk, argument: str) -> None:
@@ -155,6 +159,39 @@ async def _begin_again(talk: Talk, argument: str) -> None:
         await talk.enter(await talk.api.chats.begin_again(talk.open_chat.group))
 
 
+async def _reset(talk: Talk, argument: str) -> None:
+    if await _may_end(talk, "begins this chat anew") and await talk.paper.agreed(f"{RESET_WORDS} Begin anew?"):
+        await talk.enter(await talk.api.chats.reset(talk.open_chat.group))
+
+
+async def _delete_chat(talk: Talk, argument: str) -> None:
+    if await _may_end(talk, "deletes this chat") and await talk.paper.agreed(f"{DELETE_WORDS} Delete?"):
+        talk.open_chat.view = await talk.api.chats.delete(talk.open_chat.group)
+        talk.paper.say("Deleted at the service.")
+
+
+async def _may_end(talk: Talk, what: str) -> bool:
+    """Whether this account may end the chat; if not, it is said who can."""
+    view = await talk.look_again()
+    if view.standing != "active":
+        talk.paper.say(f"{closed_words(view)} {way_on(view)}".strip())
+        return False
+    members = await talk.api.chats.members(view.group)
+    if not view.roles or any(member.you and member.admin for member in members):
+        return True
+    admins = dict.fromkeys(phrases.person(member.number, member.name) for member in members if member.admin)
+    talk.paper.say(f"Only an admin {what}. Ask an admin: {', '.join(admins)}.")
+    return False
+
+
+async def _successor(talk: Talk, argument: str) -> None:
+    view = await talk.look_again()
+    if view.successor:
+        await talk.enter(await talk.api.chats.get(view.successor))
+    else:
+        talk.paper.say("This chat goes on in no other one.")
+
+
 async def _add_again(talk: Talk, argument: str) -> None:
     number = await talk.answer(argument, "Whose number?")
     if await talk.paper.agreed(f"{number} is taken out and added anew. Do this if they see nothing of this chat. Add?"):
@@ -196,6 +233,9 @@ CHAT_ITEMS = (
     Item("export", "write this chat to a file", _export, "PATH"),
     Item("check", "the check number to compare, and who agrees", _check_number),
     Item("beginagain", "a new chat with the same people", _begin_again),
+    Item("reset", "end this chat for everybody, and go on in a new one", _reset),
+    Item("deletechat", "end this chat for everybody, and have it deleted at the service", _delete_chat),
+    Item("successor", "go where a chat that was begun anew goes on", _successor),
     Item("addagain", "add a member anew who sees nothing", _add_again, "NUMBER"),
     Item("close", "close this chat", _close),
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from client import attachments
 from client.desk.incognito import refuse
+from client.desk.transfer_views import transfer_words
 from client.errors import ClientError, ImageError
 from client.pictures import measure
 from client.plain import phrases
@@ -87,6 +88,18 @@ async def _proof(talk: Talk, argument: str) -> None:
     talk.paper.say(f"Written to {written}. It contains the message. To check it: ringtrue verify {written.name}")
 
 
+async def _transfers(talk: Talk, argument: str) -> None:
+    waiting = await talk.api.messages.transfers()
+    if not waiting:
+        talk.paper.say("No file is on its way.")
+        return
+    chosen = await talk.chosen("Send which no more?", [f"{each.name}, {transfer_words(each)}" for each in waiting])
+    if chosen is not None and await talk.paper.agreed(f"Nobody gets {waiting[chosen].name}. Send it no more?"):
+        await talk.api.messages.cancel_transfer(waiting[chosen].transfer)
+        talk.paper.say(f"{waiting[chosen].name} is not sent.")
+
+
+TRANSFER_ITEMS = (Item("transfers", "files on their way: how far they are, stop one", _transfers),)
 FILE_ITEMS = (
     Item("attach", "send a file", _attach, "PATH"),
     Item("open", "look at a message's file", _open, "MESSAGE"),

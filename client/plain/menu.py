@@ -8,7 +8,7 @@ from client.errors import ClientError
 from client.plain.account_items import ACCOUNT_ITEMS
 from client.plain.chat_items import CHAT_ITEMS
 from client.plain.device_items import DEVICE_ITEMS
-from client.plain.file_items import FILE_ITEMS
+from client.plain.file_items import FILE_ITEMS, TRANSFER_ITEMS
 from client.plain.item import Item
 from client.plain.list_items import LIST_ITEMS
 from client.plain.message_items import MESSAGE_ITEMS
@@ -56,7 +56,16 @@ def read_menu(talk: Talk) -> None:
 
 
 HELP = Item("help", "read out this menu", _help)
-MAIN: tuple[Item, ...] = (*LIST_ITEMS, *PEOPLE_ITEMS, *RULE_ITEMS, *STANDING_ITEMS, *DEVICE_ITEMS, *ACCOUNT_ITEMS, HELP)
+MAIN: tuple[Item, ...] = (
+    *LIST_ITEMS,
+    *PEOPLE_ITEMS,
+    *RULE_ITEMS,
+    *STANDING_ITEMS,
+    *DEVICE_ITEMS,
+    *TRANSFER_ITEMS,
+    *ACCOUNT_ITEMS,
+    HELP,
+)
 IN_CHAT: tuple[Item, ...] = (*MESSAGE_ITEMS, *REPORT_ITEMS, *FILE_ITEMS, *CHAT_ITEMS, HELP)
 _BY_WORD = {item.word: item for item in (*MAIN, *IN_CHAT)}
 

@@ -20,9 +20,20 @@ from client.desk.views import (
     QuoteView,
     StatusView,
 )
+from client.errors import CertificateRevokedError
+from client.failures import hint_inside
 from client.service_facts import kept_for
 from client.spelling import counted, shown_number
-from client.wording import ASKS_TO_REACH, FRANK_QUESTION, FRANK_WORDS, PROVEN, REVOKED_SINCE, STATUS_WORDS, duration
+from client.wording import (
+    ASKS_TO_REACH,
+    FRANK_QUESTION,
+    FRANK_WORDS,
+    OWN_REVOKED,
+    PROVEN,
+    REVOKED_SINCE,
+    STATUS_WORDS,
+    duration,
+)
 from identity.status import NumberStatus
 
 STATES = {
@@ -144,7 +155,8 @@ def member(view: MemberView) -> str:
     awaited = f". {verdict(view.log).capitalize()}" if view.awaited else ""
     key = "" if view.met else f". {verdict(KEY_WORDS['new'])}: a new telephone, or a new holder of the number"
     who = f"{person(view.number, view.name)}{roles}{published(view.status)}"
-    return f"{who}: {order}. {verdict(view.proof)}{awaited}{key}"
+    proposed = f". {view.proposed}" if view.proposed else ""
+    return f"{who}: {order}. {verdict(view.proof)}{awaited}{key}{proposed}"
 
 
 def published(word: str) -> str:
@@ -179,10 +191,12 @@ def status(view: StatusView) -> Iterator[str]:
     """How the account stands."""
     since = "" if view.since is None else f" since {date_and_time(view.since)}"
     if view.alarms:
-        yield f"{counted(view.alarms, 'ALARM')}: your number or this device's key may be used elsewhere. See: /alarms"
+        yield f"{counted(view.alarms, 'ALARM')}: something is wrong with your number, key or chats. See: /alarms"
+    if view.revoked:
+        yield f"REVOKED: {OWN_REVOKED} {hint_inside(CertificateRevokedError.hint)}"
     yield "Online." if view.online else f"Offline{since}. What you write waits, and goes out by itself."
     if view.trouble:
-        yield f"Trouble: {view.trouble}"
+        yield f"Trouble: {view.trouble}. {hint_inside(view.trouble_hint)}".strip()
     if view.doing:
         yield f"In work: {view.doing}."
     if view.retention:
@@ -193,6 +207,8 @@ def status(view: StatusView) -> Iterator[str]:
     )
     if view.held:
         yield f"{counted(view.held, 'chat')} held back by a rule. See: /requests"
+    if view.transfers:
+        yield f"{counted(view.transfers, 'file')} on the way. See: /transfers"
 
 
 def inspection(view: InspectionView) -> Iterator[str]:

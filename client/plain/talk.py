@@ -8,6 +8,7 @@ from client.config import Config
 from client.desk.api import Api
 from client.desk.incognito import IncognitoApi
 from client.desk.views import ChatView, MessageView
+from client.ending_words import closed_words, way_on
 from client.errors import ClientError
 from client.failures import EXPECTED
 from client.plain import phrases
@@ -58,6 +59,8 @@ class Talk:
         """Open a chat, at a row if one is given."""
         self.chat = OpenChat(self.api, self.paper, view)
         self.paper.say(f"Chat {phrases.heading(view)}.")
+        if words := f"{closed_words(view)} {way_on(view)}".strip():
+            self.paper.say(words)
         if view.draft:
             self.paper.say(f"A draft waits; /draft sends it. It says: {view.draft}")
         await self.chat.begin(row)
@@ -79,6 +82,15 @@ class Talk:
             for each in changed(told, self.chat.group):
                 self.chat.change(each)
             await self.chat.arrived()
+            await self._follow()
+
+    async def _follow(self) -> None:
+        """Go along with a chat that has moved while it was open, and say so."""
+        before = self.open_chat.view
+        now = await self.look_again()
+        if now.successor and not before.successor:
+            self.paper.say("This chat was begun anew. What you write next goes into the new one, which is open now.")
+            await self.enter(await self.api.chats.get(now.successor))
 
     async def answer(self, argument: str, question: str) -> str:
         """The argument, or what is answered when asked for it. Raises NotNowError if that is nothing."""

@@ -60,6 +60,18 @@ async def _appeal(app: "RingtrueApp", argument: str) -> None:
         app.notify("\n".join(standing_lines(standing)), markup=False)
 
 
+async def _transfers(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.transfers import TransfersScreen
+
+    await app.push_screen(TransfersScreen())
+
+
+async def _service_data(app: "RingtrueApp", argument: str) -> None:
+    from client.tui.screens.service_data import ServiceDataScreen
+
+    await app.push_screen(ServiceDataScreen())
+
+
 async def _sync(app: "RingtrueApp", argument: str) -> None:
     with app.doing("reading what is new"):
         await app.api.device.sync()
@@ -126,11 +138,19 @@ ACCOUNT_COMMANDS = (
     Command("appeal", "Appeal", "Tell the operator, once, why your number's status is wrong", "appeal", _appeal),
     Command("my_number", "My number", "Your number as QR code, address and short code", "me", _invite_screen),
     Command("status", "Network and services", "How the account stands towards them", "status", _status),
-    Command("alarms", "Alarms", "Signs that your number or key is used elsewhere", "alarms", _alarms),
+    Command("alarms", "Alarms", "Signs that something is wrong with your number, key or chats", "alarms", _alarms),
     Command("devices", "Devices", "The devices of your number: link another, remove one", "devices", _devices),
     Command("trust", "Trust", "Whose certificates count: roots, pins and policy", "trust", _trust),
     Command("doctor", "Doctor", "Look at keys, certificate, clock, services and store", "doctor", _status),
     Command("sync", "Read what is new", "Read and send whatever there is, now", "sync", _sync),
+    Command("transfers", "Files on their way", "What is being sent, how far it is; stop it", "transfers", _transfers),
+    Command(
+        "service_data",
+        "Data at the service",
+        "Delete what the delivery service keeps for you",
+        "deletedata",
+        _service_data,
+    ),
     Command("settings", "Settings", "Theme, keys, notifications and more", "settings", _settings),
     Command("theme", "Theme", "Other colours", "theme", _theme, "nothing", "NAME"),
     Command("keys_test", "Keys test", "See what this terminal sends for a key", "keys", _keys_test, "nothing"),

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from client.desk.views import ChatView
 from client.duration import DurationError, seconds_of
+from client.ending_words import DELETE_WORDS, RESET_WORDS, closed_words, way_on
 from client.errors import InviteError
-from client.tui.chat_lines import is_muted
-from client.tui.command import Command, agreed, answer, chat_of, on_new_keys
+from client.tui.chat_lines import is_muted, spelled
+from client.tui.command import Command, NotNowError, agreed, answer, chat_of, on_new_keys
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
@@ -172,6 +174,41 @@ async def _begin_again(app: "RingtrueApp", argument: str) -> None:
             await app.open_chat(await app.api.chats.begin_again(chat.group))
 
 
+async def _reset(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    await _check_may_end(app, chat, "begins this chat anew")
+    if await agreed(app, f"Begin {chat.chat} anew for everybody?", RESET_WORDS, "Begin anew"):
+        with app.doing("beginning the chat anew"):
+            await app.open_chat(await app.api.chats.reset(chat.group))
+
+
+async def _delete_chat(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    await _check_may_end(app, chat, "deletes this chat")
+    if await agreed(app, f"Delete {chat.chat} at the service?", DELETE_WORDS, "Delete"):
+        with app.doing("deleting the chat at the service"):
+            await app.api.chats.delete(chat.group)
+
+
+async def _check_may_end(app: "RingtrueApp", chat: ChatView, what: str) -> None:
+    """Raises NotNowError, with who can, before a question is asked that leads nowhere."""
+    if chat.standing != "active":
+        hint = f"{closed_words(chat)} {way_on(chat)}".strip()
+        raise NotNowError("nothing more can be done in this chat by this device", hint=hint)
+    if chat.roles:
+        members = await app.api.chats.members(chat.group)
+        if not any(member.you and member.admin for member in members):
+            admins = dict.fromkeys(spelled(member.number) for member in members if member.admin)
+            raise NotNowError(f"only an admin {what}", hint=f"Ask an admin: {', '.join(admins)}.")
+
+
+async def _successor(app: "RingtrueApp", argument: str) -> None:
+    chat = chat_of(app)
+    if not chat.successor:
+        raise NotNowError("this chat goes on in no other one")
+    await app.open_chat(await app.api.chats.get(chat.successor))
+
+
 async def _archived(app: "RingtrueApp", argument: str) -> None:
     await app.main.show_archived(not app.main.archived)
 
@@ -223,6 +260,25 @@ CHAT_COMMANDS = (
     ),
     Command(
         "begin_again", "Begin this chat again", "A new chat with the same people", "beginagain", _begin_again, "chat"
+    ),
+    Command(
+        "reset",
+        "Begin anew for everybody",
+        "End this chat, and go on in a new one with all of it",
+        "reset",
+        _reset,
+        "chat",
+    ),
+    Command(
+        "delete_chat",
+        "Delete at the service",
+        "End this chat, and have it deleted there",
+        "deletechat",
+        _delete_chat,
+        "chat",
+    ),
+    Command(
+        "successor", "Open the new chat", "Go where a chat that was begun anew goes on", "successor", _successor, "chat"
     ),
     Command("archived", "Archived chats", "Show the chats put away, or the inbox again", "archived", _archived),
 )

@@ -109,6 +109,9 @@ class Composer(TextArea, inherit_bindings=False):
             super().__init__()
             self.text = text
 
+    class EnteredClosed(Message):
+        """Enter was pressed where nothing can be sent."""
+
     class Left(Message):
         """The up arrow was pressed where there is no text."""
 
@@ -139,6 +142,11 @@ class Composer(TextArea, inherit_bindings=False):
 
         A binding is otherwise the app's to run, which other keys of a burst overtake, or which overtakes them.
         """
+        if self.read_only and event.character == "/":  # nothing is typed here, and commands are wanted all the same
+            event.stop()
+            event.prevent_default()
+            self.app.action_command_palette()
+            return
         bound = None if event.is_printable else self.screen.active_bindings.get(event.key)
         if bound is None or bound.node is not self or not bound.enabled:
             return
@@ -152,7 +160,9 @@ class Composer(TextArea, inherit_bindings=False):
         """Send; if a choice is open that is not typed in full yet, complete it instead."""
         if self._choices.is_open and self._begun() != self._choices.chosen:
             self.action_complete()
-        elif not self.read_only and self.text.strip():
+        elif self.read_only:
+            self.post_message(self.EnteredClosed())
+        elif self.text.strip():
             self.post_message(self.Entered(safe_text(self.text).text.strip("\n")))
             self.begin("")
 

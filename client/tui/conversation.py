@@ -250,6 +250,11 @@ class ConversationPane(ConversationView):
             self._end_errand()
             self._send(self.chat.group, line.text, None if errand is None else errand.message)
 
+    @on(Composer.EnteredClosed)
+    def _entered_closed(self) -> None:
+        if self.chat is not None and self.chat.successor:
+            self.post_message(SlashCommand("/successor"))
+
     @work(group="send")
     async def _send(self, group: str, text: str, answered: MessageView | None) -> None:
         """Hand a text over; it is drawn as it stands then, and anew with everything that is told about it."""

@@ -17,7 +17,8 @@ from textual.widgets import Static, TextArea
 from client.desk.api import Api
 from client.desk.told import ChatChanged, MessageArrived, MessageChanged, StatusChanged, Told, TroubleTold
 from client.desk.views import ChatView
-from client.tui.chat_heading import closed_words, facts
+from client.ending_words import closed_words
+from client.tui.chat_heading import facts, placeholder
 from client.tui.composer import Choices, Composer, Person
 from client.tui.heard import Heard
 from client.tui.message_body import Looker
@@ -174,9 +175,8 @@ class ConversationView(Widget):
             return
         self._write("#name", self.chat.chat)
         self._write("#facts", facts(self.chat))
-        closed = closed_words(self.chat.standing)
-        self.composer.close(closed)
-        self.composer.placeholder = Content(closed or "Enter sends, Ctrl+J new line, / commands")
+        self.composer.close(closed_words(self.chat))
+        self.composer.placeholder = Content(placeholder(self.chat))
 
     def _write(self, place: str, words: str) -> Static:
         """Write one of the lines; the screen is laid out again only if the line may take another number of rows."""

@@ -219,12 +219,26 @@ class MainScreen(Screen[None]):
 
     def _chat_changed(self, chat: ChatView) -> None:
         if self.chat is not None and self.chat.group == chat.group:
+            moved = bool(chat.successor) and not self.chat.successor
             self.chat = chat
+            if moved:
+                self._follow(chat)
         if chat.place == "inbox" and chat.archived == self.archived:
             self.chat_list.update_chat(chat)
         else:
             self.chat_list.drop_chat(chat.group)
         self.owner.entitle()
+
+    @work(exclusive=True, group="follow")
+    async def _follow(self, chat: ChatView) -> None:
+        """Take along who is reading, with what they were writing, and say so."""
+        with self.owner.telling_trouble():
+            new = await self.owner.api.chats.get(chat.successor)
+            written = self.conversation.composer.text
+            await self.open_chat(new)
+            if written and not self.conversation.composer.text:
+                self.conversation.composer.begin(written)
+            self.conversation.say("The chat that you were in was begun anew. It goes on here; its history stays there.")
 
     def _show_status(self, status: StatusView) -> None:
         self.status_line.status = status

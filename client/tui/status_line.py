@@ -43,6 +43,7 @@ class StatusLine(Static):
         parts = (
             self._hidden(),
             self._alarms(),
+            self._revoked(),
             self._network(),
             urgent,
             self._asking(),
@@ -69,6 +70,10 @@ class StatusLine(Static):
         alarms = 0 if self.status is None else self.status.alarms
         return Content.styled(f"✗ {alarms} ALARM{'S' * (alarms != 1)}: /alarms" if alarms else "", "bold $text-error")
 
+    def _revoked(self) -> Content:
+        revoked = self.status is not None and self.status.revoked
+        return Content.styled("✗ YOUR CERTIFICATE WAS REVOKED: F5" if revoked else "", "bold $text-error")
+
     def _asking(self) -> Content:
         """Who waits for an answer; in a narrow window the list that says so may not be in view."""
         requests = 0 if self.status is None else self.status.requests
@@ -78,8 +83,9 @@ class StatusLine(Static):
         status = self.status
         if status is None:
             return [Content(f"↻ {self.doing}" if self.doing else "")]
-        what = self.doing or status.doing
-        trouble = "" if not status.trouble else f"⚠ {status.trouble}"
+        files = f"{status.transfers} file{'s' * (status.transfers != 1)} on the way: /transfers"
+        what = self.doing or status.doing or (files if status.transfers else "")
+        trouble = "" if not status.trouble or status.revoked else f"⚠ {status.trouble}"
         waiting = f"{status.waiting} waiting to send" if status.waiting else "0 waiting"  # 80 columns hold the rest too
         return [
             Content.styled(f"↻ {what}" if what else "", "$text-accent"),

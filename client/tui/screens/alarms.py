@@ -17,7 +17,10 @@ from client.tui.screens.phrases import minute
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
 
-NONE = "Nothing was seen: no certificate, session or key package that this device did not ask for."
+NONE = (
+    "Nothing was seen: no certificate, session or key package that this device did not ask for, and nobody whom the "
+    "service wants removed for a reason that does not hold."
+)
 
 
 class AlarmsScreen(Sheet[None]):

@@ -14,6 +14,7 @@ from client.defence.new_keys import KEY_WORDS, with_new_keys
 from client.desk.told import ChatChanged
 from client.desk.views import ChatView, MemberView
 from client.invite import parse_invite
+from client.service_facts import kept_for
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt, about_new_key
@@ -57,6 +58,7 @@ class MembersScreen(Sheet[None]):
         yield Static("", id="lead", classes="lead", markup=False)
         yield Rows("devices")
         yield Static("", id="barred", classes="quiet", markup=False)
+        yield Static("", id="kept", classes="quiet", markup=False)
 
     def on_mount(self) -> None:
         """Show who is there."""
@@ -81,16 +83,20 @@ class MembersScreen(Sheet[None]):
         ended = sum(member.state == "expired" for member in self._members)
         doubtful = sum(not member.good for member in self._members) - ended
         lead = f"{self._chat.chat}: {counted(people, 'number')}, {counted(len(self._members), 'device')}"
+        proposed = sum(bool(member.proposed) for member in self._members)
         unmet = sum(not member.met for member in self._members)
         good = "every certificate is in order" if not doubtful else f"⚠ {counted(doubtful, 'certificate')} not in order"
         good += f"; ~ {counted(ended, 'certificate')} ended" if ended else ""
         good += f"; ⚠ {counted(unmet, 'key')} not met" if unmet else ""
+        good += f"; ⊘ {counted(proposed, 'device')} proposed for removal by the service" if proposed else ""
         self._equal = not self._chat.roles
         if self._equal:
             good += "; everybody here may invite and remove"
         self.query_one("#lead", Static).update(Content(f"{lead}; {good}."))
         self.query_one(Rows).show([(str(member.leaf), _row(member, self._equal)) for member in self._members])
         self._say_what_is_barred()
+        retention = (await self.api.device.status()).retention
+        self.query_one("#kept", Static).update(Content(kept_for(retention) if retention else ""))
 
     @property
     def _chosen(self) -> MemberView | None:
@@ -271,5 +277,6 @@ def _row(member: MemberView, equal: bool) -> Content:
         (member.proof, style),
         ("" if member.met else f"  {KEY_WORDS['new']}, key {member.key[:8]}", "bold $text-warning"),
         f"\n  certificate until {day(member.certificate_ends)}, {member.fingerprint[:16]}; leaf {member.leaf}",
+        (f"\n  ⊘ {member.proposed}" if member.proposed else "", "bold $text-warning"),
         f"\n  {member.log}" if member.awaited or member.log.startswith("✗") else "",
     )

@@ -107,6 +107,7 @@ class SettingsScreen(Sheet[None]):
                 yield _setting("Save files in", Input(str(config.download_folder), id="folder", compact=True))
                 modes = [(words, mode) for mode, words in MODES.items()]
                 yield _setting("Who can write to me", Select(modes, prompt="looking", id=REACHABLE, compact=True))
+                yield Static(Content("To delete what the delivery service keeps for you: /deletedata"), classes="quiet")
                 yield Static(Content(f"Minutes: 0 is never. Written to {config_path()}"), classes="quiet")
             with TabPane("Keys", id="keys"):
                 yield Static(

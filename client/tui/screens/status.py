@@ -12,10 +12,13 @@ from textual.widgets import Static
 
 from client.desk.told import StatusChanged
 from client.desk.views import AccountView, FindingView, StatusView
+from client.errors import CertificateRevokedError
+from client.failures import hint_inside
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.phrases import day_and_time
 from client.tui.screens.sheet import Sheet
+from client.wording import OWN_REVOKED
 
 
 class StatusScreen(Sheet[None]):
@@ -72,8 +75,10 @@ class StatusScreen(Sheet[None]):
 def _state(status: StatusView) -> Content:
     since = f" since {day_and_time(status.since)}" if status.since else ""
     lines = [Content.assemble(("✓ ", "$text-success"), "Online") if status.online else _bad(f"Offline{since}")]
+    if status.revoked:
+        lines.append(_bad(f"{OWN_REVOKED} {hint_inside(CertificateRevokedError.hint)}"))
     if status.trouble:
-        lines.append(_bad(status.trouble))
+        lines.append(_bad(f"{status.trouble}. {hint_inside(status.trouble_hint)}".strip()))
     if status.doing:
         lines.append(Content(f"- {status.doing}"))
     lines.append(
@@ -81,6 +86,7 @@ def _state(status: StatusView) -> Content:
             f"{counted(status.waiting, 'message')} waiting to be sent, {status.unread} unread, "
             f"{counted(status.requests, 'request')}, {status.quarantined} in quarantine"
             + (f", {counted(status.held, 'chat')} held back by a rule" if status.held else "")
+            + (f", {counted(status.transfers, 'file')} on the way (/transfers)" if status.transfers else "")
         )
     )
     return Content("\n").join(lines)

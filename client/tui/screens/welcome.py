@@ -16,9 +16,10 @@ from textual.widgets import Button, Static
 
 from client.account import Account
 from client.credentials.enrolling_keys import EnrollingKeys
-from client.enrolling import Enrolment, pending_enrolment
+from client.enrolling import Enrolment, Services, pending_enrolment
 from client.home import Home
 from client.keys import Argon2id
+from client.service_facts import kept_for
 from client.tui.screens.link_here import LinkHereScreen
 from client.tui.screens.phrases import day_and_time
 from client.tui.screens.step import Step
@@ -92,15 +93,16 @@ class CertificateStep(Step):
         yield Button("Continue", id="go", variant="primary", compact=True)
         yield Static("", classes="going-on", markup=False)
 
-    def begin(self, account: Account, authority: str) -> None:
-        """Show this account; `authority` is its name, already made safe."""
+    def begin(self, account: Account, services: Services) -> None:
+        """Show this account, and what its services said of themselves."""
         until = day_and_time(datetime.fromtimestamp(account.validity()[1]).astimezone())
         roots = TrustAnchors.from_pem(account.anchors)
         lines = (
             "✓ A key was made on this computer; it never leaves it.",
-            f"✓ {authority or 'The authority'} certified it for {account.number}.",
+            f"✓ {services.name or 'The authority'} certified it for {account.number}.",
             f"✓ The certificate is valid until {until}, and renews itself while you use Ringtrue.",
             *fingerprint(roots),
+            f"- {kept_for(services.retention)}",
         )
         self.query_one("#outcome", Static).update(Content("\n".join(lines)))
 
@@ -241,7 +243,7 @@ class WelcomeScreen(StepsScreen[str | None]):
             if services is None:  # the attempt was resumed, and the services have not answered before
                 services = await self._number.look()
             self._account = await enrolment.certify(opened, self._code.code, services.anchors)
-            self._certificate.begin(self._account, services.name)
+            self._certificate.begin(self._account, services)
             self.show("certificate-step")
 
     def _entered(self) -> Enrolment:

@@ -208,6 +208,10 @@ async def _proved(stage: Stage, group: str) -> None:
     assert (verification.verdict, text) == (Verdict.VERIFIED, f"first words of {stage.name}")
 
 
+async def _publishes(stage: Stage, group: str) -> None:
+    await stage.bob.desk.session.maintain()  # or nobody could add him to the scenes that follow
+
+
 async def _gone_for_carol(stage: Stage, group: str) -> None:
     await stage.settle()
     assert (await stage.carol.desk.chats.get(group)).standing == "removed"
@@ -280,6 +284,11 @@ SCENES: dict[str, Scene] = {
     ),
     "admin": Scene((f"/admin {BOB.e164}", "/members"), f"{BOB}, admin", alice=True),
     "beginagain": Scene(("/beginagain", "yes"), "This chat takes the place of ", alice=True),
+    "reset": Scene(("/reset", "yes"), "This chat takes the place of an earlier one", alice=True),
+    "deletechat": Scene(("/deletechat", "yes"), "Deleted at the service.", alice=True),
+    "successor": Scene(("/successor",), "This chat goes on in no other one."),
+    "transfers": Scene(("/transfers",), "No file is on its way."),
+    "deletedata": Scene(("/deletedata", "yes", "no"), "What remains there:", after=_publishes),
     "addagain": Scene((f"/addagain {CAROL.e164}", "yes"), "Added again.", alice=True, before=_with_carol),
     "member": Scene((f"/member {BOB.e164}", "/members"), f"{BOB}: in order", alice=True, before=_admin_bob),
     "leave": Scene(("/leave", "yes"), "You asked to be taken out."),
@@ -302,7 +311,7 @@ SCENES: dict[str, Scene] = {
 # These need no group of their own: Bob's key packages are handed out 60 times an hour at most.
 SHARING = {item.word for item in ACCOUNT_ITEMS} | {
     *("rules", "wantproof", "contacts", "know", "block", "unblock", "check", "members", "pin"),
-    *("devices", "standing", "appeal"),
+    *("devices", "standing", "appeal", "transfers", "successor"),
 }
 
 

@@ -39,6 +39,7 @@ class Room:
     app: RingtrueApp
     bob: Desk
     group: ChatView
+    spare: ChatView | None = None
 
     async def prepare(self, command: str = "") -> None:
         """Nothing above the main screen, the group open, and a row selected that the command can act on."""
@@ -46,6 +47,10 @@ class Room:
             self.app.screen.dismiss()
             await self.pilot.pause()
         self.app.clear_notifications()
+        if command in ("reset", "delete_chat"):  # what is left of it would be of no use to the others
+            self.spare = await self.app.api.chats.create(command, [BOB.e164])
+            await self.app.open_chat(self.spare)
+            return
         await self.app.open_chat(await self.app.api.chats.get(self.group.group))
         rows = await self.app.api.messages.page(self.group.group)
         wanted = {"edit": "mine", "delete": "mine", "open_attachment": "picture", "save": "picture"}.get(command, "his")
@@ -185,6 +190,18 @@ async def _begun_again(room: Room) -> bool:
     return any("takes the place of" in row.text for row in rows)
 
 
+async def _begun_anew(room: Room) -> bool:
+    assert room.spare is not None
+    app, old = room.app, await room.app.api.chats.get(room.spare.group)
+    return old.standing == "ended" and app.chat is not None and app.chat.group == old.successor != ""
+
+
+async def _deleted(room: Room) -> bool:
+    assert room.spare is not None
+    old = await room.app.api.chats.get(room.spare.group)
+    return (old.standing, old.ended, old.successor) == ("ended", "deleted", "")
+
+
 async def _retaken(room: Room) -> bool:
     return any(row.withdrawn for row in await room.app.api.messages.page(room.group.group))
 
@@ -265,6 +282,9 @@ FOLLOWS: dict[str, Follows] = {
     "export": opens("ExportScreen"),
     "check_number": opens("CheckNumberScreen"),
     "begin_again": confirms(_begun_again),
+    "reset": confirms(_begun_anew),
+    "delete_chat": confirms(_deleted),
+    "successor": shows("This chat goes on in no other one"),
     "archived": shows("Back to the inbox"),
     "reply": shows("Replying to"),
     "react": opens("ReactScreen"),
@@ -295,6 +315,8 @@ FOLLOWS: dict[str, Follows] = {
     "status": opens("StatusScreen"),
     "alarms": opens("AlarmsScreen"),
     "devices": opens("DevicesScreen"),
+    "transfers": opens("TransfersScreen"),
+    "service_data": opens("ServiceDataScreen"),
     "doctor": opens("StatusScreen"),
     "standing": opens("StandingScreen"),
     "trust": opens("TrustScreen"),

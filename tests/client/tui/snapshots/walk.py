@@ -34,8 +34,10 @@ from client.tui.screens.requests import RequestsScreen
 from client.tui.screens.revealed import RevealedScreen
 from client.tui.screens.rules import RulesScreen
 from client.tui.screens.search import SearchScreen
+from client.tui.screens.service_data import ServiceDataScreen
 from client.tui.screens.settings import SettingsScreen
 from client.tui.screens.status import StatusScreen
+from client.tui.screens.transfers import TransfersScreen
 from lab.showcase import Showcase
 from lab.still_world import Line
 from tests.client.tui.shell_scene import text_of, until
@@ -250,6 +252,8 @@ async def settings(walk: Walk) -> None:
     await walk.sheet("press-key", PressKeyScreen("Reply"), "Reply")
     await walk.sheet("help", HelpScreen(), "Help")
     await walk.sheet("status", StatusScreen(), "Roots")
+    await walk.sheet("transfers", TransfersScreen(), "No file is on its way")
+    await walk.sheet("service-data", ServiceDataScreen(), "keeps messages for")
 
 
 async def notices(walk: Walk) -> None:
