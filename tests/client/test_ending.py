@@ -1,6 +1,7 @@
 """Chats are begun anew by those who may, once, and everybody's client moves over; chats and data are deleted."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -73,6 +74,20 @@ async def test_of_two_who_begin_a_chat_anew_at_once_one_wins_and_the_other_moves
             await session.receive()
     (new,) = {await successor(session) for session in sessions}
     await talks(sessions, new)
+
+
+async def test_whom_a_successor_brings_in_who_was_not_there_is_named(world, stack) -> None:
+    """Who begins a chat anew decides who is in it; nobody is told that it is the same people if it is not."""
+    (alice, bob, _), old = await trio(world, stack)
+    await world.people(stack, DAVE)
+    await alice.worker.run(alice.steps.endings.begin_reset, old, alice.now())
+    numbers = json.dumps([BOB.e164, DAVE.e164])
+    await alice.worker.run(alice.steps.store.execute, "UPDATE ending_due SET numbers = ?", numbers)
+    new = (await alice.reset(old)).group_id
+    await bob.receive()
+    assert await successor(bob) == new
+    (words,) = [row.text for row in await bob.history(new) if "takes the place" in row.text]
+    assert words.endswith("Who was not in that one: +1 202-555-0145.")
 
 
 async def test_only_an_admin_begins_a_chat_with_roles_anew(world, stack) -> None:
