@@ -10,12 +10,14 @@ from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import KINDS, Heads, ReadEntries, entry_checksum
 from delivery_service.wire import BATCH_ENTRIES, BATCH_OCTETS, COMMIT_LIMIT, Entry, WelcomeItem
 
+# One row for each term of the device; one without a term if it never was a member.
 _GROUP = """
-SELECT number, head, floor, (
+SELECT since, until, number, head, floor, EXISTS (SELECT 1 FROM lost_entries l WHERE l.group_number = number), (
   SELECT min(r.first) FROM rollbacks r WHERE r.group_number = groups.number AND r.seq > :after
 ), (
   SELECT u.seq FROM unsettled u WHERE u.group_number = groups.number AND groups.unsettled IS NOT NULL
-) FROM groups WHERE group_id = :group_id
+) FROM groups LEFT JOIN memberships m ON m.group_number = number AND device = :device
+WHERE group_id = :group_id ORDER BY since
 """
 _ENTRIES = """
 SELECT seq, epoch, kind, key, at_ms, body, frank, checksum FROM log
@@ -38,7 +40,6 @@ SELECT group_id, max(coalesce(until, head)), count(*) FILTER (WHERE until IS NUL
 FROM memberships JOIN groups ON number = group_number WHERE device = :device GROUP BY group_id
 """
 _USED_LAST_RESORT = "SELECT 1 FROM key_packages WHERE device = :device AND state = 3 AND handed_out > 0 LIMIT 1"
-_TERMS = "SELECT since, until FROM memberships WHERE group_number = :number AND device = :device ORDER BY since"
 _UNWANTED = "DELETE FROM welcomes WHERE number = :number AND NOT EXISTS (SELECT 1 FROM inbox WHERE welcome = :number)"
 _FEW = BATCH_OCTETS // COMMIT_LIMIT  # so many entries are never too large for a batch
 
@@ -47,19 +48,21 @@ Interval = tuple[int, int]  # after the first, up to and including the second se
 
 def read(tx: Transaction, group_id: bytes, device: bytes, after: int) -> ReadEntries:
     """Entries after the cursor that fall into the device's memberships, at most one batch of them."""
-    row = tx.row(_GROUP, group_id=group_id, after=after)
-    if row is None:
+    rows = tx.rows(_GROUP, group_id=group_id, device=device, after=after)
+    if not rows:
         raise RefusedError("unknown-group", "this service keeps no group of that id")
-    number, head, floor, *undone = row
+    number, head, floor, has_lost, *undone = rows[0][2:]
     settled = min([head, *(first - 1 for first in undone if first is not None)])
-    terms = _terms(tx, number, device)
+    terms: list[tuple[int, int | None]] = [row[:2] for row in rows if row[0] is not None]
+    if not terms:
+        raise RefusedError("not-a-member", "the device was never a member of this group")
     intervals = [(max(since, after), head if until is None else until) for since, until in terms]
     intervals = [(low, high) for low, high in intervals if low < high]
     if intervals and intervals[0][0] + 1 < floor:
         raise RefusedError("gone", f"entries before {floor} are no longer kept", floor=floor)
     last = terms[-1][1]
     settled = settled if last is None else min(settled, last)  # who was removed does not hear how it goes on
-    kept = operation.check_lost(tx, number, intervals[0][0]) if intervals else None
+    kept = operation.check_lost(tx, number, intervals[0][0]) if intervals and has_lost else None
     shown = intervals if kept is None else [(low, min(high, kept)) for low, high in intervals if low < kept]
     entries = _entries(tx, number, shown)
     more = bool(intervals) and (not entries or entries[-1].seq < intervals[-1][1])
@@ -92,13 +95,6 @@ def drop_welcomes(tx: Transaction, numbers: Iterable[int]) -> None:
     """Deletes those of the Welcomes that no inbox points to."""
     for number in sorted(set(numbers)):
         tx.run(_UNWANTED, number=number)
-
-
-def _terms(tx: Transaction, number: int, device: bytes) -> list[tuple[int, int | None]]:
-    terms = [(since, until) for since, until in tx.rows(_TERMS, number=number, device=device)]
-    if not terms:
-        raise RefusedError("not-a-member", "the device was never a member of this group")
-    return terms
 
 
 def _entries(tx: Transaction, number: int, intervals: list[Interval]) -> list[Entry]:
