@@ -1,4 +1,4 @@
-"""Answers that carry batches: large, hence one number's are in memory only so many at once, until they are read."""
+"""Answers that can be large: of one number only so many are in memory at once, until its peer has read them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,26 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from delivery_service.wakeups import Watcher
-from delivery_service.wire import MSGPACK_TYPE, EntryBatch, WelcomeBatch
+from delivery_service.wire import JSON_TYPE, MSGPACK_TYPE, EntryBatch, WelcomeBatch
 
 Batch = EntryBatch | WelcomeBatch
 
+_JSON = msgspec.json.Encoder()
 _MSGPACK = msgspec.msgpack.Encoder()
+
+
+class LargeAnswer(Response):
+    """The response that looks for something within the number's `line`, and leaves it once its peer has read that."""
+
+    def __init__(self, line: asyncio.Semaphore, look: Callable[[], Awaitable[msgspec.Struct]]) -> None:
+        super().__init__(None, media_type=JSON_TYPE)
+        self._line = line
+        self._look = look
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers."""
+        async with self._line:
+            await _send(self, _JSON.encode(await self._look()), send)
 
 
 class BatchAnswer(Response):
@@ -47,10 +62,11 @@ class BatchAnswer(Response):
                     if await watcher.wait(self._wait):
                         await turn.enter_async_context(self._line)
                         batch, _ = await self._look()
-            await self._send(_MSGPACK.encode(batch), send)
+            await _send(self, _MSGPACK.encode(batch), send)
 
-    async def _send(self, body: bytes, send: Send) -> None:
-        self.headers["content-length"] = str(len(body))
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})  # waits until the peer has read
+
+async def _send(answer: Response, body: bytes, send: Send) -> None:
+    answer.headers["content-length"] = str(len(body))
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})  # waits until the peer has read

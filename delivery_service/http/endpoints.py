@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
-from delivery_service.http.batches import Batch, BatchAnswer
+from delivery_service.http.batches import Batch, BatchAnswer, LargeAnswer
 from delivery_service.http.requests import (
     LARGEST_CURSOR,
     Headers,
@@ -173,7 +174,8 @@ async def choose_contact_mode(request: Request) -> Response:
 async def contact_mode(request: Request) -> Response:
     """GET /v1/contact-mode"""
     service = _service(request)
-    return _json(await service.consent.reachability(_session(service, headers_of(request.scope)).number))
+    number = _session(service, headers_of(request.scope)).number
+    return LargeAnswer(service.readings.of(number), partial(service.consent.reachability, number))
 
 
 async def ask_for_contact(request: Request) -> Response:
@@ -195,7 +197,7 @@ async def contact_requests(request: Request) -> Response:
     """GET /v1/contact-requests"""
     service = _service(request)
     number = _session(service, headers_of(request.scope)).number
-    return _json(await service.consent.waiting(number, service.now()))
+    return LargeAnswer(service.readings.of(number), partial(service.consent.waiting, number, service.now()))
 
 
 async def grant_contact(request: Request) -> Response:
@@ -247,8 +249,13 @@ async def read_entries(request: Request) -> Response:
 async def heads(request: Request) -> Response:
     """GET /v1/groups"""
     service = _service(request)
-    known = await service.store.heads(_session(service, headers_of(request.scope)).device)
-    return _json(group_heads(known.groups, known))
+    session = _session(service, headers_of(request.scope))
+
+    async def look() -> wire.GroupHeads:
+        known = await service.store.heads(session.device)
+        return group_heads(known.groups, known)
+
+    return LargeAnswer(service.readings.of(session.number), look)
 
 
 async def read_inbox(request: Request) -> Response:
