@@ -25,7 +25,7 @@ from delivery_service.wire import Appended
 SQLITE_FLOOR = (3, 51, 3)  # older releases can corrupt a write-ahead log when two connections reset it at once
 WRITE_BATCH = 256  # requests in one transaction
 READ_BATCH = 4  # each read can be a batch of several MiB
-CHECKPOINT_PAGES = 4_000
+CHECKPOINT_PAGES = 16_000  # 64 MiB: with a quarter, appends to 50,000 groups took a third longer
 SCHEMA_VERSION = 5
 DATABASE_FILE = "delivery.sqlite3"
 RESTORE = "make room if the disk is full, or restore a backup with `ringtrue delivery restore` if the file is damaged"

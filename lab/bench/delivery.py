@@ -9,6 +9,7 @@ all. Where /tmp is in memory, let TMPDIR name a folder on a disk.
 
 import asyncio
 import os
+import re
 import resource
 import secrets
 import shutil
@@ -60,6 +61,7 @@ REPLICA_CONNECTIONS = 128  # so that each group has a writer at each replica
 MESSAGES = 400  # ciphertexts of each group
 CHILD_LIMIT = 60  # seconds after which a child process hangs
 TICKS = os.sysconf("SC_CLK_TCK")
+_URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 SERVE = "from delivery_service.cli import delivery; delivery()"
 
 
@@ -92,7 +94,7 @@ class Setting:
 
     def options(self) -> tuple[str, ...]:
         """Of the command."""
-        return () if self.database is None else ("--database", self.database, "--one-copy")
+        return () if self.database is None else ("--database", self.database, "--accept-one-copy")
 
 
 SQLITE = Setting("SQLite", 1, CONNECTIONS, 5_000)
@@ -224,13 +226,23 @@ async def served(*arguments: str | Path) -> AsyncIterator[Server]:
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=subprocess.PIPE)
     assert process.stderr is not None
     try:
-        line = (await process.stderr.readline()).decode()
+        port = await _port(process.stderr)
         dropped = asyncio.create_task(_drop(process.stderr))
-        yield Server(process.pid, int(line.rstrip('"}\n').rpartition(":")[2]))
+        yield Server(process.pid, port)
     finally:
         process.terminate()
         await process.wait()
     await dropped
+
+
+async def _port(said: asyncio.StreamReader) -> int:
+    """From the line that names the URL. Raises ChildProcessError if the server ends without one."""
+    told = ""
+    while line := (await said.readline()).decode():
+        if found := _URL.search(line):
+            return int(found[1])
+        told += line
+    raise ChildProcessError(told)
 
 
 async def _drop(stream: asyncio.StreamReader) -> None:

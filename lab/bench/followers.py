@@ -179,7 +179,8 @@ async def _fill(folder: Path, groups: Mapping[bytes, Sequence[Member]]) -> None:
     async def one(group_id: bytes) -> None:
         first, *others = groups[group_id]
         await store.create_group(NewGroup(group_id, first.name, group_id, bytes(32), bytes(2000)))
-        await engine.write(_join, group_id, [member.name for member in others])
+        if others:
+            await engine.write(_join, group_id, [member.name for member in others])
 
     turns = list(groups)
     for start in range(0, len(turns), 1000):

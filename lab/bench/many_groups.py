@@ -22,6 +22,7 @@ from delivery_service.storage.postgresql import PostgresqlEngine
 from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
 from delivery_service.storage.values import NewEntry, NewGroup
+from lab.bench.followers import Member, following
 from lab.bench.rows import Aim, Row
 from lab.bench.stores import DATABASE, OCTETS, rate_of
 
@@ -48,6 +49,7 @@ def run(quick: bool = False) -> list[Row]:
     many, seconds = (QUICK_MANY, 0.2) if quick else (MANY, SECONDS)
     with tempfile.TemporaryDirectory(prefix="ringtrue-bench-") as folder:
         rows = uvloop.run(_measure("SQLite", SqliteEngine(Path(folder)), many, seconds))
+        rows.append(uvloop.run(_served(Path(folder), many, seconds)))
     if (url := os.environ.get(DATABASE)) is not None:
         rows += uvloop.run(_measure("PostgreSQL", PostgresqlEngine(Database(url, one_copy=True)), many, seconds))
     return rows
@@ -87,6 +89,37 @@ async def _found(store: Store, count: int) -> list[Kept]:
     for start in range(0, count, AT_ONCE):
         await asyncio.gather(*(one(kept) for kept in made[start : start + AT_ONCE]))
     return made
+
+
+async def _served(folder: Path, many: int, seconds: float) -> Row:
+    """Through HTTP, by a service on SQLite."""
+    few = await _served_rate(folder / "few", FEW, seconds)
+    ours = await _served_rate(folder / "many", many, seconds)
+    note = f"{CALLERS} connections of a process on the same cores, which is as busy as the service"
+    name, aim = "appends through the service, SQLite", Aim("ratio", "at least", SLOWDOWN)
+    return Row(name, ours, "/s", many, f"with {FEW} groups", few, aim, note)
+
+
+async def _served_rate(folder: Path, count: int, seconds: float) -> float:
+    folder.mkdir()
+    groups: list[bytes] = [os.urandom(16) for _ in range(count)]
+
+    def lay(members: Sequence[Member]) -> dict[bytes, Sequence[Member]]:
+        return {group_id: [members[place % CALLERS]] for place, group_id in enumerate(groups)}
+
+    chance = random.Random(1)  # noqa: S311 - which group is next
+    async with following(folder, CALLERS, lay) as scene:
+        lines = [await scene.line() for _ in range(CALLERS)]
+
+        async def append(caller: int) -> None:
+            place = chance.randrange(count)
+            answer = await lines[caller].ask(scene.members[place % CALLERS].message(groups[place]))
+            assert answer.status == 201, answer.body
+
+        rate = await _median(append, seconds)
+        for line in lines:
+            line.hang_up()
+        return rate
 
 
 def _entry(kept: Kept) -> NewEntry:
