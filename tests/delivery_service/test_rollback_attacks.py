@@ -1,5 +1,7 @@
 """What somebody could make of taking commits back: new names, replays, ears at the door of a group that was left."""
 
+import asyncio
+
 import pytest
 
 from tests.delivery_service.conftest import Device
@@ -65,3 +67,27 @@ async def test_a_commit_that_was_not_settled_stays_so_for_who_was_removed_by_it(
     members = await Members.of(world, ALICE, BOB, CAROL, DAVE)
     entry = await members.commit(remove=[members.groups[3].own_index])
     assert (await members.read(members.devices[3])).settled == entry.seq - 1
+
+
+@pytest.mark.parametrize("first", ["report", "message"])
+async def test_a_commit_is_settled_or_taken_back_and_never_both(world, problem_word, first: str):
+    """The last report that it takes and the first message after the commit arrive together."""
+    for _ in range(3):
+        members = await Members.of(world, ALICE, BOB, CAROL, DAVE)
+        _, bob, carol, dave = members.devices
+        entry = await members.commit()
+        await members.counted(carol, entry)
+        members.groups[1].process(entry.body, bob.now)
+        message = members.groups[1].encrypt(b"in the new epoch")
+        report, said = members.report(dave, entry), bob.append(members.group_id, message)
+        if first == "report":
+            reported, appended = await asyncio.gather(report, said)
+        else:
+            appended, reported = await asyncio.gather(said, report)
+        kinds = [each.kind for each in (await members.read(dave, entry.seq)).entries]
+        if reported.status_code == 201:
+            assert reported.json()["rollback"]
+            assert (kinds, problem_word(appended)) == (["rollback"], "stale-epoch")
+        else:
+            assert (appended.status_code, problem_word(reported)) == (201, "settled")
+            assert kinds == ["application"]
