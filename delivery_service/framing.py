@@ -5,6 +5,7 @@ from mls_rs import Inspected
 from delivery_service.errors import RefusedError
 
 GROUP_ID_LIMIT = 255  # octets; RFC 9420 sets none, and an id is a key of every table
+EPOCH_LIMIT = 2**63 - 1  # the database's integers end there
 CIPHER_SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256: the profile's only suite
 # The profile has no pre-shared keys: a commit with one that other members lack would lock them out of the group.
 REFUSED_PROPOSALS = frozenset({"reinit", "external_init", "psk"})
@@ -22,6 +23,8 @@ def check_group(inspected: Inspected, group_id: bytes) -> int:
         raise RefusedError("malformed", "the message names another group than the address")
     if inspected.epoch is None:
         raise RefusedError("malformed", "the message names no epoch")
+    if inspected.epoch > EPOCH_LIMIT:
+        raise RefusedError("malformed", f"no group has come to epoch {inspected.epoch}")
     return inspected.epoch
 
 

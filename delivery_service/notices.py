@@ -20,6 +20,7 @@ CHANNEL = "ringtrue_delivery"
 APPLICATION = "ringtrue notices"  # in pg_stat_activity
 PAYLOAD_LIMIT = 7_999  # octets that PostgreSQL takes in one notification
 PAYLOADS_LIMIT = 16  # in one transaction, about 4,000 groups; with more everybody looks again
+UNTOLD_LIMIT = 50_000  # changes that wait to be told; more are not remembered, and everybody looks again
 RETRY_AFTER = 1.0  # seconds between two attempts to reach the database
 PING_INTERVAL = 10.0  # seconds after which a silent connection is asked whether it still is one
 PING_TIMEOUT = 5.0
@@ -95,7 +96,7 @@ class Notices:
     def publish(self, change: Change | Notified) -> None:
         """The engine's listener: wakes this replica's watchers now, and the others' as soon as they hear."""
         self._wakeups.publish(change)
-        if len(self._untold) <= PAYLOADS_LIMIT * PAYLOAD_LIMIT:  # a change has at least an octet
+        if len(self._untold) <= UNTOLD_LIMIT:
             self._untold.append(change)
         self._more.set()
 
@@ -166,7 +167,8 @@ class Notices:
             await self._more.wait()
             self._more.clear()
             changes, self._untold = self._untold, []
-            told = payloads(self._origin, () if self._missed else changes)
+            lost = self._missed or len(changes) > UNTOLD_LIMIT
+            told = payloads(self._origin, () if lost else changes)
             self._missed = True
             async with asyncio.timeout(PING_TIMEOUT):
                 await connection.execute(_SEND, [CHANNEL, told])

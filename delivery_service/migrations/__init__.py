@@ -22,6 +22,8 @@ REVISIONS = Path(__file__).parent / "versions"
 LOCK_TIMEOUT = 2  # seconds that a change of a table may keep everybody's entries waiting behind it
 TRIES = 15
 
+# Replicas that go on meanwhile are in the way of a change, or the change is in theirs.
+_IN_THE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _LOCK = 5_734_110_217  # pg_advisory_xact_lock: one migration at a time
 
 
@@ -34,7 +36,7 @@ def migrate(url: str, revisions: Sequence[Path] = (REVISIONS,)) -> tuple[int, in
         try:
             return _migrate(url, revisions)
         except DBAPIError as error:
-            if not left or not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            if not left or not isinstance(error.orig, _IN_THE_WAY):
                 raise StartError(f"the schema cannot be changed, and nothing of it was: {error.orig}") from error
             sleep(LOCK_TIMEOUT)
     raise AssertionError

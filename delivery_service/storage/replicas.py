@@ -31,7 +31,7 @@ def register(tx: Transaction, name: str, digest: bytes) -> bytes:
 def tell(tx: Transaction, taken: Sequence[Allowance], now_ms: int) -> None:
     """Adds what one replica allowed, and forgets what is whole again."""
     tx.run("DELETE FROM allowances WHERE whole_ms <= :now", now=now_ms)
-    for allowance in taken:
+    for allowance in sorted(taken, key=lambda each: (each.name, each.key)):  # all replicas lock them in one order
         tx.run(_TELL, name=allowance.name, key=allowance.key, ms=allowance.ms, now=now_ms)
 
 

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery_service.notices import APPLICATION, CHANNEL, PAYLOAD_LIMIT, PAYLOADS_LIMIT, Notice, Notices, payloads
+from delivery_service.notices import (
+    APPLICATION,
+    CHANNEL,
+    PAYLOAD_LIMIT,
+    PAYLOADS_LIMIT,
+    UNTOLD_LIMIT,
+    Notice,
+    Notices,
+    payloads,
+)
 from delivery_service.storage.values import Change, Notified
 from delivery_service.wakeups import Wakeups, Watcher
 from tests.postgresql.server import Server
@@ -51,6 +60,20 @@ def test_what_does_not_fit_means_look_again() -> None:
     for changes in (many, long):
         (payload,) = payloads("origin", changes)
         assert decoded(payload).news == ()
+
+
+async def test_more_than_is_remembered_means_look_again(database: str) -> None:
+    """Changes that come while the database is away are few groups' or many's: none of them is forgotten."""
+    async with replica(database) as (_, wakeups):
+        teller = Notices(database, Wakeups())
+        for seq in range(UNTOLD_LIMIT + 2):
+            teller.publish(Change(b"g", seq))
+        with wakeups.watch(ALICE, [b"g"]) as watcher:
+            async with teller.running():
+                while not watcher.joined:
+                    assert watcher.heads.get(b"g") is None, "the last heads are not among what is remembered"
+                    await watcher.woken.wait()
+                    watcher.woken.clear()
 
 
 @asynccontextmanager
