@@ -140,8 +140,10 @@ class Exchange:
         Raises UnreachableError and other errors that a later attempt may cure; refusals become events.
         """
         async with self._locks[group_id]:
-            if group_id not in self._looked_at and await self._run(self._steps.committer.is_published, group_id):
-                # A store restored from an old copy would use message keys again; the log shows that it is old.
+            known = group_id in self._looked_at and not await self._run(self._steps.rollbacks.may_go_back, group_id)
+            if not known and await self._run(self._steps.committer.is_published, group_id):
+                # A store restored from an old copy would use message keys again; the log shows that it is old. And what
+                # was encrypted in an epoch that was taken back would be accepted in the next epoch of that number.
                 await self._read(group_id)
             if await self._run(self._steps.committer.others_may_commit, group_id):
                 await asyncio.sleep(random.uniform(0, self._jitter))  # noqa: S311 - spreads load, hides nothing

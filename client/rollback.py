@@ -210,6 +210,10 @@ class Rollbacks:
         """Note that the group goes on in this device's epoch: the commit that it could not apply was none."""
         self._store.execute("DELETE FROM rejected_commit WHERE group_id = ?", group_id)
 
+    def may_go_back(self, group_id: bytes) -> bool:
+        """Whether the present epoch may have been taken back since the log was last read."""
+        return self._store.row("SELECT 1 FROM earlier_epoch WHERE group_id = ?", group_id) is not None
+
     def is_waiting(self, group_id: bytes) -> bool:
         """Whether nothing can be sent to a group, because a commit is to be taken back first."""
         return self.rejected(group_id) is not None

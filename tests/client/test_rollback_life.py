@@ -162,3 +162,27 @@ async def test_a_chat_whose_bad_commit_stands_can_be_begun_anew(world, stack: As
         await session.receive()
     for session in (carol, dave):
         assert (await session.find_chat(new.hex())).standing is Standing.ACTIVE
+
+
+async def test_what_was_encrypted_in_an_undone_epoch_is_not_posted_into_the_next_of_its_number(
+    world, stack: AsyncExitStack
+) -> None:
+    """The service cannot tell the two epochs apart: everybody would get a message that nobody can read."""
+    party = await Party.of(world, stack, ALICE, BOB, CAROL, DAVE)
+    alice, bob, carol, dave = party.sessions
+    await alice.refresh(party.group_id)
+    await bob.receive()
+    await bob.worker.run(bob.steps.sender.queue_text, party.group_id, "in between", bob.now())
+    waiting = await bob.worker.run(bob.steps.sender.prepare, party.group_id, bob.now(), renewing=False)
+    assert waiting.ciphertext  # and then the network was gone
+    await deny_by(party, carol, dave)
+    await carol.receive()
+    await carol.refresh(party.group_id)
+    await bob.drive(party.group_id)
+    for session in party.sessions:
+        gaps = [event for event in await session.receive() if isinstance(event, Gap)]
+        assert gaps == []
+        rows = await session.history(party.group_id)
+        assert [row.text for row in rows].count("in between") == 1
+        assert not [row for row in rows if row.kind is Kind.GAP]
+    await party.agree()
