@@ -35,6 +35,15 @@ class Standing(StrEnum):
         return self in (Standing.ACTIVE, Standing.LEAVING)
 
 
+_LAST_LINE = "Its last line says how: ringtrue history CHAT"
+_OVER = {
+    Standing.LEFT: ("you have left {}", "To come back, be added by somebody who is in it."),
+    Standing.REMOVED: ("this device was removed from {}", "To come back, be added by somebody who is in it."),
+    Standing.ENDED: ("{} has ended", _LAST_LINE),
+    Standing.LOST: ("this device can no longer read {}", _LAST_LINE),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
     """One group as a person sees it. `own_name`: named here; `read_at`: when its log was last read to its end.
@@ -88,7 +97,8 @@ class Chats:
         """The chat of a group that this device is a member of. Raises ChatError."""
         chat = self.known(group_id)
         if not chat.standing.is_member:
-            raise ChatError(f"this device is no longer a member of {chat.name!a}", code="not-a-member")
+            words, hint = _OVER[chat.standing]
+            raise ChatError(words.format(ascii(chat.name)), code="not-a-member", hint=hint)
         return chat
 
     def find(self, name: str) -> Chat:

@@ -184,6 +184,9 @@ async def test_a_chat_that_its_admin_deletes_says_so_and_keeps_what_is_here(worl
         texts = [row.text for row in await session.history(old)]
         assert "kept on devices" in texts
         assert any("deleted this chat at the service" in text for text in texts)
+        with pytest.raises(ChatError, match="'team' has ended") as refused:
+            await session.send(old, "too late")
+        assert refused.value.code == "not-a-member"
 
 
 async def test_the_last_who_leaves_has_the_chat_deleted_at_the_service(world, stack) -> None:
