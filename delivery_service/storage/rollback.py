@@ -90,7 +90,9 @@ INSERT INTO rollbacks (group_number, seq, first, device, at_ms) VALUES (:number,
 """
 _UNDONE_BY = """
 SELECT r.seq, l.body FROM rollbacks r JOIN log l ON l.group_number = r.group_number AND l.seq = r.seq
-WHERE r.group_number = :number AND r.first <= :seq AND r.seq > :seq ORDER BY r.seq
+WHERE r.group_number = :number AND r.first <= :seq AND r.seq > :seq
+  AND EXISTS (SELECT 1 FROM memberships m WHERE m.group_number = r.group_number AND m.device = :device)
+ORDER BY r.seq
 """
 _IS_OVERDUE = """
 SELECT g.number FROM unsettled u JOIN groups g ON g.number = u.group_number
@@ -231,7 +233,7 @@ def _number(tx: Transaction, group_id: bytes) -> int:
 
 def _done_already(tx: Transaction, number: int, rejection: NewRejection) -> Counted | None:
     """The answer to a report that comes after the commit was taken back, or again."""
-    row = tx.row(_UNDONE_BY, number=number, seq=rejection.seq)
+    row = tx.row(_UNDONE_BY, number=number, seq=rejection.seq, device=rejection.device)
     if row is None:
         return None
     said = msgspec.msgpack.decode(row[1], type=Rollback)

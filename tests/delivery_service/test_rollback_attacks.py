@@ -91,3 +91,11 @@ async def test_a_commit_is_settled_or_taken_back_and_never_both(world, problem_w
         else:
             assert (appended.status_code, problem_word(reported)) == (201, "settled")
             assert kinds == ["application"]
+
+
+async def test_a_stranger_hears_nothing_of_what_was_taken_back(world, problem_word):
+    members = await Members.of(world, ALICE, BOB)
+    entry = await members.commit()
+    await members.counted(members.devices[1], entry)
+    answer = await members.report(await world.device(CAROL), entry)
+    assert (answer.status_code, problem_word(answer)) == (409, "settled")
