@@ -205,11 +205,12 @@ class Service:
         due = 0
         while True:
             now = self.now()
+            with suppress(StoreError, RefusedError):  # what is left is done at the next look
+                await self.end_revoked(now)  # by the lists at hand: after a restart no authority is waited for
             if now >= due:
                 due = now + (REFRESH_INTERVAL if await self.lists.refresh(now) else RETRY_INTERVAL)
-            with suppress(StoreError, RefusedError):  # what is left is done at the next look
-                await self.end_revoked(now)
-            await asyncio.sleep(RETRY_INTERVAL)
+            else:
+                await asyncio.sleep(RETRY_INTERVAL)
 
     async def end_revoked(self, now: int) -> None:
         """Ends what revoked certificates have here, and proposes to remove whose they are: one replica does that."""

@@ -38,9 +38,12 @@ class Authority(httpx.AsyncBaseTransport):
     up: bool = True
     body: bytes | None = None
     asked: int = 0
+    silent: bool = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
+        if self.silent:
+            await asyncio.Event().wait()
         if not self.up:
             raise httpx.ConnectError("the authority is down", request=request)
         body = self.signed() if self.body is None else self.body
@@ -274,6 +277,21 @@ async def test_a_restart_goes_by_the_list_that_was_kept(run_world, tmp_path, pro
     async with run_world(tmp_path / "data", policy=BY_URL, transport=authority) as world:
         bob.http = world.http
         assert problem_word(await bob.http.send(bob.session_request())) == "certificate-revoked"
+
+
+async def test_after_a_restart_a_session_ends_while_the_authority_is_silent(run_world, tmp_path, problem_word) -> None:
+    authority = Authority(None, None)
+    async with run_world(tmp_path / "data", policy=BY_URL, transport=authority) as world:
+        authority.roots, authority.clock = world.roots, world.clock
+        bob = await world.device(BOB)
+        authority.revoke(bob)
+        await refreshed(world)
+    authority.silent = True
+    async with run_world(tmp_path / "data", policy=BY_URL, transport=authority) as world, asyncio.timeout(60):
+        bob.http = world.http
+        while (answer := await bob.call("GET", "/v1/groups")).status_code == 200:
+            pass
+        assert problem_word(answer) == "certificate-revoked"
 
 
 async def test_a_list_can_come_from_a_file(run_world, tmp_path, problem_word) -> None:
