@@ -73,9 +73,14 @@ def words_for(seconds: int) -> str:
     return counted(seconds // 86_400, "day") if seconds >= 2 * 86_400 else counted(seconds // 3_600, "hour")
 
 
-def kept_for(retention: int) -> str:
+def keeps(retention: int) -> str:
     """The one sentence about how long the service keeps messages."""
-    return f"The delivery service keeps messages for {words_for(retention)}. {missed(retention)}"
+    return f"The delivery service keeps messages for {words_for(retention)}."
+
+
+def kept_for(retention: int) -> str:
+    """The same, and what it means."""
+    return f"{keeps(retention)} {missed(retention)}"
 
 
 def missed(retention: int) -> str:

@@ -225,7 +225,8 @@ class RingtrueApp(Outward):
         from client.failures import hint_inside
 
         self._troubled = told
-        self.notify(f"{told.words}. {hint_inside(told.hint)}".strip(), severity="warning", timeout=12)
+        words = told.words[:1].upper() + told.words[1:]
+        self.notify(f"{words}. {hint_inside(told.hint)}".strip(), severity="warning", timeout=12)
 
     def _close(self, error: ClientError | OSError) -> None:
         from client.tui.screens.phrases import trouble

@@ -126,7 +126,9 @@ class ConversationView(Widget):
                     self._kept_draft = chat.draft
                 self.show_chat()
             case TroubleTold(words=words, hint=hint, group=about) if about is not None and about == group:
-                self.say(f"{words}. {hint}" if hint else words, failed=True)
+                from client.failures import hint_inside  # loads cryptography, which the first frame does without
+
+                self.say(f"{words}. {hint_inside(hint)}" if hint else words, failed=True)
             case StatusChanged(status=status) if status.online != self.looker.online:
                 self.look(replace(self.looker, online=status.online))
 

@@ -14,7 +14,7 @@ from client.defence.new_keys import KEY_WORDS, with_new_keys
 from client.desk.told import ChatChanged
 from client.desk.views import ChatView, MemberView
 from client.invite import parse_invite
-from client.service_facts import kept_for
+from client.service_facts import keeps
 from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt, about_new_key
@@ -96,7 +96,7 @@ class MembersScreen(Sheet[None]):
         self.query_one(Rows).show([(str(member.leaf), _row(member, self._equal)) for member in self._members])
         self._say_what_is_barred()
         retention = (await self.api.device.status()).retention
-        self.query_one("#kept", Static).update(Content(kept_for(retention) if retention else ""))
+        self.query_one("#kept", Static).update(Content(keeps(retention) if retention else ""))
 
     @property
     def _chosen(self) -> MemberView | None:

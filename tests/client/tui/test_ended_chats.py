@@ -5,8 +5,9 @@ import pytest
 from client.chats import Standing
 from client.desk.desk import Desk
 from client.desk.views import ChatView
-from client.errors import RevokedHereError
+from client.errors import RevokedHereError, UnreachableError
 from client.session import Session
+from client.tui.screens.alarms import AlarmsScreen
 from client.tui.screens.members import MembersScreen
 from client.tui.screens.service_data import ServiceDataScreen
 from client.tui.screens.status import StatusScreen
@@ -17,7 +18,7 @@ from identity.eviction import Reason
 from tests.client.conftest import ALICE, AUTHORITY, BOB
 from tests.client.test_revocations import revoked
 from tests.client.tui.screens.sheet_scene import Seat, seated
-from tests.client.tui.shell_scene import Scene, text_of
+from tests.client.tui.shell_scene import Scene, text_of, until
 
 FRAMES = str.maketrans(dict.fromkeys("│╭╮╰╯─▌█▔▁▊▎", " "))
 
@@ -48,6 +49,16 @@ def session_of(seat: Seat) -> Session:
     """What lies below the screens, to let happen there what no service of this world does by itself."""
     session: Session = seat.app.api._api.session  # type: ignore[attr-defined]
     return session
+
+
+async def proposes(seat: Seat, chat: ChatView, reason: Reason) -> None:
+    """The service proposes to remove Bob, whether the reason holds or not, and Alice reads it."""
+    service = seat.scene.world.network.services["delivery.test"].app.state.service
+    group = bytes.fromhex(chat.group)
+    leaf = next(each.leaf for each in await seat.api.chats.members(chat.group) if each.number == BOB.e164)
+    async with service.observers.lock(group):
+        await service.evictions.propose(group, leaf, reason, service.now())
+    await seat.api.device.sync()
 
 
 async def slash(seat: Seat, line: str) -> None:
@@ -117,16 +128,49 @@ async def test_a_deleted_chat_says_so_to_who_deleted_it_and_to_the_others(scene:
 async def test_a_removal_that_the_service_proposes_stands_with_its_reason_beside_the_member(scene: Scene) -> None:
     async with seated(scene, (116, 30)) as alice:
         _, chat = await alice.ravi()
-        service = scene.world.network.services["delivery.test"].app.state.service
-        group = bytes.fromhex(chat.group)
-        leaf = next(each.leaf for each in await alice.api.chats.members(chat.group) if each.number == BOB.e164)
-        async with service.observers.lock(group):
-            await service.evictions.propose(group, leaf, Reason.REVOKED, service.now())
-        await alice.api.device.sync()
+        await proposes(alice, chat, Reason.REVOKED)
         await alice.show(MembersScreen(chat.group))
         await alice.sees("⊘ The delivery service proposes to remove it: its certificate was revoked.")
         await alice.sees("⊘ 1 device proposed for removal by the service")
         await alice.sees("The delivery service keeps messages for 30 days.")
+
+
+async def test_a_removal_for_a_reason_that_does_not_hold_is_an_alarm_that_says_which(scene: Scene) -> None:
+    async with seated(scene, (116, 30)) as alice:
+        _, chat = await alice.ravi()
+        await proposes(alice, chat, Reason.LAPSED)
+        line = alice.app.main.query_one(StatusLine)
+        await alice.until(lambda: "✗ 1 ALARM: /alarms" in line.render().plain, "the alarm in the status line")
+        await shows(alice, "The delivery service wants somebody removed from a chat for a reason that does not hold.")
+        await shows(alice, "See what was seen, and what to do: /alarms")
+        await alice.show(AlarmsScreen())
+        await alice.sees(
+            "its certificate ended more than 38 days ago. That is not so. This program does not carry it out."
+        )
+        await alice.sees("What to do: Nothing is to be done to keep that device in the chat.")
+        await alice.show(MembersScreen(chat.group))
+        await alice.sees("That is not so; this program does not carry it out.")
+
+
+async def test_a_file_that_a_closed_client_left_is_shown_by_the_next_one_and_goes_out(scene: Scene) -> None:
+    async with seated(scene, (116, 30)) as alice:
+        _, chat = await alice.ravi()
+        file = scene.folder.parent / "map.bin"
+        file.write_bytes(bytes(4000))
+        scene.world.network.down.add("delivery.test")
+        with pytest.raises(UnreachableError):
+            await alice.api.messages.send_file(chat.group, str(file))
+    app = scene.app()
+    async with app.run_test(size=(116, 30)) as pilot:
+        await until(pilot, lambda: app.is_open, "the account is open")
+        line = app.main.query_one(StatusLine)
+        await until(pilot, lambda: "1 file on the way: /transfers" in line.render().plain, "the file that was left")
+        scene.world.network.down.clear()
+        app.push_screen(TransfersScreen())
+        await until(pilot, lambda: "waits for the service" in text_of(app), "how far it is")
+        await pilot.press("r")
+        await until(pilot, lambda: "No file is on its way" in text_of(app), "it is sent")
+        assert (await app.api.messages.page(chat.group))[-1].attachment is not None
 
 
 async def test_a_file_that_waits_is_shown_and_can_be_stopped(scene: Scene) -> None:

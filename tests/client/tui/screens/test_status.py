@@ -10,7 +10,7 @@ from tests.client.tui.shell_scene import Scene
 
 
 async def test_the_account_its_services_and_findings_are_shown(scene: Scene) -> None:
-    async with seated(scene, (80, 30)) as alice:
+    async with seated(scene, (80, 36)) as alice:
         await alice.api.device.sync()
         await alice.show(StatusScreen())
         await alice.sees("key packages")
@@ -20,7 +20,7 @@ async def test_the_account_its_services_and_findings_are_shown(scene: Scene) -> 
 
 
 async def test_trouble_says_what_to_do_and_is_gone_when_it_was_mended(scene: Scene) -> None:
-    async with seated(scene, (80, 30)) as alice:
+    async with seated(scene, (80, 36)) as alice:
         scene.world.network.down.add("authority.test")
         await alice.show(StatusScreen())
         await alice.sees("✗ authority")
@@ -31,7 +31,7 @@ async def test_trouble_says_what_to_do_and_is_gone_when_it_was_mended(scene: Sce
 
 
 async def test_a_sync_without_network_is_told_and_the_state_follows(scene: Scene) -> None:
-    async with seated(scene, (80, 30)) as alice:
+    async with seated(scene, (80, 36)) as alice:
         await alice.show(StatusScreen())
         await alice.sees("key packages")
         scene.world.network.down.add("delivery.test")
@@ -44,7 +44,7 @@ async def test_a_sync_without_network_is_told_and_the_state_follows(scene: Scene
 
 
 async def test_work_that_is_begun_again_says_its_end_although_the_first_ended_after_it_began(scene: Scene) -> None:
-    async with seated(scene, (80, 30)) as alice:
+    async with seated(scene, (80, 36)) as alice:
         screen = StatusScreen()
         await alice.show(screen)
         with screen.doing("Reading what is new", "Up to date."):
@@ -66,7 +66,7 @@ async def test_work_that_is_begun_again_says_its_end_although_the_first_ended_af
 
 
 async def test_what_waits_is_counted(scene: Scene) -> None:
-    async with seated(scene, (80, 30)) as alice:
+    async with seated(scene, (80, 36)) as alice:
         await alice.asked()
         await alice.show(StatusScreen())
         await alice.sees("1 request, 0 in quarantine")
