@@ -12,6 +12,7 @@ import uvicorn
 from delivery_service import revocations, sessions, wire
 from delivery_service.blobs import DOWNLOADS, UPLOADS
 from delivery_service.errors import RefusedError, StartError
+from delivery_service.framing import EPOCH_LIMIT
 from delivery_service.groups import HANDSHAKES
 from delivery_service.http import connections
 from delivery_service.http.connections import HEAD_LIMIT, BoundedConnection
@@ -28,6 +29,7 @@ from identity.device import MEMBER_GRACE
 from tests.delivery_service.blob_scene import begun, name_of, put, read, stored
 from tests.delivery_service.conftest import path_of
 from tests.delivery_service.test_eviction import table
+from tests.delivery_service.test_limits import padded_message
 from tests.delivery_service.test_many_streams import bounded
 from tests.delivery_service.test_rollback import Members
 
@@ -202,6 +204,16 @@ async def test_places_in_a_log_are_within_what_the_store_can_count(world, proble
         assert problem_word(answer) == word
     for after, status in ((LARGEST_CURSOR, 200), (LARGEST_CURSOR + 1, 400)):
         assert (await alice.read_answer(group.group_id, after)).status_code == status
+
+
+async def test_an_epoch_is_one_that_the_store_can_count(world, problem_word):
+    alice = await world.device(ALICE)
+    group = await alice.create(b"group")
+    message = padded_message(b"group", 200)
+    assert message.count(b"group" + bytes(8)) == 1
+    for epoch, word in ((EPOCH_LIMIT, "stale-epoch"), (EPOCH_LIMIT + 1, "malformed")):
+        named = message.replace(b"group" + bytes(8), b"group" + epoch.to_bytes(8))
+        assert problem_word(await alice.append(group.group_id, named)) == word
 
 
 @pytest.mark.parametrize("excess", [0, 1])

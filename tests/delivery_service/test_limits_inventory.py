@@ -105,6 +105,7 @@ LIMITS = {
         "event_stream::a_stream_begins_with_all_heads_and_tells_each_change "
         "event_stream::a_reader_that_does_not_read_is_closed"
     ),
+    "framing.EPOCH_LIMIT": "limits_exact::an_epoch_is_one_that_the_store_can_count",
     "framing.GROUP_ID_LIMIT": "handshakes::a_group_begins_with_its_founder_alone",
     "groups.HANDSHAKES_PER_NUMBER": "abuse::a_number_has_so_many_handshakes_waiting_whatever_devices_it_has",
     "groups.HANDSHAKES": "limits_exact::turns_of_all_numbers_are_as_many_as_they_say",
@@ -116,6 +117,7 @@ LIMITS = {
     "limits.BUCKETS_LIMIT": "limits_exact::an_hourly_limit_remembers_so_many_keys_and_refuses_new_ones_beyond",
     "logs.LINES_PER_SECOND": "logs::a_flood_of_lines_is_bounded_and_counted",
     "notices.PAYLOAD_LIMIT": "notices::notifications_fit_and_tell_everything",
+    "notices.UNTOLD_LIMIT": "notices::more_than_is_remembered_means_look_again",
     "notices.PAYLOADS_LIMIT": "notices::what_does_not_fit_means_look_again",
     "observers.OBSERVERS_LIMIT": "handshakes::observers_beyond_the_memory_are_loaded_again",
     "revocations.ISSUERS_LIMIT": "limits_exact::so_many_issuers_and_certificates_are_remembered",
@@ -140,7 +142,7 @@ OTHERS = {
         eviction.REST groups.JUDGEMENTS http.connections.OTHER_FILES limits.TOLD_PART migrations.LOCK_TIMEOUT
         migrations.TRIES notices.RETRY_AFTER notices.PING_INTERVAL notices.PING_TIMEOUT purge.LISTED_AT_ONCE
         readiness.STORE_PATIENCE readiness.FRESH revocations.REFRESH_INTERVAL revocations.RETRY_INTERVAL
-        revocations.FETCH_TIMEOUT service.EXPIRY_INTERVAL serving.GRACEFUL_SHUTDOWN storage.blobs.CHUNK
+        revocations.FETCH_TIMEOUT service.EXPIRY_INTERVAL service.MEMBERS_HEAR serving.GRACEFUL_SHUTDOWN storage.blobs.CHUNK
         storage.database.SERVER_FLOOR storage.database.CONNECT_TIMEOUT storage.ending.DELETED_AT_ONCE
         storage.operation.LOST_NUMBERS storage.rollback.SETTLED_AT_ONCE
         storage.postgresql.READING_LANES storage.postgresql.WRITING_LANES
