@@ -142,7 +142,8 @@ OTHERS = {
         eviction.REST groups.JUDGEMENTS http.connections.OTHER_FILES limits.TOLD_PART migrations.LOCK_TIMEOUT
         migrations.TRIES notices.RETRY_AFTER notices.PING_INTERVAL notices.PING_TIMEOUT purge.LISTED_AT_ONCE
         readiness.STORE_PATIENCE readiness.FRESH revocations.REFRESH_INTERVAL revocations.RETRY_INTERVAL
-        revocations.FETCH_TIMEOUT service.EXPIRY_INTERVAL service.MEMBERS_HEAR serving.GRACEFUL_SHUTDOWN storage.blobs.CHUNK
+        revocations.FETCH_TIMEOUT service.EXPIRY_INTERVAL service.MEMBERS_HEAR serving.GRACEFUL_SHUTDOWN
+        storage.blobs.CHUNK
         storage.database.SERVER_FLOOR storage.database.CONNECT_TIMEOUT storage.ending.DELETED_AT_ONCE
         storage.operation.LOST_NUMBERS storage.rollback.SETTLED_AT_ONCE
         storage.postgresql.READING_LANES storage.postgresql.WRITING_LANES
