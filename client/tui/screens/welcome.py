@@ -19,7 +19,7 @@ from client.credentials.enrolling_keys import EnrollingKeys
 from client.enrolling import Enrolment, Services, pending_enrolment
 from client.home import Home
 from client.keys import Argon2id
-from client.service_facts import kept_for
+from client.service_facts import keeps
 from client.tui.screens.link_here import LinkHereScreen
 from client.tui.screens.phrases import day_and_time
 from client.tui.screens.step import Step
@@ -102,7 +102,7 @@ class CertificateStep(Step):
             f"✓ {services.name or 'The authority'} certified it for {account.number}.",
             f"✓ The certificate is valid until {until}, and renews itself while you use Ringtrue.",
             *fingerprint(roots),
-            f"- {kept_for(services.retention)}",
+            f"- {keeps(services.retention)}",
         )
         self.query_one("#outcome", Static).update(Content("\n".join(lines)))
 
