@@ -10,7 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -211,10 +211,13 @@ class Crowd:
 
     async def _renew(self, device: Device) -> None:
         self._renewed[device.number] = time.monotonic()
-        line = await self._lines.get()
+        line, opened = await self._lines.get(), False
         try:
-            await line.connect()
-            await device.renew(line, device.token)
+            while not opened:
+                await line.connect()
+                with suppress(LostAnswerError):  # the service had ended an idle connection: a session more harms nobody
+                    await device.renew(line, device.token)
+                    opened = True
         finally:
             self._lines.put_nowait(line)
 
