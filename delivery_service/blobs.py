@@ -49,7 +49,7 @@ class Blobs:
         self.uploads = Turns(UPLOADS_PER_NUMBER, UPLOADS)
 
     async def open(self, number: str, wanted: BlobUpload, now: int) -> UploadState:
-        """Begins an upload, or goes on with the same one of the number; refuses malformed, too-large, too-much-stored."""
+        """Begins an upload, or goes on with the number's same one; refuses malformed, too-large, too-much-stored."""
         _check_size(wanted.size)
         name = bytes.fromhex(wanted.blob)
         stored = await self._engine.read(records.blob, name)

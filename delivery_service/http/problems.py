@@ -56,7 +56,8 @@ async def _disconnected(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
-    return _respond(Problem("about:blank", title, 500, "the service failed: repeat the request with the same idempotency key"), {})
+    detail = "the service failed: repeat the request with the same idempotency key"
+    return _respond(Problem("about:blank", title, 500, detail), {})
 
 
 EXCEPTION_HANDLERS: dict[type[Exception], ExceptionHandler] = {

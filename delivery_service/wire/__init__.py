@@ -38,8 +38,9 @@ last sequence number read.
     GET  /v1/ready                                                               -> 204, or 503 overloaded
 
 Every request but the first two and the last three carries `Authorization: Bearer TOKEN`; each POST below `/v1/groups`
-but to `rejections` and `endings` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key gets the first answer. `{blob}` is
-the SHA-256 of its octets, 64 hexadecimal digits in lower case; whoever knows it may read the blob (wire.blobs).
+but to `rejections` and `endings` also carries `Idempotency-Key` (32 hexadecimal digits): a repeat with the same key
+gets the first answer. `{blob}` is the SHA-256 of its octets, 64 hexadecimal digits in lower case; whoever knows it may
+read the blob (wire.blobs).
 """
 
 from typing import Annotated, Literal
