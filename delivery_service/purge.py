@@ -29,8 +29,12 @@ class Purge:
         self._wakeups = wakeups
         self._done: set[PathPlace] = set()
 
-    async def run(self, now: int) -> None:
-        """Carries out what the lists at hand newly name. Raises StoreError; what is left is done by the next run."""
+    async def run(self, now: int) -> bool:
+        """Carries out what the lists at hand newly name; whether anybody here is. Raises StoreError.
+
+        What is left then is done by the next run.
+        """
+        anybody = False
         fresh = sorted(self._lists.listed() - self._done, key=lambda place: (place.issuer, place.serial))
         for first in range(0, len(fresh), LISTED_AT_ONCE):
             some = fresh[first : first + LISTED_AT_ONCE]
@@ -40,8 +44,10 @@ class Purge:
                 self._wakeups.end(holder.device)
                 await self._packages(holder.device, now)
             if holders:
+                anybody = True
                 await self._engine.write(duties.due_now, sorted({holder.device for holder in holders}))
             self._done.update(some)
+        return anybody
 
     def unrevoked(self, key_packages: list[bytes], now: int) -> list[bytes]:
         """Those that may be handed out, in the time between a new list and its purge; refuses no-key-package."""

@@ -18,7 +18,7 @@ from delivery_service.credentials import Credentials
 from delivery_service.ending import Endings
 from delivery_service.errors import RefusedError, StartError, StoreError
 from delivery_service.events import Streams
-from delivery_service.eviction import Evictions
+from delivery_service.eviction import NEVER, Evictions
 from delivery_service.external_sender import ExternalSender
 from delivery_service.franking import KEY_FILE as FRANKING_FILE
 from delivery_service.franking import Franking
@@ -57,6 +57,7 @@ from delivery_service.wire import (
 from identity.certificates import TrustAnchors
 
 BLOBS_FOLDER = "blobs"  # beside the database
+MEMBERS_HEAR = 1200  # seconds in which clients fetch their lists (every 900) and have read them
 EXPIRY_INTERVAL = 3600  # seconds between two runs of the retention
 LARGE_BODIES_PER_NUMBER = 4  # bundles and uploads of one number that may arrive at once
 LARGE_BODIES = 32  # of all numbers: at most about 270 MB in memory
@@ -96,6 +97,7 @@ class Service:
         self.sender = ExternalSender(host, self.franking.secret)
         self.observers = Observers(self.store, self.credentials, self.sender)
         self.evictions = Evictions(self.engine, self.observers, self.sender, self.lists, policy)
+        self._propose_at = NEVER
         self.groups = Groups(self.store, self.observers, self.franking)
         self.rollbacks = Rollbacks(self.engine, self.observers)
         self.endings = Endings(self.engine, self.observers, policy.retention)
@@ -213,7 +215,13 @@ class Service:
                 await asyncio.sleep(RETRY_INTERVAL)
 
     async def end_revoked(self, now: int) -> None:
-        """Ends what revoked certificates have here, and proposes to remove whose they are: one replica does that."""
-        await self.purge.run(now)
-        if self.notices is None or self.notices.keeping.is_set():
+        """Ends what revoked certificates have here, and proposes to remove whose they are: one replica does that.
+
+        It waits until members know the same list: who does not leaves a proposal out when they next write, and the
+        group then has its peace for a day.
+        """
+        if await self.purge.run(now):
+            self._propose_at = now + MEMBERS_HEAR
+        if now >= self._propose_at and (self.notices is None or self.notices.keeping.is_set()):
+            self._propose_at = NEVER
             await self.evictions.run(now)
