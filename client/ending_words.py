@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from client.desk.device_views import DeletedView
 from client.desk.views import ChatView
-from client.spelling import counted
 
 RESET_WORDS = (
     "Everybody who is in this chat now is invited to a new one with the same name and admins. Their programs move over "
@@ -67,6 +66,8 @@ def who_can_help(chat: ChatView) -> str:
 
 def deleted_lines(deleted: DeletedView) -> Iterator[str]:
     """What the service has deleted, in numbers, and what it still keeps."""
+    from client.spelling import counted  # loads cryptography, which the first frame does without
+
     counts = (
         counted(deleted.key_packages, "key package"),
         counted(deleted.welcomes, "invitation"),

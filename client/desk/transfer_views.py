@@ -1,7 +1,11 @@
 """Files on their way out, as screens and programs see them."""
 
+from typing import TYPE_CHECKING
+
 from client.desk.views import View
-from client.uploading import Moving
+
+if TYPE_CHECKING:
+    from client.uploading import Moving  # loads cryptography, which the first frame does without
 
 
 class TransferView(View, frozen=True, kw_only=True):
@@ -21,7 +25,7 @@ def transfer_words(transfer: TransferView) -> str:
     return f"{transfer.total:,} octets: {work}"
 
 
-def transfer_view(moving: Moving) -> TransferView:
+def transfer_view(moving: "Moving") -> TransferView:
     """What is shown of an upload."""
     return TransferView(
         transfer=moving.id,
