@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from delivery_service.wire import JSON_TYPE, MLS_TYPE
-from tests.delivery_service.conftest import path_of
+from tests.delivery_service.conftest import World, path_of
 
 pytestmark = pytest.mark.parametrize("world", ["folder", "postgresql"], indirect=True)
 
@@ -13,7 +13,7 @@ WIDE = [2**63 - 1, 2**63, 2**64 - 1]
 
 
 @pytest.mark.parametrize("epoch", WIDE)
-async def test_an_epoch(world, epoch: int) -> None:
+async def test_an_epoch(world: World, epoch: int) -> None:
     alice = await world.device(ALICE)
     group = await alice.create()
     message = bytearray(group.encrypt(b"from far away"))
@@ -25,7 +25,7 @@ async def test_an_epoch(world, epoch: int) -> None:
 
 
 @pytest.mark.parametrize("place", [*WIDE, 10**30, -1])
-async def test_a_place_in_the_inbox_or_in_the_log(world, place: int) -> None:
+async def test_a_place_in_the_inbox_or_in_the_log(world: World, place: int) -> None:
     alice = await world.device(ALICE)
     group = await alice.create()
     answer = await alice.call("POST", "/v1/inbox/ack", msgspec.json.encode({"position": place}), JSON_TYPE)
