@@ -2,9 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -43,7 +44,7 @@ WHERE wait_event_type = 'Lock' AND datname = current_database() AND state = 'act
 @pytest.fixture
 async def engines(database: str) -> AsyncIterator[list[Engine]]:
     async with AsyncExitStack() as stack:
-        engines = [PostgresqlEngine(Database(database, one_copy=True)) for _ in range(2)]
+        engines: list[Engine] = [PostgresqlEngine(Database(database, one_copy=True)) for _ in range(2)]
         for engine in engines:
             engine.start(Recorder())
             stack.push_async_callback(engine.stop)
@@ -59,7 +60,7 @@ async def locked(database: str, statement: str, *values: object) -> AsyncIterato
         await connection.rollback()
 
 
-async def blocked(database: str, requests: Sequence[asyncio.Future], count: int) -> None:
+async def blocked(database: str, requests: Sequence[asyncio.Future[Any]], count: int) -> None:
     """Waits until so many transactions wait for locks, or one of the requests is answered."""
     async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
         while not any(request.done() for request in requests):
@@ -133,7 +134,7 @@ async def test_a_group_that_changes_all_the_time_keeps_no_work_waiting_for_ever(
     store = Store(engines[0])
     await members(store, BOB)
     await store.commit(new_commit(1))
-    works = {
+    works: dict[str, Callable[[], Awaitable[object]]] = {
         "retention": lambda: store.expire_before(NOW + 1, NOW),
         "ending": lambda: engines[0].write(
             ending.end, NewEnding(GROUP, ALICE, b"", b"signature", NOW * 1000, 1), group=GROUP
