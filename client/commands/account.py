@@ -16,7 +16,7 @@ from client.rendering import show
 from client.service_facts import kept_for
 from client.session import Session
 from client.terminal import Terminal, account_command
-from identity.authority.wire import ChallengeOpened
+from identity.authority.wire import CODE_DIGITS, ChallengeOpened
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 
@@ -65,12 +65,13 @@ async def enroll(
     If it is interrupted, run it again: a code that was sent is asked for again, not sent again.
     """
     owner = TelephoneNumber.parse(number)
+    given = None if code is None else _digits(code)
 
     async def ask_code(_: ChallengeOpened) -> str:
-        if code is not None:
-            return code.strip()
+        if given is not None:
+            return given
         if code_file is not None:
-            return code_file.read_text(encoding="ascii", errors="replace").strip()
+            return _digits(code_file.read_text(encoding="ascii", errors="replace"))
         return _prompt_for_code(owner)
 
     passphrase = terminal.new_passphrase()
@@ -131,8 +132,15 @@ async def delete_service_data(terminal: Terminal, number: bool, yes: bool) -> No
     show(terminal, "deleted", "\n".join(deleted_lines(deleted)), deleted)
 
 
+def _digits(code: str) -> str:
+    digits = "".join(code.split())
+    if len(digits) != CODE_DIGITS or not (digits.isascii() and digits.isdigit()):
+        raise click.UsageError(f"a code has {CODE_DIGITS} digits: look at the last one that came")
+    return digits
+
+
 def _prompt_for_code(number: TelephoneNumber) -> str:
     try:
-        return str(click.prompt(f"Code sent to {number}", err=True)).strip()
+        return str(click.prompt(f"Code sent to {number}", value_proc=_digits, err=True))
     except click.Abort:
         raise CodeNeededError(f"a code was sent to {number}") from None

@@ -70,7 +70,8 @@ def logs(run: "Run") -> list[Log]:
         )
         terms: Any = execute("SELECT device, since, until FROM memberships WHERE group_number = ?", (number,))
         entries = tuple(Entry(*row) for row in rows)
-        found.append(Log(group_id, run.group(group_id), epoch, head, entries, tuple(terms)))
+        reached = epoch if epoch >= 0 else -epoch - 1  # an ended group's (storage/ending.py)
+        found.append(Log(group_id, run.group(group_id), reached, head, entries, tuple(terms)))
     return found
 
 

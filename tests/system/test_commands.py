@@ -123,6 +123,9 @@ async def test_what_goes_wrong_says_what_to_do(world: World, tmp_path: Path) -> 
     assert (nobody.code, nobody.lines[0]["reason"]) == (8, "not-enrolled")
     assert "ringtrue enroll" in nobody.err
     assert (await alice.run("enroll", "12345")).code == 2
+    wrong = await alice.run("enroll", alice.number, "--code", "1")
+    assert wrong.code == 2
+    assert "a code has 6 digits" in wrong.err
     await alice.enroll()
     assert (await alice.run("send", "nowhere", "x")).code == 5
     assert (await alice.run("chat", "new", "x", "+12025550199")).code == 5
