@@ -12,6 +12,7 @@ from delivery_service.storage import consent, key_packages, rules
 from delivery_service.storage import groups as stored_groups
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import NewCommit, NewEntry, NewWelcome
+from identity import eviction
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
 from lab.lax import Lax
@@ -104,6 +105,7 @@ EPOCH = exchanging(
 EXTERNAL_COMMITS = exchanging(
     service("not-allowed"),
     instead(framing, "check_handshake", _pass),
+    instead(eviction.EpochSender, "check_commit", _pass),
     instead(groups, "_check_commit", _pass),
     instead(stored_groups, "_addressees", _no_addressees),
 )

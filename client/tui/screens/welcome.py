@@ -93,6 +93,11 @@ class CertificateStep(Step):
         yield Button("Continue", id="go", variant="primary", compact=True)
         yield Static("", classes="going-on", markup=False)
 
+    def enter(self) -> None:
+        """The way on is seen, also in a small window."""
+        super().enter()
+        self.call_after_refresh(self.scroll_end, animate=False)
+
     def begin(self, account: Account, services: Services) -> None:
         """Show this account, and what its services said of themselves."""
         until = day_and_time(datetime.fromtimestamp(account.validity()[1]).astimezone())

@@ -252,9 +252,20 @@ def _harmless(group: str, row: int) -> list[tuple[str, dict[str, object]]]:
     return [(name, given) for name, given in found if name not in _NOT_HERE]
 
 
-_DECISIONS = ("leave", "decline", "accept", "remove", "block", "grant", "refuse")
+_DECISIONS = (
+    "leave",
+    "decline",
+    "accept",
+    "remove",
+    "block",
+    "grant",
+    "refuse",
+    "reset",
+    "delete",
+    "delete_service_data",
+)
 # These need a file, an own failed message, or the machine's clock to be the world's.
-_NOT_HERE = {"messages.fetch", "messages.retry", "messages.delete", "device.doctor"}
+_NOT_HERE = {"messages.fetch", "messages.retry", "device.doctor"}
 
 
 async def test_lines_that_are_no_requests_are_answered(alice: Running, stack: AsyncExitStack) -> None:
