@@ -16,6 +16,7 @@ from client.tui.command import Command
 from client.tui.commands import COMMANDS
 from identity.binding import Verdict
 from identity.certificates import TrustAnchors
+from lab.clock import SettableClock
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, CAROL, PASSPHRASE, Person, befriend, people
 
@@ -25,8 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Stage:
     """Alice and Bob know each other; Carol knows nobody. Each scene has a group, called `name`."""
 
-    def __init__(self, alice: Person, bob: Person, carol: Person) -> None:
+    def __init__(self, alice: Person, bob: Person, carol: Person, clock: SettableClock) -> None:
         self.alice, self.bob, self.carol = alice, bob, carol
+        self._clock = clock
         self.name = ""
         self._groups: dict[str, str] = {}
 
@@ -34,6 +36,7 @@ class Stage:
         """A group of Alice's with Bob, in which she has said one thing; its id."""
         self.name = name
         if name not in self._groups:
+            self._clock.advance(60)  # for each, key packages are claimed: 60 times an hour at most
             view = await self.alice.desk.chats.create(name, [BOB.e164])
             await self.alice.desk.messages.send(view.group, f"first words of {name}")
             await self.settle()
@@ -59,7 +62,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     async with World() as world, people(world, ALICE, BOB, CAROL) as (alice, bob, carol):
         await befriend(alice, bob)
-        yield Stage(alice, bob, carol)
+        yield Stage(alice, bob, carol, world.clock)
 
 
 @dataclass(frozen=True)
