@@ -96,6 +96,7 @@ _WORDS = {
     "already-revoked": "Nothing is to be done.",
     "reason-refused": "Give one of the reasons that the message names.",
     "revoked": "Ask that person whether the number is still theirs; they enrol again with a new code.",
+    "reason-false": "The device stays a member here; see what the service proposed: ringtrue alarms",
     "report-size": "Choose fewer messages: one is enough.",
     "report-changed": "Look at what would be sent now, and report it again.",
     "report-kind": "Choose spam, scam, abuse or other.",
