@@ -105,7 +105,7 @@ class CertificateStep(Step):
         lines = (
             "✓ A key was made on this computer; it never leaves it.",
             f"✓ {services.name or 'The authority'} certified it for {account.number}.",
-            f"✓ The certificate is valid until {until}, and renews itself while you use Ringtrue.",
+            f"✓ It is valid until {until}, and renews itself while you use Ringtrue.",
             *fingerprint(roots),
             f"- {keeps(services.retention)}",
         )
