@@ -26,7 +26,8 @@ from client.message import Kind
 from delivery_service.wire import Entry
 from delivery_service.wire.ending import Ending, GroupEnd
 from identity.device import number_of as number_of_identity
-from identity.group_ending import GROUP_ID_LIMIT, GroupEnding
+from identity.group_ending import GroupEnding
+from identity.member_statement import GROUP_ID_LIMIT
 from identity.number import TelephoneNumber
 
 UNPROVEN = (

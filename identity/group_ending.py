@@ -6,18 +6,13 @@ group (docs/binding.md §3.7).
 
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from identity.member_statement import GROUP_ID_LIMIT, MemberStatement
 
 LABEL = b"ringtrue group ending\n"
-GROUP_ID_LIMIT = 255  # octets
-SIGNATURE_LIMIT = 72  # octets of an ECDSA signature over P-256 in DER
-_SIGNING = ec.ECDSA(hashes.SHA256())
 
 
 @dataclass(frozen=True, slots=True)
-class GroupEnding:
+class GroupEnding(MemberStatement):
     """A group ends; `successor` is the id of the group that takes its place, empty if none does."""
 
     group_id: bytes
@@ -28,18 +23,3 @@ class GroupEnding:
         if not 0 < len(self.group_id) <= GROUP_ID_LIMIT or len(self.successor) > GROUP_ID_LIMIT:
             raise ValueError("a group id has 1 to 255 octets")
         return LABEL + b"".join(bytes((len(each),)) + each for each in (self.group_id, self.successor))
-
-    def sign(self, key: ec.EllipticCurvePrivateKey) -> bytes:
-        """ECDSA with SHA-256, in DER. Raises ValueError."""
-        return key.sign(self.signed(), _SIGNING)
-
-    def is_signed(self, signature: bytes, point: bytes) -> bool:
-        """Whether the key, an uncompressed point of P-256, has signed this."""
-        if len(signature) > SIGNATURE_LIMIT:
-            return False
-        try:
-            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-            key.verify(signature, self.signed(), _SIGNING)
-        except (ValueError, InvalidSignature):
-            return False
-        return True

@@ -6,19 +6,14 @@ device which could apply it goes back on the word of its group's members, and no
 
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from identity.member_statement import GROUP_ID_LIMIT, MemberStatement
 
 LABEL = b"ringtrue rejected commit\n"
 DIGEST_SIZE = 32  # octets: SHA-256
-GROUP_ID_LIMIT = 255  # octets
-SIGNATURE_LIMIT = 72  # octets of an ECDSA signature over P-256 in DER
-_SIGNING = ec.ECDSA(hashes.SHA256())
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedCommit:
+class RejectedCommit(MemberStatement):
     """A commit by its place: group, the epoch that it ends, sequence number, and SHA-256 of its MLSMessage."""
 
     group_id: bytes
@@ -37,18 +32,3 @@ class RejectedCommit:
             raise ValueError("epoch and sequence number are unsigned, of 64 bits")
         place = self.epoch.to_bytes(8) + self.seq.to_bytes(8)
         return LABEL + bytes((len(self.group_id),)) + self.group_id + place + self.digest
-
-    def sign(self, key: ec.EllipticCurvePrivateKey) -> bytes:
-        """ECDSA with SHA-256, in DER. Raises ValueError."""
-        return key.sign(self.signed(), _SIGNING)
-
-    def is_signed(self, signature: bytes, point: bytes) -> bool:
-        """Whether the key, an uncompressed point of P-256, has signed this."""
-        if len(signature) > SIGNATURE_LIMIT:
-            return False
-        try:
-            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-            key.verify(signature, self.signed(), _SIGNING)
-        except (ValueError, InvalidSignature):
-            return False
-        return True
