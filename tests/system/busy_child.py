@@ -140,7 +140,11 @@ async def catch_up(desk: Desk) -> None:
     run, steps = desk.session.worker.run, desk.session.steps
     async with asyncio.timeout(60):
         await desk.device.sync()
-        while await run(steps.store.row, f"SELECT 1 FROM outbox WHERE {OPEN}") or await run(steps.intents.groups):
+        while (
+            await run(steps.store.row, f"SELECT 1 FROM outbox WHERE {OPEN}")
+            or await run(steps.intents.groups)
+            or await desk.session.uploads.moving()
+        ):
             await desk.device.sync()
 
 
