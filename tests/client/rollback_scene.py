@@ -38,6 +38,13 @@ class Party:
         await party.all_receive()
         return party
 
+    async def guest(self, stack: AsyncExitStack, number: TelephoneNumber) -> Session:
+        """Somebody who is not in the chat yet, and can be reached."""
+        await self.world.enrol(number)
+        guest: Session = await stack.enter_async_context(self.world.open(number))
+        await guest.receive()
+        return guest
+
     async def all_receive(self) -> list[list[Event]]:
         return [await session.receive() for session in self.sessions]
 

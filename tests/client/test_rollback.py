@@ -90,9 +90,7 @@ async def test_a_commit_that_another_went_on_from_is_never_taken_back(world, sta
 async def test_an_invitation_by_a_commit_that_was_taken_back_is_withdrawn(world, stack: AsyncExitStack) -> None:
     party = await Party.of(world, stack, ALICE, BOB, CAROL)
     alice, bob, carol = party.sessions
-    await world.enrol(DAVE)
-    dave = await stack.enter_async_context(world.open(DAVE))
-    await dave.receive()
+    dave = await party.guest(stack, DAVE)
     await party.poison(alice, add=[DAVE])
     await dave.receive()
     assert (await dave.find_chat(party.group_id.hex())).standing is Standing.ACTIVE

@@ -64,9 +64,7 @@ async def test_a_key_that_changes_between_two_commits_does_not_split_them(world,
 async def test_who_was_added_gives_up_although_its_inviter_went_on(world, stack: AsyncExitStack) -> None:
     party = await Party.of(world, stack, ALICE, BOB, CAROL)
     alice, bob, carol = party.sessions
-    await world.enrol(DAVE)
-    dave = await stack.enter_async_context(world.open(DAVE))
-    await dave.receive()
+    dave = await party.guest(stack, DAVE)
     await alice.add(party.group_id, [DAVE])
     await dave.receive()
     await alice.refresh(party.group_id)
@@ -83,9 +81,7 @@ async def test_who_was_added_gives_up_although_its_inviter_went_on(world, stack:
 async def test_who_was_added_gives_up_although_it_rejected_what_came_next(world, stack: AsyncExitStack) -> None:
     party = await Party.of(world, stack, ALICE, BOB, CAROL)
     alice, bob, carol = party.sessions
-    await world.enrol(DAVE)
-    dave = await stack.enter_async_context(world.open(DAVE))
-    await dave.receive()
+    dave = await party.guest(stack, DAVE)
     await alice.add(party.group_id, [DAVE])
     await dave.receive()
     await party.poison(alice)
@@ -213,9 +209,7 @@ async def test_a_newcomer_does_not_leave_on_old_or_few_reports(world, stack: Asy
     await party.all_receive()
     await party.all_receive()
     old = [await report_of(session, party, await party.last_commit()) for session in (bob, eve)]
-    await world.enrol(DAVE)
-    dave = await stack.enter_async_context(world.open(DAVE))
-    await dave.receive()
+    dave = await party.guest(stack, DAVE)
     await carol.add(party.group_id, [DAVE])
     await dave.receive()
     entry = await entry_at(party, await cursor(dave, party.group_id))

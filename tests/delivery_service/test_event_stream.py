@@ -14,23 +14,16 @@ from delivery_service.app import create_app
 from delivery_service.events import STREAMS_PER_DEVICE, EventStream
 from delivery_service.wakeups import Wakeups
 from identity.base64url import encode_base64url
+from tests.delivery_service.serving import served
 
 ALICE, BOB = "+12025550142", "+12025550143"
 
 
 @asynccontextmanager
 async def serving(app) -> AsyncIterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
+    async with served(config) as url:
+        yield url
 
 
 @pytest.fixture

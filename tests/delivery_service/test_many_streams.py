@@ -21,6 +21,7 @@ from delivery_service.http.connections import BoundedConnection, room_for
 from delivery_service.storage.values import NewEntry, NewGroup
 from delivery_service.wire.streams import GROUPS_PER_EVENT
 from tests.delivery_service.real_process import RealProcess
+from tests.delivery_service.serving import served
 from tests.delivery_service.test_event_stream import events, text_id
 
 ALICE, BOB = "+12025550142", "+12025550143"
@@ -39,15 +40,8 @@ async def bounded(app, limit: int | None = None) -> AsyncIterator[str]:
         lifespan="on" if limit is None else "off",
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
+    async with served(config) as url:
+        yield url
 
 
 @pytest.fixture
