@@ -89,7 +89,7 @@ async def first_run(world: World, person: Terminal, number: str) -> None:
     await person.presses("Enter")
     await person.shows("A code of 6 digits was sent to")
     await person.types(world.codes.codes[TelephoneNumber.parse(number)], "Enter")
-    await person.shows("✓ A key was made on this computer", "The certificate is valid until")
+    await person.shows("✓ A key was made on this computer", "is valid until", "Continue")
     await person.presses("Enter")
     await person.shows("Passphrase", "The same again")
     await person.types(PASSPHRASE, "Enter")
