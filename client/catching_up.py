@@ -10,13 +10,13 @@ from client.credentials.devices import Devices
 from client.credentials.revocation_refresh import RevocationRefresh
 from client.defence.reaching import Reaching
 from client.defence.status_refresh import StatusRefresh
-from client.delivery import DeliveryClient
 from client.errors import ClientError, StoreError, UnreachableError
 from client.events import Event, Trouble
 from client.exchange import ABOUT_THE_SESSION, Exchange
 from client.resetting import Resetting
+from client.services.delivery import DeliveryClient
+from client.transfers.uploading import Uploads
 from client.upkeep import Upkeep
-from client.uploading import Uploads
 
 Connected = Callable[[ClientError | None], None]
 

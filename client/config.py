@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import platformdirs
 
 from client.errors import ConfigError
-from client.home import write_private
+from client.storage.home import write_private
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

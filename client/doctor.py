@@ -15,17 +15,15 @@ from pathlib import Path
 
 import httpx
 
-from client.abilities import ask_graphics, findings, look_at_terminal
 from client.config import config_path, load_config
 from client.credentials.anchor_files import read_trust
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.revocations import DeviceState, look_at_revocations
 from client.defence.lies import WHAT_TO_DO, Lie
 from client.defence.troubles import Trouble
-from client.delivery import look_at_delivery
 from client.desk.endpoint import NoDaemonError
 from client.desk.remote import open_remote
 from client.enrolling import pending_enrolment
-from client.enrolment import EnrolmentClient
 from client.errors import (
     AccountBusyError,
     CertificateRevokedError,
@@ -35,18 +33,20 @@ from client.errors import (
     NotEnrolledError,
 )
 from client.finding import Finding
-from client.home import Home
-from client.keys import keyring_available, needs_passphrase
-from client.service_facts import kept_for
+from client.formats.text import safe_name, safe_title
+from client.records.service_facts import kept_for
+from client.services.delivery import look_at_delivery
 from client.session import Session
-from client.spelling import counted
-from client.steps import Steps
-from client.store import Store
-from client.text import safe_name, safe_title
+from client.steps.wired import Steps
+from client.storage.home import Home
+from client.storage.keys import keyring_available, needs_passphrase
+from client.storage.store import Store
+from client.terminal.abilities import ask_graphics, findings, look_at_terminal
+from client.words.spelling import counted
 from identity.authority.wire import RENEWAL_GRACE
 from identity.certificate_fields import validity
 from identity.errors import IdentityError
-from identity.franking import HubKey
+from identity.reports.franking import HubKey
 
 CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
 GRAPHICS_PATIENCE = 0.3  # seconds for the terminal to say how it shows pictures

@@ -22,16 +22,16 @@ import httpx
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.account import Account, load_account, save_account
+from client.credentials.account import Account, load_account, save_account
 from client.credentials.acme_account import AcmeAccount, Certifier, new_acme_account, save_acme_account
 from client.credentials.enrolling_keys import EnrollingKeys, forget_keys, kept_keys
-from client.delivery import look_at_delivery
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from client.errors import AccountExistsError, CodeEndedError, NotEnrolledError
-from client.home import AccountLock, Home, write_private
-from client.keys import Argon2id, create_key, open_key
-from client.store import Store
-from client.text import safe_name
+from client.formats.text import safe_name
+from client.services.delivery import look_at_delivery
+from client.storage.home import AccountLock, Home, write_private
+from client.storage.keys import Argon2id, create_key, open_key
+from client.storage.store import Store
 from client.upkeep import adopt_chain
 from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from client.message import Message
+from client.records.message import Message
 from identity.number import TelephoneNumber
 
 Outcome = Literal["done", "moot", "refused"]

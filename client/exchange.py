@@ -12,11 +12,10 @@ from functools import partial
 import mls_rs
 import msgspec
 
-from client.account import inbox_cursor
+from client.credentials.account import inbox_cursor
 from client.credentials.renewal import CredentialDueError
 from client.defence.lies import look
 from client.defence.lookout import LookAgainError
-from client.delivery import DeliveryClient
 from client.errors import (
     ClientError,
     CredentialRefusedError,
@@ -29,10 +28,11 @@ from client.errors import (
     UnexpectedAnswerError,
 )
 from client.events import Event, Trouble
-from client.intents import CreateGroup, Intent, Leave
-from client.outbox import Outgoing
-from client.rollback_words import STANDS
-from client.steps import Steps
+from client.records.intents import CreateGroup, Intent, Leave
+from client.records.outbox import Outgoing
+from client.services.delivery import DeliveryClient
+from client.steps.wired import Steps
+from client.words.rollback_words import STANDS
 from client.worker import Worker
 from delivery_service.wire import CommitBundle, GroupHeads
 from identity.base64url import decode_base64url

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import mls_rs
 
 from client.defence.reaching import Reaching
-from client.delivery import DeliveryClient
-from client.device import number_of
 from client.errors import AskedFirstError, ClientError, ContactsOnlyError, GroupRefusedError, NoConsentError
-from client.groups import Groups
-from client.steps import Steps
+from client.services.delivery import DeliveryClient
+from client.steps.device import number_of
+from client.steps.groups import Groups
+from client.steps.wired import Steps
 from client.worker import Worker
 from identity.number import TelephoneNumber
 

@@ -9,7 +9,7 @@ import re
 from functools import reduce
 
 from client.errors import InviteError
-from client.text import safe_text
+from client.formats.text import safe_text
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
 

@@ -4,13 +4,13 @@ from typing import Literal
 
 import msgspec
 
-from client.answers import UNREADABLE
-from client.content import decode
 from client.errors import ChatError, ContentError
-from client.history import History
-from client.message import Message
-from client.reading import read
-from client.wording import describe
+from client.formats.content import decode
+from client.formats.reading import read
+from client.records.history import History
+from client.records.message import Message
+from client.services.answers import UNREADABLE
+from client.words.wording import describe
 from identity.binding import MessageContext, ReceivedMessage, Verification, verify_message
 from identity.certificates import ChainVerifier, TrustAnchors, leaf_public_point
 from identity.errors import IdentityError

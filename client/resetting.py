@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from client.committing import Committer
-from client.delivery import DeliveryClient
-from client.ending import Due, Endings
 from client.errors import AskedFirstError, ChatError, ContactsOnlyError, RateLimitedError, ServiceError
 from client.events import Event, Trouble
 from client.exchange import ABOUT_THE_SESSION, Exchange
-from client.intents import Body, SetAdmins
+from client.records.intents import Body, SetAdmins
+from client.services.delivery import DeliveryClient
+from client.steps.committing import Committer
+from client.steps.ending import Due, Endings
 from client.worker import Worker
 from identity.number import TelephoneNumber
 

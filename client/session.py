@@ -11,10 +11,10 @@ from typing import Self
 
 import httpx
 
-from client.account import Account, load_account
 from client.catching_up import CatchingUp, Connected
-from client.chats import Chat
+from client.credentials.account import Account, load_account
 from client.credentials.devices import Devices
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.linking import Linking
 from client.credentials.revocation_refresh import RevocationRefresh
 from client.credentials.revocations import KnownCrl
@@ -23,10 +23,6 @@ from client.defence.reaching import Reaching
 from client.defence.reporting import check_words
 from client.defence.status_refresh import StatusRefresh
 from client.defence.statuses import KnownList
-from client.delivery import DeliveryClient
-from client.device import number_of
-from client.downloading import Downloads
-from client.enrolment import EnrolmentClient
 from client.errors import (
     ChatError,
     GroupRefusedError,
@@ -36,24 +32,28 @@ from client.errors import (
 )
 from client.events import Event, IntentSettled, Trouble
 from client.exchange import Exchange
-from client.home import AccountLock, Home
-from client.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMembers
 from client.invitations import Claims
-from client.keys import open_key
-from client.message import Message
+from client.records.chats import Chat
+from client.records.intents import AddMembers, Body, RefreshKeys, RemoveDevice, RemoveMembers
+from client.records.message import Message
 from client.resetting import Resetting
-from client.spool import Spool
-from client.steps import Steps
-from client.store import Store
-from client.transfer_rows import TransferRows
+from client.services.delivery import DeliveryClient
+from client.steps.device import number_of
+from client.steps.wired import Steps
+from client.storage.home import AccountLock, Home
+from client.storage.keys import open_key
+from client.storage.store import Store
+from client.transfers.downloading import Downloads
+from client.transfers.rows import TransferRows
+from client.transfers.spool import Spool
+from client.transfers.uploading import Uploads
 from client.upkeep import Upkeep
-from client.uploading import Uploads
 from client.worker import Worker
 from delivery_service.wire.ending import DataDeleted, DataDeletion
 from identity.authority.wire import APPEAL_LIMIT, ReportTaken, Standing
 from identity.binding import DeviceVerifier
 from identity.number import TelephoneNumber
-from identity.report import ReportKind
+from identity.reports.report import ReportKind
 
 ADDED_AT_ONCE = 64  # members that one commit adds
 COMMIT_JITTER = 1.0  # seconds

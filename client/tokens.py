@@ -12,8 +12,8 @@ from identity.certificate_fields import load_certificate, load_pem
 from identity.certificates import ChainVerifier
 from identity.errors import FetchError, IdentityError
 from identity.passport import UnverifiedPassport
-from identity.revocation import lists_for
 from identity.sip import MESSAGE_LIMIT, identity_fields, parse_identity, verify_identity
+from identity.status.revocation import lists_for
 from identity.verdict import Verification
 
 Fetch = Callable[[str], Awaitable[tuple[bytes, ...]]]

@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import httpx
 
-from client.account import Account, save_chain
+from client.credentials.account import Account, save_chain
 from client.credentials.acme_account import AcmeAccount, save_acme_account
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.log_watch import LogWatch
 from client.credentials.renewal import Refusals
 from client.defence.watch import Watched
-from client.delivery import DeliveryClient
-from client.enrolment import EnrolmentClient
 from client.errors import (
     CertificateEndedError,
     ClientError,
@@ -22,9 +21,10 @@ from client.errors import (
     UnreachableError,
 )
 from client.events import Alarmed, Event, Trouble
-from client.joining import KEY_PACKAGES_READY
-from client.steps import Steps
-from client.store import Store
+from client.services.delivery import DeliveryClient
+from client.steps.joining import KEY_PACKAGES_READY
+from client.steps.wired import Steps
+from client.storage.store import Store
 from client.worker import Worker
 from identity.authority.wire import RENEWAL_GRACE
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
 import httpx
@@ -11,10 +11,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from delivery_service.blob_storage import BlobStorage
+from delivery_service.errors import RefusedError
 from delivery_service.http import about, blobs, endings, endpoints, rejections
+from delivery_service.http.connections import BEGIN
 from delivery_service.http.entries import APPENDING, addressed_group, append_entry
 from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
-from delivery_service.http.problems import EXCEPTION_HANDLERS
+from delivery_service.http.problems import EXCEPTION_HANDLERS, answer_to
 from delivery_service.policy import POLICY, Policy
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
@@ -54,18 +56,31 @@ ROUTES = [
     Route("/v1/health", about.health, methods=["GET"]),
     Route("/v1/ready", about.ready, methods=["GET"]),
 ]
+ALWAYS = ("/v1/health", "/v1/ready")  # who asks whether the service lives must not hear that it is busy
 
 
 class DeliveryService(Starlette):
     """Starlette, with the address of entries.py before its router."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answers one request; one that had to wait for too long to be begun is refused."""
+        try:
+            _begin(scope)
+        except RefusedError as error:
+            await answer_to(error, scope)(scope, receive, send)
+            return
         group = addressed_group(scope)
         if group is None:
             await super().__call__(scope, receive, send)
         else:
             await append_entry(self.state.service, group, scope, receive, send)
+
+
+def _begin(scope: Scope) -> None:
+    extensions = scope.get("extensions", {})
+    if BEGIN in extensions:
+        with suppress(RefusedError) if scope["path"] in ALWAYS else nullcontext():
+            extensions[BEGIN][BEGIN]()
 
 
 def create_app(

@@ -38,8 +38,8 @@ from delivery_service.serving import Exposure, exposed
 from delivery_service.storage.sqlite import check_sqlite
 from identity.certificates import TrustAnchors
 from identity.errors import CertificateError, IdentityError
-from identity.franking import franking_tag
-from identity.report import parse_evidence
+from identity.reports.franking import franking_tag
+from identity.reports.report import parse_evidence
 
 EXIT_REFUSED = 3
 _HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?")

@@ -11,9 +11,9 @@ from delivery_service.storage.engine import Engine
 from delivery_service.storage.values import Change
 from delivery_service.wire.ending import DELETION_NOTICE, DataDeleted, DataDeletion, Ended, Ending
 from identity.certificates import public_point
-from identity.group_ending import GroupEnding
+from identity.groups.group_ending import GroupEnding
+from identity.groups.roles import admins_of
 from identity.number import TelephoneNumber
-from identity.roles import admins_of
 
 
 class Endings:

@@ -20,7 +20,7 @@ from delivery_service.storage.values import Change, NewEntry
 from delivery_service.wire import Appended
 from delivery_service.wire.duties import EVICTION_MARGIN
 from identity.device import MEMBER_GRACE
-from identity.eviction import EpochSender, Finding, Reason, chain_end
+from identity.groups.eviction import EpochSender, Finding, Reason, chain_end
 
 GROUPS_AT_ONCE = 100  # groups that are asked for at a time
 PROPOSED_AT_ONCE = 16  # members of one group in one look

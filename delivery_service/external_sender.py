@@ -7,7 +7,7 @@ from mls_rs import Credential, Observer
 
 from identity.certificates import public_point
 from identity.errors import EvictionError
-from identity.eviction import EpochSender, Reason, ServiceSender, service_uri
+from identity.groups.eviction import EpochSender, Reason, ServiceSender, service_uri
 
 PURPOSE = "eviction"  # the key is derived from the franking key's secret: kept with it, and the same at each replica
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256

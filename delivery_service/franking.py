@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from delivery_service.errors import RefusedError, StartError
 from identity.binding import group_uri, user_uri
 from identity.errors import FrankingError
-from identity.franking import FrankingContext, FrankingKey, decode_aad
 from identity.number import TelephoneNumber
+from identity.reports.franking import FrankingContext, FrankingKey, decode_aad
 
 KEY_FILE = "franking.key"
 

@@ -62,8 +62,12 @@ class _Figures(Collector):
         """See Collector."""
         service, load = self._service, self._service.engine.load
         yield GaugeMetricFamily("ringtrue_ready", "0 while the service ends", int(not service.readiness.draining))
+        waiting, waited = service.entrance.waiting, service.entrance.waited
+        yield GaugeMetricFamily("ringtrue_entrance_waiting", "Requests that have arrived and are not begun", waiting)
+        yield GaugeMetricFamily("ringtrue_entrance_waited_seconds", "How long the last had waited to be begun", waited)
         yield GaugeMetricFamily("ringtrue_streams", "Open event streams", service.streams.count)
         yield GaugeMetricFamily("ringtrue_store_waiting", "Requests that wait for the store", load.waiting)
+        yield GaugeMetricFamily("ringtrue_store_waited_seconds", "How long the oldest of them has waited", load.waited)
         yield GaugeMetricFamily("ringtrue_store_waiting_octets", "What they hold in memory", load.octets)
         yield CounterMetricFamily("ringtrue_store_batches", "Transactions", load.batches)
         yield CounterMetricFamily("ringtrue_store_batched", "Requests in them", load.batched)

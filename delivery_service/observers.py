@@ -14,8 +14,8 @@ from delivery_service.errors import RefusedError
 from delivery_service.external_sender import ExternalSender
 from delivery_service.storage.store import Store
 from identity.errors import EvictionError, RolesError
-from identity.eviction import EpochSender
-from identity.roles import EpochRoles
+from identity.groups.eviction import EpochSender
+from identity.groups.roles import EpochRoles
 
 OBSERVERS_LIMIT = 256  # kept in memory; the others are loaded from their snapshots
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from delivery_service.errors import StartError
 from delivery_service.wire import RETENTION
 from delivery_service.wire.duties import RETENTION_LEAST, RETENTION_MOST
-from identity.eviction import IDLE_LEAST, IDLE_MOST
+from identity.groups.eviction import IDLE_LEAST, IDLE_MOST
 
 DAY = 86_400
 

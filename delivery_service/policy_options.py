@@ -10,7 +10,7 @@ import click
 from delivery_service.policy import DAY, Policy
 from delivery_service.wire import RETENTION
 from delivery_service.wire.duties import RETENTION_LEAST, RETENTION_MOST
-from identity.eviction import IDLE_LEAST, IDLE_MOST
+from identity.groups.eviction import IDLE_LEAST, IDLE_MOST
 
 _CRL = "v1/crl"  # of an authority (identity.authority.wire)
 

@@ -22,7 +22,7 @@ from delivery_service.wire.duties import RevocationState
 from identity.certificate_fields import load_certificate
 from identity.certificates import VerifiedChain
 from identity.errors import CertificateError, RevocationError
-from identity.revocation import (
+from identity.status.revocation import (
     CRL_SIZE_LIMIT,
     RevocationList,
     Revocations,

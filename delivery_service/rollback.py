@@ -11,7 +11,7 @@ from delivery_service.storage.rollback import Counted, NewRejection
 from delivery_service.storage.values import Change
 from delivery_service.wire.rollback import ROLLBACK_WINDOW, Rejection, RejectionCounted
 from identity.certificates import public_point
-from identity.rejected_commit import RejectedCommit
+from identity.groups.rejected_commit import RejectedCommit
 
 
 class Rollbacks:

@@ -16,6 +16,7 @@ from delivery_service.blobs import Blobs
 from delivery_service.consent import Consent
 from delivery_service.credentials import Credentials
 from delivery_service.ending import Endings
+from delivery_service.entrance import Entrance
 from delivery_service.errors import RefusedError, StartError, StoreError
 from delivery_service.events import Streams
 from delivery_service.eviction import NEVER, Evictions
@@ -83,6 +84,7 @@ class Service:
         policy.check()
         self.host = host
         self.clock = clock
+        self.entrance = Entrance()
         self._folder = folder
         self.wakeups = Wakeups()
         self.notices = None if database is None else Notices(database.url, self.wakeups)

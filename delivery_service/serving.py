@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from logging import WARNING, getLogger
 from pathlib import Path
 from types import FrameType
@@ -150,7 +151,8 @@ async def serve(app: Starlette, listener: socket.socket, title: str, exposure: E
     if metrics is not None or log is not None:
         served = Accounted(app, service, app.routes, metrics=metrics, log=log, each=exposure.log_requests)
     connections = room_for(exposure.connections)
-    config = _config(served, context, connections, plain=log is None)
+    http = partial(BoundedConnection, entrance=service.entrance)
+    config = _config(served, http, context, connections, plain=log is None)
     async with app.router.lifespan_context(app):
         with _reloading(exposure, context), _metrics_served(metrics, exposure.metrics), _library_records(log):
             host, port = listener.getsockname()[:2]
@@ -168,10 +170,10 @@ async def serve(app: Starlette, listener: socket.socket, title: str, exposure: E
         log.write("stopped")
 
 
-def _config(app: Any, context: ssl.SSLContext | None, connections: int, *, plain: bool) -> uvicorn.Config:
+def _config(app: Any, http: Any, context: ssl.SSLContext | None, connections: int, *, plain: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BoundedConnection,
+        http=http,
         limit_concurrency=connections,
         ws="none",
         lifespan="off",  # entered here, where a StartError can be told without a traceback

@@ -35,9 +35,9 @@ from identity.passport import (
     split_token,
 )
 from identity.passport_kinds import MESSAGE, READ, Kind, Profile
-from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.rich_call_data import RichCallData, is_bound, parse_rich_call_data
 from identity.sequence import judge
+from identity.status.revocation import NO_REVOCATIONS, Revocations
 from identity.tn_auth_list import Coverage
 from identity.verdict import RULES, Rule, Skipped, Verdict, Verification
 

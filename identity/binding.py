@@ -11,8 +11,8 @@ from identity.device import DeviceIdentity, DeviceVerifier
 from identity.message import MessageContext, ReceivedMessage, group_uri, user_uri, x5u_for
 from identity.number import TelephoneNumber
 from identity.passport import Header, UnverifiedPassport, message_digest, sign_passport
-from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.sequence import judge
+from identity.status.revocation import NO_REVOCATIONS, Revocations
 from identity.verdict import Check, Evidence, Verdict, Verification
 
 __all__ = [

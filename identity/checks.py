@@ -12,10 +12,10 @@ from identity.errors import BindingError, RevocationError
 from identity.message import MessageContext, ReceivedMessage, certificate_path, group_path, is_user_uri
 from identity.number import TelephoneNumber
 from identity.number_attributes import NumberAttributes
-from identity.ocsp import verify_response
 from identity.passport import UnverifiedPassport
 from identity.passport_kinds import CALL, MESSAGE, Kind
-from identity.revocation import CertificateStatus, Revocations, StatusState
+from identity.status.ocsp import verify_response
+from identity.status.revocation import CertificateStatus, Revocations, StatusState
 from identity.tn_auth_list import Coverage, TNAuthList
 from identity.verdict import Undecided, Verdict
 

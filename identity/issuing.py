@@ -85,7 +85,7 @@ def issuer_certificate(
     path_length: int = 0,
     log: Logging | None = None,
 ) -> x509.Certificate:
-    """Build an issuer's certificate: a CA for end entities, and so many levels of issuers (`identity.delegation`)."""
+    """Build an issuer's certificate: a CA for end entities, and so many levels of issuers (`enrolment.delegation`)."""
     period = _period(root, now, lifetime)
     builder = _builder(_name(name), root.subject, key, root_key.public_key(), period, serial)
     builder = builder.add_extension(x509.UnrecognizedExtension(TN_AUTH_LIST_OID, authority.encode()), critical=False)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from identity.acme_jws import JOSE_TYPE
+from identity.enrolment.acme_jws import JOSE_TYPE
 
 JSON_TYPE = "application/json"
 

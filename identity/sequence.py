@@ -17,8 +17,8 @@ from identity.passport import (
     verify_signature,
 )
 from identity.passport_kinds import IN_GROUPS, MESSAGE, Profile
-from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.rich_call_data import check_display
+from identity.status.revocation import NO_REVOCATIONS, Revocations
 from identity.verdict import RULES, Evidence, Rule, Skipped, Trail, Undecided, Verdict, Verification
 
 _REASONS = {

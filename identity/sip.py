@@ -12,8 +12,8 @@ from identity.certificates import ChainVerifier
 from identity.checks import Operands
 from identity.errors import PassportError
 from identity.passport import CARRIED_CHAIN_LIMIT, PASSPORT_SIZE_LIMIT, Header
-from identity.revocation import NO_REVOCATIONS, Revocations
 from identity.sequence import judge, refuse
+from identity.status.revocation import NO_REVOCATIONS, Revocations
 from identity.verdict import Verification
 
 FIELD_LIMIT = PASSPORT_SIZE_LIMIT + CARRIED_CHAIN_LIMIT + 4_096  # characters of one header field

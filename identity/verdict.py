@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from identity.errors import BindingError, NumberError
 from identity.number import TelephoneNumber
-from identity.revocation import CertificateStatus
+from identity.status.revocation import CertificateStatus
 
 Outcome = Literal["passed", "failed", "skipped", "undecided"]
 

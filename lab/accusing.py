@@ -2,13 +2,13 @@
 
 import re
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from client.errors import ReportRefusedError
 from identity.authority.reporting import KNOWN, REPEATED
 from identity.authority.wire import ReportTaken
 from identity.message import group_uri
-from identity.report import Evidence, EvidenceItem, Report, ReportKind, sign_report
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import Evidence, EvidenceItem, Report, ReportKind, sign_report
 from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.mallory import Credentials, Heard
 from lab.stage import Stage

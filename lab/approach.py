@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from client.defence.admission import BEHIND_CHAT
 from client.errors import ServiceError
-from client.framing import wrap
+from client.formats.framing import wrap
 from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.mallory import Mallory
 from lab.people import Person

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from client.delivery import DeliveryClient
 from client.events import ChatJoined, WelcomeRefused
+from client.services.delivery import DeliveryClient
 from client.session import Session
 from identity.certificates import TrustAnchors, leaf_public_point
 from identity.device import DeviceVerifier

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from client.abilities import look_at_terminal
 from client.config import ThemeName
+from client.terminal.abilities import look_at_terminal
 from lab.paint import Paint
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Accounts of the cast at a second delivery service, for what uses up limits or key packages there."""
 
-from client.delivery import DeliveryClient
+from client.services.delivery import DeliveryClient
 from lab.people import Person
 
 

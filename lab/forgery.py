@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from client.framing import ATTESTED_TYPE, Framing, MediaType, encode_framing, encode_opaque
+from client.formats.framing import ATTESTED_TYPE, Framing, MediaType, encode_framing, encode_opaque
 from identity.base64url import decode_base64url, encode_base64url
 from identity.passport import canonical_json
 
@@ -58,7 +58,7 @@ def with_broken_signature(token: bytes) -> bytes:
 
 
 def attested(proof: bytes, framed: bytes) -> bytes:
-    """What `client.framing.wrap` builds, of any size."""
+    """What `client.formats.framing.wrap` builds, of any size."""
     return encode_framing(Framing(MediaType(ATTESTED_TYPE), encode_opaque(proof) + encode_opaque(framed)))
 
 

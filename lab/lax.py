@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from identity.roles import Committed, EpochRoles, Proposed
+from identity.groups.roles import Committed, EpochRoles, Proposed
 
 
 class Lax(EpochRoles):

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.link_code import LinkCode
 from client.credentials.link_here import Keep, Linked, link_here
 from client.credentials.link_messages import Grant, Hello
 from client.credentials.linking import Linking, LinkProgress, LinkState
 from client.credentials.token_authority import thumbprint
-from client.enrolment import EnrolmentClient
 from client.errors import ClientError, LinkError
 from identity.certificates import public_point
 from identity.number import TelephoneNumber

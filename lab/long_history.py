@@ -7,13 +7,13 @@ proof is that of one message which was really sent, because what is measured is 
 import random
 from collections.abc import Iterator
 
-from client.content import encode, text
-from client.device import number_of
-from client.message import Kind, Message, NewMessage
-from client.reading import read
-from client.rows import row_of
+from client.formats.content import encode, text
+from client.formats.reading import read
+from client.records.message import Kind, Message, NewMessage
+from client.records.rows import row_of
 from client.session import Session
-from client.steps import Steps
+from client.steps.device import number_of
+from client.steps.wired import Steps
 from identity.binding import group_uri, user_uri
 
 AT_ONCE = 2_000  # rows of one transaction

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import mls_rs
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client import content
-from client.delivery import DeliveryClient
-from client.framing import unwrap
-from client.outbox import new_idempotency_key
+from client.formats import content
+from client.formats.framing import unwrap
+from client.records.outbox import new_idempotency_key
+from client.services.delivery import DeliveryClient
 from delivery_service.wire import CommitBundle, KeyPackageUpload
 from identity.binding import group_uri, user_uri, x5u_for
-from identity.group_trust import ANCHORS_EXTENSION
+from identity.groups.group_trust import ANCHORS_EXTENSION
+from identity.groups.roles import ROLES_EXTENSION
 from identity.number import TelephoneNumber
-from identity.ocsp import STAPLE_EXTENSION
 from identity.passport import message_digest
-from identity.roles import ROLES_EXTENSION
+from identity.status.ocsp import STAPLE_EXTENSION
 from lab.forgery import msg_header, sign_octets, sign_values
 
 SUITE = 2  # MLS_128_DHKEMP256_AES128GCM_SHA256_P256

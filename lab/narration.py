@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TextIO, assert_never
 
-from client.wording import VERDICT_WORDS
+from client.words.wording import VERDICT_WORDS
 from lab.attacks.outcome import Keeper
 from lab.paint import Ink, Paint, badge_ink
 from lab.sparks import sparks

@@ -2,8 +2,8 @@
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.token_authority import Wanted
-from client.enrolment import EnrolmentClient
 from client.errors import CertificationRefusedError
 from identity.certificates import leaf_number, leaf_public_point, public_point
 from identity.number import TelephoneNumber

@@ -9,7 +9,7 @@ import hmac
 
 import mls_rs
 
-from client.framing import encode_opaque
+from client.formats.framing import encode_opaque
 from lab.mallory import Mallory
 
 TAG = 32  # octets of HMAC-SHA256

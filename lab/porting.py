@@ -4,7 +4,7 @@ from identity.authority.folder import open_store
 from identity.authority.status.revocations import end_tokens, revoke_number
 from identity.authority.tokens.folder import open_token_store
 from identity.number import TelephoneNumber
-from identity.revocation import Reason
+from identity.status.revocation import Reason
 from lab.world import World
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from enum import Enum
 from typing import TypeAlias
 
-from client.content import decode
 from client.defence.admission import Place
 from client.defence.lies import Lie
 from client.errors import ServiceError
 from client.events import Event, Gap, MembersChanged, MessageReceived, WelcomeRefused
-from client.message import Message
-from client.wording import VERDICT_WORDS
+from client.formats.content import decode
+from client.records.message import Message
+from client.words.wording import VERDICT_WORDS
 from identity.binding import Verdict
 from identity.message import is_user_uri
 from identity.number import TelephoneNumber

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from client.desk.desk import Desk
-from client.framing import wrap
+from client.formats.framing import wrap
 from identity.number import TelephoneNumber
 from lab.mallory import Mallory
 from lab.still_world import StillWorld

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from client.errors import ServiceError
 from client.events import Gap
-from client.framing import wrap
-from client.outbox import new_idempotency_key
+from client.formats.framing import wrap
+from client.records.outbox import new_idempotency_key
 from client.session import Session
 from delivery_service.wire import CommitBundle
 from identity.binding import Verdict

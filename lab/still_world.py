@@ -12,11 +12,11 @@ from typing import Self
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.delivery import DeliveryClient
+from client.credentials.enrolment import EnrolmentClient
 from client.desk.desk import Desk, open_desk
 from client.enrolling import enrol
-from client.enrolment import EnrolmentClient
-from client.keys import Argon2id
+from client.services.delivery import DeliveryClient
+from client.storage.keys import Argon2id
 from delivery_service.app import create_app
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox

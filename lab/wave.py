@@ -15,7 +15,7 @@ from client.defence.rules import default_toml
 from client.defence.status_refresh import INTERVAL
 from client.desk.desk import Desk
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 from lab.clock import SettableClock
 from lab.story import Defence, Reported, Struck, Tally, WaveBegins, WaveEnds, WaveEvent
 from lab.world import World

@@ -10,12 +10,12 @@ from typing import Self, TypeVar
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.delivery import DeliveryClient
+from client.credentials.enrolment import EnrolmentClient
 from client.desk.desk import Desk, open_desk
 from client.enrolling import enrol
-from client.enrolment import EnrolmentClient
-from client.keys import Argon2id
+from client.services.delivery import DeliveryClient
 from client.session import Session
+from client.storage.keys import Argon2id
 from delivery_service.app import create_app
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
@@ -24,8 +24,8 @@ from identity.authority.codes import CodeOutbox
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.wire import ChallengeOpened
 from identity.certificates import TrustAnchors
-from identity.franking import HubKey
 from identity.number import TelephoneNumber
+from identity.reports.franking import HubKey
 from lab.clock import SettableClock
 from lab.mallory import Credentials, Mallory
 from lab.serving import listening

@@ -8,14 +8,14 @@ import click
 from client.commands.opened import opened
 from client.credentials.acme_account import Certifier
 from client.doctor import Doctor
-from client.ending_words import deleted_lines
 from client.enrolling import enrol
 from client.errors import AccountError, NoMessagesError
-from client.home import AUTHORITY, DELIVERY, Home
-from client.rendering import show
-from client.service_facts import kept_for
+from client.records.service_facts import kept_for
 from client.session import Session
-from client.terminal import Terminal, account_command
+from client.storage.home import AUTHORITY, DELIVERY, Home
+from client.terminal.ending_words import deleted_lines
+from client.terminal.rendering import show
+from client.terminal.voices import Terminal, account_command
 from identity.authority.wire import CODE_DIGITS, ChallengeOpened
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber

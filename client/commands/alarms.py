@@ -3,8 +3,8 @@
 import click
 
 from client.commands.opened import if_possible, opened
-from client.rendering import tell_alarm, tell_log
-from client.terminal import Listing, Terminal, account_command
+from client.terminal.rendering import tell_alarm, tell_log
+from client.terminal.voices import Listing, Terminal, account_command
 
 
 @click.group(cls=Listing)

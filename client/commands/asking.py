@@ -4,12 +4,12 @@ import click
 
 from client.commands.opened import opened, sync_if_possible
 from client.desk.api import Api
+from client.desk.lines import Answered
 from client.desk.people_views import RequestView
 from client.invite import parse_invite
-from client.lines import Answered
-from client.rendering import show, tell_ask, tell_contact, tell_mode
-from client.spelling import shown_number
-from client.terminal import Terminal, account_command
+from client.terminal.rendering import show, tell_ask, tell_contact, tell_mode
+from client.terminal.voices import Terminal, account_command
+from client.words.spelling import shown_number
 
 
 @click.command()

@@ -7,13 +7,13 @@ from typing import cast
 import click
 
 from client.commands.opened import opened, sync_if_possible
+from client.desk.lines import Membership, Written
 from client.desk.views import Rendering
-from client.duration import DurationError, seconds_of
 from client.invite import parse_invite
-from client.lines import Membership, Written
-from client.rendering import show, tell_agreement, tell_chat, tell_check_number, tell_member
-from client.service_facts import kept_for
-from client.terminal import Listing, Terminal, account_command
+from client.records.service_facts import kept_for
+from client.terminal.rendering import show, tell_agreement, tell_chat, tell_check_number, tell_member
+from client.terminal.voices import Listing, Terminal, account_command
+from client.words.duration import DurationError, seconds_of
 
 CHAT = click.argument("chat_name", metavar="CHAT")
 NEW_KEYS = click.option("--new-keys", is_flag=True, help="Also on keys of a known number that you have not met.")

@@ -10,12 +10,12 @@ from client.commands.opened import tell_troubles
 from client.desk.daemon import Daemon
 from client.desk.desk import open_desk
 from client.desk.endpoint import daemon_is_running, socket_path
+from client.desk.lines import Ready, Warned
 from client.desk.schema import schema_document
 from client.errors import AccountBusyError
-from client.lines import Ready, Warned
-from client.rendering import show
-from client.spelling import shown_number
-from client.terminal import Terminal, account_command
+from client.terminal.rendering import show
+from client.terminal.voices import Terminal, account_command
+from client.words.spelling import shown_number
 
 
 @click.command()

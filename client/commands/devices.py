@@ -13,13 +13,21 @@ from client.credentials.link_code import parse_link_code
 from client.credentials.link_here import Keep, link_here
 from client.desk.api import Api
 from client.desk.device_views import LinkView, OwnDeviceView
-from client.device_words import COMPARE, COMPARE_THERE, REMOVE, device_lines, link_words, linked_words, wanted_here
 from client.errors import ClientError, LinkError
 from client.failures import failure
-from client.home import AUTHORITY
-from client.qr import coloured_rows
-from client.rendering import show
-from client.terminal import Listing, Terminal, account_command
+from client.storage.home import AUTHORITY
+from client.terminal.device_words import (
+    COMPARE,
+    COMPARE_THERE,
+    REMOVE,
+    device_lines,
+    link_words,
+    linked_words,
+    wanted_here,
+)
+from client.terminal.qr import coloured_rows
+from client.terminal.rendering import show
+from client.terminal.voices import Listing, Terminal, account_command
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber
 

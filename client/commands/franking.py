@@ -4,8 +4,8 @@ import click
 
 from client.commands.opened import opened
 from client.desk.views import FrankingKeyView
-from client.rendering import show
-from client.terminal import Listing, Terminal, account_command
+from client.terminal.rendering import show
+from client.terminal.voices import Listing, Terminal, account_command
 
 
 @click.group(cls=Listing)

@@ -4,8 +4,8 @@ import click
 
 from client.commands.opened import opened
 from client.invite import parse_invite
-from client.rendering import tell_key
-from client.terminal import Terminal, account_command
+from client.terminal.rendering import tell_key
+from client.terminal.voices import Terminal, account_command
 
 NUMBER = click.argument("number")
 

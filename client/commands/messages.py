@@ -8,10 +8,10 @@ import click
 from client.commands.chats import CHAT
 from client.commands.opened import EXIT_NETWORK, opened, sync_if_possible
 from client.desk.api import Api
+from client.desk.lines import Written
 from client.desk.views import MessageView
-from client.lines import Written
-from client.rendering import show, tell_message
-from client.terminal import Terminal, account_command
+from client.terminal.rendering import show, tell_message
+from client.terminal.voices import Terminal, account_command
 
 MESSAGE = click.argument("message_id", metavar="MESSAGE")
 

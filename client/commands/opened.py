@@ -8,7 +8,7 @@ from client.desk.api import Api
 from client.desk.opening import open_api
 from client.desk.told import StatusChanged, TroubleTold
 from client.errors import ClientError
-from client.terminal import Terminal
+from client.terminal.voices import Terminal
 
 EXIT_NETWORK, EXIT_TIMED_OUT = 6, 7
 PASSING = (EXIT_NETWORK, EXIT_TIMED_OUT)  # exit codes of errors that do not keep a command from its work

@@ -5,13 +5,13 @@ import click
 from client.commands.asking import grant, refuse
 from client.commands.opened import opened, sync_if_possible
 from client.desk.api import Api
+from client.desk.lines import Group
 from client.desk.people_views import RequestView
 from client.errors import ChatError, InviteError
 from client.invite import parse_invite
-from client.lines import Group
-from client.rendering import show, tell_chat, tell_contact, tell_request
-from client.spelling import shown_number
-from client.terminal import Listing, Terminal, account_command
+from client.terminal.rendering import show, tell_chat, tell_contact, tell_request
+from client.terminal.voices import Listing, Terminal, account_command
+from client.words.spelling import shown_number
 from identity.errors import IdentityError
 
 NUMBER = click.argument("number")

@@ -11,8 +11,8 @@ from client.commands.messages import MESSAGE
 from client.commands.opened import EXIT_TIMED_OUT, opened
 from client.desk.api import Api
 from client.desk.told import RequestArrived
-from client.rendering import tell_inspection, tell_message, tell_request
-from client.terminal import Listing, Terminal, account_command
+from client.terminal.rendering import tell_inspection, tell_message, tell_request
+from client.terminal.voices import Listing, Terminal, account_command
 
 ROWS_AT_ONCE = 1000
 

@@ -10,9 +10,9 @@ from client.defence.report_words import KINDS, report_lines, standing_lines
 from client.desk.api import Api
 from client.errors import ChatError
 from client.invite import parse_invite
-from client.rendering import show, tell_contact
-from client.spelling import shown_number
-from client.terminal import Terminal, account_command
+from client.terminal.rendering import show, tell_contact
+from client.terminal.voices import Terminal, account_command
+from client.words.spelling import shown_number
 
 NOTHING_SENT = "Nothing was sent to the authority."
 

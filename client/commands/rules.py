@@ -17,11 +17,11 @@ from client.defence.rule_words import (
     tried_words,
 )
 from client.defence.rules import default_toml, read_toml
+from client.desk.lines import RulesText
 from client.desk.rule_views import TrialView
 from client.errors import RulesError
-from client.lines import RulesText
-from client.rendering import show
-from client.terminal import Listing, Terminal, account_command
+from client.terminal.rendering import show
+from client.terminal.voices import Listing, Terminal, account_command
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 

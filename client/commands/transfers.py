@@ -4,8 +4,8 @@ import click
 
 from client.commands.opened import opened, sync_if_possible
 from client.desk.transfer_views import TransferView, transfer_words
-from client.rendering import show
-from client.terminal import Terminal, account_command
+from client.terminal.rendering import show
+from client.terminal.voices import Terminal, account_command
 
 
 @click.command()

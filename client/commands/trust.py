@@ -11,8 +11,8 @@ from client.credentials.trust_words import anchor_words, footing_words, own_trou
 from client.desk.api import Api
 from client.desk.trust_views import TrustView
 from client.errors import TrustError
-from client.rendering import show
-from client.terminal import Listing, Terminal, account_command
+from client.terminal.rendering import show
+from client.terminal.voices import Listing, Terminal, account_command
 
 PEM_LIMIT = 524_288  # octets of a file: what a request to the daemon can hold
 FINGERPRINT = click.argument("fingerprint")

@@ -10,11 +10,11 @@ import click
 
 from client.credentials.anchor_files import read_trust
 from client.defence.report_file import read_report
-from client.home import Home
 from client.proof import ProofError, verify
-from client.rendering import tell_exported, tell_read_report
-from client.terminal import Terminal, account_command
-from client.token_rendering import tell_token
+from client.storage.home import Home
+from client.terminal.rendering import tell_exported, tell_read_report
+from client.terminal.token_rendering import tell_token
+from client.terminal.voices import Terminal, account_command
 from client.tokens import find_tokens, judge_token, read_chain, read_crl
 from identity.attestation import Expected, Identity
 from identity.binding import Verdict

@@ -8,7 +8,6 @@ import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.answers import from_json
 from client.credentials.acme_account import AcmeAccount
 from client.credentials.acme_answers import Directory
 from client.credentials.acme_problems import BAD_NONCE, HINTS, NO_ACCOUNT, acme_refusal
@@ -21,9 +20,10 @@ from client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from client.service import ATTEMPTS, PATIENCE, Answer, Call, Service, backoff
-from identity.acme_jws import JOSE_TYPE, sign_request
+from client.services.answers import from_json
+from client.services.service import ATTEMPTS, PATIENCE, Answer, Call, Service, backoff
 from identity.authority.acme.wire import NewAccount
+from identity.enrolment.acme_jws import JOSE_TYPE, sign_request
 
 NONCES_KEPT = 4  # unused ones; an older one may have ended at the server
 ADDRESS_HINT = "Use the address that the authority's operator gave as its base URL."

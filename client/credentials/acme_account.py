@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.store import Store
+from client.storage.store import Store
 from identity.authority.acme.wire import DIRECTORY_PATH
 
 SCALAR_SIZE = 32  # octets of a P-256 private key

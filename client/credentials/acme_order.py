@@ -8,7 +8,6 @@ from typing import TypeVar
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.answers import from_json
 from client.credentials.acme import AcmeServer
 from client.credentials.acme_answers import Authorization, Challenge, Order
 from client.credentials.acme_problems import (
@@ -20,11 +19,12 @@ from client.credentials.acme_problems import (
     retry_after,
 )
 from client.errors import CertificationRefusedError, ClientError, EnrolmentError, UnexpectedAnswerError
-from client.service import Answer
+from client.services.answers import from_json
+from client.services.service import Answer
 from identity.authority.acme.wire import ATC, TKAUTH, ChallengeAnswer, Finalize, Identifier, NewOrder
-from identity.authority_token import TN_AUTH_LIST, identifier_value
 from identity.base64url import encode_base64url
 from identity.certificate_fields import load_pem
+from identity.enrolment.authority_token import TN_AUTH_LIST, identifier_value
 from identity.errors import CertificateError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber, TNAuthList

@@ -6,7 +6,6 @@ import re
 import httpx
 import msgspec
 
-from client.answers import UNREADABLE
 from client.credentials.acme_answers import AcmeProblem
 from client.errors import (
     CertificationRefusedError,
@@ -15,8 +14,9 @@ from client.errors import (
     ServiceError,
     UnexpectedAnswerError,
 )
-from client.problems import RETRY_AFTER, RETRY_AFTER_LIMIT, refusal
-from client.service import Answer
+from client.services.answers import UNREADABLE
+from client.services.problems import RETRY_AFTER, RETRY_AFTER_LIMIT, refusal
+from client.services.service import Answer
 
 PREFIX = "urn:ietf:params:acme:error:"
 BAD_NONCE = "bad-nonce"  # code of the refusal that asks for the same request with another nonce (RFC 8555 §6.5)

@@ -6,7 +6,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.errors import TrustError
-from client.home import Home, write_private
+from client.storage.home import Home, write_private
 from identity.certificate_fields import check_issuer, known_extension, load_certificate, validity
 from identity.errors import CertificateError, TNAuthListError
 from identity.tn_auth_list import TNAuthList

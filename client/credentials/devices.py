@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import httpx
 import mls_rs
 
-from client.chats import Chat
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.revocations import DeviceState
 from client.credentials.siblings import AGAIN, Missing, Sibling, SiblingState
 from client.defence.continuity import DeviceKey, identity_of_key
-from client.delivery import DeliveryClient
-from client.enrolment import EnrolmentClient
 from client.errors import (
     ChatError,
     ClientError,
@@ -23,8 +21,10 @@ from client.errors import (
 )
 from client.events import Event, Trouble
 from client.exchange import ABOUT_THE_SESSION
-from client.intents import AddMembers, Body
-from client.steps import Steps
+from client.records.chats import Chat
+from client.records.intents import AddMembers, Body
+from client.services.delivery import DeliveryClient
+from client.steps.wired import Steps
 from client.worker import Worker
 from identity.authority.wire import Holding
 from identity.certificate_fields import load_certificate, validity

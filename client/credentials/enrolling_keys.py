@@ -5,7 +5,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.store import Store
+from client.storage.store import Store
 
 SCALAR_SIZE = 32  # octets of a P-256 private key
 

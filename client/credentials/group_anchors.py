@@ -2,10 +2,10 @@
 
 import mls_rs
 
-from client.groups import Groups
-from client.history import History
-from client.message import Kind
-from identity.group_trust import anchors_of
+from client.records.history import History
+from client.records.message import Kind
+from client.steps.groups import Groups
+from identity.groups.group_trust import anchors_of
 
 SHOWN = (
     8  # hexadecimal digits of a fingerprint in a line; the whole is at `ringtrue trust list` and in the members' view

@@ -10,8 +10,8 @@ import secrets
 from dataclasses import dataclass
 
 from client.errors import LinkError
+from client.formats.text import safe_text
 from client.invite import FORGIVEN, GROUP, SYMBOLS, check_symbols, remainder
-from client.text import safe_text
 
 SECRET_SYMBOLS = 16
 CHECKS = 2

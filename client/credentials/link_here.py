@@ -17,24 +17,24 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.account import Account, load_account, save_account
+from client.credentials.account import Account, load_account, save_account
 from client.credentials.acme_account import Certifier, new_acme_account
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.link_channel import LinkChannel
 from client.credentials.link_code import LinkCode
 from client.credentials.link_messages import AddedChat, Done, Grant, Hello, Offer, Ready
 from client.credentials.meeting import Meeting
 from client.credentials.token_authority import thumbprint
 from client.defence.continuity import identity_of_key
-from client.delivery import look_at_delivery
 from client.enrolling import store_key
-from client.enrolment import EnrolmentClient
 from client.errors import AccountExistsError, ClientError, LinkError, NotEnrolledError
 from client.failures import EXPECTED, Expected
-from client.home import AccountLock, Home, write_private
-from client.keys import Argon2id
+from client.services.delivery import look_at_delivery
 from client.session import COMMIT_JITTER, Session
-from client.steps import Steps
-from client.store import Store
+from client.steps.wired import Steps
+from client.storage.home import AccountLock, Home, write_private
+from client.storage.keys import Argon2id
+from client.storage.store import Store
 from identity.authority.links.wire import SLOTS
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors, public_point

@@ -4,9 +4,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from client.answers import UNREADABLE
 from client.errors import LinkError
-from client.text import safe_line
+from client.formats.text import safe_line
+from client.services.answers import UNREADABLE
 from identity.authority.links.wire import BOX_LIMIT
 
 NAME_LIMIT = 200  # characters of a device's or a chat's name as they come; what is shown is shorter (client.text)

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.credentials.devices import Devices
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.link_channel import LinkChannel
 from client.credentials.link_code import LinkCode, new_link_code
 from client.credentials.link_messages import (
@@ -42,15 +43,14 @@ from client.credentials.link_messages import (
 from client.credentials.meeting import Meeting
 from client.credentials.token_authority import Wanted
 from client.credentials.trust import load_trust
-from client.enrolment import EnrolmentClient
 from client.errors import ClientError, LinkError
-from client.steps import Steps
-from client.text import safe_name
+from client.formats.text import safe_name
+from client.steps.wired import Steps
 from client.worker import Worker
-from identity.acme_jws import JWK
 from identity.authority.links.wire import MAILBOX_LIFETIME, SLOTS
 from identity.certificates import public_point
 from identity.device import spki_hash
+from identity.enrolment.acme_jws import JWK
 
 FIRST = SLOTS[0]
 CANCELLED = "it was cancelled on the device that has the number"

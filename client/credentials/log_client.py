@@ -8,10 +8,10 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from client.answers import from_json
 from client.errors import NotFoundError, UnexpectedAnswerError
-from client.problems import refusal
-from client.service import Call, Service
+from client.services.answers import from_json
+from client.services.problems import refusal
+from client.services.service import Call, Service
 from identity.authority.log.wire import PREFIX, Consistency, Entries, Head, LoggedEntry, Logs, Proof
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)

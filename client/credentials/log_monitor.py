@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 
 from cryptography import x509
 
-from client.account import Account
+from client.credentials.account import Account
 from client.credentials.logs_seen import LogsSeen, OwnPromise, SeenLog
 from client.credentials.own_entries import OwnEntries
 from client.defence.alarms import AHEAD, AlarmKind, Alarms
 from client.defence.continuity import Continuity
-from client.groups import Groups
-from client.store import Store
-from client.text import safe_name
+from client.formats.text import safe_name
+from client.steps.groups import Groups
+from client.storage.store import Store
 from identity.authority.log.wire import MAXIMUM_MERGE_DELAY, Head, Log, LoggedEntry, Proof
 from identity.certificate_fields import certificate_tn_auth_list, known_extension, load_certificate, validity
 from identity.certificates import leaf_public_point, public_point

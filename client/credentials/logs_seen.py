@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from client.store import Row, Store
+from client.storage.store import Row, Store
 from identity.transparency.heads import TreeHead
 from identity.transparency.log_key import LogKey
 from identity.transparency.merkle import EMPTY_ROOT, HASH_SIZE, Frontier

@@ -10,7 +10,7 @@ import httpx
 from client.credentials.link_channel import LinkChannel
 from client.credentials.link_messages import Ended, M, Message, decode, encode
 from client.errors import ClientError, LinkError, RateLimitedError, ServiceError, UnreachableError
-from client.service import Call, Service, backoff
+from client.services.service import Call, Service, backoff
 from identity.authority.links.wire import BOX_LIMIT, BOX_TYPE, MAILBOX_LIFETIME, WAIT_LIMIT
 
 _UNKNOWN = "there is no such code: each is good for ten minutes and for one device"

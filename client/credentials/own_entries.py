@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from client.store import Store
+from client.storage.store import Store
 from identity.authority.wire import PROOF_MAX_AGE
 from identity.certificate_fields import load_certificate
 from identity.errors import TransparencyError

@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from client.intents import IntentState, RotateCredential
-from client.store import Store
+from client.records.intents import IntentState, RotateCredential
+from client.storage.store import Store
 
 LATEST_SHARE = 3  # renewal begins at the latest with the last part in so many of a certificate's life
 SPREAD_SHARE = 6  # and earlier by up to one part in so many: of 7 days 28 hours

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 import httpx
 
 from client.credentials import staple
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.revocations import DeviceState, KnownCrl
-from client.enrolment import EnrolmentClient
 from client.errors import CertificateRevokedError, ClientError, RevocationsRefusedError
 from client.events import Alarmed, Event, Trouble
-from client.steps import Steps
+from client.steps.wired import Steps
 from client.worker import Worker
 from identity.errors import RevocationError
 

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from client.account import Account
+from client.credentials.account import Account
 from client.finding import Finding
-from client.store import Store
+from client.storage.store import Store
 from identity.certificate_fields import load_certificate, validity
 from identity.errors import IdentityError
-from identity.revocation import CertificateStatus, Revocations, StatusState, issuer_name, verify_crl
+from identity.status.revocation import (
+    CertificateStatus,
+    Revocations,
+    StatusState,
+    issuer_name,
+    verify_crl,
+)
 
 
 class DeviceState(StrEnum):

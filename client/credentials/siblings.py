@@ -16,13 +16,13 @@ from enum import StrEnum
 
 import mls_rs
 
-from client.chats import Chat, Standing
 from client.defence.admission import Consent
 from client.defence.continuity import Continuity, DeviceKey, identity_of_key
-from client.device import number_of
-from client.groups import Groups
-from client.intents import AddMembers, Intents, RemoveDevice
-from client.store import Store
+from client.records.chats import Chat, Standing
+from client.records.intents import AddMembers, Intents, RemoveDevice
+from client.steps.device import number_of
+from client.steps.groups import Groups
+from client.storage.store import Store
 from identity.authority.links.wire import MAILBOX_LIFETIME
 
 AGAIN = 86_400  # seconds until a chat that did not take a device is tried again

@@ -6,13 +6,13 @@ Only a long-lived certificate has one: of a short-lived one no status is asked (
 import hashlib
 from collections.abc import Sequence
 
-from client.intents import Intents, RotateCredential
-from client.store import Store
+from client.records.intents import Intents, RotateCredential
+from client.storage.store import Store
 from identity.certificate_fields import load_certificate, validity
 from identity.checks import SHORT_LIFETIME
 from identity.errors import RevocationError
 from identity.number import TelephoneNumber
-from identity.ocsp import STAPLE_EXTENSION, encode_query, read_response, verify_response
+from identity.status.ocsp import STAPLE_EXTENSION, encode_query, read_response, verify_response
 
 REMAINING = 86_400  # seconds of a response's life left in a leaf when a newer one is put there
 INTERVAL = 86_400  # seconds between responses

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.answers import from_json
-from client.service import Call, Service
-from identity.acme_jws import JWK
+from client.services.answers import from_json
+from client.services.service import Call, Service
 from identity.authority.tokens.wire import (
     BY_DEVICE,
     CodeRight,
@@ -20,8 +19,14 @@ from identity.authority.tokens.wire import (
     sign_right_proof,
 )
 from identity.authority.wire import JSON_TYPE, ChallengeOpened, ChallengeRequest
-from identity.authority_token import TN_AUTH_LIST, AuthorityTokenChallenge, account_fingerprint, identifier_value
 from identity.base64url import encode_base64url
+from identity.enrolment.acme_jws import JWK
+from identity.enrolment.authority_token import (
+    TN_AUTH_LIST,
+    AuthorityTokenChallenge,
+    account_fingerprint,
+    identifier_value,
+)
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber, TNAuthList
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.credentials.anchor_files import read_roots
 from client.errors import TrustError
-from client.store import Store
+from client.storage.store import Store
 from identity.certificate_fields import load_certificate
 from identity.issuer_path import issuer_keys
 from identity.tn_auth_list import TNAuthList

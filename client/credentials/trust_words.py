@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from client.desk.trust_views import AnchorView, FootingView, TrustView
-from client.spelling import shown_number
+from client.words.spelling import shown_number
 
 SWITCHES = (
     ("non_ecdsa_issuers", "RSA issuers", "issuers may sign with RSA as well (RFC 8226 §4)"),

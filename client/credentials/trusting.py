@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import mls_rs
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.chats import Chat
 from client.credentials.anchor_files import examine, read_roots
 from client.credentials.group_anchors import GroupAnchors
 from client.credentials.trust import KnownAnchor, Switches, TrustStore
 from client.defence.statuses import Statuses
-from client.device import number_of
 from client.errors import TrustError
-from client.groups import Groups
-from client.store import Store
+from client.records.chats import Chat
+from client.steps.device import number_of
+from client.steps.groups import Groups
+from client.storage.store import Store
 from identity.binding import DeviceVerifier
 from identity.errors import IdentityError
 from identity.issuer_path import verify_issuer_path

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 
 
 class Relation(StrEnum):

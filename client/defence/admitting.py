@@ -20,8 +20,8 @@ from client.defence.continuity import Continuity
 from client.defence.rules import check_own_devices, default_rules, default_toml, parse_rules
 from client.defence.statuses import Statuses
 from client.errors import RulesError
-from client.groups import Groups
-from client.store import Store
+from client.steps.groups import Groups
+from client.storage.store import Store
 from identity.binding import Verdict, Verification
 from identity.number import TelephoneNumber
 

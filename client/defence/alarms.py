@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from client.errors import ChatError
-from client.store import Row, Store
+from client.storage.store import Row, Store
 
 
 class AlarmKind(StrEnum):

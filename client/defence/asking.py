@@ -14,8 +14,8 @@ from client.defence.contact_proof import ProvenRequest, prove, request_digest
 from client.defence.continuity import Continuity
 from client.errors import ChatError, ContactProofError
 from client.events import ContactAsked, ContactGranted, Event, Trouble
-from client.groups import Groups
-from client.store import Row, Store
+from client.steps.groups import Groups
+from client.storage.store import Row, Store
 from delivery_service.wire import CONTACT_REQUEST_LIFETIME, AskedContact, ContactRequests, Decision, Mode
 from identity.number import TelephoneNumber
 

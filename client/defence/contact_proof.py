@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from client.answers import UNREADABLE
 from client.errors import ContactProofError
+from client.services.answers import UNREADABLE
 from delivery_service.wire import (
     CONTACT_REQUEST_LIFETIME,
     SIGNATURE_FIELD_LIMIT,

@@ -23,11 +23,11 @@ from typing import Literal
 import mls_rs
 
 from client.defence.certificate_facts import facts_of_chain
-from client.device import number_of
 from client.errors import ChatError, NewKeyError
-from client.groups import Groups
-from client.spelling import shown_number
-from client.store import Row, Store
+from client.steps.device import number_of
+from client.steps.groups import Groups
+from client.storage.store import Row, Store
+from client.words.spelling import shown_number
 from identity.number import TelephoneNumber
 
 _SELECT = "SELECT identity, first_seen, met_at, how FROM device_key"

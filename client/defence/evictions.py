@@ -18,15 +18,15 @@ import mls_rs
 
 from client.defence.admission import Consent
 from client.defence.alarms import AlarmKind, Alarms
-from client.device import number_of
 from client.errors import GroupRefusedError
 from client.events import Alarmed, Event, ProposalReceived
-from client.groups import Groups
-from client.history import History
-from client.intents import CommitProposals, Intents, RotateCredential
-from client.message import Kind
-from identity.eviction import EpochSender, Finding, Reason, reason_of
-from identity.roles import Admins
+from client.records.history import History
+from client.records.intents import CommitProposals, Intents, RotateCredential
+from client.records.message import Kind
+from client.steps.device import number_of
+from client.steps.groups import Groups
+from identity.groups.eviction import EpochSender, Finding, Reason, reason_of
+from identity.groups.roles import Admins
 
 KEPT = 30 * 86_400  # seconds that a proposal's reason is remembered: longer than any epoch that can be taken back
 WHY = {

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import mls_rs
 
-from client.account import Account
+from client.credentials.account import Account
 from client.defence.admission import Frank
-from client.device import number_of
 from client.errors import ChatError, FrankingKeyError
-from client.message import Message
-from client.store import Store
+from client.records.message import Message
+from client.steps.device import number_of
+from client.storage.store import Store
 from delivery_service.wire import Entry
 from identity.binding import group_uri, user_uri
 from identity.errors import FrankingError
-from identity.franking import FrankingContext, HubKey, decode_aad, encode_aad, franking_tag, key_id_of
-from identity.report import EvidenceItem
+from identity.reports.franking import FrankingContext, HubKey, decode_aad, encode_aad, franking_tag, key_id_of
+from identity.reports.report import EvidenceItem
 
 
 @dataclass(frozen=True, slots=True)

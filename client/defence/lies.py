@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from client.spelling import counted
-from client.wording import duration
+from client.words.spelling import counted
+from client.words.wording import duration
 from delivery_service.wire import Entry, EntryBatch
 
 HELD_BACK_LIMIT = 300  # seconds before this device last saw the log's end that an entry new to it may claim to be from

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from client.defence.witness import UNKNOWN, Witness, advance, start
-from client.store import Store
+from client.storage.store import Store
 from delivery_service.wire import Entry
 
 KEPT = 4096  # entries of one epoch whose digests are kept; a witness that speaks of an earlier one says nothing

@@ -9,8 +9,6 @@ import json
 
 import mls_rs
 
-from client.chats import Chat, Chats
-from client.content import Content
 from client.defence.lies import (
     CLOCK_LIMIT,
     HELD_BACK_LIMIT,
@@ -32,10 +30,12 @@ from client.defence.log_record import Comparison, LogRecord
 from client.defence.troubles import Trouble, Troubles
 from client.defence.witness import Witness, witness_of
 from client.defence.words_about_log import WordsAboutLog
-from client.device import number_of
 from client.events import Event, Gap
-from client.history import History
-from client.store import Store
+from client.formats.content import Content
+from client.records.chats import Chat, Chats
+from client.records.history import History
+from client.steps.device import number_of
+from client.storage.store import Store
 from delivery_service.wire import Entry, WelcomeItem
 from identity.binding import Verdict, Verification
 from identity.errors import IdentityError

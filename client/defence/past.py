@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from client.chats import Chat, Chats
 from client.defence.admission import Consent, Facts, Frank, Place, Subject, admit_message, decide
 from client.defence.admitting import Admitting
 from client.defence.certificate_facts import CertificateFacts, facts_of_chain
-from client.history import History
-from client.message import Kind
-from client.store import Row, Store
+from client.records.chats import Chat, Chats
+from client.records.history import History
+from client.records.message import Kind
+from client.storage.store import Row, Store
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
 

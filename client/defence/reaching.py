@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from client.defence.asking import Asked, Asking
-from client.delivery import DeliveryClient
 from client.errors import AlreadyAskedError, AskedFirstError, ClientError, ContactsOnlyError, NoConsentError
 from client.events import Event, Trouble
-from client.steps import Steps
-from client.wording import MODE_WORDS
+from client.services.delivery import DeliveryClient
+from client.steps.wired import Steps
+from client.words.wording import MODE_WORDS
 from client.worker import Worker
 from delivery_service.wire import CONTACT_REQUEST_LIFETIME, Mode
 from identity.number import TelephoneNumber

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import msgspec
 
-from client.answers import UNREADABLE
-from client.content import decode
 from client.errors import ContentError
-from client.reading import read
-from client.wording import describe
+from client.formats.content import decode
+from client.formats.reading import read
+from client.services.answers import UNREADABLE
+from client.words.wording import describe
 from identity.authority.wire import ReportRequest
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors
 from identity.errors import StatementError
-from identity.report import ANYONE, REPORT_TYPE, ReportClaims, ReportContext, ReportVerification, verify_report
-from identity.statement import parse_statement
+from identity.reports.report import ANYONE, REPORT_TYPE, ReportClaims, ReportContext, ReportVerification, verify_report
+from identity.reports.statement import parse_statement
 
 
 @dataclass(frozen=True, slots=True)

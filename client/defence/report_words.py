@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from client.desk.report_views import ReportItemView, ReportView, StandingView
-from client.spelling import counted, shown_number
+from client.words.spelling import counted, shown_number
 
 KINDS = {
     "spam": "spam: unwanted messages in bulk",

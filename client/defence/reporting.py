@@ -4,19 +4,20 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from client.account import Account
+from client.credentials.account import Account
 from client.defence.franking import Franking, franked_item
 from client.errors import ChatError
-from client.groups import Groups
-from client.history import History
-from client.message import Message
-from client.relations import Relations
-from client.store import Store
-from client.text import safe_text
-from client.wording import PROVEN
+from client.formats.text import safe_text
+from client.records.history import History
+from client.records.message import Message
+from client.records.relations import Relations
+from client.steps.groups import Groups
+from client.storage.store import Store
+from client.words.wording import PROVEN
 from identity.authority.wire import ReportTaken
 from identity.number import TelephoneNumber
-from identity.report import (
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import (
     EVIDENCE_LIMIT,
     ITEMS_LIMIT,
     NOTE_LIMIT,
@@ -29,7 +30,6 @@ from identity.report import (
     sign_report,
     verify_report,
 )
-from identity.status import NumberStatus
 
 NOT_PROVED = "Only what its number has signed can be reported: without a proof, anybody could have made it up."
 WHY_LIMIT = 200  # characters of what an authority says

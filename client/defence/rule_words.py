@@ -5,8 +5,8 @@ from datetime import datetime
 
 from client.defence.admission import Frank, Place, Relation, Rule, Subject
 from client.desk.rule_views import ChangeView, CountView, MoveView, RulesView, RuleView, TrialView
-from client.spelling import counted, shown_number
-from client.wording import duration
+from client.words.spelling import counted, shown_number
+from client.words.wording import duration
 
 _SUBJECTS = {Subject.CHAT: "A chat", Subject.MESSAGE: "A message", None: "Anything"}
 _SENDERS = {

@@ -26,10 +26,10 @@ from client.defence.admission import (
     decide,
 )
 from client.errors import RulesError
-from client.text import safe_text
+from client.formats.text import safe_text
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 
 RULES_LIMIT = 100  # rules in a list
 SIZE_LIMIT = 64 * 1024  # characters of TOML

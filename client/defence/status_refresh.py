@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 
 import httpx
 
+from client.credentials.enrolment import EnrolmentClient
 from client.defence.statuses import KnownList
-from client.enrolment import EnrolmentClient
 from client.errors import ClientError, StatusListRefusedError
 from client.events import Event, Trouble
-from client.steps import Steps
+from client.steps.wired import Steps
 from client.worker import Worker
 from identity.errors import StatusListError
 

@@ -4,12 +4,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from client.credentials.trust import own_issuers
-from client.groups import Groups
-from client.store import Store
+from client.steps.groups import Groups
+from client.storage.store import Store
 from identity.errors import StatusListError
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
-from identity.status_list import SignedStatusList, StatusList, verify_status_list
+from identity.reports.number_status import NumberStatus
+from identity.reports.status_list import SignedStatusList, StatusList, verify_status_list
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from client.defence.lies import FORKS, MARKS, Lie
-from client.store import Store
+from client.storage.store import Store
 
 _FORKS = ", ".join(f"'{lie}'" for lie in FORKS)
 _NUMBER = (

@@ -15,10 +15,10 @@ from client.credentials.own_entries import TRANSIT
 from client.defence.alarms import AlarmKind, Alarms
 from client.defence.continuity import Continuity
 from client.errors import ChatError
-from client.groups import Groups
-from client.service import ATTEMPTS
-from client.spelling import counted
-from client.store import Store
+from client.services.service import ATTEMPTS
+from client.steps.groups import Groups
+from client.storage.store import Store
+from client.words.spelling import counted
 from delivery_service.wire import RETENTION, Opening
 from identity.authority.wire import PROOF_MAX_AGE, Holding
 from identity.certificates import public_point

@@ -12,9 +12,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from client.cbor import INTEGER_LIMIT, Plain
 from client.errors import ContentError
-from client.parts import uint_of
+from client.formats.cbor import INTEGER_LIMIT, Plain
+from client.formats.parts import uint_of
 
 EXTENSION = "witness"  # the name of the MIMI content extension
 DIGEST_SIZE = 16  # octets

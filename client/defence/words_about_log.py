@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from client.defence.witness import Witness
-from client.store import Row, Store
+from client.storage.store import Row, Store
 
 PATIENCE = 3 * 86400  # seconds without a word from somebody who was added, until it is said that they may not know
 

@@ -9,9 +9,9 @@ from client.defence.lies import FORKED_HINT
 from client.defence.lookout import device_of
 from client.defence.words_about_log import Word
 from client.desk.views import AgreementView, MemberView
-from client.device import number_of
 from client.errors import ChatError
-from client.steps import Steps
+from client.steps.device import number_of
+from client.steps.wired import Steps
 
 NOTHING_SAID = "has said nothing about this chat's log yet"
 

@@ -5,8 +5,8 @@ from client.defence.asking import Asked, Asks
 from client.desk.people_views import AskState, AskView, ModeView, RequestView
 from client.desk.showing import Showing, moment
 from client.errors import ClientError
-from client.steps import Steps
-from client.wording import ASK_WORDS, MODE_WORDS, VERDICT_WORDS
+from client.steps.wired import Steps
+from client.words.wording import ASK_WORDS, MODE_WORDS, VERDICT_WORDS
 from delivery_service.wire import Mode
 from identity.binding import Verdict
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from client.chats import FOREVER, Chat
 from client.defence.admission import Consent
 from client.defence.continuity import identity_of_key
 from client.defence.lies import FOLLOWS_CLOSED, FOLLOWS_WORDS
@@ -16,10 +15,11 @@ from client.desk.roster import check_digits, member_view
 from client.desk.showing import chat_name
 from client.desk.views import AgreementView, ChatView, CheckNumberView, MemberView, Rendering
 from client.desk.works import Works, group_of
-from client.device import number_of
 from client.errors import ChatError, InviteError
 from client.invite import parse_invite
-from client.message import Kind
+from client.records.chats import FOREVER, Chat
+from client.records.message import Kind
+from client.steps.device import number_of
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
 

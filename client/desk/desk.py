@@ -22,8 +22,8 @@ from client.desk.views import MessageView
 from client.desk.works import Works
 from client.errors import ClientError, UnreachableError
 from client.events import Event, Trouble
-from client.home import Home
 from client.session import COMMIT_JITTER, Session
+from client.storage.home import Home
 
 ENDING_TICK = 1.0  # seconds between looks at what is to disappear, while anything is
 IDLE_TICK = 2.0  # seconds, while nothing is

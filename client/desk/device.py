@@ -14,9 +14,9 @@ from client.desk.views import AccountView, FindingView, FrankingKeyView, StatusV
 from client.desk.works import Works
 from client.doctor import look_at_account, look_at_home
 from client.errors import ClientError
-from client.home import Home
 from client.invite import invite_uri, short_code
-from identity.franking import HubKey
+from client.storage.home import Home
+from identity.reports.franking import HubKey
 
 REMAINS = (
     "Which chats this device is or was in, until they end: leave them first (ringtrue leave CHAT).",

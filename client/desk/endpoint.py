@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from client.errors import AccountError, ClientError
-from client.home import FILE_MODE, Home
+from client.storage.home import FILE_MODE, Home
 
 SOCKET = "daemon.sock"
 PATH_LIMIT = 103  # octets of a Unix socket's path that every system takes

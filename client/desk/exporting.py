@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from client.chats import Chat
 from client.desk.showing import Showing, chat_name
 from client.desk.views import MessageView, Rendering
 from client.errors import ChatError
+from client.formats.text import export_line
 from client.proof import export
-from client.spelling import shown_number
-from client.steps import Steps
-from client.text import export_line
+from client.records.chats import Chat
+from client.steps.wired import Steps
+from client.words.spelling import shown_number
 
 BATCH = 1000  # rows read at once
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]()<>#+-.!|~"})

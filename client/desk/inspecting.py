@@ -7,20 +7,20 @@ from typing import TypedDict
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from client.content import decode
 from client.credentials.group_anchors import sets_words
 from client.desk.showing import Showing, moment
 from client.desk.views import CertificateView, CheckView, InspectionView, MessageView
 from client.errors import ChatError
-from client.message import Message
-from client.steps import Steps
-from client.text import safe_line, safe_text
-from client.wording import duration, status_words
+from client.formats.content import decode
+from client.formats.text import safe_line, safe_text
+from client.records.message import Message
+from client.steps.wired import Steps
+from client.words.wording import duration, status_words
 from identity.base64url import decode_base64url
 from identity.binding import MessageContext, ReceivedMessage, Verdict, Verification, verify_message
 from identity.certificate_fields import certificate_tn_auth_list, load_certificate
 from identity.errors import IdentityError
-from identity.revocation import StatusState
+from identity.status.revocation import StatusState
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNEntry
 
 CAUTION = "A verified number proves control of a number. It does not prove who a person is or that they mean well."

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from client import attachments
-from client.content import decode
 from client.defence.admission import Place
 from client.desk import reporting
 from client.desk.agreement import require_one_history
@@ -17,11 +15,13 @@ from client.desk.transfer_views import TransferView, transfer_view
 from client.desk.views import InspectionView, MessageView
 from client.desk.works import Works, group_of
 from client.errors import ChatError, ContentError
-from client.filenames import safe_filename
-from client.message import Kind, Message
-from client.parts import ExternalPart
+from client.formats.content import decode
+from client.formats.filenames import safe_filename
+from client.formats.parts import ExternalPart
+from client.formats.reading import Attached, read
 from client.proof import export
-from client.reading import Attached, read
+from client.records.message import Kind, Message
+from client.transfers import attachments
 
 PAGE_LIMIT = 1000  # rows of one answer
 SHOWN_LIMIT = 16 * 1024 * 1024  # octets of a file that is handed out in memory, to be looked at

@@ -1,7 +1,5 @@
 """The calls about people."""
 
-from client.contacts import Contact
-from client.content import decode
 from client.defence.admission import WAITING, Consent
 from client.desk import reporting
 from client.desk.api import People
@@ -12,9 +10,11 @@ from client.desk.roster import key_view
 from client.desk.views import ChatView
 from client.desk.works import Works, group_of
 from client.errors import ChatError
+from client.formats.content import decode
+from client.formats.reading import read
 from client.invite import parse_invite
-from client.message import Kind
-from client.reading import read
+from client.records.contacts import Contact
+from client.records.message import Kind
 from identity.number import TelephoneNumber
 
 

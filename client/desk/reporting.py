@@ -5,21 +5,21 @@ from hashlib import sha256
 
 import msgspec
 
-from client.content import decode
 from client.defence.reporting import outcome
 from client.desk.report_views import ReportItemView, ReportView, StandingView, StatusListView, StatusOfView
 from client.desk.showing import moment
 from client.desk.works import Works
 from client.errors import ChatError
-from client.message import Message
-from client.reading import Attached, read
-from client.spelling import counted
-from client.text import safe_text
-from client.wording import PROVEN, STATUS_SENTENCES, STATUS_WORDS, describe
+from client.formats.content import decode
+from client.formats.reading import Attached, read
+from client.formats.text import safe_text
+from client.records.message import Message
+from client.words.spelling import counted
+from client.words.wording import PROVEN, STATUS_SENTENCES, STATUS_WORDS, describe
 from identity.authority.wire import ReportRequest, Standing
 from identity.number import TelephoneNumber
 from identity.passport import parse_passport
-from identity.report import ANYONE, ITEMS_LIMIT, ReportKind
+from identity.reports.report import ANYONE, ITEMS_LIMIT, ReportKind
 
 REDACTED = "Nobody else's number is sent: of who is in a chat, nothing."
 SIGNS = "{} signs the report. "

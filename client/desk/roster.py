@@ -11,14 +11,14 @@ from client.defence.continuity import DeviceKey, How, key_part
 from client.desk.people_views import KeyView
 from client.desk.showing import moment
 from client.desk.views import CertificateState, MemberView
-from client.device import number_of
-from client.groups import fingerprint
-from client.wording import status_words
+from client.steps.device import number_of
+from client.steps.groups import fingerprint
+from client.words.wording import status_words
 from identity.binding import DeviceVerifier
 from identity.certificate_fields import validity
 from identity.errors import IdentityError
 from identity.number import TelephoneNumber
-from identity.revocation import StatusState
+from identity.status.revocation import StatusState
 
 EXPIRED = "~ CERTIFICATE HAS ENDED: the device renews it when it is next used"
 REVOKED = "✗ CERTIFICATE REVOKED"

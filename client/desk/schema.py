@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from client import lines
 from client.desk import (
     device_views,
+    lines,
     people_views,
     protocol,
     report_views,
@@ -22,7 +22,7 @@ from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
 from client.desk.told import Told
 from client.failures import Failure
-from client.terminal import SCHEMA_VERSION
+from client.terminal.voices import SCHEMA_VERSION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/{name}"

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from client.browsing import Overview
-from client.chats import Chat, Standing
-from client.contacts import Contact
-from client.content import decode
 from client.defence.admission import STRANGER, Consent, Place
 from client.desk.people_views import ContactView, RequestView
 from client.desk.views import AttachmentView, ChatView, FailedCheck, MessageView, ProofView, QuoteView, ReactionView
-from client.ending import How
-from client.filenames import safe_filename
-from client.message import Kind, Message
-from client.reading import Attached, read
-from client.steps import Steps
-from client.wording import VERDICT_WORDS
+from client.formats.content import decode
+from client.formats.filenames import safe_filename
+from client.formats.reading import Attached, read
+from client.records.browsing import Overview
+from client.records.chats import Chat, Standing
+from client.records.contacts import Contact
+from client.records.message import Kind, Message
+from client.steps.ending import How
+from client.steps.wired import Steps
+from client.words.wording import VERDICT_WORDS
 from identity.binding import Verification
 from identity.number import TelephoneNumber
 

@@ -39,7 +39,7 @@ from client.events import (
     Trouble,
     WelcomeRefused,
 )
-from client.message import Kind, Message
+from client.records.message import Kind, Message
 
 ROWS_AT_ONCE = 500
 ALARM_HINT = "See what was seen, and what to do: ringtrue alarms"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from client.desk.views import View
 
 if TYPE_CHECKING:
-    from client.uploading import Moving  # loads cryptography, which the first frame does without
+    from client.transfers.uploading import Moving  # loads cryptography, which the first frame does without
 
 
 class TransferView(View, frozen=True, kw_only=True):

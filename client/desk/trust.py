@@ -13,8 +13,8 @@ from client.desk.trust_showing import examined_views, footing_view, group_anchor
 from client.desk.trust_views import AnchorView, CodeParentsWord, FootingView, GroupAnchorsView, TrustView
 from client.desk.works import Works, group_of
 from client.errors import TrustError
-from client.home import Home
-from client.text import safe_name
+from client.formats.text import safe_name
+from client.storage.home import Home
 from identity.trust import CodeParents
 
 

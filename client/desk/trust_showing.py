@@ -10,8 +10,8 @@ from client.credentials.trusting import Trusting
 from client.desk.inspecting import bounded_to
 from client.desk.showing import chat_name, moment
 from client.desk.trust_views import AnchorView, CodeView, FootingView, GroupAnchorsView, LogView, PinView, TrustView
-from client.steps import Steps
-from client.text import safe_line
+from client.formats.text import safe_line
+from client.steps.wired import Steps
 from identity.certificate_fields import validity
 from identity.prefixes import prefixes_of
 from identity.trust import key_hash

@@ -6,12 +6,12 @@ from dataclasses import fields
 
 from client.config import config_path
 from client.credentials.trust_words import trust_words
-from client.ending_words import DATA_WORDS, NUMBER_WORDS, deleted_lines
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.talk import Talk
-from client.qr import half_rows, modules
-from client.spelling import shown_number
+from client.terminal.ending_words import DATA_WORDS, NUMBER_WORDS, deleted_lines
+from client.terminal.qr import half_rows, modules
+from client.words.spelling import shown_number
 
 INCOGNITO = (
     "Incognito: what is announced names nobody, nothing is marked as read, no draft is kept, nothing is saved or "

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from client.desk.told import MessageArrived, Quarantined, RequestArrived, Told
-from client.notifications import INTERVAL, is_due
 from client.plain.paper import Paper
+from client.terminal.notifications import INTERVAL, is_due
 
 
 class Bell:

@@ -2,20 +2,20 @@
 
 from typing import get_args
 
-from client import attachments
 from client.defence.new_keys import with_new_keys
 from client.desk.incognito import refuse
 from client.desk.views import MemberView, Rendering
-from client.duration import DurationError, seconds_of
-from client.ending_words import DELETE_WORDS, RESET_WORDS, closed_words, way_on
 from client.invite import parse_invite
 from client.plain import phrases
 from client.plain.file_items import asked_path
 from client.plain.item import Item
 from client.plain.talk import Talk
-from client.service_facts import kept_for
-from client.spelling import counted
-from client.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
+from client.records.service_facts import kept_for
+from client.terminal.ending_words import DELETE_WORDS, RESET_WORDS, closed_words, way_on
+from client.transfers import attachments
+from client.words.duration import DurationError, seconds_of
+from client.words.spelling import counted
+from client.words.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
 
 FORMS: tuple[Rendering, ...] = get_args(Rendering)
 ENDINGS: dict[str, str] = {"text": "txt", "markdown": "md", "json": "json"}

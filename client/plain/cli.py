@@ -13,13 +13,13 @@ from client.desk.api import Api
 from client.desk.endpoint import daemon_is_running
 from client.desk.opening import open_api
 from client.errors import NotEnrolledError
-from client.home import AUTHORITY, DELIVERY, Home
-from client.keys import needs_passphrase
 from client.plain.conversing import converse
 from client.plain.first_run import first_run
 from client.plain.locking import opening_passphrase
 from client.plain.paper import EndedError, Paper
-from client.terminal import Terminal, account_command
+from client.storage.home import AUTHORITY, DELIVERY, Home
+from client.storage.keys import needs_passphrase
+from client.terminal.voices import Terminal, account_command
 
 STANDARD_INPUT = 0
 

@@ -8,7 +8,6 @@ from client.config import Config
 from client.desk.api import Api
 from client.desk.remote import DaemonGoneError
 from client.failures import EXPECTED
-from client.home import Home
 from client.plain import phrases
 from client.plain.account_items import INCOGNITO
 from client.plain.bell import Bell
@@ -17,7 +16,8 @@ from client.plain.menu import IN_CHAT, is_number, meant, read_menu
 from client.plain.news import News
 from client.plain.paper import EndedError, Paper
 from client.plain.talk import Talk
-from client.spelling import shown_number
+from client.storage.home import Home
+from client.words.spelling import shown_number
 
 
 async def converse(

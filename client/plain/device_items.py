@@ -1,10 +1,18 @@
 """The main menu, as far as it is about the devices of one's own number."""
 
-from client.device_words import COMPARE, IS_LOST, REMOVE, called, device_lines, link_words, removed_words
 from client.failures import EXPECTED, hint_inside
 from client.plain.account_items import qr_rows
 from client.plain.item import Item
 from client.plain.talk import Talk
+from client.terminal.device_words import (
+    COMPARE,
+    IS_LOST,
+    REMOVE,
+    called,
+    device_lines,
+    link_words,
+    removed_words,
+)
 
 LINK = "Link another device"
 _WAITING = "To cancel: Ctrl+C."

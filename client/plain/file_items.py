@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from client import attachments
 from client.desk.incognito import refuse
 from client.desk.transfer_views import transfer_words
 from client.errors import ClientError, ImageError
-from client.pictures import measure
+from client.formats.text import safe_text
 from client.plain import phrases
 from client.plain.item import Item
 from client.plain.talk import NotNowError, Talk
-from client.text import safe_text
+from client.terminal.pictures import measure
+from client.transfers import attachments
 
 READ_OUT_LIMIT = 4000  # characters of a text file
 

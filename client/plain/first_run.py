@@ -8,20 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from client.account import Account
 from client.countries import country
+from client.credentials.account import Account
 from client.credentials.link_here import Keep
 from client.enrolling import Enrolment, PendingEnrolment, Services, look_at_services, pending_enrolment
 from client.errors import CodeEndedError
 from client.failures import EXPECTED
-from client.home import Home
-from client.keys import keyring_available
+from client.formats.text import safe_text
 from client.passphrase import acceptable, strength
 from client.plain.linking import LinkedHere
 from client.plain.paper import EndedError, Paper
 from client.plain.phrases import date_and_time
-from client.service_facts import kept_for
-from client.text import safe_text
+from client.records.service_facts import kept_for
+from client.storage.home import Home
+from client.storage.keys import keyring_available
 from identity.authority.wire import ChallengeOpened
 from identity.errors import NumberError
 from identity.number import TelephoneNumber

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from client.credentials.link_code import LinkCode, parse_link_code
 from client.credentials.link_here import Keep, link_here
-from client.device_words import SHOW_CODE, compare_there, linked_words, wanted_here
 from client.errors import LinkError
 from client.failures import EXPECTED
+from client.formats.text import safe_text
 from client.plain.paper import Paper
-from client.text import safe_text
+from client.terminal.device_words import SHOW_CODE, compare_there, linked_words, wanted_here
 from identity.number import TelephoneNumber
 
 BACK = "back"  # what leads to the question for a number

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from client.errors import AccountError
-from client.home import Home
-from client.keys import needs_passphrase, open_key
 from client.plain.paper import Paper
+from client.storage.home import Home
+from client.storage.keys import needs_passphrase, open_key
 
 MINUTE = 60  # seconds
 LOCKED = "Locked. Nothing is read out until it is opened."

@@ -21,7 +21,7 @@ from client.errors import ClientError
 from client.failures import hint_inside
 from client.plain import phrases
 from client.plain.bell import Bell
-from client.spelling import counted
+from client.words.spelling import counted
 
 EACH = 3  # new messages of a chat that is not open are read out; of more only the count
 

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from client.errors import ClientError
 from client.failures import EXPECTED, failure, hint_inside
-from client.text import folded, safe_text, without_emoji
+from client.formats.text import folded, safe_text, without_emoji
 
 CELLS_AT_LEAST = 20  # of a terminal that says it is narrower
 INDENT = 4  # cells before what goes on with a line, as client.text.folded puts them

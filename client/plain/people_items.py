@@ -10,8 +10,8 @@ from client.plain.item import Item
 from client.plain.message_items import inspect
 from client.plain.report_items import report
 from client.plain.talk import NotNowError, Talk
-from client.spelling import shown_number
-from client.wording import BLOCKING_WORDS, CAUTION_ABOUT_REACHING
+from client.words.spelling import shown_number
+from client.words.wording import BLOCKING_WORDS, CAUTION_ABOUT_REACHING
 
 
 async def _requests(talk: Talk, argument: str) -> None:

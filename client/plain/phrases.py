@@ -22,9 +22,9 @@ from client.desk.views import (
 )
 from client.errors import CertificateRevokedError
 from client.failures import hint_inside
-from client.service_facts import kept_for
-from client.spelling import counted, shown_number
-from client.wording import (
+from client.records.service_facts import kept_for
+from client.words.spelling import counted, shown_number
+from client.words.wording import (
     ASKS_TO_REACH,
     FRANK_QUESTION,
     FRANK_WORDS,
@@ -34,7 +34,7 @@ from client.wording import (
     STATUS_WORDS,
     duration,
 )
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 
 STATES = {
     "queued": "waiting to be sent",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from client.defence.report_words import KINDS, report_lines, standing_lines
 from client.plain.item import Item
 from client.plain.talk import Talk
-from client.spelling import shown_number
+from client.words.spelling import shown_number
 
 
 async def report(talk: Talk, rows: Sequence[int], *, veiled: bool = False) -> bool:

@@ -8,7 +8,6 @@ from client.config import Config
 from client.desk.api import Api
 from client.desk.incognito import IncognitoApi
 from client.desk.views import ChatView, MessageView
-from client.ending_words import closed_words, way_on
 from client.errors import ClientError
 from client.failures import EXPECTED
 from client.plain import phrases
@@ -16,6 +15,7 @@ from client.plain.locking import Lock
 from client.plain.news import News, changed
 from client.plain.open_chat import OpenChat
 from client.plain.paper import Paper
+from client.terminal.ending_words import closed_words, way_on
 
 PATIENCE = 2.0  # seconds in which an own message is expected to reach the service
 

@@ -44,7 +44,7 @@ async def _standing(app: "RingtrueApp", argument: str) -> None:
     if not argument:
         await app.push_screen(StandingScreen())
         return
-    from client.spelling import shown_number  # loads cryptography, which the first frame does without
+    from client.words.spelling import shown_number  # loads cryptography, which the first frame does without
 
     found = await app.api.people.status(argument)
     app.notify(f"{found.label} {shown_number(found.number)}: {found.words}".strip(), markup=False)

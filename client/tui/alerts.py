@@ -2,7 +2,7 @@
 
 from client.config import Preview
 from client.desk.told import MessageArrived, Quarantined, RequestArrived, Told
-from client.notifications import Arrival, Notice, notice
+from client.terminal.notifications import Arrival, Notice, notice
 from identity.number import TelephoneNumber
 
 

@@ -33,7 +33,7 @@ from client.tui.palette import FoundChats, FoundCommands
 from client.tui.themes import theme_of, use_themes
 
 if TYPE_CHECKING:
-    from client.abilities import Graphics
+    from client.terminal.abilities import Graphics
     from client.tui.main_screen import MainScreen
 
 TWICE = 2.0  # seconds in which a second Ctrl+C ends the program

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import DirectoryTree, Input, Label
 
-from client.text import safe_text
+from client.formats.text import safe_text
 from client.tui.screens.sheet import Sheet
 
 

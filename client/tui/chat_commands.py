@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from client.desk.views import ChatView
-from client.duration import DurationError, seconds_of
-from client.ending_words import DELETE_WORDS, RESET_WORDS, closed_words, way_on
 from client.errors import InviteError
+from client.terminal.ending_words import DELETE_WORDS, RESET_WORDS, closed_words, way_on
 from client.tui.chat_lines import is_muted, spelled
 from client.tui.command import Command, NotNowError, agreed, answer, chat_of, on_new_keys
+from client.words.duration import DurationError, seconds_of
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
@@ -146,7 +146,7 @@ async def _timer(app: "RingtrueApp", argument: str) -> None:
 
 
 async def _want_proof(app: "RingtrueApp", argument: str) -> None:
-    from client.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
+    from client.words.wording import PROOF_UNWANTED_WORDS, PROOF_WANTED_WORDS
 
     chat = chat_of(app)
     changed = await app.api.chats.want_proof(chat.group, not chat.wants_proof)

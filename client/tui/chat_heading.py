@@ -1,7 +1,7 @@
 """What stands over a conversation: who is in it, how it is kept, and why nothing can be sent where that is so."""
 
 from client.desk.views import ChatView
-from client.ending_words import closed_words, way_on
+from client.terminal.ending_words import closed_words, way_on
 from client.tui.chat_lines import spelled
 from client.tui.message_view import length_words
 

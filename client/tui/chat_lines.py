@@ -71,14 +71,14 @@ def fitted(text: str, cells: int) -> str:
 @lru_cache(maxsize=4096)
 def spelled(number: str) -> str:
     """A number `+E164` as people read it, in full international form."""
-    from client.spelling import shown_number  # loads cryptography, which the first frame does without
+    from client.words.spelling import shown_number  # loads cryptography, which the first frame does without
 
     return shown_number(number)
 
 
 @cache
 def _signs() -> dict[str, str]:
-    from client.wording import VERDICT_WORDS  # likewise
+    from client.words.wording import VERDICT_WORDS  # likewise
 
     return {verdict.value: words[0] for verdict, words in VERDICT_WORDS.items()}
 

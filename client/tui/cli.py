@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from client.abilities import ask_graphics, look_at_terminal
 from client.config import ThemeName, config_path, load_config
 from client.errors import ClientError
-from client.home import AUTHORITY, DELIVERY, default_home
+from client.storage.home import AUTHORITY, DELIVERY, default_home
+from client.terminal.abilities import ask_graphics, look_at_terminal
 
 if TYPE_CHECKING:
     from client.tui.app import RingtrueApp
@@ -107,7 +107,7 @@ def _ask_for_pictures(app: "RingtrueApp") -> None:
 def _given(home: Path, descriptor: int | None, file: Path | None) -> str | None:
     if descriptor is None and file is None:
         return None
-    from client.terminal import Terminal
+    from client.terminal.voices import Terminal
 
     return Terminal(home, False, descriptor, file).given_passphrase()
 

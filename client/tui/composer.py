@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import OptionList, TextArea
 from textual.widgets.option_list import Option
 
-from client.text import safe_text
+from client.formats.text import safe_text
 from client.tui.chat_lines import spelled
 
 CHOICES_LIMIT = 8

@@ -17,7 +17,7 @@ from textual.widgets import Static, TextArea
 from client.desk.api import Api
 from client.desk.told import ChatChanged, MessageArrived, MessageChanged, StatusChanged, Told, TroubleTold
 from client.desk.views import ChatView
-from client.ending_words import closed_words
+from client.terminal.ending_words import closed_words
 from client.tui.chat_heading import facts, placeholder
 from client.tui.composer import Choices, Composer, Person
 from client.tui.heard import Heard

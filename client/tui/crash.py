@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from client.home import FILE_MODE
+from client.storage.home import FILE_MODE
 
 CAUSES = 5
 

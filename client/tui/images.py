@@ -16,7 +16,7 @@ from rich.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.abilities import Graphics
+from client.terminal.abilities import Graphics
 
 _CELL = (10, 20)  # pixels of a cell, at most, that are sent to a terminal
 

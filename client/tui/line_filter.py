@@ -1,7 +1,7 @@
 """The last line: nothing that steers a terminal leaves a widget, whatever the widget was given.
 
 Textual passes ESC, C1 and bidi characters of any text on to the terminal. Text is made harmless when it is decoded
-(`client.text`); this filter is for the text that somebody forgot. An app takes it with
+(`client.formats.text`); this filter is for the text that somebody forgot. An app takes it with
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), LAST_LINE]

@@ -14,8 +14,8 @@ from textual.await_complete import AwaitComplete
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from client.abilities import look_at_terminal
 from client.config import Config
+from client.terminal.abilities import look_at_terminal
 from client.tui.opening import opens, takes_passphrase
 from client.tui.opening_screen import OpeningScreen
 

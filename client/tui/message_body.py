@@ -12,7 +12,7 @@ from types import MappingProxyType
 from textual.content import Content
 from textual.style import Style
 
-from client.text import without_emoji
+from client.formats.text import without_emoji
 from client.tui.chat_lines import spelled
 from client.tui.line_filter import is_address
 

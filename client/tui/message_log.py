@@ -12,8 +12,8 @@ from client.desk.views import MessageView
 from client.tui.message_body import Looker
 from client.tui.message_row import MessageRow
 from client.tui.message_window import MessageWindow
-from client.wording import PROVEN
-from identity.report import ITEMS_LIMIT
+from client.words.wording import PROVEN
+from identity.reports.report import ITEMS_LIMIT
 
 UPDATE_SECONDS = 0.05  # changes that come within this time are drawn together
 

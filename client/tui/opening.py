@@ -41,15 +41,15 @@ class AccountOpening:
 
     def exists(self) -> bool:
         """Whether somebody has enrolled here."""
-        from client.home import Home
+        from client.storage.home import Home
 
         return Home(self.home).key_file.exists()
 
     def asks(self) -> bool:
         """Whether the store's key is wrapped under a passphrase, and no daemon has it open."""
         from client.desk.endpoint import daemon_is_running
-        from client.home import Home
-        from client.keys import needs_passphrase
+        from client.storage.home import Home
+        from client.storage.keys import needs_passphrase
 
         return self.given is None and not daemon_is_running(self.home) and needs_passphrase(Home(self.home))
 
@@ -76,8 +76,8 @@ def _import_desk() -> None:
 
 def takes_passphrase(home: Path) -> bool:
     """Whether it takes a passphrase to open the account; also if that cannot be found out now."""
-    from client.home import Home
-    from client.keys import needs_passphrase
+    from client.storage.home import Home
+    from client.storage.keys import needs_passphrase
 
     try:
         return needs_passphrase(Home(home))
@@ -92,8 +92,8 @@ async def opens(home: Path, passphrase: str) -> bool:
 
 def _opens(home: Path, passphrase: str) -> bool:
     from client.errors import WrongPassphraseError
-    from client.home import Home
-    from client.keys import needs_passphrase, open_key
+    from client.storage.home import Home
+    from client.storage.keys import needs_passphrase, open_key
 
     place = Home(home)
     try:

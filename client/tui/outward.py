@@ -12,7 +12,7 @@ from textual.reactive import var
 from client.config import Config
 from client.desk.incognito import refuse
 from client.desk.told import Told
-from client.text import safe_title
+from client.formats.text import safe_title
 from client.tui.locking import Lockable
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Outward(Lockable):
 
     def alert(self, told: Told, in_view: str | None) -> None:
         """Tell of an event soon, together with what else comes until then."""
-        from client.notifications import INTERVAL
+        from client.terminal.notifications import INTERVAL
         from client.tui.alerts import Alerts
 
         self._alerts = self._alerts or Alerts()
@@ -73,7 +73,7 @@ class Outward(Lockable):
             self.set_timer(max(0.1, INTERVAL - (self._clock() - self._alerted)), self._tell_alerts)
 
     async def _tell_alerts(self) -> None:
-        from client.notifications import notify_desktop, sequences
+        from client.terminal.notifications import notify_desktop, sequences
 
         assert self._alerts is not None, "something was taken in"
         self._alert_due = False
@@ -85,7 +85,7 @@ class Outward(Lockable):
 
     @work(group="copy")
     async def _copy(self, text: str) -> None:
-        from client.clipboard import copy
+        from client.terminal.clipboard import copy
 
         self.notify((await copy(text, self._to_terminal, way=self.config.clipboard)).words)
 

@@ -54,7 +54,7 @@ async def _decline(app: "RingtrueApp", argument: str) -> None:
 
 
 async def _block(app: "RingtrueApp", argument: str) -> None:
-    from client.wording import BLOCKING_WORDS  # loads cryptography, which the first frame does without
+    from client.words.wording import BLOCKING_WORDS  # loads cryptography, which the first frame does without
 
     number = await answer(app, argument, "Block a number", "Which number?", _other(app))
     if number is not None and await agreed(app, "Block a number", f"{number}: {BLOCKING_WORDS}", "Block"):

@@ -4,7 +4,7 @@ import io
 
 from rich.text import Text
 
-from client.qr import half_rows, modules, qr_code
+from client.terminal.qr import half_rows, modules, qr_code
 
 PNG_QUIET_ZONE = 4
 PNG_SCALE = 8  # pixels of a module

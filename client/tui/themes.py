@@ -11,8 +11,8 @@ from typing import Any
 from textual.app import App
 from textual.theme import Theme
 
-from client.abilities import Abilities, look_at_terminal
 from client.config import Config, ThemeName
+from client.terminal.abilities import Abilities, look_at_terminal
 
 _BLUE, _ORANGE, _VERMILION, _PURPLE = "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from client.text import safe_text
+from client.formats.text import safe_text
 from client.web.typed import Size
 
 PATIENCE = 5.0  # seconds that a child has to close the account, and again after SIGTERM

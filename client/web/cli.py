@@ -17,7 +17,7 @@ import click
 
 from client.desk.endpoint import daemon_is_running
 from client.errors import ClientError
-from client.home import AUTHORITY, DELIVERY, default_home, write_private
+from client.storage.home import AUTHORITY, DELIVERY, default_home, write_private
 from client.web.access import Access
 from client.web.child import run_command
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from delivery_service.entrance import Entrance
 from delivery_service.errors import RefusedError
 from delivery_service.events import RELEASE
 from delivery_service.http.problems import answer_to
@@ -22,6 +23,7 @@ REFUSED_LIMIT = 200  # connections beyond the limit that may wait for their refu
 REFUSED_TIME = 5  # seconds for a request that will be refused to arrive
 OTHER_FILES = 312  # open files of a process that are none of its clients' connections: the store, blobs, the database
 RETRY_AFTER = 30  # seconds, told to those for whom there is no connection
+BEGIN = "ringtrue.begin"  # the ASGI extension with what begins a request that has waited for the event loop
 
 
 def room_for(connections: int) -> int:
@@ -60,8 +62,10 @@ class BoundedConnection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._entrance = entrance
         self._limit, self.limit_concurrency = config.limit_concurrency, None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -105,6 +109,12 @@ class BoundedConnection(HttpToolsProtocol):
         self._head = 0
         super().on_message_begin()
         self.scope["extensions"] = {RELEASE: {RELEASE: self.flow.resume_writing}}
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """A request's turn on its connection has come: from here on only the event loop keeps it waiting."""
+        if self._entrance is not None and app is not no_room:
+            cycle.scope["extensions"][BEGIN] = {BEGIN: self._entrance.arrive()}
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         """A request has arrived."""

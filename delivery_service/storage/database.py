@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from delivery_service.errors import StartError
 from delivery_service.storage.sqlite import SCHEMA_VERSION
@@ -16,7 +16,7 @@ FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME, with signs like @ and / in th
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
-_SETTINGS = """
+SETTINGS = """
 SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('synchronous_commit'),
     current_setting('synchronous_standby_names'), pg_is_in_recovery()
 """
@@ -32,6 +32,15 @@ def place(url: str) -> str:
         ports = ports[:1] * len(hosts)  # one port is that of all hosts (libpq)
     servers = ",".join(f"{host}:{port or 5432}" for host, port in zip(hosts, ports, strict=False))
     return f"{servers}/{said.get('dbname', said.get('user', ''))}"
+
+
+def each_server(url: str) -> list[str]:
+    """The same URL for each of the servers that it names. Raises StartError."""
+    said = _parsed(url)
+    lists = {name: str(said[name]).split(",") for name in ("host", "hostaddr", "port") if name in said}
+    count = max((len(values) for name, values in lists.items() if name != "port"), default=1)
+    # One port is that of all hosts (libpq).
+    return [make_conninfo(url, **{name: one[min(place, len(one) - 1)] for name, one in lists.items()}) for place in range(count)]
 
 
 def connect(url: str, **options: Any) -> Connection:
@@ -76,8 +85,13 @@ def check_server(connection: Connection, *, one_copy: bool = False) -> None:
 
     `one_copy`: the operator accepts that the disk of one machine is all there is.
     """
-    row = connection.execute(_SETTINGS).fetchone()
+    row = connection.execute(SETTINGS).fetchone()
     assert row is not None
+    check_settings(row, one_copy=one_copy)
+
+
+def check_settings(row: tuple[Any, ...], *, one_copy: bool = False) -> None:
+    """See check_server; `row`: what SETTINGS selects."""
     version, fsync, commit, standbys, standby = row
     if version < SERVER_FLOOR:
         raise StartError(f"PostgreSQL {SERVER_FLOOR // 10_000} or later is needed, the server is {version // 10_000}")

@@ -24,6 +24,7 @@ class Load:
     batches: int  # transactions
     batched: int  # requests in them
     failures: int  # requests that ended in a StoreError
+    waited: float = 0.0  # seconds that the oldest of the waiting ones has waited
 
     def __add__(self, other: "Load") -> "Load":
         return Load(
@@ -32,6 +33,7 @@ class Load:
             self.batches + other.batches,
             self.batched + other.batched,
             self.failures + other.failures,
+            max(self.waited, other.waited),
         )
 
 

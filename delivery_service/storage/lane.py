@@ -1,6 +1,8 @@
 """A lane: one thread, one connection, and transactions that carry many requests each (group commit)."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -14,6 +16,7 @@ from delivery_service.storage.values import Change, Notified
 
 QUEUE_ITEMS = 4_096  # requests waiting for a lane; one more is refused as overloaded
 QUEUE_OCTETS = 32 * 1024 * 1024
+WAIT_LIMIT = 0.5  # seconds; while a request waits for longer, none joins that would not be in the next transaction
 RETRY_AFTER = 1  # seconds, told with overloaded
 
 T = TypeVar("T")
@@ -64,12 +67,15 @@ def attempt(item: Item, transaction: Transaction, changes: Callable[[], int]) ->
 class Lane:
     """Runs works in its thread, up to `batch` of them in a transaction; answers after COMMIT."""
 
-    def __init__(self, connect: Callable[[], Session], *, batch: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Session], *, batch: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._connect = connect
         self._batch = batch
+        self._clock = clock
         self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._gathered: list[Item] = []
-        self._items = 0
+        self._since: deque[float] = deque()  # when each request came that is not answered yet, in order
         self._octets = 0
         self._batches = self._batched = self._failures = 0
         self._open = False
@@ -97,12 +103,12 @@ class Lane:
     @property
     def waiting(self) -> int:
         """How many requests are not answered yet."""
-        return self._items
+        return len(self._since)
 
     @property
     def load(self) -> Load:
         """See Engine."""
-        return Load(self._items, self._octets, self._batches, self._batched, self._failures)
+        return Load(len(self._since), self._octets, self._batches, self._batched, self._failures, self._waited())
 
     def run(
         self,
@@ -114,9 +120,13 @@ class Lane:
         """Queues a request; once it is durable the listener hears what was `told`, even if nobody waits any more."""
         if not self._open:
             raise StoreError("the store is closed")
-        if self._items >= QUEUE_ITEMS or self._octets + octets > QUEUE_OCTETS:
+        if len(self._since) >= QUEUE_ITEMS or self._octets + octets > QUEUE_OCTETS:
             raise RefusedError("overloaded", "too many requests are waiting for the disk", retry_after=RETRY_AFTER)
-        self._items += 1
+        # Two batches are the transaction under way and the next one: whom a disk has only kept for a moment need not
+        # come again. Who would wait for a third behind a queue that does not get shorter in time is told so at once.
+        if len(self._since) >= 2 * self._batch and self._waited() > WAIT_LIMIT:
+            raise RefusedError("overloaded", "requests wait for the disk for too long", retry_after=RETRY_AFTER)
+        self._since.append(self._clock())
         self._octets += octets
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._gathered:
@@ -124,6 +134,13 @@ class Lane:
             self._loop.call_soon(self._hand_over)
         self._gathered.append(Item(work, arguments, octets, future, told))
         return future
+
+    def _waited(self) -> float:
+        """Seconds that the oldest request has waited."""
+        try:
+            return self._clock() - self._since[0]
+        except IndexError:
+            return 0.0
 
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
@@ -171,7 +188,7 @@ class Lane:
 
     def _answer(self, items: list[Item]) -> None:
         for item in items:
-            self._items -= 1
+            self._since.popleft()
             self._octets -= item.octets
             self._failures += isinstance(item.error, StoreError)
             if item.error is None and item.told is not None and (change := item.told(item.value)) is not None:

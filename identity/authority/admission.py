@@ -12,7 +12,7 @@ from identity.certificates import VerifiedChain
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
 from identity.prefixes import prefixes_of
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 from identity.tn_auth_list import Coverage, TNAuthList
 
 

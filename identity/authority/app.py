@@ -58,8 +58,8 @@ from identity.authority.wire import (
     StandingRequest,
     Status,
 )
-from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors
+from identity.enrolment.authority_token import TokenIssuers
 from identity.errors import CertificateError
 from identity.openapi import document_route, served
 from identity.prefixes import DEFAULT_PREFIXES, authority_list

@@ -12,7 +12,7 @@ from identity.authority.delegated import ANSWER_LIMIT, grant, import_delegation,
 from identity.authority.serving import data_folder, explained
 from identity.authority.tokens.commands import tn_auth_list
 from identity.certificate_fields import certificate_tn_auth_list, validity
-from identity.delegation import DEPTH_LIMIT, SUB_ISSUER_LIFETIME, check_delegation_request
+from identity.enrolment.delegation import DEPTH_LIMIT, SUB_ISSUER_LIFETIME, check_delegation_request
 from identity.errors import CertificateError
 from identity.prefixes import prefixes_of
 

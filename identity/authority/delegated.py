@@ -29,7 +29,7 @@ from identity.authority.keys import (
 from identity.authority.log.service import open_own_log
 from identity.authority.store import PublishedPath
 from identity.certificate_fields import certificate_tn_auth_list, load_pem, validity
-from identity.delegation import delegation_csr
+from identity.enrolment.delegation import delegation_csr
 from identity.errors import CertificateError
 from identity.issuer_path import verify_issuer_path
 from identity.tn_auth_list import TNAuthList

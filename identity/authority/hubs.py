@@ -9,7 +9,7 @@ import msgspec
 
 from identity.authority.errors import HubError
 from identity.errors import FrankingError
-from identity.franking import HubKey
+from identity.reports.franking import HubKey
 
 ANSWER_LIMIT = 64 * 1024  # octets of a service's status
 

@@ -23,7 +23,7 @@ from identity.authority.keys import (
 )
 from identity.certificate_fields import certificate_tn_auth_list, validity
 from identity.certificates import TrustAnchors
-from identity.delegation import (
+from identity.enrolment.delegation import (
     DEPTH_LIMIT,
     SUB_ISSUER_LIFETIME,
     check_delegation_request,
@@ -42,11 +42,11 @@ from identity.issuing import (
 )
 from identity.number import TelephoneNumber
 from identity.number_attributes import NumberAttributes
-from identity.ocsp import CertificateName, StatusQuery, sign_response
 from identity.path_policy import check_within
 from identity.prefixes import DEFAULT_PREFIXES, authority_list, prefixes_of
-from identity.revocation import CertificateStatus, Reason, issuer_name, sign_crl
-from identity.status_list import SignedStatusList, sign_status_list
+from identity.reports.status_list import SignedStatusList, sign_status_list
+from identity.status.ocsp import CertificateName, StatusQuery, sign_response
+from identity.status.revocation import CertificateStatus, Reason, issuer_name, sign_crl
 from identity.tn_auth_list import Coverage, TNAuthList, check_encompassing
 from identity.transparency.timestamps import SignedTimestamp
 from identity.trust import DEFAULT_POLICY

@@ -6,7 +6,7 @@ from identity.authority.issuer import Issuer
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.report_records import ReportRecords
 from identity.authority.store import AuthorityStore
-from identity.status_list import encode_entries
+from identity.reports.status_list import encode_entries
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from identity.authority.report_policy import DAY, ReportPolicy
 from identity.authority.report_records import NumberRecord, ReportRecords
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
-from identity.report import parse_evidence
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import parse_evidence
 
 WORD_LENGTH = 4  # characters: shorter runs in a message are structure, not words
 

@@ -13,8 +13,8 @@ one group with the accused, nor one number in many groups with it, count for mor
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from identity.franking import HubKey
-from identity.status import NumberStatus
+from identity.reports.franking import HubKey
+from identity.reports.number_status import NumberStatus
 
 DAY = 86_400  # seconds
 COUNT_LIMIT = 200  # independent reports; who has so many has earned every consequence

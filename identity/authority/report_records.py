@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from identity.authority.report_policy import Consequence, ReportPolicy, independent
 from identity.authority.store import AuthorityStore
 from identity.number import TelephoneNumber
-from identity.report import STATEMENT_AGE
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import STATEMENT_AGE
 
 # Beyond the window: as far ahead of this clock as the reporter's and the sender's may be when they sign, and more. What
 # was forgotten has to be too old to be reported, or it counted again.

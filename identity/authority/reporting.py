@@ -26,8 +26,8 @@ from identity.authority.wire import (
 )
 from identity.binding import DeviceVerifier
 from identity.number import TelephoneNumber
-from identity.report import STATEMENT_AGE, ReportContext, ReportVerification, replay_keys, verify_report
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import STATEMENT_AGE, ReportContext, ReportVerification, replay_keys, verify_report
 
 STRUCK = "An appeal has shown reports of this number to be wrong; they do not count for a while."
 KNOWN = "These messages were reported before."

@@ -22,8 +22,8 @@ from identity.authority.remote_roots import fetch_limited, roots_from
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.status.remote import ListsAt
 from identity.authority.tokens.carriers import Carriers
-from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors
+from identity.enrolment.authority_token import TokenIssuers
 from identity.errors import CertificateError, NumberError
 from identity.prefixes import ANY_NUMBER
 

@@ -23,8 +23,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from identity.number import INPUT_LENGTH_LIMIT
-from identity.report import EVIDENCE_LIMIT, Report
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import EVIDENCE_LIMIT, Report
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from client import content
-from client.parts import MultiPart, Semantics
+from client.formats import content
+from client.formats.parts import MultiPart, Semantics
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.seams import display

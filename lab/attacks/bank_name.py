@@ -5,10 +5,10 @@ from base64 import b64encode
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from client.terminal import Terminal
-from client.token_rendering import tell_token
+from client.terminal.token_rendering import tell_token
+from client.terminal.voices import Terminal
 from client.tokens import find_tokens, judge_token
-from client.wording import VERDICT_WORDS
+from client.words.wording import VERDICT_WORDS
 from identity.attestation import Expected
 from identity.certificates import ChainVerifier
 from identity.passport import message_digest

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from identity.ocsp import decode_query, encode_query, sign_response
-from identity.revocation import CertificateStatus, StatusState
+from identity.status.ocsp import decode_query, encode_query, sign_response
+from identity.status.revocation import CertificateStatus, StatusState
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check
 from lab.bribed import CUSTOMER

@@ -1,6 +1,6 @@
 """A spammer with genuine numbers."""
 
-from identity.report import ReportKind
+from identity.reports.report import ReportKind
 from lab.approach import approach
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome

@@ -2,10 +2,10 @@
 
 from cryptography import x509
 
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.revocations import DeviceState
-from client.enrolment import EnrolmentClient
 from identity.errors import RevocationError
-from identity.revocation import Reason, sign_crl
+from identity.status.revocation import Reason, sign_crl
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.readings import NOTICED

@@ -1,7 +1,7 @@
 """All key packages of a person, taken away."""
 
-from client.delivery import DeliveryClient
 from client.errors import NoKeyPackageError
+from client.services.delivery import DeliveryClient
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.elsewhere import account_at

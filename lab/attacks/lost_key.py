@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from lab.approach import befriend, write
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome, check

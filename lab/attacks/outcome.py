@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from client.message import Message
+from client.records.message import Message
 from identity.verdict import RULES, Check
 
 

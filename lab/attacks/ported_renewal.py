@@ -2,7 +2,7 @@
 
 import asyncio
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from client.errors import ServiceError
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome

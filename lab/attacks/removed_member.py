@@ -1,7 +1,7 @@
 """A message from somebody who was removed."""
 
 from client.errors import ServiceError
-from client.framing import wrap
+from client.formats.framing import wrap
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.readings import service_refusal

@@ -1,6 +1,6 @@
 """One report, made again and again."""
 
-from identity.report import ReportKind
+from identity.reports.report import ReportKind
 from lab.accusing import hand_in, judged
 from lab.approach import approach
 from lab.attacks.attack import Attack

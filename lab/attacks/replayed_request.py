@@ -3,7 +3,7 @@
 import httpx
 import msgspec
 
-from client.delivery import DeliveryClient
+from client.services.delivery import DeliveryClient
 from delivery_service.wire import ClaimedKeyPackages
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome

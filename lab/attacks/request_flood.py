@@ -1,7 +1,7 @@
 """A stranger who wants to reach everybody."""
 
-from client.delivery import DeliveryClient
 from client.errors import ServiceError
+from client.services.delivery import DeliveryClient
 from delivery_service.quotas import Quotas
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from identity.errors import RevocationError
 from lab.approach import befriend, write
 from lab.attacks.attack import Attack

@@ -1,9 +1,9 @@
 """An old list of statuses."""
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from identity.errors import StatusListError
-from identity.report import ReportKind
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import ReportKind
 from lab.approach import approach
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome

@@ -1,7 +1,7 @@
 """A copy of a device's key, used elsewhere."""
 
 from client.defence.alarms import AlarmKind
-from client.delivery import DeliveryClient
+from client.services.delivery import DeliveryClient
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.seams import alarms

@@ -2,8 +2,8 @@
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.token_authority import thumbprint
-from client.enrolment import EnrolmentClient
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.ordering import order, token_of

@@ -1,8 +1,8 @@
 """A delivery service that hands out somebody else's key package."""
 
-from client.delivery import DeliveryClient
 from client.errors import GroupRefusedError
 from client.invitations import claim
+from client.services.delivery import DeliveryClient
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.seams import engine

@@ -1,7 +1,7 @@
 """A certificate for another number from a root that nobody trusts, shown to the delivery service."""
 
-from client.delivery import DeliveryClient
 from client.errors import ServiceError
+from client.services.delivery import DeliveryClient
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Guard, Keeper, Outcome
 from lab.foreign import Foreign, one

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from client import content
+from client.formats import content
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.seams import display

@@ -1,7 +1,7 @@
 """A tag that commits to other words."""
 
 from client.defence.franking import tagged
-from client.framing import wrap
+from client.formats.framing import wrap
 from lab.attacks.attack import Attack
 from lab.attacks.outcome import Outcome
 from lab.seams import admission

@@ -10,7 +10,7 @@ from client.defence.admission import Admitted, Place
 from client.defence.admitting import Admitting
 from client.defence.rules import RULES_LIMIT, default_toml
 from client.session import Session
-from client.store import Store
+from client.storage.store import Store
 from identity.number import TelephoneNumber
 from lab.bench.end_to_end import send_and_receive
 from lab.bench.franking import last_call

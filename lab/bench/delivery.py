@@ -31,8 +31,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from mls_rs import Credential, Engine, Group
 
-from client.delivery import DeliveryClient
-from client.outbox import new_idempotency_key
+from client.records.outbox import new_idempotency_key
+from client.services.delivery import DeliveryClient
 from delivery_service.credentials import Credentials
 from delivery_service.franking import KEY_FILE
 from delivery_service.storage.database import Database
@@ -42,9 +42,9 @@ from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
 from delivery_service.storage.values import Change, NewEntry, NewGroup, Notified
 from identity.certificates import TrustAnchors
-from identity.franking import TAG_SIZE, encode_aad
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
+from identity.reports.franking import TAG_SIZE, encode_aad
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from lab.bench.delivery_load import ENVELOPE, Load, Sent, private_message
 from lab.bench.rows import Aim, Row

@@ -18,7 +18,7 @@ import msgspec
 import uvloop
 
 from identity.base64url import encode_base64url
-from identity.franking import TAG_SIZE, encode_aad
+from identity.reports.franking import TAG_SIZE, encode_aad
 
 ENVELOPE = 100  # octets of framing around the random part, about
 

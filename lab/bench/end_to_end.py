@@ -8,7 +8,7 @@ from statistics import median
 from types import ModuleType
 from typing import Any
 
-from client import receiving, sending
+from client.steps import receiving, sending
 from identity.binding import Verdict
 from lab.bench.rows import Aim, Row
 from lab.casting import cast

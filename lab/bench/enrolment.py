@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from client.enrolment import EnrolmentClient
-from client.service import Call, Service
+from client.credentials.enrolment import EnrolmentClient
+from client.services.service import Call, Service
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.store import AuthorityStore

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import client.defence.franking
 import delivery_service.franking
-from client import sending
+from client.steps import sending
 from lab.bench.end_to_end import WARM_UP, send_and_receive, timed
 from lab.bench.passport import QUICK_ROUNDS, ROUNDS, interleaved
 from lab.bench.rows import Aim, Row, table

@@ -20,7 +20,7 @@ from mls_rs import Group
 
 from delivery_service.wire import MLS_TYPE, MSGPACK_TYPE, Appended, CommitBundle
 from identity.base64url import encode_base64url
-from identity.franking import TAG_SIZE, encode_aad
+from identity.reports.franking import TAG_SIZE, encode_aad
 from lab.bench.delivery import SERVE, Server, served
 from lab.histories.devices import HOST, Certifier, Device
 from lab.histories.line import Line, LostAnswerError

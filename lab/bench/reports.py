@@ -15,9 +15,9 @@ from identity.certificates import TrustAnchors
 from identity.device import DeviceVerifier
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
-from identity.report import Evidence, EvidenceItem, ReportContext, ReportKind, sign_report, verify_report
-from identity.status import NumberStatus
-from identity.status_list import encode_entries, sign_status_list, verify_status_list
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import Evidence, EvidenceItem, ReportContext, ReportKind, sign_report, verify_report
+from identity.reports.status_list import encode_entries, sign_status_list, verify_status_list
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from lab.bench.passport import ES256, interleaved
 from lab.bench.rows import Aim, Row, table

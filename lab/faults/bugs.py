@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from client.events import Event
-from client.receiving import Receiver
+from client.steps.receiving import Receiver
 from delivery_service.errors import RefusedError, StoreError
 from delivery_service.groups import Groups
 from delivery_service.storage import groups, rules

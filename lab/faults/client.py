@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import mls_rs
 
 from client import session as sessions
-from client.account import inbox_cursor
+from client.credentials.account import inbox_cursor
 from client.errors import ClientError
 from client.events import ChatJoined, Event, MembersChanged
 from client.session import Session
-from client.store import Store
+from client.storage.store import Store
 from client.worker import Worker
 from lab.faults.loop import VirtualLoop
 from lab.faults.network import Link

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mls_rs import inspect
 
-from client.chats import Standing
 from client.defence.admission import Place
 from client.defence.continuity import identity_of_key
-from client.message import Kind, Message
+from client.records.chats import Standing
+from client.records.message import Kind, Message
 from client.session import Session
 from delivery_service.storage.key_packages import State
 from identity.device import spki_hash

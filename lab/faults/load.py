@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from client.chats import Chat, Standing
+from client.records.chats import Chat, Standing
 from client.session import Session
 from lab.faults.client import Device
 from lab.faults.families import Habits

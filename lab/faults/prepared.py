@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from client.credentials.link_here import Keep, Linked, link_here
 from client.credentials.linking import LinkState
 from client.enrolling import enrol
-from client.keys import Argon2id
 from client.session import Session
+from client.storage.keys import Argon2id
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.wire import ChallengeOpened

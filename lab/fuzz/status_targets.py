@@ -5,16 +5,21 @@ from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from identity.acme_jws import read_jwk, read_request, sign_request
-from identity.authority_token import TokenIssuers, account_fingerprint, identifier_value, verify_authority_token
 from identity.certificate_fields import load_certificate
+from identity.enrolment.acme_jws import read_jwk, read_request, sign_request
+from identity.enrolment.authority_token import (
+    TokenIssuers,
+    account_fingerprint,
+    identifier_value,
+    verify_authority_token,
+)
 from identity.number_attributes import NumberAttributes
-from identity.ocsp import decode_query, encode_query, read_response, sign_response
 from identity.passport import canonical_json, message_digest
-from identity.revocation import CertificateStatus, Reason, StatusState, sign_crl, verify_crl
+from identity.reports.statement import sign_statement
 from identity.rich_call_data import check_display
 from identity.sip import format_identity, identity_fields, parse_identity
-from identity.statement import sign_statement
+from identity.status.ocsp import decode_query, encode_query, read_response, sign_response
+from identity.status.revocation import CertificateStatus, Reason, StatusState, sign_crl, verify_crl
 from identity.transparency.entries import (
     EntryKind,
     certificate_entry,

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from mls_rs import Credential, Engine
 
-from client.signing import RequestSigner
+from client.services.signing import RequestSigner
 from delivery_service.credentials import Credentials
 from delivery_service.wire import IDEMPOTENCY_HEADER, JSON_TYPE, SessionGranted, SessionRequest
 from identity.certificates import TrustAnchors

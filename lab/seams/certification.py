@@ -6,14 +6,14 @@ from typing import Any
 import jwt
 import msgspec
 
-from identity.acme_jws import JWK
 from identity.authority.acme import issuing, orders
 from identity.authority.acme.certificate_request import CertificateRequest
 from identity.authority.acme.records import Grant, Order
 from identity.authority.admission import ByAuthority
 from identity.authority.tokens.desk import TokenDesk
-from identity.authority_token import FINGERPRINT_PREFIX, AuthorityToken, TokenIssuers
 from identity.certificates import VerifiedChain
+from identity.enrolment.acme_jws import JWK
+from identity.enrolment.authority_token import FINGERPRINT_PREFIX, AuthorityToken, TokenIssuers
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.reports import authority
 from lab.seams.seam import Place, exchanging, instead

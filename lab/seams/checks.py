@@ -5,13 +5,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from identity import binding, ocsp, sequence
+from identity import binding, sequence
 from identity.base64url import decode_base64url
 from identity.certificates import ChainVerifier, VerifiedChain
 from identity.message import MessageContext, ReceivedMessage
 from identity.passport import Header, Token, UnverifiedPassport
 from identity.passport_kinds import MESSAGE
-from identity.revocation import UNKNOWN, CertificateStatus, Revocations
+from identity.status import ocsp
+from identity.status.revocation import UNKNOWN, CertificateStatus, Revocations
 from identity.verdict import Verdict
 from lab.attacks.outcome import check
 from lab.credulous import as_stated

@@ -1,10 +1,12 @@
 """What a recipient's client shows, or refuses to show."""
 
-from client import reading, token_rendering, wording
-from client.history import History
-from client.lines import PresentedLine
-from client.receiving import Receiver
-from client.text import Safe
+from client.desk.lines import PresentedLine
+from client.formats import reading
+from client.formats.text import Safe
+from client.records.history import History
+from client.steps.receiving import Receiver
+from client.terminal import token_rendering
+from client.words import wording
 from identity import sequence
 from identity.certificates import ChainVerifier
 from identity.verdict import Rule, Trail, Verdict, Verification

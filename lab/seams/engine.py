@@ -8,9 +8,11 @@ from typing import Any, TypeAlias
 
 import mls_rs
 
-from client import framing, invitations, receiving, roles
+from client import invitations
 from client.defence import certificate_facts
-from client.groups import Groups, Step
+from client.formats import framing
+from client.steps import receiving, roles
+from client.steps.groups import Groups, Step
 from identity.device import DeviceVerifier
 from lab.attacks.outcome import Guard, Keeper, check
 from lab.credulous import Credulous, stated_number

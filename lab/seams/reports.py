@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from identity import report
 from identity.authority import report_records, reporting
 from identity.authority.store import AuthorityStore
-from identity.report import EvidenceItem
+from identity.reports import report
+from identity.reports.report import EvidenceItem
 from identity.verdict import Evidence, Trail, Verdict, Verification
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.seam import Place, exchanging, instead

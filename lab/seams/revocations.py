@@ -1,7 +1,7 @@
 """Each client's judgement on lists of revocations: whose they are, and which is the newer one."""
 
-from identity import revocation
-from identity.revocation import RevocationList, Revocations
+from identity.status import revocation
+from identity.status.revocation import RevocationList, Revocations
 from lab.attacks.outcome import Guard, Keeper
 from lab.seams.seam import exchanging, instead
 

@@ -12,7 +12,7 @@ from delivery_service.storage import consent, key_packages, rules
 from delivery_service.storage import groups as stored_groups
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import NewCommit, NewEntry, NewWelcome
-from identity import eviction
+from identity.groups import eviction
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
 from lab.lax import Lax

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.filter import LineFilter
 from textual.widgets import Static
 
-from client.abilities import look_at_terminal
 from client.config import Config
+from client.terminal.abilities import look_at_terminal
 from client.tui.line_filter import LAST_LINE, survive_odd_mouse_reports
 from client.tui.screens.key_line import KeyLine
 from client.tui.themes import theme_of, use_themes

@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from client.spelling import counted
+from client.words.spelling import counted
 from lab.narration import DEFENCE_WORDS, STOPPED_BY
 from lab.show.lines import BAD, GOOD, QUIET, STRONG, WARNING, Lines, fitting, paragraph
 from lab.show.scene import Act, Scene

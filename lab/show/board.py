@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from client.spelling import counted
+from client.words.spelling import counted
 from lab.attacks.attack import Attack
 from lab.show.lines import BAD, GOOD, QUIET, STRONG, Lines
 from lab.show.scene import Act, Scene

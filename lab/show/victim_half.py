@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from client.defence.admission import Place
-from client.wording import VERDICT_WORDS
+from client.words.wording import VERDICT_WORDS
 from identity.verdict import Check
 from lab.attacks.outcome import Keeper, Outcome
 from lab.narration import PLACE_WORDS, REFUSED

@@ -5,7 +5,7 @@ from random import Random
 
 from client.defence.admission import Consent
 from client.desk.people_views import RequestView
-from client.message import Kind, Message
+from client.records.message import Kind, Message
 from lab.spam.population import Person
 from lab.spam.records import Attempt
 from lab.spam.scenario import Defence, Scenario

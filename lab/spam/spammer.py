@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from client.errors import ServiceError
-from client.framing import wrap
-from client.outbox import new_idempotency_key
+from client.formats.framing import wrap
+from client.records.outbox import new_idempotency_key
 from delivery_service.wire import CommitBundle
 from identity.binding import attest_message
 from identity.number import TelephoneNumber

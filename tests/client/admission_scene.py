@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from client.delivery import DeliveryClient
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView, MessageView
-from client.framing import wrap
+from client.formats.framing import wrap
+from client.services.delivery import DeliveryClient
 from identity.number import TelephoneNumber
 from lab.forgery import with_broken_signature
 from lab.mallory import Credentials, Mallory

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.account import Account
+from client.credentials.account import Account
 from client.enrolling import enrol
-from client.keys import Argon2id
 from client.session import Session
+from client.storage.keys import Argon2id
 from delivery_service.app import create_app
 from delivery_service.policy import POLICY, Policy
 from identity.authority.app import open_authority

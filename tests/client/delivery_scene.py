@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mls_rs import Credential, Engine, Group
 from starlette.applications import Starlette
 
-from client.delivery import DeliveryClient
-from client.outbox import new_idempotency_key
+from client.records.outbox import new_idempotency_key
+from client.services.delivery import DeliveryClient
 from delivery_service.app import create_app
 from delivery_service.credentials import Credentials
 from delivery_service.wire import Appended, CommitBundle, KeyPackageUpload

@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 import mls_rs
 
 from client.defence.admission import Consent
-from client.device import number_of
-from client.message import Kind
+from client.records.message import Kind
 from client.session import Session
+from client.steps.device import number_of
 from delivery_service.service import Service
-from identity.eviction import Reason
+from identity.groups.eviction import Reason
 from identity.number import TelephoneNumber
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.applications import Starlette
 
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.logs_seen import SeenLog
 from client.desk.desk import Desk
 from client.desk.people_views import AlarmView
-from client.enrolment import EnrolmentClient
-from client.home import Home
 from client.session import Session
+from client.storage.home import Home
 from identity.authority.keys import AuthorityKeys, read_key, read_keys
 from identity.authority.log.certificate_log import CertificateLog
 from identity.authority.log.endpoints import log_routes

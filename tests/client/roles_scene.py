@@ -10,8 +10,8 @@ from client.events import Gap, MembersChanged, MessageReceived
 from client.invitations import claim
 from client.session import Session
 from delivery_service.wire import Entry
+from identity.groups.roles import with_admins
 from identity.number import TelephoneNumber
-from identity.roles import with_admins
 from tests.client.test_lying_service import Liar
 
 ALICE, BOB, CAROL, DAVE = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4, 5))

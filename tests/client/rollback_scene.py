@@ -9,12 +9,12 @@ import msgspec
 
 from client.events import ChangeTakenBack, Event
 from client.invitations import claim
-from client.outbox import new_idempotency_key
+from client.records.outbox import new_idempotency_key
 from client.session import Session
 from delivery_service.wire import Appended, CommitBundle, Entry
 from delivery_service.wire.rollback import Rejection, RejectionCounted, Reported, Rollback
+from identity.groups.rejected_commit import RejectedCommit
 from identity.number import TelephoneNumber
-from identity.rejected_commit import RejectedCommit
 from lab.poison import spoil
 
 ALICE, BOB, CAROL, DAVE = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4, 5))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.abilities import TRUE_COLOUR, Abilities, abilities_from, ask_graphics, findings
+from client.terminal.abilities import TRUE_COLOUR, Abilities, abilities_from, ask_graphics, findings
 
 
 def told(**environment: str) -> Abilities:

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from client.credentials import acme_order
 from client.credentials.acme_account import AcmeAccount, Certifier, new_acme_account
 from client.credentials.acme_order import StillProcessingError
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.token_authority import Wanted, thumbprint
-from client.enrolment import EnrolmentClient
 from client.errors import (
     CertificationRefusedError,
     ClientError,

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.answers import from_json
 from client.credentials import acme_order
 from client.credentials.acme_answers import Authorization, Challenge, Directory, Order
 from client.credentials.acme_problems import HINTS, PREFIX, acme_refusal, retry_after
@@ -21,7 +20,8 @@ from client.errors import (
     ServiceError,
     UnexpectedAnswerError,
 )
-from client.service import Answer
+from client.services.answers import from_json
+from client.services.service import Answer
 from identity.authority.acme.wire import PROBLEMS
 from identity.issuing import create_root
 from tests.client.test_enrolment_client import BASE_URL, as_pem

@@ -7,9 +7,9 @@ import pytest
 from client.defence.rules import default_toml
 from client.desk.told import MessageArrived, Quarantined, RequestArrived
 from client.errors import ChatError, RulesError
-from client.framing import wrap
+from client.formats.framing import wrap
 from identity.authority.report_policy import DAY, Consequence, ReportPolicy
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 from tests.client.admission_scene import BAIT, MALLORY, Person, at_home, mallory_in, send_octets, sends
 from tests.client.conftest import ALICE, BOB, CAROL, World
 

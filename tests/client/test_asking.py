@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from client.defence.admission import Consent
 from client.defence.asking import KEPT
-from client.delivery import DeliveryClient
 from client.errors import AskedFirstError, ContactsOnlyError, UnreachableError
 from client.events import ChatJoined, ContactAsked, ContactGranted, Trouble
+from client.services.delivery import DeliveryClient
 from client.session import Session
 from delivery_service.app import create_app
 from delivery_service.quotas import Quotas

@@ -19,8 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mls_rs import Application
 
-from client import content
-from client.attachments import (
+from client.errors import ClientError, ContentError, NotFoundError, RateLimitedError, ServiceError
+from client.formats import content
+from client.formats.parts import ExternalPart
+from client.services.blobs import blob_name
+from client.services.delivery import DeliveryClient
+from client.transfers.attachments import (
     ATTACHMENT_LIMIT,
     CHUNK,
     TAG_SIZE,
@@ -33,10 +37,6 @@ from client.attachments import (
     save,
     seal,
 )
-from client.blob_service import blob_name
-from client.delivery import DeliveryClient
-from client.errors import ClientError, ContentError, NotFoundError, RateLimitedError, ServiceError
-from client.parts import ExternalPart
 from delivery_service.wire import BLOB_LIMIT, BLOBS_PER_HOUR, RETENTION
 from delivery_service.wire.blobs import PIECE_SIZE
 from tests.client.delivery_scene import ALICE, BOB, HOST, NOW, Scene, running

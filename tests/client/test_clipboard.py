@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.abilities import passed_through
-from client.clipboard import OSC52_LIMIT, copy, osc52
-from client.text import safe_clipboard
+from client.formats.text import safe_clipboard
+from client.terminal.abilities import passed_through
+from client.terminal.clipboard import OSC52_LIMIT, copy, osc52
 from tests.client.terminal_attacks import ATTACKS
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.defence.contact_proof import CLOCK_TOLERANCE, prove, request_digest
-from client.delivery import CONTACT_REQUESTS
 from client.errors import ContactProofError
-from client.signing import RequestSigner
+from client.services.delivery import CONTACT_REQUESTS
+from client.services.signing import RequestSigner
 from delivery_service.wire import (
     CONTACT_REQUEST_LIFETIME,
     SIGNATURE_FIELD_LIMIT,

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import cbor, content
-from client.cbor import Plain
-from client.content import Content, Expiration
 from client.errors import ContentError
-from client.framing import FRAMED_LIMIT, MIMI_TYPE, Framing, MediaType, encode_framing, unwrap
-from client.parts import PART_DEPTH_LIMIT, ExternalPart, MultiPart, NullPart, Part, Semantics, SinglePart
+from client.formats import cbor, content
+from client.formats.cbor import Plain
+from client.formats.content import Content, Expiration
+from client.formats.framing import FRAMED_LIMIT, MIMI_TYPE, Framing, MediaType, encode_framing, unwrap
+from client.formats.parts import PART_DEPTH_LIMIT, ExternalPart, MultiPart, NullPart, Part, Semantics, SinglePart
 from identity.binding import MessageContext, ReceivedMessage, Verdict, verify_message
 from identity.certificate_fields import load_certificate
 from identity.certificates import ChainVerifier, TrustAnchors, leaf_public_point

@@ -7,16 +7,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from mls_rs import Member
 
-from client.delivery import DeliveryClient
+from client.credentials.enrolment import EnrolmentClient
 from client.desk.desk import Desk
-from client.device import number_of
-from client.enrolment import EnrolmentClient
 from client.errors import ChatError, NewKeyError, ServiceError
 from client.events import Gap, MessageReceived
-from client.home import Home
-from client.intents import AddMembers
-from client.outbox import new_idempotency_key
+from client.records.intents import AddMembers
+from client.records.outbox import new_idempotency_key
+from client.services.delivery import DeliveryClient
 from client.session import Session
+from client.steps.device import number_of
+from client.storage.home import Home
 from delivery_service.wire import CommitBundle, Entry
 from identity.base64url import decode_base64url
 from identity.number import TelephoneNumber

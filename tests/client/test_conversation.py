@@ -4,10 +4,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from client.chats import Standing
 from client.errors import ChatError, ClientError, GroupRefusedError, NotFoundError
 from client.events import ChatJoined, ChatNamed, Gap, MembersChanged, MessageDelivered, MessageReceived
 from client.invitations import check_key_package
+from client.records.chats import Standing
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
 

@@ -7,7 +7,6 @@ import httpx
 import pytest
 from mls_rs import Application
 
-from client.delivery import DeliveryClient
 from client.errors import (
     CredentialRefusedError,
     NoKeyPackageError,
@@ -15,7 +14,8 @@ from client.errors import (
     ServiceError,
     StaleEpochError,
 )
-from client.outbox import new_idempotency_key
+from client.records.outbox import new_idempotency_key
+from client.services.delivery import DeliveryClient
 from delivery_service.wire import SESSION_LIFETIME, CommitBundle
 from tests.client.delivery_scene import ALICE, BOB, HOST, NOW, Scene, running
 

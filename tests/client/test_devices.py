@@ -8,8 +8,8 @@ import pytest
 from client.desk.desk import Desk
 from client.errors import ChatError, GroupRefusedError
 from client.events import MessageReceived
-from client.home import Home
 from client.session import Session
+from client.storage.home import Home
 from identity.certificates import public_point
 from identity.device import spki_hash
 

@@ -1,10 +1,10 @@
 """What a person sees: nothing that others wrote passes for a row, a version or a name that it is not."""
 
-from client.content import Content
-from client.parts import MultiPart, Semantics, SinglePart
-from client.reading import read
-from client.text import folded
-from client.wording import describe
+from client.formats.content import Content
+from client.formats.parts import MultiPart, Semantics, SinglePart
+from client.formats.reading import read
+from client.formats.text import folded
+from client.words.wording import describe
 
 
 def test_long_text_never_begins_a_line_of_the_terminal() -> None:

@@ -12,12 +12,12 @@ from client.doctor import Doctor, look_at_config, look_at_store
 from client.enrolling import Enrolment
 from client.errors import PassphraseNeededError
 from client.finding import Finding
-from client.home import AccountLock, Home
-from client.keys import open_key
-from client.store import Store
+from client.storage.home import AccountLock, Home
+from client.storage.keys import open_key
+from client.storage.store import Store
 from identity.authority.folder import open_store
 from identity.authority.status.revocations import revoke_number
-from identity.revocation import Reason
+from identity.status.revocation import Reason
 from tests.client.conftest import ALICE, AUTHORITY, DELIVERY, PASSPHRASE, World
 
 DAY = 86_400

@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 
-from client.chats import Standing
 from client.defence.admission import Consent
 from client.errors import ChatError, ServiceError
 from client.events import ChatMoved, Gap
+from client.records.chats import Standing
 from client.session import Session
 from delivery_service.wire import Entry
 from delivery_service.wire.ending import GroupEnd
-from identity.group_ending import GroupEnding
+from identity.groups.group_ending import GroupEnding
 from tests.client.rollback_scene import ALICE, BOB, CAROL, DAVE, Party, stored
 
 

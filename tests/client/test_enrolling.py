@@ -9,21 +9,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.account import Account, load_account
+from client.credentials.account import Account, load_account
 from client.credentials.acme_account import Certifier
+from client.credentials.enrolment import EnrolmentClient
 from client.enrolling import Enrolment, enrol, pending_enrolment
-from client.enrolment import EnrolmentClient
 from client.errors import CodeEndedError, EnrolmentError, UnreachableError
-from client.home import Home
-from client.keys import open_key
-from client.store import Store
+from client.storage.home import Home
+from client.storage.keys import open_key
+from client.storage.store import Store
 from delivery_service.app import create_app
 from identity.authority.acme.app import TokenAuthorities
 from identity.authority.app import open_certificates, open_tokens
 from identity.authority.codes import CodeOutbox
 from identity.authority.wire import ChallengeOpened
-from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors
+from identity.enrolment.authority_token import TokenIssuers
 from tests.client.conftest import ALICE, AUTHORITY, CHEAP, DELIVERY, PASSPHRASE, START, Clock, Network, World
 
 TOKENS = "https://tokens.test"

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from client.errors import CredentialRefusedError, EnrolmentError, NotFoundError, RateLimitedError, ServiceError
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox

@@ -7,15 +7,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from mls_rs import generate_signature_key
 
-from client import roles as chat_roles
 from client.defence.alarms import AlarmKind
 from client.errors import GroupRefusedError, RevokedHereError
 from client.events import Alarmed, Event, Gap, MessageReceived, ProposalReceived, WelcomeRefused
 from client.session import Session
+from client.steps import roles as chat_roles
 from delivery_service.external_sender import PURPOSE
 from delivery_service.policy import Policy
 from delivery_service.wire import Entry, WelcomeItem
-from identity.eviction import IDLE_LEAST, EpochSender, Reason, ServiceSender, service_uri, with_sender
+from identity.groups.eviction import IDLE_LEAST, EpochSender, Reason, ServiceSender, service_uri, with_sender
 from lab.mallory import believe_anything
 from tests.client.conftest import AUTHORITY
 from tests.client.eviction_scene import ALICE, BOB, CAROL, DAY, LONG_AGO, Table

@@ -9,14 +9,14 @@ from client.desk.desk import open_desk
 from client.desk.views import CertificateState
 from client.errors import CertificateEndedError, GroupRefusedError, ServiceError
 from client.events import ChatJoined, Gap, MembersChanged, MessageReceived, WelcomeRefused
-from client.intents import AddMembers
-from client.outbox import OutboxState, new_idempotency_key
+from client.records.intents import AddMembers
+from client.records.outbox import OutboxState, new_idempotency_key
 from client.session import Session
 from delivery_service.wire import CommitBundle, Entry
 from identity.binding import Verdict
 from identity.device import MEMBER_GRACE
+from identity.groups.roles import ROLES_EXTENSION
 from identity.number import TelephoneNumber
-from identity.roles import ROLES_EXTENSION
 from lab.mallory import believe_anything
 from tests.client.conftest import PASSPHRASE
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.filenames import NAME_LIMIT, OCTETS_LIMIT, numbered, safe_filename
-from client.text import safe_text
+from client.formats.filenames import NAME_LIMIT, OCTETS_LIMIT, numbered, safe_filename
+from client.formats.text import safe_text
 
 HOSTILE = st.lists(
     st.text(max_size=8)

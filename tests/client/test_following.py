@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, aclosing
 import httpx
 import pytest
 
-from client import following, service
 from client.errors import CredentialRefusedError
+from client.services import following, service
 from delivery_service.wire import GroupHeads
 from identity.base64url import encode_base64url
 from lab.serving import listening

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.errors import ContentError
-from client.framing import (
+from client.formats.framing import (
     ATTESTED_TYPE,
     FRAMED_LIMIT,
     MIMI_TYPE,

@@ -10,15 +10,15 @@ import mls_rs
 import msgspec
 import pytest
 
-from client import content, framing
 from client.defence.admission import Frank, Place
 from client.defence.franking import franked_item, tagged
 from client.defence.report_words import report_lines
 from client.desk.desk import open_desk
 from client.errors import ChatError, FrankingKeyError, ReportRefusedError
 from client.events import Event, MessageReceived, Trouble
-from client.message import Message
-from client.outbox import new_idempotency_key
+from client.formats import content, framing
+from client.records.message import Message
+from client.records.outbox import new_idempotency_key
 from client.session import Session
 from delivery_service.wire import Entry, EntryBatch, Status
 from identity.authority.report_policy import ReportPolicy
@@ -26,10 +26,10 @@ from identity.base64url import encode_base64url
 from identity.binding import DeviceVerifier, Verdict, attest_message, group_uri, user_uri
 from identity.certificates import TrustAnchors
 from identity.errors import FrankingError
-from identity.franking import FrankedMessage, FrankingContext, FrankingKey, HubKey, decode_aad, franking_tag
 from identity.number import TelephoneNumber
-from identity.report import Evidence, EvidenceItem, ReportContext, ReportKind, sign_report, verify_report
-from identity.status import NumberStatus
+from identity.reports.franking import FrankedMessage, FrankingContext, FrankingKey, HubKey, decode_aad, franking_tag
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import Evidence, EvidenceItem, ReportContext, ReportKind, sign_report, verify_report
 from tests.client.conftest import PASSPHRASE
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))

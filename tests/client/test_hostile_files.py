@@ -10,8 +10,8 @@ from identity.authority.issuer import Issuer, create_keys
 from identity.authority.wire import ReportRequest
 from identity.binding import attest_message, group_uri
 from identity.number import TelephoneNumber
-from identity.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
-from identity.statement import sign_statement
+from identity.reports.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
+from identity.reports.statement import sign_statement
 
 NOW = 1_795_000_000
 MALLORY, BOB = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3))

@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
-from client.answers import from_json
-from client.chats import Standing
 from client.errors import GroupRefusedError, UnexpectedAnswerError
 from client.events import ChatJoined, Gap, MessageFailed, MessageReceived, Trouble
-from client.problems import refusal
+from client.records.chats import Standing
+from client.services.answers import from_json
+from client.services.problems import refusal
 from client.session import Session
 from delivery_service.wire import Entry, EntryBatch, SessionGranted, Status, WelcomeBatch
 from identity.base64url import encode_base64url

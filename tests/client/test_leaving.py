@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from client.chats import Standing
 from client.errors import ChatError
+from client.records.chats import Standing
 from tests.client.conftest import ALICE, BOB, World
 
 

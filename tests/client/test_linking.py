@@ -16,8 +16,8 @@ from client.desk.desk import Desk
 from client.desk.device_views import LinkView
 from client.errors import AccountExistsError, ClientError, LinkError, UnreachableError
 from client.events import MessageReceived
-from client.home import Home
 from client.session import Session
+from client.storage.home import Home
 from identity.authority.links.wire import MAILBOX_LIFETIME
 from identity.number import TelephoneNumber
 

@@ -3,8 +3,8 @@
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.credentials.enrolment import EnrolmentClient
 from client.defence.watch import INTERVAL
-from client.enrolment import EnrolmentClient
 from client.session import Session
 from identity.certificates import TrustAnchors
 

@@ -8,10 +8,10 @@ import httpx
 import msgspec
 import pytest
 
-from client.device import make_engine
 from client.events import Gap, MembersChanged, MessageReceived
-from client.intents import RefreshKeys
+from client.records.intents import RefreshKeys
 from client.session import Session
+from client.steps.device import make_engine
 from delivery_service.wire import Entry, EntryBatch
 from identity.binding import DeviceVerifier
 from identity.certificates import TrustAnchors

@@ -7,7 +7,7 @@ import pytest
 
 from client.desk.desk import Desk
 from client.errors import ChatError
-from client.home import Home
+from client.storage.home import Home
 from identity.authority.folder import open_store
 from identity.authority.markings import Markings
 from identity.number_attributes import NumberAttributes

@@ -3,7 +3,7 @@
 import pytest
 
 from client.events import MembersChanged
-from client.notices import notice
+from client.words.notices import notice
 
 from .conftest import ALICE, BOB, CAROL
 

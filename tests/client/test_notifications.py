@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.config import Preview
-from client.notifications import INTERVAL, Arrival, Notice, is_due, notice, notify_desktop, sequences
+from client.terminal.notifications import INTERVAL, Arrival, Notice, is_due, notice, notify_desktop, sequences
 from identity.number import TelephoneNumber
 from tests.client.terminal_attacks import ATTACKS
 

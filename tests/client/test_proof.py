@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from client.errors import ChatError
 from client.proof import ProofError, export, verify
-from client.rendering import tell_exported
-from client.terminal import Terminal
+from client.terminal.rendering import tell_exported
+from client.terminal.voices import Terminal
 from identity.binding import Verdict
 from identity.certificates import TrustAnchors
 from identity.number import TelephoneNumber

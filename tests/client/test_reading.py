@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import content, reading
-from client.content import CHAT_TYPE, MARKDOWN_TYPE, TEXT_TYPE, Content
 from client.errors import ContentError
-from client.parts import Disposition, ExternalPart, MultiPart, NullPart, Part, Semantics, SinglePart
-from client.reading import Attached, Edited, Reacted, Said, Timed, Titled, Unreadable, Withdrawn
-from client.text import Safe
+from client.formats import content, reading
+from client.formats.content import CHAT_TYPE, MARKDOWN_TYPE, TEXT_TYPE, Content
+from client.formats.parts import Disposition, ExternalPart, MultiPart, NullPart, Part, Semantics, SinglePart
+from client.formats.reading import Attached, Edited, Reacted, Said, Timed, Titled, Unreadable, Withdrawn
+from client.formats.text import Safe
 
 SENDER = "mimi://example.org/u/+12025550142"
 ROOM = "mimi://example.org/g/cmluZ3RydWUgZ3JvdXAgMQ"

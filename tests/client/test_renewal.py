@@ -19,7 +19,7 @@ from client.credentials.renewal import (
 )
 from client.defence.admission import Consent
 from client.events import MembersChanged, Trouble
-from client.message import Kind
+from client.records.message import Kind
 from client.session import Session
 from identity.authority.wire import RENEWAL_GRACE
 from identity.binding import Verdict

@@ -16,8 +16,8 @@ from client.session import Session
 from identity.authority.wire import ReportRequest
 from identity.base64url import decode_base64url
 from identity.number import TelephoneNumber
-from identity.report import ANYONE, Report, ReportContext, ReportKind, parse_evidence, verify_report
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import ANYONE, Report, ReportContext, ReportKind, parse_evidence, verify_report
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))
 AUTHORITY = "https://authority.test"

@@ -7,7 +7,7 @@ import pytest
 from client.desk.desk import open_desk
 from client.doctor import look_at_account
 from client.events import Gap, MessageReceived, Trouble
-from client.service_facts import kept_for
+from client.records.service_facts import kept_for
 from delivery_service.policy import Policy
 from delivery_service.service import Service
 from identity.number import TelephoneNumber

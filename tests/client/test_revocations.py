@@ -12,16 +12,16 @@ from client.credentials.trust import Switches
 from client.desk.desk import open_desk
 from client.errors import GroupRefusedError, RevocationsRefusedError
 from client.events import MessageReceived, Trouble
-from client.rendering import tell_inspection
 from client.session import Session
-from client.terminal import Terminal
+from client.terminal.rendering import tell_inspection
+from client.terminal.voices import Terminal
 from identity.authority.folder import open_folder, open_store
 from identity.authority.status.revocations import revoke
 from identity.authority.store import PublishedPath
 from identity.binding import Verdict
 from identity.checks import SHORT_LIFETIME
 from identity.number import TelephoneNumber
-from identity.revocation import Reason, StatusState
+from identity.status.revocation import Reason, StatusState
 from tests.client.conftest import PASSPHRASE
 
 ALICE, BOB, CAROL = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3, 4))

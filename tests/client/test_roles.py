@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from client.chats import Standing
 from client.errors import ChatError, GroupRefusedError
 from client.events import Gap, IntentSettled
-from client.intents import SetAdmins
+from client.records.chats import Standing
+from client.records.intents import SetAdmins
 from tests.client.roles_scene import ALICE, BOB, CAROL, DAVE, Party
 
 

@@ -11,10 +11,10 @@ import mls_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import roles
 from client.errors import GroupRefusedError
+from client.steps import roles
+from identity.groups.roles import ADMINS_LIMIT, ROLES_EXTENSION, EpochRoles, admins_of, with_admins
 from identity.number import TelephoneNumber
-from identity.roles import ADMINS_LIMIT, ROLES_EXTENSION, EpochRoles, admins_of, with_admins
 
 NOW = 1_800_000_000
 NUMBERS = [TelephoneNumber.from_digits(f"1202555014{n}") for n in range(4)]

@@ -7,8 +7,8 @@ import pytest
 
 from client.events import MembersChanged, WelcomeRefused
 from delivery_service.wire import WelcomeItem
+from identity.groups.roles import ROLES_EXTENSION
 from identity.number import TelephoneNumber
-from identity.roles import ROLES_EXTENSION
 from tests.client.roles_scene import ALICE, BOB, CAROL, DAVE, Party, claimed, listing
 from tests.client.test_lying_service import Liar
 

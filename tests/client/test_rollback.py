@@ -4,14 +4,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from client.chats import Standing
 from client.defence.log_record import LogRecord
 from client.errors import GroupRefusedError
 from client.events import Gap
-from client.groups import Groups
-from client.outbox import Outbox
-from client.rollback import Rollbacks
+from client.records.chats import Standing
+from client.records.outbox import Outbox
 from client.session import Session
+from client.steps.groups import Groups
+from client.steps.rollback import Rollbacks
 from tests.client.rollback_scene import ALICE, BOB, CAROL, DAVE, Party, stored, taken_back
 
 

@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
-from client.chats import Standing
 from client.events import Gap
+from client.records.chats import Standing
 from client.session import Session
 from delivery_service.wire import Entry
 from delivery_service.wire.rollback import Reported, Rollback

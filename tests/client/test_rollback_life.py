@@ -3,12 +3,12 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from client.chats import Standing
 from client.defence.admission import Consent
 from client.defence.lies import Lie
 from client.events import Gap
-from client.message import Kind
-from client.outbox import new_idempotency_key
+from client.records.chats import Standing
+from client.records.message import Kind
+from client.records.outbox import new_idempotency_key
 from client.session import Session
 from delivery_service.wire import CommitBundle
 from delivery_service.wire.rollback import ROLLBACK_WINDOW

@@ -33,7 +33,7 @@ from client.defence.rules import (
 from client.errors import RulesError
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 
 NUMBERS = st.from_regex(r"[1-9][0-9]{0,14}", fullmatch=True).map(TelephoneNumber.from_digits)
 ISSUERS = st.sampled_from(["CN=One", "CN=Two"])

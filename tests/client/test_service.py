@@ -11,10 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import service
-from client.answers import from_json, from_msgpack
 from client.defence.lies import Lie, look
-from client.delivery import DeliveryClient
 from client.errors import (
     ClientError,
     GoneError,
@@ -26,8 +23,11 @@ from client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from client.problems import RETRY_AFTER_LIMIT, refusal
-from client.service import ATTEMPTS, Call, Service
+from client.services import service
+from client.services.answers import from_json, from_msgpack
+from client.services.delivery import DeliveryClient
+from client.services.problems import RETRY_AFTER_LIMIT, refusal
+from client.services.service import ATTEMPTS, Call, Service
 from delivery_service.wire import (
     PROBLEM_PREFIX,
     PROBLEMS,

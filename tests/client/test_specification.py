@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from client.defence.lies import Lie
-from client.framing import unwrap
-from identity.delegation import DEPTH_LIMIT
-from identity.group_trust import ANCHORS_EXTENSION
+from client.formats.framing import unwrap
+from identity.enrolment.delegation import DEPTH_LIMIT
+from identity.groups.group_trust import ANCHORS_EXTENSION
 from identity.passport import split_token
 from identity.path_policy import KNOWN_POLICY_ARCS
 from identity.trust import FINGERPRINT_LABEL, CodeParents, TrustPolicy

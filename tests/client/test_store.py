@@ -18,15 +18,15 @@ from client.errors import (
     StoreError,
     WrongPassphraseError,
 )
-from client.home import AccountLock, Home, write_private
-from client.intents import IntentEvent, IntentState
-from client.intents import transition as intent_transition
-from client.keys import Argon2id, create_key, open_key
-from client.outbox import OutboxEvent, OutboxState
-from client.outbox import transition as outbox_transition
-from client.search import Search
-from client.store import Store
-from client.terminal import Terminal
+from client.records.intents import IntentEvent, IntentState
+from client.records.intents import transition as intent_transition
+from client.records.outbox import OutboxEvent, OutboxState
+from client.records.outbox import transition as outbox_transition
+from client.records.search import Search
+from client.storage.home import AccountLock, Home, write_private
+from client.storage.keys import Argon2id, create_key, open_key
+from client.storage.store import Store
+from client.terminal.voices import Terminal
 
 CHEAP = Argon2id(time_cost=1, memory_kib=64, parallelism=1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.text import MARKS_LIMIT, NAME_CELLS_LIMIT, Safe, safe_name, safe_text
+from client.formats.text import MARKS_LIMIT, NAME_CELLS_LIMIT, Safe, safe_name, safe_text
 
 HOSTILE = st.text(
     st.characters()

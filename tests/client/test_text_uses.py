@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.text import (
+from client.formats.text import (
     MARKS_LIMIT,
     NOTICE_CELLS_LIMIT,
     TITLE_CELLS_LIMIT,

@@ -20,7 +20,7 @@ from client.tokens import TokenError, find_tokens, judge_token, read_chain
 from identity import ChainVerifier, Expected, TelephoneNumber, TrustAnchors, Verdict, attest
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.passport import message_digest, sign_token
-from identity.revocation import sign_crl
+from identity.status.revocation import sign_crl
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 
 NOW = 1_795_000_000

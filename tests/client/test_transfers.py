@@ -20,7 +20,7 @@ from client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from client.uploading import FAILURES
+from client.transfers.uploading import FAILURES
 from delivery_service.wire import OCTETS_PER_HOUR
 from delivery_service.wire.blobs import PIECE_SIZE, UPLOAD_LIFETIME
 from tests.client.conftest import ALICE, BOB, PASSPHRASE, World
@@ -69,7 +69,7 @@ class Broken(httpx.AsyncByteStream):
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.service.BACKOFF", 0.0)
+    monkeypatch.setattr("client.services.service.BACKOFF", 0.0)
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from client.credentials.trust_words import footing_words, trust_words
 from client.desk.desk import Desk, open_desk
 from client.doctor import look_at_roots
 from client.errors import TrustError
-from client.home import Home
-from client.message import Kind
+from client.records.message import Kind
+from client.storage.home import Home
 from identity.authority.keys import AuthorityKeys, read_keys
 from identity.certificates import verify_chain
 from identity.errors import CertificateError, NumberError, StatusListError
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
-from identity.status_list import encode_entries, sign_status_list
+from identity.reports.status_list import encode_entries, sign_status_list
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from identity.trust import CodeParents, TrustAnchors, TrustPolicy, key_hash
 from tests.client.conftest import AUTHORITY, PASSPHRASE, World

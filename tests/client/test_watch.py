@@ -12,16 +12,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from client.credentials.enrolment import EnrolmentClient
 from client.defence.watch import INTERVAL, RETRY
-from client.delivery import DeliveryClient
 from client.desk.desk import Desk
 from client.desk.people_views import AlarmView
-from client.device import make_engine
-from client.enrolment import EnrolmentClient
 from client.errors import ChatError, UnreachableError
 from client.events import Alarmed, Trouble
-from client.home import Home
+from client.services.delivery import DeliveryClient
 from client.session import Session
+from client.steps.device import make_engine
+from client.storage.home import Home
 from delivery_service.wire import OPENINGS_KEPT, KeyPackageUpload
 from delivery_service.wire.ending import DataDeletion
 from identity.binding import DeviceVerifier

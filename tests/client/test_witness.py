@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import cbor
-from client.content import decode
 from client.defence.lies import CLOCK_LIMIT, HELD_BACK_LIMIT, Lie, look
 from client.defence.witness import EXTENSION, Witness, advance, from_plain, start, to_plain, witness_of
 from client.errors import ContentError
 from client.events import Event, Gap, MessageReceived
+from client.formats import cbor
+from client.formats.content import decode
 from client.session import Session
 from delivery_service.wire import Entry, EntryBatch
 from identity.number import TelephoneNumber

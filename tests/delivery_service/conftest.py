@@ -40,7 +40,7 @@ from delivery_service.wire import (
 )
 from identity.base64url import encode_base64url
 from identity.certificates import TrustAnchors
-from identity.eviction import IDLE_EXTENSION
+from identity.groups.eviction import IDLE_EXTENSION
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList

@@ -15,8 +15,8 @@ from delivery_service.cli import delivery
 from delivery_service.franking import write_key
 from delivery_service.storage import sqlite
 from delivery_service.storage.sqlite import SqliteEngine
-from identity.franking import FrankingContext, FrankingKey, franking_tag
-from identity.report import Evidence, EvidenceItem, ReportKind
+from identity.reports.franking import FrankingContext, FrankingKey, franking_tag
+from identity.reports.report import Evidence, EvidenceItem, ReportKind
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from mls_rs import Group
 from delivery_service.storage.operation import note_restored
 from delivery_service.wire import JSON_TYPE, MLS_TYPE
 from delivery_service.wire.ending import DELETION_NOTICE, DataDeleted, GroupEnd
-from identity.group_ending import GroupEnding
+from identity.groups.group_ending import GroupEnding
+from identity.groups.roles import with_admins
 from identity.number import TelephoneNumber
-from identity.roles import with_admins
 from tests.delivery_service.conftest import Device, path_of
 from tests.delivery_service.test_roles import device as device_of
 

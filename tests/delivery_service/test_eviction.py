@@ -14,8 +14,8 @@ from delivery_service.policy import Policy
 from delivery_service.service import Service
 from delivery_service.wire.duties import EVICTION_MARGIN
 from identity.device import MEMBER_GRACE
-from identity.eviction import IDLE_LEAST, IDLE_MOST, Reason, ServiceSender, service_uri, with_sender
-from identity.rejected_commit import RejectedCommit
+from identity.groups.eviction import IDLE_LEAST, IDLE_MOST, Reason, ServiceSender, service_uri, with_sender
+from identity.groups.rejected_commit import RejectedCommit
 from tests.delivery_service.conftest import HOST, Device, path_of
 from tests.external_proposal import (
     NEW_MEMBER_PROPOSAL,

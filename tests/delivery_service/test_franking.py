@@ -11,9 +11,9 @@ from delivery_service.errors import StartError
 from delivery_service.franking import KEY_FILE
 from delivery_service.wire import Entry
 from identity.errors import FrankingError
-from identity.franking import FrankingContext, HubKey, encode_aad
 from identity.message import group_uri, user_uri
 from identity.number import TelephoneNumber
+from identity.reports.franking import FrankingContext, HubKey, encode_aad
 from tests.delivery_service.conftest import HOST, Device, World, running_world
 
 ALICE, BOB = "+12025550142", "+12025550143"

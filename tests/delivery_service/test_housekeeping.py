@@ -8,7 +8,7 @@ import pytest
 
 from delivery_service.errors import RefusedError
 from delivery_service.storage.transaction import Transaction
-from identity.eviction import with_sender
+from identity.groups.eviction import with_sender
 from tests.delivery_service.conftest import YEAR, World
 from tests.delivery_service.test_ending import end
 

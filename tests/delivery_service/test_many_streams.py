@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from client.following import EVENT_LIMIT
+from client.services.following import EVENT_LIMIT
 from delivery_service import events as event_streams
 from delivery_service.app import create_app
 from delivery_service.http import connections

@@ -14,9 +14,9 @@ from delivery_service.service import MEMBERS_HEAR, Service
 from delivery_service.storage import duties
 from delivery_service.wire import RETENTION
 from identity.certificates import TrustAnchors
-from identity.eviction import with_sender
+from identity.groups.eviction import with_sender
 from identity.issuing import create_issuer, create_root
-from identity.revocation import Reason, sign_crl
+from identity.status.revocation import Reason, sign_crl
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from tests.delivery_service.conftest import YEAR, Device, Roots
 

@@ -23,8 +23,8 @@ from delivery_service.errors import StartError
 from delivery_service.http.operations import OPERATIONS
 from delivery_service.policy import Policy
 from delivery_service.serving import Exposure
-from identity.eviction import IDLE_LEAST
-from identity.group_trust import anchors_of
+from identity.groups.eviction import IDLE_LEAST
+from identity.groups.group_trust import anchors_of
 from identity.number import TelephoneNumber
 from lab.lying import LyingTransport
 from lab.world import World as Lab

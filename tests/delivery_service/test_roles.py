@@ -6,8 +6,8 @@ from mls_rs import Credential, Engine, Group
 
 from delivery_service.credentials import Credentials
 from delivery_service.wire import MLS_TYPE
+from identity.groups.roles import ROLES_EXTENSION, with_admins
 from identity.number import TelephoneNumber
-from identity.roles import ROLES_EXTENSION, with_admins
 
 ALICE, BOB, CAROL, DAVE = (f"+1202555014{n}" for n in range(2, 6))
 

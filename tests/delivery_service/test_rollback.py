@@ -8,7 +8,7 @@ from mls_rs import Group
 
 from delivery_service.wire import JSON_TYPE, Entry, EntryBatch
 from delivery_service.wire.rollback import ROLLBACK_PENALTY, ROLLBACK_WINDOW, RejectionCounted, Rollback
-from identity.rejected_commit import RejectedCommit
+from identity.groups.rejected_commit import RejectedCommit
 from tests.delivery_service.conftest import Device, path_of
 
 # What is written in SQL is to mean the same on both engines.

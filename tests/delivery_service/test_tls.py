@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from client.errors import UnreachableError
-from client.service import Call, Service
+from client.services.service import Call, Service
 from delivery_service.cli import delivery
 from tests.delivery_service.real_process import RealProcess
 

@@ -29,7 +29,7 @@ from identity.certificates import ChainVerifier, TrustAnchors, public_point
 from identity.issuing import issue_device_certificate, issuer_certificate, root_certificate
 from identity.number import TelephoneNumber
 from identity.passport import DeterministicES256, canonical_json, split_token
-from identity.revocation import NO_REVOCATIONS, Revocations
+from identity.status.revocation import NO_REVOCATIONS, Revocations
 from identity.tn_auth_list import OneNumber, TelephoneNumberRange, TNAuthList
 
 # A busy machine must not fail a property.

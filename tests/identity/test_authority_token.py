@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.authority_token import (
+from identity.enrolment.authority_token import (
     AuthorityToken,
     TokenIssuers,
     account_fingerprint,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identity.certificates import CHAIN_LENGTH_LIMIT, ChainVerifier, TrustAnchors, verify_chain
-from identity.delegation import (
+from identity.enrolment.delegation import (
     DELEGATION_REQUEST_LIMIT,
     DEPTH_LIMIT,
     check_delegation_request,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mls_rs import Credential, decode_external_senders, encode_external_senders, generate_signature_key
 
 from identity.errors import EvictionError
-from identity.eviction import (
+from identity.groups.eviction import (
     EXTERNAL_SENDERS,
     IDLE_EXTENSION,
     IDLE_LEAST,

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.errors import FrankingError
-from identity.franking import (
+from identity.message import number_of_user_uri
+from identity.number import TelephoneNumber
+from identity.reports.franking import (
     FRANK_SIZE,
     SECRET_SIZE,
     TAG_SIZE,
@@ -21,8 +23,6 @@ from identity.franking import (
     franking_tag,
     verify_frank,
 )
-from identity.message import number_of_user_uri
-from identity.number import TelephoneNumber
 
 ALICE = "mimi://example.org/u/+12025550142"
 ROOM = "mimi://example.org/g/cmluZ3RydWUgZ3JvdXAgMQ"

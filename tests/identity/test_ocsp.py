@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.errors import RevocationError
-from identity.ocsp import (
+from identity.status.ocsp import (
     REQUEST_SIZE_LIMIT,
     RESPONSE_LIFETIME_LIMIT,
     RESPONSE_SIZE_LIMIT,
@@ -25,7 +25,7 @@ from identity.ocsp import (
     sign_response,
     verify_response,
 )
-from identity.ocsp_asn1 import (
+from identity.status.ocsp_asn1 import (
     BasicOCSPResponse,
     OCSPExtension,
     OCSPRequest,
@@ -36,7 +36,7 @@ from identity.ocsp_asn1 import (
     SingleResponse,
     TBSRequest,
 )
-from identity.revocation import CertificateStatus, Reason, StatusState
+from identity.status.revocation import CertificateStatus, Reason, StatusState
 from tests.identity.conftest import ALICE, BOB, NOW, Authority, der, private_key
 
 DAY = 86_400

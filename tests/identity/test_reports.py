@@ -17,7 +17,7 @@ from identity.errors import ReportError
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.message import group_uri
 from identity.number import TelephoneNumber
-from identity.report import (
+from identity.reports.report import (
     EVIDENCE_LIMIT,
     MESSAGE_AGE,
     REPORT_TYPE,
@@ -32,7 +32,7 @@ from identity.report import (
     sign_report,
     verify_report,
 )
-from identity.statement import sign_statement
+from identity.reports.statement import sign_statement
 from lab.forgery import with_other_signature
 from tests.identity.conftest import (
     ALICE,

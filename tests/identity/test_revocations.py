@@ -15,7 +15,7 @@ from identity.certificates import ChainVerifier
 from identity.der import SEQUENCE, content_of, element, elements
 from identity.errors import RevocationError
 from identity.issuing import issuer_certificate
-from identity.revocation import (
+from identity.status.revocation import (
     CRL_LIFETIME_LIMIT,
     CRL_SIZE_LIMIT,
     CertificateStatus,

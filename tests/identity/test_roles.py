@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from identity import RolesError, TelephoneNumber
-from identity.roles import (
+from identity.groups.roles import (
     ADMINS_LIMIT,
     ROLES_EXTENSION,
     EpochRoles,

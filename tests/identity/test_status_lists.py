@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from identity.errors import StatusListError
 from identity.issuing import create_issuer, create_root
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
-from identity.status_list import (
+from identity.reports.number_status import NumberStatus
+from identity.reports.status_list import (
     ENTRY_SIZE,
     SignedStatusList,
     StatusList,

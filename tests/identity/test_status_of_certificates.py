@@ -6,8 +6,15 @@ import pytest
 
 from identity.binding import Verdict, Verification
 from identity.checks import SHORT_LIFETIME
-from identity.ocsp import StatusQuery, decode_query, encode_query, sign_response
-from identity.revocation import CertificateStatus, Reason, Revocations, StatusState, sign_crl, verify_crl
+from identity.status.ocsp import StatusQuery, decode_query, encode_query, sign_response
+from identity.status.revocation import (
+    CertificateStatus,
+    Reason,
+    Revocations,
+    StatusState,
+    sign_crl,
+    verify_crl,
+)
 from tests.identity.conftest import ALICE, BOB, NOW, Scene, der
 
 DAY = 86_400

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.answers import from_json
 from client.credentials.acme import AcmeServer, origin
 from client.credentials.acme_account import AcmeAccount
 from client.credentials.acme_answers import Authorization, Order
 from client.credentials.acme_order import AcmeOrder, place_order
 from client.errors import CertificationRefusedError, EnrolmentError
-from client.service import Service
+from client.services.answers import from_json
+from client.services.service import Service
 from identity.authority.acme.wire import Identifier, NewOrder
 from identity.number import TelephoneNumber
 from tests.interop.acme_servers import Running, pebble

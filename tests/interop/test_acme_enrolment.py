@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from client.account import Account
+from client.credentials.account import Account
 from client.credentials.acme_account import Certifier
+from client.credentials.enrolment import EnrolmentClient
 from client.enrolling import enrol
-from client.enrolment import EnrolmentClient
 from client.session import Session
 from identity.authority.app import open_tokens
 from identity.authority.wire import ChallengeOpened

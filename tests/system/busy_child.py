@@ -29,7 +29,7 @@ import msgspec
 from client.desk.desk import Desk, open_desk
 from client.desk.told import MessageArrived
 from client.desk.views import MessageView
-from client.outbox import OPEN
+from client.records.outbox import OPEN
 from tests.system.busy_script import CANARY, Journal, Life, Script
 
 PAGE = 200  # rows

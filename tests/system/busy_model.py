@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from client.events import MembersChanged
-from client.message import Kind, Message
+from client.records.message import Kind, Message
 
 TIMERS = {"(messages stay)": 0, "(messages disappear 10 minutes after they were read)": 600}
 SLACK = 2  # seconds between the clocks' whole seconds and the moment of a step

@@ -20,7 +20,7 @@ import httpcore  # noqa: F401
 import httpx
 
 from client.events import Event, MessageReceived
-from client.message import Message
+from client.records.message import Message
 from client.session import Session
 from identity.number import TelephoneNumber
 

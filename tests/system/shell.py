@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.home import write_private
+from client.storage.home import write_private
 from identity.number import TelephoneNumber
 from lab.world import World
 

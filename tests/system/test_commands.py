@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client.home import write_private
+from client.storage.home import write_private
 from identity.certificates import TrustAnchors
 from lab.world import World
 from tests.system.shell import Shell

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from client.home import Home
-from client.keys import create_key
+from client.storage.home import Home
+from client.storage.keys import create_key
 from lab.world import COST, World
 from tests.system.shell import Result, Shell
 

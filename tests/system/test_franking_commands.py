@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from delivery_service.cli import delivery
-from identity.franking import HubKey
+from identity.reports.franking import HubKey
 from lab.world import World
 from tests.system.shell import Shell
 

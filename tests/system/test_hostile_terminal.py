@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import pytest
 
-from client import content
 from client.errors import ContentError
-from client.message import Message
-from client.parts import ExternalPart
+from client.formats import content
+from client.formats.parts import ExternalPart
+from client.formats.text import safe_text
+from client.records.message import Message
 from client.session import Session
-from client.text import safe_text
 from identity.binding import group_uri, user_uri
 from identity.number import TelephoneNumber
 from lab.world import HOST, World

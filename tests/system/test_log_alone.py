@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 
+from client.credentials.enrolment import EnrolmentClient
 from client.credentials.log_client import LogClient
-from client.enrolment import EnrolmentClient
 from identity.authority.cli import authority as command
 from identity.authority.errors import LogError
 from identity.authority.log.endpoints import log_routes, logs_route

@@ -8,16 +8,16 @@ import mls_rs
 import pytest
 from click.testing import CliRunner
 
-from client.device import make_engine, number_of
 from client.errors import ClientError, NewKeyError, ServiceError
 from client.events import Event, MessageReceived, Trouble
-from client.outbox import new_idempotency_key
+from client.records.outbox import new_idempotency_key
 from client.session import Session
+from client.steps.device import make_engine, number_of
 from delivery_service.wire import CommitBundle
 from identity.authority.cli import authority as command
 from identity.binding import Verdict
 from identity.number import TelephoneNumber
-from identity.revocation import Reason, StatusState
+from identity.status.revocation import Reason, StatusState
 from lab.world import World
 
 MOVING, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from client.chats import Standing
 from client.enrolling import enrol
 from client.errors import CertificateEndedError
 from client.events import ChatJoined, Gap, MembersChanged, MessageReceived, Trouble
-from client.message import Kind
+from client.records.chats import Standing
+from client.records.message import Kind
 from client.session import Session
 from delivery_service.wire import RETENTION
 from identity.authority.issuer import ISSUER_LIFETIME, ISSUER_RENEWAL

@@ -12,9 +12,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client import content, framing
-from client.content import Content, Expiration
-from client.parts import ExternalPart, MultiPart, Semantics, SinglePart
+from client.formats import content, framing
+from client.formats.content import Content, Expiration
+from client.formats.parts import ExternalPart, MultiPart, Semantics, SinglePart
 from identity.binding import attest_message, group_uri, user_uri
 from identity.issuing import issue_device_certificate, issuer_certificate, root_certificate
 from identity.number import TelephoneNumber

@@ -10,12 +10,12 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from client.desk.device_views import OwnDeviceView
-from client.device_words import LOST, REMOVE, STATE_WORDS, called, device_lines, removed_words
-from client.spelling import counted
+from client.terminal.device_words import LOST, REMOVE, STATE_WORDS, called, device_lines, removed_words
 from client.tui.screens.ask import Confirm
 from client.tui.screens.link import LinkScreen
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
+from client.words.spelling import counted
 
 LEAD = "Every device of your number is in your chats, and what it sends is yours."
 STATE_STYLES = {"valid": "$text-success", "expired": "$text-warning", "revoked": "bold $text-error", "": "$text-muted"}

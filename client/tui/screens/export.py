@@ -12,12 +12,12 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, RadioSet, Static
 
-from client.attachments import save
 from client.desk.views import Rendering
 from client.errors import ClientError
-from client.spelling import shown_number
+from client.transfers.attachments import save
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Choice
+from client.words.spelling import shown_number
 
 FORMS: tuple[Rendering, ...] = get_args(Rendering)
 ENDINGS: dict[Rendering, str] = {"text": "txt", "markdown": "md", "json": "json"}

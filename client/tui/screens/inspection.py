@@ -11,7 +11,7 @@ from client.defence.admission import Frank
 from client.desk.views import CertificateView, CheckView, InspectionView
 from client.tui.screens.phrases import day, day_and_time, person
 from client.tui.screens.reader import Fact, heading
-from client.wording import FRANK_QUESTION, FRANK_WORDS, REVOKED_SINCE
+from client.words.wording import FRANK_QUESTION, FRANK_WORDS, REVOKED_SINCE
 
 OCTETS_PER_ROW = 8  # with their characters beside them they fit into 60 columns
 

@@ -15,11 +15,11 @@ from textual.widgets import Static
 
 from client.desk.told import RequestArrived
 from client.desk.views import AccountView
-from client.home import write_private
-from client.spelling import shown_number
+from client.storage.home import write_private
 from client.tui.heard import Heard
 from client.tui.qr import qr_png, qr_text
 from client.tui.screens.sheet import Sheet
+from client.words.spelling import shown_number
 
 BESIDE = 24 + 3 + 4  # columns for the words, a gap and the frame
 ABOVE_AND_BELOW = 2 + 2 + 2  # rows of the frame, of the keys, and of what is told

@@ -12,8 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from client.desk.device_views import LinkView
-from client.device_words import COMPARE, link_words
 from client.failures import hint_inside
+from client.terminal.device_words import COMPARE, link_words
 from client.tui.qr import qr_text
 from client.tui.screens.sheet import Sheet
 

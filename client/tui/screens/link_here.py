@@ -14,10 +14,10 @@ from textual.widgets import ContentSwitcher
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from client.credentials.link_here import Keep, link_here
-from client.device_words import wanted_here
 from client.failures import EXPECTED
-from client.home import Home
-from client.keys import Argon2id
+from client.storage.home import Home
+from client.storage.keys import Argon2id
+from client.terminal.device_words import wanted_here
 from client.tui.screens.step import Step
 from client.tui.screens.step_chats import ChatsStep
 from client.tui.screens.step_compare import CompareStep

@@ -14,8 +14,7 @@ from client.defence.new_keys import KEY_WORDS, with_new_keys
 from client.desk.told import ChatChanged
 from client.desk.views import ChatView, MemberView
 from client.invite import parse_invite
-from client.service_facts import keeps
-from client.spelling import counted, shown_number
+from client.records.service_facts import keeps
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt, about_new_key
 from client.tui.screens.check_number import CheckNumberScreen
@@ -23,6 +22,7 @@ from client.tui.screens.phrases import day, person
 from client.tui.screens.request_cards import status
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
+from client.words.spelling import counted, shown_number
 
 ADMINS_ONLY = "Only an admin of this chat can do this."
 NO_ROLES = "This chat began without admins and has none."

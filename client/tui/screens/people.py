@@ -13,12 +13,12 @@ from textual.widgets import OptionList, Static
 from client.defence.new_keys import with_new_keys
 from client.desk.people_views import ContactView
 from client.invite import parse_invite
-from client.spelling import counted, shown_number
 from client.tui.screens.ask import Confirm, Prompt, about_new_key
 from client.tui.screens.phrases import person, shortened_name
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
-from client.wording import BLOCKING_WORDS
+from client.words.spelling import counted, shown_number
+from client.words.wording import BLOCKING_WORDS
 
 NOBODY = "Nobody yet. Press + to add a number, or accept a request (F3)."
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from client.failures import Expected, failure, hint_inside
-from client.spelling import counted, shown_number
-from client.text import NAME_CELLS_LIMIT, safe_text
+from client.formats.text import NAME_CELLS_LIMIT, safe_text
+from client.words.spelling import counted, shown_number
 
 
 def person(e164: str, name: str | None) -> str:

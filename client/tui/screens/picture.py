@@ -16,7 +16,7 @@ from client.tui.screens.sheet import OpenAccount, Sheet
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from client.abilities import Graphics
+    from client.terminal.abilities import Graphics
 
 
 class Viewing(OpenAccount, Protocol):
@@ -72,7 +72,7 @@ class PictureScreen(Sheet[None]):
         if self.account.config.images == "off":
             self.say('The settings say images = "off": press s to save the picture instead.')
             return
-        from client.pictures import decode
+        from client.terminal.pictures import decode
 
         with self.doing(f"Fetching {size}"):
             octets = await self.api.messages.fetch(self._message.row)

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from client.text import safe_text, without_emoji
+from client.formats.text import safe_text, without_emoji
 from client.tui.screens.sheet import Sheet
 
 COMMON = ("👍", "❤️", "😂", "😮", "😢", "🙏", "🎉", "👎")

@@ -12,9 +12,9 @@ from textual.widgets import Button, Checkbox, Input, RadioSet, Static
 
 from client.defence.report_words import KINDS, report_lines
 from client.desk.report_views import ReportView
-from client.spelling import counted, shown_number
 from client.tui.screens.sheet import Sheet
 from client.tui.screens.toggles import Choice, Switch
+from client.words.spelling import counted, shown_number
 
 UNVEIL = "w shows the words of these messages: a stranger wrote them."
 NOTHING = "Choose at least one message."

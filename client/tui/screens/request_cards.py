@@ -8,10 +8,10 @@ from textual.content import Content
 from client.defence.rule_words import hidden_by
 from client.desk.people_views import RequestView
 from client.desk.views import MessageView
-from client.spelling import counted, shown_number
 from client.tui.screens.phrases import minute
-from client.wording import PROVEN, STATUS_WORDS
-from identity.status import NumberStatus
+from client.words.spelling import counted, shown_number
+from client.words.wording import PROVEN, STATUS_WORDS
+from identity.reports.number_status import NumberStatus
 
 REACHES = "asks to reach you, has written nothing"
 NO_REASON = "no reason is known"

@@ -12,7 +12,6 @@ from textual.widgets import OptionList, Static, TabbedContent, TabPane
 from client.desk.people_views import RequestView
 from client.desk.told import Quarantined, RequestArrived, StatusChanged
 from client.desk.views import MessageView
-from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm
 from client.tui.screens.inspector import InspectorScreen
@@ -22,7 +21,8 @@ from client.tui.screens.revealed import RevealedScreen
 from client.tui.screens.rows import Rows
 from client.tui.screens.rules import RulesScreen
 from client.tui.screens.sheet import Sheet
-from client.wording import CAUTION_ABOUT_REACHING
+from client.words.spelling import counted, shown_number
+from client.words.wording import CAUTION_ABOUT_REACHING
 
 ON_REQUESTS = ("accept", "decline", "block", "report", "mark", "mark_all")
 NO_REQUESTS = "Nobody is waiting. Who is not a contact appears here first, and nothing they write is shown before."

@@ -12,10 +12,10 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 
 from client.desk.views import MessageView
-from client.spelling import counted, shown_number
 from client.tui.screens.phrases import minute
 from client.tui.screens.rows import Rows
 from client.tui.screens.sheet import Sheet
+from client.words.spelling import counted, shown_number
 
 PAUSE = 0.02  # seconds without a key before it is looked for
 FOUND_LIMIT = 100

@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client.ending_words import DATA_WORDS, NUMBER_WORDS, deleted_lines
-from client.service_facts import kept_for
+from client.records.service_facts import kept_for
+from client.terminal.ending_words import DATA_WORDS, NUMBER_WORDS, deleted_lines
 from client.tui.screens.ask import Confirm
 from client.tui.screens.reader import Reader
 from client.tui.screens.sheet import Sheet

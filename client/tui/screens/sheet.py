@@ -14,10 +14,10 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from client import clipboard
 from client.desk.api import Api
 from client.desk.views import ChatView
 from client.failures import EXPECTED
+from client.terminal import clipboard
 from client.tui.screens.key_line import KeyLine
 from client.tui.screens.phrases import trouble
 

@@ -14,11 +14,11 @@ from client.desk.told import StatusChanged
 from client.desk.views import AccountView, FindingView, StatusView
 from client.errors import CertificateRevokedError
 from client.failures import hint_inside
-from client.spelling import counted, shown_number
 from client.tui.heard import Heard
 from client.tui.screens.phrases import day_and_time
 from client.tui.screens.sheet import Sheet
-from client.wording import OWN_REVOKED
+from client.words.spelling import counted, shown_number
+from client.words.wording import OWN_REVOKED
 
 
 class StatusScreen(Sheet[None]):

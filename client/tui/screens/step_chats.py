@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Button, Static
 
 from client.credentials.link_here import Linked
-from client.device_words import linked_words
+from client.terminal.device_words import linked_words
 from client.tui.screens.phrases import trouble
 from client.tui.screens.step import Step
 

@@ -11,9 +11,9 @@ from textual.widgets import Button, Input, Label, Static
 from client.enrolling import Enrolment
 from client.errors import CodeEndedError, RateLimitedError, WrongCodeError
 from client.failures import Expected
-from client.spelling import counted
 from client.tui.screens.phrases import span, trouble
 from client.tui.screens.step import Step
+from client.words.spelling import counted
 from identity.authority.wire import CODE_DIGITS, ChallengeOpened
 
 RESEND_AFTER = 30  # seconds before another code can be asked for

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Digits, Static
 
-from client.device_words import compare_there
+from client.terminal.device_words import compare_there
 from client.tui.screens.step import Step
 
 WAITING = "Waiting for the answer on the other device"

@@ -9,9 +9,9 @@ from textual.widgets import Button, Input, Label, Static
 
 from client.errors import WrongPassphraseError
 from client.failures import Expected
-from client.home import Home
-from client.keys import keyring_available
 from client.passphrase import acceptable, strength
+from client.storage.home import Home
+from client.storage.keys import keyring_available
 from client.tui.screens.step import Step
 
 WITH_KEYRING = "This system's keyring can hold the key: nothing to type when you start. Or choose a passphrase."

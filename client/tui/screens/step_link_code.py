@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from client.credentials.link_code import LinkCode, parse_link_code
-from client.device_words import SHOW_CODE
 from client.errors import LinkError
+from client.terminal.device_words import SHOW_CODE
 from client.tui.screens.step import Step
 from client.tui.screens.step_number import whole_address
 

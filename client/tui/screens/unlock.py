@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from client.errors import WrongPassphraseError
-from client.home import Home
-from client.keys import open_key
+from client.storage.home import Home
+from client.storage.keys import open_key
 from client.tui.screens.sheet import Sheet
 
 

@@ -14,12 +14,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from client.account import Account
+from client.credentials.account import Account
 from client.credentials.enrolling_keys import EnrollingKeys
 from client.enrolling import Enrolment, Services, pending_enrolment
-from client.home import Home
-from client.keys import Argon2id
-from client.service_facts import keeps
+from client.records.service_facts import keeps
+from client.storage.home import Home
+from client.storage.keys import Argon2id
 from client.tui.screens.link_here import LinkHereScreen
 from client.tui.screens.phrases import day_and_time
 from client.tui.screens.step import Step

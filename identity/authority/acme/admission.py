@@ -6,7 +6,7 @@ from identity.authority.admission import check_covered, refuse_withdrawn
 from identity.authority.errors import RefusedError
 from identity.authority.issuer import Issuer
 from identity.authority.store import AuthorityStore
-from identity.authority_token import read_identifier
+from identity.enrolment.authority_token import read_identifier
 from identity.errors import TNAuthListError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TNAuthList

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from identity.acme_jws import JOSE_TYPE
 from identity.authority.acme import answers, wire
 from identity.authority.acme.accounts import AccountDesk, own_account
 from identity.authority.acme.addresses import Addresses
@@ -29,7 +28,8 @@ from identity.authority.exchange import client_address, disconnected, read_octet
 from identity.authority.issuer import Issuer
 from identity.authority.store import AuthorityStore
 from identity.authority.wire import JSON_TYPE, PEM_TYPE
-from identity.authority_token import TokenIssuers
+from identity.enrolment.acme_jws import JOSE_TYPE
+from identity.enrolment.authority_token import TokenIssuers
 
 ISSUED_AT_ONCE = 2  # orders: the logs may be elsewhere, and hold up no thread that others need
 ANSWERED_AT_ONCE = 2  # challenges: their tokens' certificates may be elsewhere

@@ -7,13 +7,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from identity.acme_jws import JWK, thumbprint_text
 from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.records import Grant, Order
-from identity.authority_token import check_ca
 from identity.base64url import decode_base64url
 from identity.certificate_fields import TN_AUTH_LIST_OID
-from identity.delegation import DELEGATION_REQUEST_LIMIT
+from identity.enrolment.acme_jws import JWK, thumbprint_text
+from identity.enrolment.authority_token import check_ca
+from identity.enrolment.delegation import DELEGATION_REQUEST_LIMIT
 from identity.errors import AuthorityTokenError, CertificateError
 from identity.issuing import check_csr
 

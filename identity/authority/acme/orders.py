@@ -13,7 +13,13 @@ from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.states import AuthorizationState, ChallengeState
 from identity.authority.issuer import Issuer
 from identity.authority.store import AuthorityStore
-from identity.authority_token import FUTURE_LIMIT, TN_AUTH_LIST, AuthorityToken, TokenIssuers, verify_authority_token
+from identity.enrolment.authority_token import (
+    FUTURE_LIMIT,
+    TN_AUTH_LIST,
+    AuthorityToken,
+    TokenIssuers,
+    verify_authority_token,
+)
 from identity.errors import AuthorityTokenError
 
 NUMBER_LIMIT = 32  # characters of an identifier that is a single number

@@ -6,7 +6,6 @@ from typing import Literal
 
 import msgspec
 
-from identity.acme_jws import JWK
 from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.states import (
     AuthorizationState,
@@ -21,7 +20,8 @@ from identity.authority.acme.states import (
 )
 from identity.authority.acme.wire import ORDER_LIFETIME, Identifier, Problem
 from identity.authority.store import AuthorityStore
-from identity.authority_token import TN_AUTH_LIST
+from identity.enrolment.acme_jws import JWK
+from identity.enrolment.authority_token import TN_AUTH_LIST
 
 RETENTION = 86_400  # seconds after its end in which an order, or an account without any, can still be looked at
 

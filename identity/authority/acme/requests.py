@@ -5,12 +5,20 @@ from typing import TypeVar
 
 import msgspec
 
-from identity.acme_jws import ALGORITHM, JWK, FlattenedJWS, ProtectedHeader, read_jwk, read_request, verify_request
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.nonces import Nonces
 from identity.authority.acme.records import Account, AcmeRecords, check_valid
 from identity.authority.store import AuthorityStore
+from identity.enrolment.acme_jws import (
+    ALGORITHM,
+    JWK,
+    FlattenedJWS,
+    ProtectedHeader,
+    read_jwk,
+    read_request,
+    verify_request,
+)
 from identity.errors import JWSError
 
 Body = TypeVar("Body", bound=msgspec.Struct)

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-from identity.acme_jws import JWK
 from identity.authority.acme import wire
 from identity.authority.acme.errors import AcmeError
 from identity.authority.acme.requests import SignedRequest
@@ -11,8 +10,9 @@ from identity.authority.status.revocations import REASONS, remove
 from identity.authority.store import AuthorityStore
 from identity.base64url import decode_base64url
 from identity.certificate_fields import load_certificate, p256_key
+from identity.enrolment.acme_jws import JWK
 from identity.errors import CertificateError
-from identity.revocation import Reason
+from identity.status.revocation import Reason
 
 # RFC 5280 §5.3.1, as an ACME request states them.
 CODES = {

@@ -26,7 +26,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from identity.authority_token import TOKEN_LIMIT
+from identity.enrolment.authority_token import TOKEN_LIMIT
 
 ACME_BODY_LIMIT = 256 * 1024  # octets of a request's body
 ORDER_LIFETIME = 3_600  # seconds until an order or authorization that nobody completes expires

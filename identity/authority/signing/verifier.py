@@ -24,8 +24,8 @@ from identity.errors import FetchError, IdentityError
 from identity.number import TelephoneNumber
 from identity.passport import UnverifiedPassport
 from identity.passport_kinds import KINDS
-from identity.revocation import lists_for
 from identity.sip import parse_identity, verify_identity
+from identity.status.revocation import lists_for
 from identity.verdict import Verdict, Verification
 
 KEPT_CHAINS = 256  # chains that were fetched, by their address

@@ -16,7 +16,7 @@ from identity.authority.store import AuthorityStore
 from identity.authority.tokens.folder import FOLDER, open_token_store
 from identity.errors import NumberError
 from identity.number import TelephoneNumber
-from identity.revocation import Reason
+from identity.status.revocation import Reason
 
 REASON_NAMES = tuple(reason.value for reason in REASONS)
 

@@ -16,7 +16,7 @@ from identity.authority.status.responder import StatusResponder
 from identity.authority.store import AuthorityStore
 from identity.authority.wire import CRL_TYPE, OCSP_REQUEST_TYPE, OCSP_RESPONSE_TYPE
 from identity.errors import RevocationError
-from identity.ocsp import REQUEST_SIZE_LIMIT, decode_query
+from identity.status.ocsp import REQUEST_SIZE_LIMIT, decode_query
 
 _NO_STORE = {"cache-control": "no-store"}
 

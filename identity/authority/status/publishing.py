@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from identity.authority.issuer import Issuer
 from identity.authority.status import revocations
 from identity.authority.store import AuthorityStore
-from identity.revocation import NO_REVOCATIONS, Revocations, verify_crl
+from identity.status.revocation import NO_REVOCATIONS, Revocations, verify_crl
 
 CRL_LIFETIME = 86_400  # seconds from thisUpdate to nextUpdate
 

@@ -8,7 +8,7 @@ from identity.authority.errors import RefusedError
 from identity.authority.remote_roots import RETRY_AFTER, fetch_limited
 from identity.certificates import VerifiedChain
 from identity.errors import RevocationError
-from identity.revocation import CRL_SIZE_LIMIT, Revocations, StatusState, issuer_name, verify_crl
+from identity.status.revocation import CRL_SIZE_LIMIT, Revocations, StatusState, issuer_name, verify_crl
 
 REFRESH = 900  # seconds that a list counts before it is fetched anew
 PATH = "v1/crl"

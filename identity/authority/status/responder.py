@@ -4,8 +4,8 @@ from identity.authority import rates
 from identity.authority.issuer import Issuer
 from identity.authority.status import revocations
 from identity.authority.store import AuthorityStore
-from identity.ocsp import StatusQuery
-from identity.revocation import CertificateStatus, StatusState
+from identity.status.ocsp import StatusQuery
+from identity.status.revocation import CertificateStatus, StatusState
 
 RESPONSE_LIFETIME = 3 * 86_400  # seconds: a holder carries it in its leaf and renews it daily
 

@@ -14,7 +14,7 @@ from identity.authority.store import AuthorityStore
 from identity.authority.wire import RENEWAL_GRACE
 from identity.certificates import VerifiedChain
 from identity.device import spki_hash
-from identity.revocation import Reason, issuer_name
+from identity.status.revocation import Reason, issuer_name
 
 LIST_LIMIT = 75_000  # entries of a list: with more it has more than CRL_SIZE_LIMIT, and nobody takes it
 RETENTION = 90 * 86_400  # seconds after a certificate's end in which it stays on the list: messages of its time arrive

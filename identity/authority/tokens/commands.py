@@ -21,7 +21,12 @@ from identity.authority.tokens.wire import (
     TokenRequest,
     sign_assertion,
 )
-from identity.authority_token import TN_AUTH_LIST, AuthorityTokenChallenge, account_fingerprint, identifier_value
+from identity.enrolment.authority_token import (
+    TN_AUTH_LIST,
+    AuthorityTokenChallenge,
+    account_fingerprint,
+    identifier_value,
+)
 from identity.errors import TNAuthListError
 from identity.prefixes import authority_list
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList, TNEntry

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from identity.acme_jws import JWK, thumbprint_text
 from identity.authority import rates
 from identity.authority.admission import Admission, certifiable
 from identity.authority.errors import RefusedError
@@ -28,8 +27,9 @@ from identity.authority.tokens.wire import (
     TokenRequest,
 )
 from identity.authority.wire import NUMBER_PROOF_LIFETIME, PROOF_MAX_AGE, ChallengeRequest
-from identity.authority_token import TN_AUTH_LIST, AuthorityTokenChallenge, read_identifier
 from identity.certificates import TrustAnchors, VerifiedChain
+from identity.enrolment.acme_jws import JWK, thumbprint_text
+from identity.enrolment.authority_token import TN_AUTH_LIST, AuthorityTokenChallenge, read_identifier
 from identity.errors import TNAuthListError
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import TNAuthList

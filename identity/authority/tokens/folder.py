@@ -6,13 +6,13 @@ from pathlib import Path
 import apsw
 from cryptography import x509
 
-from identity.acme_jws import JWK, thumbprint_text
 from identity.authority.errors import DataFolderError, half_there
 from identity.authority.keys import KEY_FOLDER, certificates_pem, have_keys, private_folder, read_keys, write_keys
 from identity.authority.store import AuthorityStore
 from identity.authority.tokens.signer import TokenSigner, create_token_keys
 from identity.authority.tokens.store import TokenStore
 from identity.certificate_fields import certificate_tn_auth_list, p256_key
+from identity.enrolment.acme_jws import JWK, thumbprint_text
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from identity.authority.keys import ISSUER, ROOTS, AuthorityKeys, certificates_pem, new_secret, replace_certificates
 from identity.authority.tokens.wire import TOKEN_LIFETIME, Right
-from identity.authority_token import AuthorityTokenChallenge
 from identity.certificate_fields import validity
+from identity.enrolment.authority_token import AuthorityTokenChallenge
 from identity.issuing import create_root, root_certificate, token_signer_certificate
 
 ROOT_NAME = "Ringtrue development token root"

@@ -22,7 +22,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from identity.authority.wire import Code, CompactJWS
-from identity.authority_token import AuthorityTokenChallenge
+from identity.enrolment.authority_token import AuthorityTokenChallenge
 
 TOKEN_LIFETIME = 600  # seconds
 ASSERTION_LIFETIME = 600  # seconds that a carrier's assertion may count

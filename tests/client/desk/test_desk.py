@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.content import decode, edit, encode
 from client.desk.desk import Desk, open_desk
 from client.desk.told import AskAnswered, MessageArrived, MessageChanged, RequestArrived, Told
 from client.desk.views import ChatView, MessageView
 from client.errors import AskedFirstError, ChatError, ClientError
-from client.outbox import new_idempotency_key
+from client.formats.content import decode, edit, encode
+from client.records.outbox import new_idempotency_key
 from identity.number import TelephoneNumber
 from tests.client.conftest import Network
 

@@ -12,7 +12,7 @@ from client.desk.desk import Desk, open_desk
 from client.errors import ClientError, UnexpectedAnswerError
 from identity.authority.wire import ReportTaken, Standing
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 
 ALICE, BOB = (TelephoneNumber.from_digits(f"1202555014{n}") for n in (2, 3))
 PASSPHRASE = "correct horse"

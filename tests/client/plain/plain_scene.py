@@ -12,9 +12,9 @@ from client.config import Config
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView, MessageView
 from client.enrolling import enrol
-from client.home import Home
 from client.plain.conversing import converse
 from client.plain.paper import Paper
+from client.storage.home import Home
 from identity.authority.wire import ChallengeOpened
 from identity.number import TelephoneNumber
 from lab.world import COST, World

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from client.errors import ImageError
-from client.pictures import FORMATS
+from client.formats.text import safe_text
 from client.plain.file_items import READ_OUT_LIMIT, seen
-from client.text import safe_text
+from client.terminal.pictures import FORMATS
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, befriend, people
 

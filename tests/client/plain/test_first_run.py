@@ -14,9 +14,9 @@ from keyring.backends import fail
 
 from client.desk.desk import open_desk
 from client.desk.device_views import LinkView
-from client.home import Home
 from client.plain.first_run import first_run
 from client.plain.paper import EndedError, Paper
+from client.storage.home import Home
 from lab.world import World
 from tests.client.plain.plain_scene import ALICE, BOB, PASSPHRASE, PATIENCE, Keyboard, Person, people
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from client.desk.people_views import RequestView
 from client.desk.told import RequestArrived, TroubleTold
-from client.notifications import INTERVAL
+from client.formats.text import _width, safe_text
 from client.plain.account_items import qr_rows
 from client.plain.bell import Bell
 from client.plain.paper import CELLS_AT_LEAST, EndedError, Paper, WrongNumberError
-from client.qr import QUIET_ZONE
-from client.text import _width, safe_text
+from client.terminal.notifications import INTERVAL
+from client.terminal.qr import QUIET_ZONE
 
 COLUMNS = 40
 ASKS = RequestView(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from client.chats import Chat
 from client.desk.daemon import Daemon
 from client.desk.desk import open_desk
 from client.errors import NotFoundError
+from client.records.chats import Chat
 from client.session import Session
 from identity.number import TelephoneNumber
 from lab.world import World

@@ -10,10 +10,10 @@ from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.pilot import Pilot
 
-from client.abilities import Graphics
 from client.config import Config
 from client.desk.desk import Desk, open_desk
 from client.desk.views import ChatView
+from client.terminal.abilities import Graphics
 from client.tui.composer import SlashCommand
 from client.tui.conversation import ConversationPane
 from client.tui.line_filter import LAST_LINE

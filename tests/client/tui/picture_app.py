@@ -7,7 +7,7 @@ from PIL import Image
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from client.abilities import Graphics, ask_graphics
+from client.terminal.abilities import Graphics, ask_graphics
 from client.tui.images import picture, prepare_native
 
 

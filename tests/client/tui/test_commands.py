@@ -17,7 +17,6 @@ from textual.pilot import Pilot
 
 from client.desk.desk import Desk
 from client.desk.views import ChatView
-from client.duration import LIMIT, DurationError, seconds_of
 from client.tui.app import RingtrueApp
 from client.tui.chat_list import ChatList
 from client.tui.commands import BY_ID, COMMANDS, Typed, UnknownCommandError, beginning_with, typed
@@ -25,6 +24,7 @@ from client.tui.composer import Composer
 from client.tui.keymap import ACTIONS
 from client.tui.main_screen import KEYS, MainScreen
 from client.tui.places import Places
+from client.words.duration import LIMIT, DurationError, seconds_of
 from tests.client.conftest import ALICE, BOB, CAROL, PASSPHRASE
 from tests.client.tui.shell_scene import Scene, text_of, until
 

@@ -4,7 +4,7 @@ import pytest
 from textual import events
 from textual.app import App, ComposeResult
 
-from client.text import safe_text
+from client.formats.text import safe_text
 from client.tui.composer import Choices, Composer
 from tests.client.conftest import ALICE, BOB, World
 from tests.client.terminal_attacks import CONTROLS, SEQUENCES, UNSEEN

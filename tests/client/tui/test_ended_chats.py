@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.chats import Standing
 from client.desk.desk import Desk
 from client.desk.views import ChatView
 from client.errors import RevokedHereError, UnreachableError
+from client.records.chats import Standing
 from client.session import Session
 from client.tui.screens.alarms import AlarmsScreen
 from client.tui.screens.members import MembersScreen
@@ -14,7 +14,7 @@ from client.tui.screens.status import StatusScreen
 from client.tui.screens.transfers import TransfersScreen
 from client.tui.status_line import StatusLine
 from delivery_service.policy import Policy
-from identity.eviction import Reason
+from identity.groups.eviction import Reason
 from tests.client.conftest import ALICE, AUTHORITY, BOB
 from tests.client.test_revocations import revoked
 from tests.client.tui.screens.sheet_scene import Seat, seated

@@ -18,7 +18,7 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 
 from client.errors import ImageError
-from client.pictures import KEPT_SIDE, decode
+from client.terminal.pictures import KEPT_SIDE, decode
 from client.tui.images import HalfBlocks, picture
 
 ROOT = Path(__file__).parents[3]

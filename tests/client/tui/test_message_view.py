@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from textual.style import Style
 
 from client.desk.views import AttachmentView, FailedCheck, MessageView, ProofView, QuoteView, ReactionView
-from client.text import safe_text
+from client.formats.text import safe_text
 from client.tui.message_body import CHARACTERS_LIMIT, LINES_LIMIT, Looker, body, shortened
 from client.tui.message_view import OURS, THEIRS, draw, length_words, size_words, tone
-from client.wording import VERDICT_WORDS
+from client.words.wording import VERDICT_WORDS
 from identity.binding import Verdict
 from tests.client.terminal_attacks import CONTROLS, SEQUENCES, UNSEEN
 

@@ -53,7 +53,7 @@ def test_a_dumb_terminal_is_not_drawn_on(tmp_path: Path, command: str) -> None:
 
 
 def test_the_client_itself_does_not_load_textual() -> None:
-    for module in ("client", "client.session", "client.desk.opening", "client.terminal", "ringtrue"):
+    for module in ("client", "client.session", "client.desk.opening", "client.terminal.voices", "ringtrue"):
         assert "textual" not in loaded(module)
 
 

@@ -11,8 +11,8 @@ from textual.color import Color
 from textual.containers import Vertical
 from textual.widgets import Button, Input, OptionList, Static
 
-from client.abilities import TRUE_COLOUR, abilities_from
 from client.config import Config, ThemeName
+from client.terminal.abilities import TRUE_COLOUR, abilities_from
 from client.tui.themes import THEMES, for_terminal, use_themes
 
 FIXED = [name for name, theme in THEMES.items() if not theme.ansi]

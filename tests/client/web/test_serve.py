@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from client.home import AccountLock, Home
+from client.storage.home import AccountLock, Home
 from client.web import child as child_module
 from client.web.server import MESSAGE_LIMIT, WAITING
 from lab.world import World

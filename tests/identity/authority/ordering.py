@@ -11,11 +11,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from identity.acme_jws import JOSE_TYPE, JWK, thumbprint_text
 from identity.authority.acme import wire
 from identity.authority.tokens.wire import CodeRight, DeviceRight, RightClaims, TokenRequest, sign_right_proof
-from identity.authority_token import TN_AUTH_LIST, AuthorityTokenChallenge, account_fingerprint, identifier_value
 from identity.base64url import encode_base64url
+from identity.enrolment.acme_jws import JOSE_TYPE, JWK, thumbprint_text
+from identity.enrolment.authority_token import (
+    TN_AUTH_LIST,
+    AuthorityTokenChallenge,
+    account_fingerprint,
+    identifier_value,
+)
 from identity.number import TelephoneNumber
 from identity.tn_auth_list import OneNumber, TNAuthList
 

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from identity.acme_jws import JWK
 from identity.authority.acme.accounts import AccountDesk
 from identity.authority.acme.addresses import Addresses
 from identity.authority.acme.errors import AcmeError
@@ -12,7 +11,8 @@ from identity.authority.acme.requests import SignedRequest
 from identity.authority.acme.wire import ORDER_LIFETIME
 from identity.authority.rates import LISTS_PER_ADDRESS, ORDERS_PER_ACCOUNT
 from identity.authority.store import CERTIFICATE_RETENTION
-from identity.authority_token import identifier_value
+from identity.enrolment.acme_jws import JWK
+from identity.enrolment.authority_token import identifier_value
 from identity.tn_auth_list import TelephoneNumberRange, TNAuthList
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, flattened, one, private_key
 

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from identity.authority.app import open_authority
 from identity.authority.codes import CodeOutbox
 from identity.authority.tokens.wire import CodeRight, TokenRequest
-from identity.authority_token import AuthorityTokenChallenge, account_fingerprint
 from identity.certificates import TrustAnchors, verify_chain
+from identity.enrolment.authority_token import AuthorityTokenChallenge, account_fingerprint
 from identity.number import TelephoneNumber
 from lab.serving import listening
 from tests.identity.authority.ordering import one, private_key, thumbprint

@@ -16,11 +16,11 @@ from identity.authority.app import open_authority, open_log_alone
 from identity.authority.codes import CodeOutbox
 from identity.authority.keys import read_keys
 from identity.authority.rates import RateLimit
-from identity.authority_token import identifier_value
 from identity.certificate_fields import TN_AUTH_LIST_OID
+from identity.enrolment.authority_token import identifier_value
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
-from identity.status import NumberStatus
+from identity.reports.number_status import NumberStatus
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from lab.serving import listening
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one, private_key

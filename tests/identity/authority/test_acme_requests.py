@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from identity.acme_jws import JWK, read_request, sign_request, verify_request
 from identity.authority.acme.nonces import Nonces
+from identity.enrolment.acme_jws import JWK, read_request, sign_request, verify_request
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, flattened, one, private_key
 
 NEW_ACCOUNT = f"{BASE_URL}/acme/new-account"

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from identity.acme_jws import JWK
 from identity.authority.cli import authority as command
 from identity.authority.tokens.carriers import Carriers
-from identity.authority_token import identifier_value
-from identity.delegation import delegation_csr
+from identity.enrolment.acme_jws import JWK
+from identity.enrolment.authority_token import identifier_value
+from identity.enrolment.delegation import delegation_csr
 from identity.issuing import create_issuer, create_root
 from identity.tn_auth_list import ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from tests.identity.authority.conftest import ALICE, BASE_URL

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from client.enrolment import EnrolmentClient
+from client.credentials.enrolment import EnrolmentClient
 from identity.authority.app import open_authority
 from identity.authority.cli import authority
 from identity.authority.delegated import WAITING_KEY, grant, import_delegation, request_delegation
@@ -21,12 +21,12 @@ from identity.authority.keys import KEY_FOLDER, ROOT_KEY, is_delegated
 from identity.authority.log.folder import FOLDER, open_log
 from identity.authority.log.service import open_transparency
 from identity.certificates import verify_chain
-from identity.delegation import DEPTH_LIMIT, depth_below
+from identity.enrolment.delegation import DEPTH_LIMIT, depth_below
 from identity.errors import CertificateError
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
 from identity.prefixes import authority_list
-from identity.status_list import verify_status_list
+from identity.reports.status_list import verify_status_list
 from identity.tn_auth_list import ServiceProviderCode, TNAuthList
 from identity.transparency.entries import embedded_entry
 from identity.transparency.timestamps import embedded_timestamps

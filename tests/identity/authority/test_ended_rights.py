@@ -11,8 +11,8 @@ from identity.authority.tokens.carriers import Carrier, Carriers
 from identity.authority.tokens.wire import AssertionClaims, CarrierRight, TokenRequest, sign_assertion
 from identity.authority.wire import StandingClaims, StandingRequest, sign_standing_proof
 from identity.base64url import encode_base64url
-from identity.delegation import delegation_csr
-from identity.revocation import Reason
+from identity.enrolment.delegation import delegation_csr
+from identity.status.revocation import Reason
 from identity.tn_auth_list import OneNumber, TNAuthList
 from tests.identity.authority.conftest import ALICE, BASE_URL, START, Authority, Device, Opener
 from tests.identity.authority.ordering import AcmeAccount, one, private_key

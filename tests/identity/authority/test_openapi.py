@@ -34,8 +34,8 @@ from identity.authority.signing.app import create_app
 from identity.authority.signing.signer import Signer
 from identity.authority.signing.verifier import CallVerifier
 from identity.authority.wire import OCSP_REQUEST_TYPE
-from identity.authority_token import TokenIssuers
 from identity.certificates import ChainVerifier, TrustAnchors
+from identity.enrolment.authority_token import TokenIssuers
 from identity.openapi import Octets, Operation, document, served
 from tests.identity.conftest import ALICE, NOW, Authority, private_key
 

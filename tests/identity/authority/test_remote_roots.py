@@ -21,8 +21,8 @@ from identity.authority.errors import RefusedError, RootsError
 from identity.authority.remote_roots import REFRESH, RETRY_AFTER, RootsAt, fetch_limited, read_limited, roots_from
 from identity.authority.serving import taken_tokens
 from identity.authority.status.remote import ListsAt
-from identity.authority_token import TokenIssuers
 from identity.certificates import TrustAnchors, verify_chain
+from identity.enrolment.authority_token import TokenIssuers
 from identity.issuing import create_root
 from lab.serving import listening
 from tests.identity.authority.conftest import ALICE

@@ -9,10 +9,10 @@ from identity.authority.errors import HubError
 from identity.authority.hubs import hub_keys
 from identity.authority.report_policy import ReportPolicy
 from identity.authority.wire import ReportRequest, ReportTaken
-from identity.franking import FrankingContext, FrankingKey, franking_tag
 from identity.number import TelephoneNumber
-from identity.report import Evidence, EvidenceItem, ReportKind, sign_report
-from identity.status import NumberStatus
+from identity.reports.franking import FrankingContext, FrankingKey, franking_tag
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import Evidence, EvidenceItem, ReportKind, sign_report
 from tests.identity.authority.conftest import BASE_URL, Authority, Device, Opener, ok, refusal
 
 SPAMMER, BOB = "+12025550143", TelephoneNumber.from_digits("12025550144")

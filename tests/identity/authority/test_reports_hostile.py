@@ -9,12 +9,12 @@ from identity.authority.cli import authority as command
 from identity.authority.report_policy import DAY, ReportPolicy, independent
 from identity.base64url import encode_base64url
 from identity.binding import attest_message
-from identity.franking import FrankingContext, FrankingKey, franking_tag
 from identity.message import group_uri, user_uri
 from identity.number import TelephoneNumber
 from identity.passport import ES256, canonical_json
-from identity.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
-from identity.status import NumberStatus
+from identity.reports.franking import FrankingContext, FrankingKey, franking_tag
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import ANYONE, REPORT_TYPE, Evidence, EvidenceItem, ReportKind, sign_report
 from tests.identity.authority.test_reports_service import ACCUSED, BASE_URL, HOST, Town, count, number
 
 

@@ -30,10 +30,10 @@ from identity.authority.wire import (
 from identity.binding import attest_message
 from identity.message import group_uri
 from identity.number import TelephoneNumber
-from identity.report import Evidence, EvidenceItem, Report, ReportKind, sign_report
-from identity.revocation import Reason
-from identity.status import NumberStatus
-from identity.status_list import SignedStatusList, StatusList, verify_status_list
+from identity.reports.number_status import NumberStatus
+from identity.reports.report import Evidence, EvidenceItem, Report, ReportKind, sign_report
+from identity.reports.status_list import SignedStatusList, StatusList, verify_status_list
+from identity.status.revocation import Reason
 
 BASE_URL = "http://authority.example"
 HOST = "example.org"

@@ -26,8 +26,8 @@ from identity.authority.signing.wire import FAILURES, TN_FAILED, TN_NOT_VALIDATE
 from identity.certificates import ChainVerifier
 from identity.errors import FetchError
 from identity.passport import message_digest, sign_token
-from identity.revocation import sign_crl
 from identity.sip import parse_identity
+from identity.status.revocation import sign_crl
 from identity.tn_auth_list import ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from tests.identity.conftest import ALICE, BOB, LEAF_FIELDS, NOW, Authority, any_certificate, private_key, tn_extension
 

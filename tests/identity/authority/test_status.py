@@ -21,9 +21,9 @@ from identity.certificate_fields import load_certificate
 from identity.errors import RevocationError
 from identity.issuing import create_issuer, create_root
 from identity.number import TelephoneNumber
-from identity.ocsp import encode_query, verify_response
 from identity.prefixes import authority_list
-from identity.revocation import (
+from identity.status.ocsp import encode_query, verify_response
+from identity.status.revocation import (
     CRL_SIZE_LIMIT,
     CertificateStatus,
     Reason,

@@ -18,13 +18,13 @@ from identity.authority.status.revocations import end_tokens, revoke
 from identity.authority.tokens.carriers import Carriers
 from identity.authority.tokens.wire import AssertionClaims, CarrierRight, CodeRight, TokenRequest, sign_assertion
 from identity.authority.wire import NUMBER_PROOF_LIFETIME, RENEWAL_GRACE
-from identity.authority_token import TokenIssuers, identifier_value, verify_authority_token
 from identity.certificate_fields import certificate_tn_auth_list
 from identity.certificates import verify_chain
-from identity.delegation import delegation_csr
+from identity.enrolment.authority_token import TokenIssuers, identifier_value, verify_authority_token
+from identity.enrolment.delegation import delegation_csr
 from identity.issuing import create_issuer, create_root, issue_device_certificate
 from identity.number import TelephoneNumber
-from identity.revocation import Reason
+from identity.status.revocation import Reason
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from tests.identity.authority.ordering import BASE_URL, AcmeAccount, one, private_key, thumbprint
 

@@ -20,7 +20,7 @@ from identity.certificate_fields import load_certificate
 from identity.certificates import TrustAnchors, verify_chain
 from identity.issuing import device_csr
 from identity.number import TelephoneNumber
-from identity.revocation import StatusState, verify_crl
+from identity.status.revocation import StatusState, verify_crl
 from tests.identity.authority.ordering import AcmeAccount, one, private_key
 
 PROGRAM = [sys.executable, "-c", "from identity.authority.cli import authority; authority()"]

@@ -8,11 +8,11 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from client.delivery import DeliveryClient
 from client.desk.api import Api
 from client.desk.desk import Desk
 from client.desk.views import ChatView, MessageView
-from client.framing import wrap
+from client.formats.framing import wrap
+from client.services.delivery import DeliveryClient
 from client.tui.app import RingtrueApp
 from client.tui.screens.key_line import KeyLine
 from identity.number import TelephoneNumber

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from client.credentials.enrolment import EnrolmentClient
 from client.defence.watch import INTERVAL
-from client.enrolment import EnrolmentClient
 from client.tui.screens.alarms import AlarmsScreen
 from client.tui.screens.members import MembersScreen
 from client.tui.screens.new_chat import NewChatScreen

@@ -7,8 +7,8 @@ from PIL import Image
 from textual.geometry import Size
 from textual.widgets import Static
 
-from client.clipboard import osc52
 from client.invite import parse_invite
+from client.terminal.clipboard import osc52
 from client.tui.qr import qr_text
 from client.tui.screens.invite import InviteScreen
 from tests.client.conftest import ALICE

@@ -13,9 +13,9 @@ from keyring.backends import fail
 from client.credentials.link_code import LinkCode, parse_link_code
 from client.desk.desk import Desk
 from client.desk.device_views import LinkView
-from client.home import Home
-from client.keys import create_key
 from client.session import Session
+from client.storage.home import Home
+from client.storage.keys import create_key
 from client.tui.screens.welcome import ELSEWHERE
 from tests.client.conftest import ALICE, AUTHORITY, BOB, CHEAP, PASSPHRASE, World
 from tests.client.test_linking import Held, desk_of, until

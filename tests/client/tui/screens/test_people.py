@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.text import safe_name
+from client.formats.text import safe_name
 from client.tui.screens.people import PeopleScreen
 from client.tui.screens.phrases import shortened_name
 from tests.client.conftest import BOB, CAROL

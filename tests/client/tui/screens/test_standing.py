@@ -1,7 +1,7 @@
 """One's own standing: what counts against the number, when it ends, and the one appeal."""
 
 from client.tui.screens.standing import StandingScreen
-from identity.report import ReportKind
+from identity.reports.report import ReportKind
 from tests.client.conftest import ALICE, CAROL
 from tests.client.tui.screens.sheet_scene import seated
 from tests.client.tui.shell_scene import Scene

@@ -5,7 +5,7 @@ from typing import Any
 
 from textual.app import App
 
-from client.home import Home
+from client.storage.home import Home
 from client.tui.screens.unlock import UnlockScreen
 from tests.client.conftest import ALICE, PASSPHRASE, World
 from tests.client.tui.screens.first_run_scene import Person

@@ -11,8 +11,8 @@ from keyring.backends import fail
 
 from client.enrolling import pending_enrolment
 from client.errors import RateLimitedError
-from client.home import Home
 from client.session import Session
+from client.storage.home import Home
 from client.tui.screens.step_number import whole_address
 from tests.client.conftest import ALICE, DELIVERY, PASSPHRASE, World
 from tests.client.test_enrolment_client import Tampering

@@ -1,0 +1,1 @@
+"""What an account remembers: messages, chats, people, and what is on its way out."""

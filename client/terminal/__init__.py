@@ -1,0 +1,1 @@
+"""What a terminal and the desktop around it can do, and how things are written there."""

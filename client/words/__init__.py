@@ -1,0 +1,1 @@
+"""Words for people, the same on every screen and line."""
