@@ -18,7 +18,6 @@ from lab.histories.process import ServiceProcess
 
 DATABASE = "delivery.sqlite3"
 SHORTEST, LONGEST = 0.05, 0.4  # seconds that a disk fails, and that it works again
-RECOVERY_LIMIT = 30  # seconds until an append is acknowledged again
 
 
 class DiskFault(StrEnum):
@@ -97,7 +96,7 @@ async def fail_disk(folder: Path, history: Path, faults: int, *, size: Size, see
                 disk.fail(fault)
                 await asyncio.sleep(random.uniform(SHORTEST, LONGEST))
                 disk.heal()
-                await _recovered(load, recorder)
+                await load.acknowledge(size.senders + 1)  # more than were on their way
             await load.stop()
             await service.kill()
             await service.start()
@@ -106,12 +105,3 @@ async def fail_disk(folder: Path, history: Path, faults: int, *, size: Size, see
             await load.hang_up()
             await service.kill()
     return Failed(check(read_history(history)), counts)
-
-
-async def _recovered(load: Load, recorder: Recorder) -> None:
-    """Wait until appends are acknowledged again. Raises TimeoutError."""
-    before = recorder.acked
-    async with asyncio.timeout(RECOVERY_LIMIT):
-        while recorder.acked <= before + load.size.senders:
-            load.check_running()
-            await asyncio.sleep(SHORTEST)

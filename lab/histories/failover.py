@@ -5,11 +5,12 @@ A replica finds the new primary by a URL that names all servers and asks for the
 """
 
 import asyncio
+import math
 import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -24,10 +25,8 @@ from lab.histories.load import Load, Size
 from lab.histories.process import ServiceProcess
 
 DATABASE_VARIABLE = "RINGTRUE_DATABASE"
-SHORTEST, LONGEST = 0.5, 2.0  # seconds from one failover to the next
+PAUSE = (0.5, 2.0)  # seconds from one failover to the next, at least and at most
 UNCOPIED = 1.0  # seconds that an asynchronous primary goes on without its standbys
-RECOVERY_LIMIT = 60  # seconds until writes are acknowledged again
-POLL = 0.005  # seconds
 
 
 class Server(Protocol):
@@ -69,18 +68,21 @@ class Cluster(Protocol):
 
 @dataclass(slots=True)
 class Failovers:
-    """The judgement of a history, and the seconds from each primary's end to the next acknowledged append."""
+    """The judgement of a history, and the seconds from each primary's end to the next acknowledged append.
+
+    With each primary one of the replicas is killed. `took` is how many seconds all of it took.
+    """
 
     report: Report
-    replica_kills: int
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[float]
+    took: float
 
     def line(self) -> str:
         """For a report."""
         times = sorted(self.seconds)
         bound = f"{3 / self.report.acked:.1e}" if self.report.acked and not self.report.lost else "-"
         return (
-            f"{len(times)} failovers, {self.replica_kills} replicas killed, "
+            f"{len(times)} failovers, each with a replica killed, in {self.took:.0f} s; "
             f"{self.report.acked:,} appends acknowledged, "
             f"{self.report.lost} lost (below {bound} with 95 % confidence); "
             f"writes back after {times[len(times) // 2]:.1f} s (median), {times[-1]:.1f} s (longest)"
@@ -97,30 +99,42 @@ def address_of(cluster: Cluster) -> str:
 
 
 async def fail_over(
-    folder: Path, history: Path, rounds: int, cluster: Cluster, *, size: Size, seed: int, replicas: int, copied: bool
+    folder: Path,
+    history: Path,
+    rounds: int,
+    cluster: Cluster,
+    *,
+    size: Size,
+    seed: int,
+    replicas: int,
+    copied: bool,
+    pause: tuple[float, float] = PAUSE,
+    appends: int = 0,
+    limit: float = math.inf,
 ) -> Failovers:
     """Load replicas on a cluster, kill its primary so often, and judge the history.
 
     `copied`: a standby has what is acknowledged; if not, they are stopped a while before the primary is killed, as if
-    their network had failed.
+    their network had failed. Between two failovers there are the pause and about so many acknowledged appends. None
+    begins after `limit` seconds.
     """
     random, certifier = Random(seed), Certifier()  # noqa: S311 - chance, no secrets
     (folder / "anchors.pem").write_bytes(certifier.anchors)
     url = address_of(cluster)
     await asyncio.to_thread(migrate, url)
     processes = [_replica(folder, number, url, one_copy=not copied) for number in range(replicas)]
-    kills, seconds = 0, list[float]()
+    seconds, begin = list[float](), time.monotonic()
     with Recorder(history) as recorder:
         load = Load([process.address for process in processes], recorder, size, random, certifier)
         try:
             await _start(folder, processes)
             await load.start()
-            for _ in range(rounds):
-                await asyncio.sleep(random.uniform(SHORTEST, LONGEST))
+            while len(seconds) < rounds and time.monotonic() - begin < limit:
+                await load.acknowledge(random.randint(0, 2 * appends))
+                await asyncio.sleep(random.uniform(*pause))
                 killed = random.choice(processes)
                 await killed.kill()
-                kills += 1
-                seconds.append(await _lose_primary(cluster, random, recorder, copied=copied))
+                seconds.append(await _lose_primary(cluster, random, load, copied=copied))
                 await killed.start()
                 await asyncio.to_thread(cluster.await_standbys)
                 load.check_running()
@@ -130,7 +144,7 @@ async def fail_over(
             await load.hang_up()
             for process in processes:
                 await process.kill()
-    return Failovers(check(read_history(history)), kills, seconds)
+    return Failovers(check(read_history(history)), seconds, time.monotonic() - begin)
 
 
 def _replica(folder: Path, number: int, url: str, *, one_copy: bool) -> ServiceProcess:
@@ -149,7 +163,7 @@ async def _start(folder: Path, processes: Sequence[ServiceProcess]) -> None:
         await process.start()
 
 
-async def _lose_primary(cluster: Cluster, random: Random, recorder: Recorder, *, copied: bool) -> float:
+async def _lose_primary(cluster: Cluster, random: Random, load: Load, *, copied: bool) -> float:
     """Kill the primary while standbys are away, promote the best one, and bring the old one back as a standby."""
     old = cluster.primary
     away = [random.choice(list(cluster.standbys))] if copied else list(cluster.standbys)
@@ -158,13 +172,10 @@ async def _lose_primary(cluster: Cluster, random: Random, recorder: Recorder, *,
     await asyncio.sleep(0 if copied else UNCOPIED)
     begin = time.monotonic()
     await asyncio.to_thread(old.kill)
-    before = recorder.acked
     for standby in away:
         await asyncio.to_thread(standby.start)
     await asyncio.to_thread(cluster.promote)
-    async with asyncio.timeout(RECOVERY_LIMIT):
-        while recorder.acked == before:
-            await asyncio.sleep(POLL)
+    await load.acknowledge(1)
     seconds = time.monotonic() - begin
     await asyncio.to_thread(cluster.rejoin, old)
     return seconds

@@ -18,7 +18,7 @@ from lab.histories.history import Recorder, read_history
 from lab.histories.load import Load, Size
 from lab.histories.process import PROGRAM, ServiceProcess
 
-SHORTEST, LONGEST = 0.1, 1.0  # seconds from one start to the next kill
+PAUSE = (0.1, 1.0)  # seconds from one start to the next kill, at least and at most
 EARLY = 0.1  # of the kills that come while the service still starts
 EARLY_LIMIT = 1.0  # seconds after the start
 
@@ -52,13 +52,16 @@ async def kill_embedded(
     *,
     size: Size,
     seed: int,
+    pause: tuple[float, float] = PAUSE,
+    appends: int = 0,
     check_every: int = 1,
     limit: float = math.inf,
     program: Sequence[str] = PROGRAM,
 ) -> Outcome:
     """Load a service in `folder`, kill it so often, and judge the history; SQLite is asked at each `check_every`th.
 
-    After `limit` seconds there are no more.
+    Between two kills there are the pause and about so many acknowledged appends. After `limit` seconds there are no
+    more kills.
     """
     random, certifier, begin = Random(seed), Certifier(), time.monotonic()  # noqa: S311 - chance, no secrets
     (folder / "anchors.pem").write_bytes(certifier.anchors)
@@ -71,7 +74,8 @@ async def kill_embedded(
             await load.start()
             while killed < kills and time.monotonic() - begin < limit:
                 killed += 1
-                await asyncio.sleep(random.uniform(SHORTEST, LONGEST))
+                await load.acknowledge(random.randint(0, 2 * appends))
+                await asyncio.sleep(random.uniform(*pause))
                 await service.kill()
                 if random.random() < EARLY:
                     await service.launch()

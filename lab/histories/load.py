@@ -22,16 +22,21 @@ LOOK_BACK = 20  # entries
 COMMIT_PAUSE = 0.2  # seconds between two commits of one member, on average
 CLAIM_PAUSE = 1.0  # seconds between two claims of one device, on average: a number has 600 an hour for itself
 PACKAGES = 8  # in one upload
+POLL = 0.005  # seconds
 PATIENCE = 120  # seconds until everybody has been answered, by a service without faults
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large the load is: people, each with some devices in one group, and sending processes for each group."""
+    """How large the load is: people, each with some devices in one group, and sending processes for each group.
+
+    Those who commit read all that is sent: a few are enough for a race, and many are what a large load is held up by.
+    """
 
     people: int = 4
     devices: int = 3
     senders: int = 4
+    committers: int = 3  # devices of each group
     quiet: bool = False  # nobody commits, publishes or claims
 
 
@@ -77,7 +82,7 @@ class Load:
             for number in range(self.size.senders):
                 self._begin(self._send, self.ask_as("sender", devices[number % len(devices)]), room)
             if not self.size.quiet:
-                for member in members:
+                for member in members[: self.size.committers]:
                     self._begin(self._commit, member)
                 for device in devices:
                     self._begin(self._publish, self.ask_as("publisher", device))
@@ -100,6 +105,15 @@ class Load:
         for task in self._running:
             if task.done():
                 task.result()
+
+    async def acknowledge(self, appends: int) -> None:
+        """Wait until so many more appends are acknowledged. Raises what ended a process early, and TimeoutError."""
+        end = self.recorder.acked + appends
+        while (before := self.recorder.acked) < end:
+            async with asyncio.timeout(PATIENCE):
+                while self.recorder.acked == before:
+                    self.check_running()
+                    await asyncio.sleep(POLL)
 
     async def read_logs(self) -> None:
         """Write the final log of every group down, as its founder reads it."""

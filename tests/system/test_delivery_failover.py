@@ -1,9 +1,7 @@
 """Replicas of the delivery service on a PostgreSQL cluster whose primary is killed: what was acknowledged is there.
 
-The size is that of a run of all tests; RINGTRUE_FAILOVERS=50 makes a larger campaign of it, told by `pytest -s`.
+The sizes are those of a run of all tests; `python -m tests.postgresql.failovers 50` is a larger campaign.
 """
-
-import os
 
 import pytest
 
@@ -12,7 +10,7 @@ from lab.histories.load import Size
 from tests.postgresql.cluster import running_cluster
 from tests.postgresql.server import why_not
 
-FAILOVERS = int(os.environ.get("RINGTRUE_FAILOVERS", "2"))
+FAILOVERS = 2
 REPLICAS = 2
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
