@@ -7,6 +7,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,10 @@ import uvloop
 
 from delivery_service.storage.sqlite import DATABASE_FILE
 from lab.bench.delivery import cpu_of
+from lab.bench.mappings import resident_by_kind
 from lab.bench.mix import Chat, Crowd, Outcome, crowded
 from lab.bench.percentiles import percentiles
 from lab.bench.rows import Aim, Row
-from lab.bench.streams import resident
 
 MINUTES = 20.0
 RATE = 300  # requests a second
@@ -31,12 +32,21 @@ AHEAD_LIMIT = 256  # MiB
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Seconds since the start, KiB resident, octets of the write-ahead log, and open files."""
+    """Seconds since the start, KiB resident by kind, octets of the write-ahead log, and open files."""
 
     at: float
-    resident: float
+    kinds: Mapping[str, int]
     ahead: int
     files: int
+
+    @property
+    def resident(self) -> int:
+        """KiB of all kinds."""
+        return sum(self.kinds.values())
+
+    def by_kind(self) -> str:
+        """Each kind in MiB."""
+        return ", ".join(f"{kind} {size / 1024:.1f}" for kind, size in self.kinds.items())
 
 
 def run(quick: bool = False, minutes: float = MINUTES) -> list[Row]:
@@ -63,9 +73,9 @@ async def _look(crowd: Crowd, folder: Path, seconds: float) -> list[Look]:
     for turn in range(1, LOOKS + 1):
         await asyncio.sleep(max(0.0, began + turn * seconds / LOOKS - time.perf_counter()))
         files = len(list(Path(f"/proc/{crowd.server.pid}/fd").iterdir()))
-        look = Look(time.perf_counter() - began, resident(crowd.server.pid), ahead.stat().st_size, files)
+        look = Look(time.perf_counter() - began, resident_by_kind(crowd.server.pid), ahead.stat().st_size, files)
         looks.append(look)
-        sizes = f"{look.resident / 1024:7.2f} MiB  log {look.ahead / 2**20:6.2f} MiB"
+        sizes = f"{look.resident / 1024:7.2f} MiB ({look.by_kind()})  log {look.ahead / 2**20:6.2f} MiB"
         sys.stderr.write(f"{look.at:6.0f} s  {sizes}  {look.files} files\n")
     return looks
 
@@ -102,7 +112,8 @@ def _rows(looks: list[Look], outcome: Outcome, cpu: float) -> list[Row]:
     note = (
         f"{looks[-1].at / 60:.1f} minutes, {served:,} requests ({outcome.writes:,.0f} writes a second), "
         f"answers other than success {dict(outcome.others())}; resident {first:.1f} MiB after a quarter, {last:.1f} at "
-        f"the end, {max(look.resident for look in looks) / 1024:.1f} at most; open files {settled[0].files} and "
+        f"the end ({looks[-1].by_kind()}; after a quarter {settled[0].by_kind()}), "
+        f"{max(look.resident for look in looks) / 1024:.1f} at most; open files {settled[0].files} and "
         f"{settled[-1].files}; a message takes {middle:.1f} ms (p99 {slowest:.1f}); CPU of the service {cpu:,.0f} s"
     )
     return [

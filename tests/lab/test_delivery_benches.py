@@ -48,13 +48,14 @@ def test_an_overload_is_answered_by_success_or_by_429_and_503(monkeypatch: pytes
 def test_a_soak_looks_at_memory_log_and_files() -> None:
     growth, ahead = soak.run(quick=True)
     assert "answers other than success {}" in growth.note
+    assert "(heap " in growth.note
     assert 0 < ahead.ours < 256
 
 
 def test_the_slope_of_a_soak_is_that_of_what_was_seen() -> None:
-    flat = [Look(at, 1_000.0, 0, 9) for at in range(0, 600, 60)]
+    flat = [Look(at, {"heap": 1_000}, 0, 9) for at in range(0, 600, 60)]
     assert slope(flat) == 0
-    rising = [Look(at, 1_000.0 + at / 60, 0, 9) for at in range(0, 600, 60)]
+    rising = [Look(at, {"heap": 900 + at // 60, "files": 100}, 0, 9) for at in range(0, 600, 60)]
     assert slope(rising) == pytest.approx(100 * 10 / 1_004.5)
 
 
