@@ -231,7 +231,7 @@ class EnrolmentClient:
         return octets or None
 
     async def certificate_status(self, query: bytes) -> bytes:
-        """The answer to an OCSP request (identity.ocsp.encode_query), unverified."""
+        """The answer to an OCSP request (identity.status.ocsp.encode_query), unverified."""
         headers = {"content-type": OCSP_REQUEST_TYPE}
         return await self._service.send(Call("POST", "/ocsp", query, headers, answer_limit=RESPONSE_SIZE_LIMIT))
 

@@ -9,7 +9,9 @@ from client.formats.text import safe_line
 from client.services.answers import UNREADABLE
 from identity.authority.links.wire import BOX_LIMIT
 
-NAME_LIMIT = 200  # characters of a device's or a chat's name as they come; what is shown is shorter (client.text)
+NAME_LIMIT = (
+    200  # characters of a device's or a chat's name as they come; what is shown is shorter (client.formats.text)
+)
 KEYS_LIMIT = 200  # devices of one number
 CONTACTS_LIMIT = 300
 CHATS_LIMIT = 250  # named in the last box; the others are named by their members

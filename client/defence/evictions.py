@@ -1,6 +1,6 @@
 """Evictions: what the delivery service proposes as a group's external sender, and what this device makes of it.
 
-The service's word removes nobody. Each proposal is judged by identity.eviction: by the leaf's certificate, by this
+The service's word removes nobody. Each proposal is judged by identity.groups: by the leaf's certificate, by this
 account's own lists of revocations, or by the group's own policy. What holds is committed like what members propose;
 what does not is left out of every commit that this device makes, and is an alarm.
 

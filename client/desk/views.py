@@ -1,7 +1,7 @@
 """What an account shows to a screen, a script or another process: one shape each, the same in memory and as JSON.
 
 Numbers are `+E164`, times are UTC, `group` is a chat's group id in hexadecimal, `row` a message's place in this
-device's history. All text of others in these shapes has been made harmless (client.text) and may be drawn.
+device's history. All text of others in these shapes has been made harmless (client.formats.text) and may be drawn.
 """
 
 from datetime import datetime

@@ -8,7 +8,7 @@ from client.terminal.notifications import INTERVAL, is_due
 
 
 class Bell:
-    """Rings for what a person would be told of, if `wanted`; at most once in client.notifications.INTERVAL."""
+    """Rings for what a person would be told of, if `wanted`; at most once in client.terminal.notifications.INTERVAL."""
 
     def __init__(self, paper: Paper, wanted: bool, clock: Callable[[], float]) -> None:
         self._paper = paper

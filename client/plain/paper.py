@@ -20,7 +20,7 @@ from client.failures import EXPECTED, failure, hint_inside
 from client.formats.text import folded, safe_text, without_emoji
 
 CELLS_AT_LEAST = 20  # of a terminal that says it is narrower
-INDENT = 4  # cells before what goes on with a line, as client.text.folded puts them
+INDENT = 4  # cells before what goes on with a line, as client.formats.text.folded puts them
 LOCAL_FLAGS, CHARACTERS = 3, 6  # places in what termios gives
 PIECE = 1 << 16  # octets read at once
 YES = ("y", "yes")

@@ -72,7 +72,7 @@ class Chat:
 
 
 class Chats:
-    """The rows of `chat`; the MLS state in them belongs to client.groups."""
+    """The rows of `chat`; the MLS state in them belongs to client.steps.groups."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -11,7 +11,7 @@
 `sending` keeps the exact octets and their idempotency key until the service has answered them: nothing is encrypted
 again before a definitive refusal. `stale` is the refusal of an entry for another epoch than the group's; `lost` that
 the log was read to its end and does not hold what was accepted; `taken back` that the epoch in which it was encrypted
-was undone (client.rollback).
+was undone (client.steps.rollback).
 """
 
 import secrets

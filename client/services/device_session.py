@@ -94,7 +94,7 @@ class DeviceSession:
             self._granted = None
 
     def _sign_with(self, nonces: Sequence[str]) -> Sign:
-        left = iter(nonces)  # one for each attempt of client.service.ATTEMPTS
+        left = iter(nonces)  # one for each attempt of client.services.service.ATTEMPTS
         return lambda request: self._signer.sign(request, self._clock(), next(left))
 
     def _sign(self) -> Sign:

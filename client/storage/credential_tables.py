@@ -1,4 +1,4 @@
-"""The tables of credentials in the store; times as in client.schema."""
+"""The tables of credentials in the store; times as in client.storage.schema."""
 
 CREDENTIALS = """
 CREATE TABLE acme_account (                 -- at the authority that certifies this device (RFC 8555 §7.1.2)
@@ -63,7 +63,7 @@ CREATE TABLE trust_policy (                 -- without a row the account's ancho
 ) STRICT;
 
 CREATE TABLE revocation_list (              -- of an issuer: the last one that was verified
-    issuer      BLOB PRIMARY KEY,           -- identity.revocation.issuer_name
+    issuer      BLOB PRIMARY KEY,           -- identity.status.revocation.issuer_name
     certificate BLOB NOT NULL,              -- the issuer's, DER
     list        BLOB NOT NULL,              -- DER
     fetched_at  INTEGER NOT NULL            -- when the authority last confirmed that it is the present one

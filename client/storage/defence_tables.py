@@ -1,4 +1,4 @@
-"""The defence's tables in the store; times as in client.schema."""
+"""The defence's tables in the store; times as in client.storage.schema."""
 
 DEFENCE = """
 CREATE TABLE admission_rules (              -- the person's own; without a row, those that this program comes with

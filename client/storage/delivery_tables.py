@@ -4,14 +4,14 @@ DELIVERY = """
 CREATE TABLE service_facts (                -- what the service said of itself last
     number    INTEGER PRIMARY KEY CHECK (number = 1),
     retention INTEGER NOT NULL,             -- seconds that it keeps entries
-    key       BLOB,                         -- by which it evicts (identity.eviction.ServiceSender); NULL: it does not
+    key       BLOB,                         -- by which it evicts (ServiceSender); NULL: it does not
     idle      INTEGER NOT NULL,             -- seconds after which it counts a member as idle; 0: never
     heard_at  INTEGER NOT NULL
 );
 CREATE TABLE eviction (                     -- what the service has proposed
     reference BLOB PRIMARY KEY,             -- ProposalRef
     group_id  BLOB NOT NULL,
-    reason    TEXT NOT NULL,                -- identity.eviction.Reason
+    reason    TEXT NOT NULL,                -- identity.groups.eviction.Reason
     at        INTEGER NOT NULL              -- the time by which it is judged
 );
 CREATE TABLE early_refresh (                -- chats that were joined by a last-resort key package
@@ -27,7 +27,7 @@ CREATE TABLE upload (
     key          BLOB NOT NULL,
     nonce        BLOB NOT NULL,
     digest       BLOB NOT NULL,             -- SHA-256 of the ciphertext: its name at the service
-    spool        TEXT NOT NULL,             -- the file with the ciphertext, in client.spool
+    spool        TEXT NOT NULL,             -- the file with the ciphertext, in client.transfers.spool
     place        TEXT NOT NULL DEFAULT '',  -- the upload's name at the service, once it is known
     began        INTEGER NOT NULL
 );
@@ -40,10 +40,10 @@ CREATE TABLE earlier_epoch (                -- a group as it was before a commit
     group_id BLOB PRIMARY KEY,
     seq      INTEGER NOT NULL,              -- of the commit, or of the first of several by one device
     epoch    INTEGER NOT NULL,              -- the one that it ended
-    standing TEXT NOT NULL,                 -- client.chats.Standing before it; empty where it added this device
+    standing TEXT NOT NULL,                 -- client.records.chats.Standing before it; empty where it added this device
     first_ms INTEGER NOT NULL,              -- the service's time of it
     kept     INTEGER NOT NULL,
-    facts    BLOB NOT NULL,                 -- client.rollback.Facts, MessagePack
+    facts    BLOB NOT NULL,                 -- client.steps.rollback.Facts, MessagePack
     state    BLOB NOT NULL,
     tree     BLOB NOT NULL
 ) STRICT;

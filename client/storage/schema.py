@@ -12,7 +12,7 @@ CREATE TABLE chat (
     group_id BLOB PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE,          -- local to this device
     own_name INTEGER NOT NULL DEFAULT 0,    -- whether it was named on this device
-    standing TEXT NOT NULL,                 -- client.chats.Standing
+    standing TEXT NOT NULL,                 -- client.records.chats.Standing
     epoch    INTEGER NOT NULL,
     cursor   INTEGER NOT NULL,              -- the last sequence number that was dealt with
     read_at  INTEGER NOT NULL,              -- when the log was last known to be read to its end
@@ -56,8 +56,8 @@ CREATE TABLE key_package (
 CREATE TABLE intent (                       -- what is to be done to a group's membership or keys
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     group_id        BLOB NOT NULL,
-    body            BLOB NOT NULL,          -- client.intents.Intent, MessagePack
-    state           TEXT NOT NULL,          -- client.intents.IntentState
+    body            BLOB NOT NULL,          -- client.records.intents.Intent, MessagePack
+    state           TEXT NOT NULL,          -- client.records.intents.IntentState
     idempotency_key TEXT,
     epoch           INTEGER,                -- the epoch in which `request` was made
     request         BLOB,                   -- the exact octets that are posted
@@ -71,7 +71,7 @@ CREATE TABLE message (
     message_id   TEXT NOT NULL,             -- hexadecimal; stable name of this row for people and scripts
     group_id     BLOB NOT NULL,
     seq          INTEGER,                   -- place in the group's log; null until the service has ordered it
-    kind         TEXT NOT NULL,             -- client.history.Kind
+    kind         TEXT NOT NULL,             -- client.records.history.Kind
     sender       TEXT NOT NULL,             -- +E164 of the MLS credential; empty for gaps and notices
     text         TEXT NOT NULL,             -- made safe for terminals
     arrived      INTEGER NOT NULL,
@@ -99,8 +99,8 @@ CREATE TABLE proof (                        -- what a message came with, apart f
     framed       BLOB NOT NULL,             -- the octets that the PASSporT's digest covers
     passport     BLOB,
     verification TEXT,                      -- identity.binding.Verification, JSON, without what stands beside it
-    context      BLOB,                      -- client.history.StoredContext, MessagePack
-    franked      BLOB                       -- the service's frank, where it fits (identity.franking)
+    context      BLOB,                      -- client.records.history.StoredContext, MessagePack
+    franked      BLOB                       -- the service's frank, where it fits (identity.reports.franking)
 ) STRICT;
 
 CREATE UNIQUE INDEX message_seq ON message (group_id, seq) WHERE seq IS NOT NULL AND kind <> 'notice';
@@ -115,7 +115,7 @@ CREATE TABLE shared (                       -- chains and rosters, each kept onc
 CREATE TABLE outbox (
     message         INTEGER PRIMARY KEY REFERENCES message (id),
     group_id        BLOB NOT NULL,
-    state           TEXT NOT NULL,          -- client.outbox.OutboxState
+    state           TEXT NOT NULL,          -- client.records.outbox.OutboxState
     idempotency_key TEXT,
     epoch           INTEGER,
     ciphertext      BLOB,                   -- the exact octets that are posted until they are answered

@@ -1,6 +1,6 @@
 """Pictures in a terminal: half blocks everywhere, and the terminal's own protocol where it has one.
 
-What is drawn comes from client.pictures.decode. `picture` makes a widget and belongs to the app's own thread.
+What is drawn comes from client.terminal.pictures.decode. `picture` makes a widget and belongs to the app's own thread.
 """
 
 import sys

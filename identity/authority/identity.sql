@@ -12,7 +12,7 @@ CREATE TABLE link_box (           -- identity.authority.links: what one device l
 -- Certificates that were withdrawn (identity.authority.status): on the list until a while after their end.
 CREATE TABLE revocations (
     fingerprint BLOB PRIMARY KEY,    -- SHA-256 of the leaf's DER
-    issuer      BLOB NOT NULL,       -- identity.revocation.issuer_name
+    issuer      BLOB NOT NULL,       -- identity.status.revocation.issuer_name
     serial      BLOB NOT NULL,       -- big-endian
     spki        BLOB NOT NULL,       -- SHA-256 of the key: one that was lost is certified no more
     revoked_at  INTEGER NOT NULL,

@@ -14,7 +14,7 @@ CREATE TABLE reports (
     id       INTEGER PRIMARY KEY,
     accused  TEXT NOT NULL,          -- E.164 digits
     reporter BLOB NOT NULL,          -- HMAC-SHA256 of the number; empty once the operator cleared the accused one
-    kind     TEXT NOT NULL,          -- identity.report.ReportKind
+    kind     TEXT NOT NULL,          -- identity.reports.report.ReportKind
     at       INTEGER NOT NULL,
     evidence BLOB                    -- as it was signed, for an appeal; null once the accused number has no status
 ) STRICT;

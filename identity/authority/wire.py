@@ -6,9 +6,9 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
     POST /v1/holdings              HoldingsRequest      -> 200 Holdings
     POST /v1/reports               ReportRequest        -> 201 ReportTaken
     POST /v1/standing              StandingRequest      -> 200 Standing
-    GET  /v1/status-list                                -> 200 the signed list (identity.status_list), with an ETag
+    GET  /v1/status-list                                -> 200 the signed list (reports.status_list), with an ETag
     GET  /v1/crl                                        -> 200 the list of revocations (RFC 5280 §5), DER, with an ETag
-    POST /ocsp                     OCSP, with TNQuery   -> 200 the OCSP response (RFC 6960, identity.ocsp)
+    POST /ocsp                     OCSP, with TNQuery   -> 200 the OCSP response (RFC 6960, identity.status.ocsp)
     GET  /v1/status                                     -> 200 Status
     GET  /v1/anchors.pem                                -> 200 the roots, PEM
     GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex
@@ -122,7 +122,7 @@ def sign_holdings_proof(key: ec.EllipticCurvePrivateKey, claims: HoldingsClaims)
 
 
 class ReportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A report (identity.report): evidence as the JSON text that was signed, the statement, the reporter's chain."""
+    """A report (reports.report): evidence as the JSON text that was signed, the statement, the reporter's chain."""
 
     evidence: Annotated[str, msgspec.Meta(max_length=EVIDENCE_LIMIT)]
     statement: CompactJWS
@@ -190,7 +190,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     limit_name: str | None = None  # which limit was exceeded
     retry_after: int | None = None  # rate-limited, code-not-sent: seconds
     attempts_left: int | None = None  # wrong-code
-    check: int | None = None  # report-refused: the number of the check (identity.report.verify_report)
+    check: int | None = None  # report-refused: the number of the check (identity.reports.report.verify_report)
 
 
 PROBLEM_PREFIX = "urn:ringtrue:authority:"

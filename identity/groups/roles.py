@@ -140,7 +140,7 @@ class EpochRoles:
         | 1 | malformed-roles | the list of admins, where there is one, is in its one form                         |
         | 2 | roles-fixed     | a group has roles from its first epoch on, or never                                |
         | 3 | standing-change | another's proposal renews its sender's leaf, or removes a leaf of its sender's number; |
-        |   |                 | but the service proposes removals (identity.eviction)                              |
+        |   |                 | but the service proposes removals (eviction.py)                                    |
         | 4 | not-an-admin    | every other proposal is an admin's; who adds is an admin in the new epoch, too; but |
         |   |                 | anybody adds devices of their own number                                           |
         | 5 | not-a-member    | who becomes an admin was a member and stays one; who comes in is no admin          |
@@ -199,7 +199,7 @@ def _is_of_oneself(proposed: Proposed) -> bool:
 
 def _check_of_oneself(proposed: Proposed) -> None:
     if is_eviction(proposed):
-        return  # whether its reason holds is judged by identity.eviction
+        return  # whether its reason holds is judged by identity.groups.eviction
     if proposed.sender is None or not _is_of_oneself(proposed):
         words = "it proposes what in this chat only an admin's own commit does: admins alone"
         raise RolesError("standing-change", f"{words} {_ACTS}")

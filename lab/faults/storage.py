@@ -83,6 +83,11 @@ class SharedEngine:
         return port.Load(0, 0, 0, 0, 0)
 
     @property
+    def standing(self) -> "port.Standing":
+        """One storage, of which nobody is left behind."""
+        return port.Standing()
+
+    @property
     def _draw(self) -> random.Random:
         return self._network.draw
 

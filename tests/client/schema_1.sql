@@ -15,7 +15,7 @@ CREATE TABLE chat (
     group_id BLOB PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE,          -- local to this device
     own_name INTEGER NOT NULL DEFAULT 0,    -- whether it was named on this device
-    standing TEXT NOT NULL,                 -- client.chats.Standing
+    standing TEXT NOT NULL,                 -- client.records.chats.Standing
     epoch    INTEGER NOT NULL,
     state    BLOB NOT NULL,                 -- the engine's private state, without the tree
     tree     BLOB NOT NULL,                 -- the ratchet tree
@@ -34,8 +34,8 @@ CREATE TABLE key_package (
 CREATE TABLE intent (                       -- what is to be done to a group's membership or keys
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     group_id        BLOB NOT NULL,
-    body            BLOB NOT NULL,          -- client.intents.Intent, MessagePack
-    state           TEXT NOT NULL,          -- client.intents.IntentState
+    body            BLOB NOT NULL,          -- client.records.intents.Intent, MessagePack
+    state           TEXT NOT NULL,          -- client.records.intents.IntentState
     idempotency_key TEXT,
     epoch           INTEGER,                -- the epoch in which `request` was made
     request         BLOB,                   -- the exact octets that are posted
@@ -49,13 +49,13 @@ CREATE TABLE message (
     message_id   TEXT NOT NULL,             -- hexadecimal; stable name of this row for people and scripts
     group_id     BLOB NOT NULL,
     seq          INTEGER,                   -- place in the group's log; null until the service has ordered it
-    kind         TEXT NOT NULL,             -- client.history.Kind
+    kind         TEXT NOT NULL,             -- client.records.history.Kind
     sender       TEXT NOT NULL,             -- +E164 of the MLS credential; empty for gaps and notices
     text         TEXT NOT NULL,             -- made safe for terminals
     framed       BLOB NOT NULL,             -- the octets that the PASSporT's digest covers
     passport     BLOB,
     verification TEXT,                      -- identity.binding.Verification, JSON
-    context      BLOB,                      -- client.history.StoredContext, MessagePack
+    context      BLOB,                      -- client.records.history.StoredContext, MessagePack
     arrived      INTEGER NOT NULL,
     at_ms        INTEGER,                   -- the service's clock: its claim
     shown        INTEGER NOT NULL DEFAULT 0
@@ -73,7 +73,7 @@ CREATE TABLE shared (                       -- chains and rosters, each kept onc
 CREATE TABLE outbox (
     message         INTEGER PRIMARY KEY REFERENCES message (id),
     group_id        BLOB NOT NULL,
-    state           TEXT NOT NULL,          -- client.outbox.OutboxState
+    state           TEXT NOT NULL,          -- client.records.outbox.OutboxState
     idempotency_key TEXT,
     epoch           INTEGER,
     ciphertext      BLOB,                   -- the exact octets that are posted until they are answered

@@ -115,7 +115,9 @@ def tmux(tmp_path: Path) -> Iterator[list[str]]:
 
 
 def test_tmux_takes_what_is_copied_inside_it(tmux: list[str]) -> None:
-    program = "import asyncio, sys; from client.clipboard import copy; asyncio.run(copy('copied', sys.stdout.write))"
+    program = (
+        "import asyncio, sys; from client.terminal.clipboard import copy; asyncio.run(copy('copied', sys.stdout.write))"
+    )
     line = f'PYTHONPATH={ROOT} {sys.executable} -c "{program}"'
     subprocess.run([*tmux, "send-keys", line, "Enter"], check=True)
     deadline = time.monotonic() + 30

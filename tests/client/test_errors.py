@@ -29,7 +29,8 @@ def test_an_error_says_what_happened_and_keeps_its_code(kind: type[ClientError])
 
 def test_importing_the_leaf_modules_brings_no_interface_and_no_server() -> None:
     program = (
-        "import sys, client, client.content, client.reading, client.delivery, client.enrolment\n"
+        "import sys, client, client.formats.content, client.formats.reading\n"
+        "import client.services.delivery, client.credentials.enrolment\n"
         "loaded = {name.partition('.')[0] for name in sys.modules}\n"
         "print(sorted({'textual', 'starlette', 'uvicorn', 'apsw', 'lab'} & loaded))"
     )

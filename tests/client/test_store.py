@@ -164,7 +164,7 @@ def test_nothing_of_the_content_is_readable_in_the_files(home: Home) -> None:
 
 
 def test_one_process_owns_an_account(home: Home) -> None:
-    script = f"from client.home import *; AccountLock(Home(Path({str(home.folder)!r})))"
+    script = f"from client.storage.home import *; AccountLock(Home(Path({str(home.folder)!r})))"
     command = [sys.executable, "-c", script]
     root = Path(__file__).parents[2]
     with AccountLock(home):

@@ -1,6 +1,6 @@
 """Every request and answer of the ACME server (RFC 8555, RFC 9448): shapes, limits, problem types.
 
-Requests are flattened JWS of ES256 (identity.acme_jws), `application/jose+json`; each answer has a `Replay-Nonce`.
+Requests are flattened JWS of ES256 (enrolment.acme_jws), `application/jose+json`; each answer has a `Replay-Nonce`.
 
     GET       /acme/directory                                  -> 200 Directory
     HEAD, GET /acme/new-nonce                                  -> 200, 204
@@ -88,7 +88,7 @@ class Orders(msgspec.Struct, frozen=True):
 
 
 class Identifier(msgspec.Struct, frozen=True):
-    """What is to be certified (identity.authority_token.identifier_value)."""
+    """What is to be certified (identity.enrolment.authority_token.identifier_value)."""
 
     type: Annotated[str, msgspec.Meta(max_length=100)]
     value: Annotated[str, msgspec.Meta(max_length=TOKEN_LIMIT)]

@@ -128,7 +128,7 @@ async def test_what_a_stranger_wrote_is_not_found(scene: Scene) -> None:
         await alice.sees("0 messages found.")
 
 
-drawable = st.text(st.characters(exclude_categories=["C"]))  # as client.text leaves it
+drawable = st.text(st.characters(exclude_categories=["C"]))  # as client.formats.text leaves it
 
 
 @given(drawable, drawable)
