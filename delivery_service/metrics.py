@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from delivery_service.service import Service
+from delivery_service.storage.engine import Standing
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -72,5 +73,21 @@ class _Figures(Collector):
         yield CounterMetricFamily("ringtrue_store_batches", "Transactions", load.batches)
         yield CounterMetricFamily("ringtrue_store_batched", "Requests in them", load.batched)
         yield CounterMetricFamily("ringtrue_store_failures", "Requests that the store could not serve", load.failures)
+        yield from _standing(service.engine.standing)
         yield CounterMetricFamily("ringtrue_retention_runs", "Runs of the retention", service.retention_runs)
         yield CounterMetricFamily("ringtrue_retention_failures", "Those that failed", service.retention_failures)
+
+
+def _standing(standing: Standing) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "ringtrue_store_unconfirmed_seconds",
+        "Since the begin of the last write that the PostgreSQL server confirmed",
+        standing.unconfirmed,
+    )
+    yield GaugeMetricFamily("ringtrue_store_timeline", "PostgreSQL's newest timeline met", standing.timeline)
+    yield CounterMetricFamily(
+        "ringtrue_store_left_behind", "Connections to PostgreSQL servers with an older history", standing.left_behind
+    )
+    yield CounterMetricFamily(
+        "ringtrue_store_untold", "Readings not told, because the PostgreSQL server confirmed nothing", standing.untold
+    )

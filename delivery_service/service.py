@@ -87,8 +87,9 @@ class Service:
         self.entrance = Entrance()
         self._folder = folder
         self.wakeups = Wakeups()
-        self.notices = None if database is None else Notices(database.url, self.wakeups)
-        self.engine: Engine = SqliteEngine(folder, encryption) if database is None else PostgresqlEngine(database)
+        postgresql = None if database is None else PostgresqlEngine(database, folder)
+        self.notices = None if postgresql is None else Notices(postgresql.servers, self.wakeups)
+        self.engine: Engine = postgresql or SqliteEngine(folder, encryption)
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
         self.retention_runs = self.retention_failures = 0

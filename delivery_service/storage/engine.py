@@ -37,6 +37,16 @@ class Load:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an engine knows of its database's server: with a database of one's own there is nothing to know."""
+
+    unconfirmed: float = 0.0  # seconds since the begin of the last write that the server confirmed
+    timeline: int = 0  # of PostgreSQL: raised by each promotion
+    left_behind: int = 0  # connections refused because their server has an older history
+    untold: int = 0  # transactions whose reading was not told, because the server confirmed nothing
+
+
 class Engine(Protocol):
     """One database. RefusedError is the work's own answer or overloaded; a failing engine is StoreError."""
 
@@ -48,6 +58,10 @@ class Engine(Protocol):
 
     @property
     def load(self) -> Load:
+        """For the metrics; may be read from another thread."""
+
+    @property
+    def standing(self) -> Standing:
         """For the metrics; may be read from another thread."""
 
     def read(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:

@@ -75,7 +75,8 @@ class Lane:
         self._clock = clock
         self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._gathered: list[Item] = []
-        self._since: deque[float] = deque()  # when each request came that is not answered yet, in order
+        self._items = 0
+        self._since: deque[float] = deque()  # when each was handed over that is in no transaction that has ended
         self._octets = 0
         self._batches = self._batched = self._failures = 0
         self._open = False
@@ -103,12 +104,12 @@ class Lane:
     @property
     def waiting(self) -> int:
         """How many requests are not answered yet."""
-        return len(self._since)
+        return self._items
 
     @property
     def load(self) -> Load:
         """See Engine."""
-        return Load(len(self._since), self._octets, self._batches, self._batched, self._failures, self._waited())
+        return Load(self._items, self._octets, self._batches, self._batched, self._failures, self._waited())
 
     def run(
         self,
@@ -120,13 +121,13 @@ class Lane:
         """Queues a request; once it is durable the listener hears what was `told`, even if nobody waits any more."""
         if not self._open:
             raise StoreError("the store is closed")
-        if len(self._since) >= QUEUE_ITEMS or self._octets + octets > QUEUE_OCTETS:
+        if self._items >= QUEUE_ITEMS or self._octets + octets > QUEUE_OCTETS:
             raise RefusedError("overloaded", "too many requests are waiting for the disk", retry_after=RETRY_AFTER)
         # Two batches are the transaction under way and the next one: whom a disk has only kept for a moment need not
         # come again. Who would wait for a third behind a queue that does not get shorter in time is told so at once.
         if len(self._since) >= 2 * self._batch and self._waited() > WAIT_LIMIT:
             raise RefusedError("overloaded", "requests wait for the disk for too long", retry_after=RETRY_AFTER)
-        self._since.append(self._clock())
+        self._items += 1
         self._octets += octets
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._gathered:
@@ -144,6 +145,7 @@ class Lane:
 
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
+        self._since.extend([self._clock()] * len(gathered))
         self._queue.put(gathered)
 
     def _serve(self) -> None:
@@ -153,6 +155,8 @@ class Lane:
                 while items:
                     batch = items[: self._batch]
                     self._session.transact(batch)
+                    for _ in batch:
+                        self._since.popleft()
                     self._batches += 1
                     self._batched += len(batch)
                     self._loop.call_soon_threadsafe(self._answer, batch)
@@ -188,7 +192,7 @@ class Lane:
 
     def _answer(self, items: list[Item]) -> None:
         for item in items:
-            self._since.popleft()
+            self._items -= 1
             self._octets -= item.octets
             self._failures += isinstance(item.error, StoreError)
             if item.error is None and item.told is not None and (change := item.told(item.value)) is not None:

@@ -126,6 +126,9 @@ LIMITS = {
     "sessions.KNOWN_LIMIT": "limits_exact::so_many_tokens_are_remembered_and_the_others_are_read_again",
     "signatures.NONCE_LENGTHS": "limits_exact::a_nonce_has_so_many_characters",
     "storage.encryption.KEY_SIZE": "encryption::a_key_file_has_exactly_one_key_and_one_reader",
+    "entrance.WAIT_LIMIT": "overload::a_request_is_refused_that_waited_for_too_long_with_too_many_behind_it",
+    "entrance.WAITING_LIMIT": "overload::a_request_is_refused_that_waited_for_too_long_with_too_many_behind_it",
+    "storage.lane.WAIT_LIMIT": "overload::a_lane_refuses_once_its_oldest_request_has_waited_for_too_long",
     "storage.lane.QUEUE_ITEMS": "limits_exact::so_many_requests_wait_for_a_lane",
     "storage.lane.QUEUE_OCTETS": "store_port::requests_beyond_the_queue_are_refused_at_once",
     "wakeups.WATCHERS_PER_DEVICE": "abuse::the_longest_wait_of_a_device_ends_when_it_begins_too_many",
@@ -149,14 +152,15 @@ OTHERS = {
         storage.postgresql.READING_LANES storage.postgresql.WRITING_LANES
         storage.postgresql.CHANGING_LANES storage.postgresql.APPENDING_LANES storage.postgresql.READ_BATCH
         storage.postgresql.WRITE_BATCH storage.postgresql.CHANGE_BATCH storage.postgresql.APPEND_BATCH
-        storage.postgresql.WATCH_INTERVAL storage.postgresql_append.TURNS storage.postgresql_link.SILENCE_LIMIT
+        storage.postgresql_append.TURNS storage.postgresql_link.SILENCE_LIMIT storage.lease.LEASE storage.lease.PATIENCE
+        storage.watch.WATCH_INTERVAL storage.watch.SEARCH_INTERVAL storage.watch.LAST_BEAT storage.servers.SEARCH_TIMEOUT
         storage.postgresql_works.TURNS storage.postgresql_works.PAUSE storage.postgresql_works.PAUSE_LIMIT
         storage.retention.CHUNK storage.sqlite.WRITE_BATCH storage.sqlite.READ_BATCH storage.sqlite.CHECKPOINT_PAGES
         wire.HEARTBEAT
     """,
     TOLD: """
-        http.connections.RETRY_AFTER http.problems.STORE_RETRY_AFTER limits.RETRY_AFTER storage.lane.RETRY_AFTER
-        wire.KEY_PACKAGES_LOW_WATER
+        entrance.RETRY_AFTER http.connections.RETRY_AFTER http.problems.STORE_RETRY_AFTER limits.RETRY_AFTER
+        storage.lane.RETRY_AFTER wire.KEY_PACKAGES_LOW_WATER
     """,
     NUMBER: """
         cli.EXIT_REFUSED eviction.NEVER framing.CIPHER_SUITE limits.HOUR notices.KEEPER policy.DAY
