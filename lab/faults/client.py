@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mls_rs
 
@@ -18,11 +17,9 @@ from client.storage.store import Store
 from client.worker import Worker
 from lab.faults.loop import VirtualLoop
 from lab.faults.network import Link
+from lab.faults.park import Park
 from lab.faults.process import CrashedError, Process, current
 from lab.seams.seam import instead
-
-if TYPE_CHECKING:
-    from lab.faults.run import Run
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of stores in a temporary folder
 RESTART = 5.0  # seconds that a dead device stays away, at most
@@ -44,7 +41,7 @@ class LoopWorker(Worker):
 class Device:
     """One device: at most one session at a time; its folder moves on with each crash, as a disk would survive it."""
 
-    def __init__(self, name: str, folder: Path, run: "Run", *, following: bool) -> None:
+    def __init__(self, name: str, folder: Path, park: Park, *, following: bool) -> None:
         self.name = name
         self.folder = folder
         self.skew = 0.0
@@ -53,13 +50,13 @@ class Device:
         self.process = Process(name)
         self.cursors: dict[bytes, int] = {}
         self.wanted = False
-        self._run = run
+        self._park = park
         self._lives = 0
         self._main: asyncio.Task[None] | None = None
 
     def clock(self) -> float:
         """What the device takes for the time."""
-        return self._run.clock() + self.skew
+        return self._park.clock() + self.skew
 
     def start(self) -> None:
         """Open the account, if it is not open."""
@@ -69,19 +66,19 @@ class Device:
         self._lives += 1
         self.process = Process(self.name)
         self.process.on_death = self._died
-        self._run.trace.say(f"{self.name} starts")
-        self._main = self._run.loop.spawn(self.process, self._live())
+        self._park.trace.say(f"{self.name} starts")
+        self._main = self._park.loop.spawn(self.process, self._live())
 
     async def stop(self) -> None:
         """Close the account as a person does who ends the program."""
         self.wanted = False
         if self._main is not None and not self._main.done() and self.process.alive:
-            self._run.trace.say(f"{self.name} stops")
+            self._park.trace.say(f"{self.name} stops")
             self._main.cancel()
             await asyncio.wait((self._main,))
 
     async def _live(self) -> None:
-        link = Link(self._run.network, self.process)
+        link = Link(self._park.network, self.process)
         opening = Session.open(self.folder, PASSPHRASE, clock=self.clock, transport=link, jitter=JITTER)
         async with opening as session:
             session.add_listener(self._hear)
@@ -89,7 +86,7 @@ class Device:
             try:
                 if self.following:
                     await self._follow(session)
-                await self._run.loop.create_future()
+                await self._park.loop.create_future()
             finally:
                 self.session = None
 
@@ -99,10 +96,10 @@ class Device:
                 async for _ in events:
                     pass
         except ClientError as error:
-            self._run.trace.say(f"{self.name} follows no more: {error.code}")
+            self._park.trace.say(f"{self.name} follows no more: {error.code}")
 
     def _hear(self, event: Event) -> None:
-        self._run.trace.say(f"{self.name} hears {_name(event)}")
+        self._park.trace.say(f"{self.name} hears {_name(event)}")
         if isinstance(event, ChatJoined | MembersChanged):
             self._note_epoch(event.group_id)
         if (group_id := getattr(event, "group_id", None)) is not None:
@@ -111,21 +108,21 @@ class Device:
     def _note_epoch(self, group_id: bytes) -> None:
         chat = None if self.session is None else self.session.steps.chats.get(group_id)
         if chat is not None and chat.standing.is_member and self.session is not None:
-            seen = self._run.authenticators.setdefault((group_id, chat.epoch), set())
+            seen = self._park.authenticators.setdefault((group_id, chat.epoch), set())
             seen.add(self.session.steps.groups.authenticator(group_id))
 
     def _died(self) -> None:
         """The store's file is left as the disk has it at this moment."""
         self.session = None
-        self._run.network.died(self.process)
+        self._park.network.died(self.process)
         survived = self.folder.with_name(f"{self.folder.name.partition('.')[0]}.{self._lives}")
         shutil.copytree(self.folder, survived)
         self.folder = survived
-        self._run.graves.append(self.process)
-        self._run.trace.fault("crash of a client", self.name)
+        self._park.graves.append(self.process)
+        self._park.trace.fault("crash of a client", self.name)
         if self.wanted:
-            after = self._run.draw.random() * RESTART
-            self._run.loop.call_later(after, self._come_back, context=self._run.loop.world.context)
+            after = self._park.draw.random() * RESTART
+            self._park.loop.call_later(after, self._come_back, context=self._park.loop.world.context)
 
     def _come_back(self) -> None:
         if self.wanted:
@@ -135,22 +132,22 @@ class Device:
         """Note what the last session ended with, if it was not by a person's wish."""
         main = self._main
         if main is not None and main.done() and not main.cancelled() and main.exception() is not None:
-            self._run.unexpected.append(f"{self.name} ended with {main.exception()!r}")
+            self._park.unexpected.append(f"{self.name} ended with {main.exception()!r}")
 
     async def act(self, words: str, deed: Callable[[Session], Awaitable[object]]) -> None:
         """Let the person do something with the open account; what is refused is part of the run."""
         session = self.session
         if session is None:
             return
-        self._run.trace.say(f"{self.name}: {words}")
+        self._park.trace.say(f"{self.name}: {words}")
         try:
             await deed(session)
         except ClientError as error:
-            self._run.trace.say(f"{self.name}: {words}: {error.code}")
+            self._park.trace.say(f"{self.name}: {words}: {error.code}")
         except mls_rs.MlsError as error:
-            self._run.unexpected.append(f"{self.name}: {words}: {type(error).__name__}: {error}")
+            self._park.unexpected.append(f"{self.name}: {words}: {type(error).__name__}: {error}")
         else:
-            self._run.trace.say(f"{self.name}: {words}: done")
+            self._park.trace.say(f"{self.name}: {words}: done")
 
     def _watch_cursor(self, group_id: bytes) -> None:
         """Note how far the device has read, over all its lives; whoever reads backwards has lost its place."""
@@ -160,8 +157,8 @@ class Device:
         for what, cursor in ((group_id, chat.cursor), (INBOX, inbox_cursor(self.session.steps.store))):
             before = self.cursors.get(what, 0)
             if cursor < before:
-                words = "its inbox" if what == INBOX else self._run.group(what)
-                self._run.unexpected.append(f"{self.name}: the cursor of {words} went back from {before} to {cursor}")
+                words = "its inbox" if what == INBOX else self._park.group(what)
+                self._park.unexpected.append(f"{self.name}: the cursor of {words} went back from {before} to {cursor}")
             self.cursors[what] = cursor
 
 
@@ -175,7 +172,7 @@ def _name(event: Event) -> str:
 
 
 @contextmanager
-def crashing_stores(run: "Run") -> Iterator[None]:
+def crashing_stores(park: Park) -> Iterator[None]:
     """Inside, a device may die before and after each transaction of its store, as the rates say."""
     transaction = Store.transaction
 
@@ -185,18 +182,18 @@ def crashing_stores(run: "Run") -> Iterator[None]:
         with transaction(store):
             yield
             if outer:
-                _may_die(run)
+                _may_die(park)
         if outer:
-            _may_die(run)
+            _may_die(park)
 
     with instead(Store, "transaction", fragile).exchanged():
         yield
 
 
-def _may_die(run: "Run") -> None:
+def _may_die(park: Park) -> None:
     process = current()
-    if process is not None and process.alive and run.network.chance(run.network.rates.step_crash):
-        run.loop.kill(process)
+    if process is not None and process.alive and park.network.chance(park.network.rates.step_crash):
+        park.loop.kill(process)
         raise CrashedError
 
 

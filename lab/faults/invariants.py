@@ -1,9 +1,9 @@
 """What must be true after every run, read from the devices' stores, the service's database and what the network saw."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mls_rs import inspect
 
@@ -14,10 +14,8 @@ from client.records.message import Kind, Message
 from client.session import Session
 from delivery_service.storage.key_packages import State
 from identity.device import spki_hash
-
-if TYPE_CHECKING:
-    from lab.faults.client import Device
-    from lab.faults.run import Run
+from lab.faults.client import Device
+from lab.faults.park import Park
 
 APPLICATION, COMMIT = 0, 2  # numbers of log.kind
 TIME_LIES = ("clock-back", "held-back", "delivered-late")  # what differing clocks look like
@@ -59,9 +57,9 @@ class Log:
         return {device for device, _, until in self.terms if until is None}
 
 
-def logs(run: "Run") -> list[Log]:
+def logs(park: Park) -> list[Log]:
     """Every group of the service."""
-    execute = run.storage.connection.execute
+    execute = park.storage.connection.execute
     found = []
     groups: list[Any] = execute("SELECT number, group_id, epoch, head FROM groups").fetchall()
     for number, group_id, epoch, head in groups:
@@ -71,17 +69,17 @@ def logs(run: "Run") -> list[Log]:
         terms: Any = execute("SELECT device, since, until FROM memberships WHERE group_number = ?", (number,))
         entries = tuple(Entry(*row) for row in rows)
         reached = epoch if epoch >= 0 else -epoch - 1  # an ended group's (storage/ending.py)
-        found.append(Log(group_id, run.group(group_id), reached, head, entries, tuple(terms)))
+        found.append(Log(group_id, park.group(group_id), reached, head, entries, tuple(terms)))
     return found
 
 
-def unsettled(run: "Run") -> list[str]:
+def unsettled(park: Park, devices: Sequence[Device]) -> list[str]:
     """What has not come to rest yet: a device behind a log, or with something to post."""
-    kept = logs(run)
-    return [words for device in run.devices if device.session for words in _unsettled(device, device.session, kept)]
+    kept = logs(park)
+    return [words for device in devices if device.session for words in _unsettled(device, device.session, kept)]
 
 
-def _unsettled(device: "Device", session: Session, kept: list[Log]) -> Iterator[str]:
+def _unsettled(device: Device, session: Session, kept: list[Log]) -> Iterator[str]:
     steps = session.steps
     identity = _identity(session)
     for log in kept:
@@ -107,21 +105,21 @@ def _identity(session: Session) -> bytes:
     return identity_of_key(session.account.number, spki_hash(session.account.point()))
 
 
-def check(run: "Run") -> None:
-    """Add each violation to `run.unexpected`."""
-    found = run.unexpected
-    kept = logs(run)
-    found += unsettled(run)
+def check(park: Park, devices: Sequence[Device]) -> None:
+    """Add each violation to `park.unexpected`."""
+    found = park.unexpected
+    kept = logs(park)
+    found += unsettled(park, devices)
     for log in kept:
         found += _order(log)
-    found += _confirmed(run, kept)
-    found += _key_packages(run)
-    found += run.network.ledger.failures
-    found += _authenticators(run, kept)
-    found += _messages(run, kept)
-    for device in run.devices:
+    found += _confirmed(park, kept)
+    found += _key_packages(park)
+    found += park.network.ledger.failures
+    found += _authenticators(park, devices, kept)
+    found += _messages(park, devices, kept)
+    for device in devices:
         if device.session is not None:
-            found += _accusations(run, device, device.session)
+            found += _accusations(park, device, device.session)
 
 
 def _order(log: Log) -> Iterator[str]:
@@ -137,32 +135,32 @@ def _order(log: Log) -> Iterator[str]:
         epoch += entry.kind == COMMIT
 
 
-def _confirmed(run: "Run", kept: list[Log]) -> Iterator[str]:
+def _confirmed(park: Park, kept: list[Log]) -> Iterator[str]:
     held = {(log.group_id, entry.digest, entry.seq) for log in kept for entry in log.entries}
-    for group_id, digest, seq in sorted(run.network.ledger.confirmed - held):
-        yield f"{run.group(group_id)}: a replica confirmed {seq} ({digest.hex()[:8]}), which is not in the log"
+    for group_id, digest, seq in sorted(park.network.ledger.confirmed - held):
+        yield f"{park.group(group_id)}: a replica confirmed {seq} ({digest.hex()[:8]}), which is not in the log"
 
 
-def _key_packages(run: "Run") -> Iterator[str]:
+def _key_packages(park: Park) -> Iterator[str]:
     lasting = {
         reference
-        for (reference,) in run.storage.connection.execute(
+        for (reference,) in park.storage.connection.execute(
             "SELECT reference FROM key_packages WHERE state IN (?, ?)", (State.LAST_RESORT, State.REPLACED)
         )
     }
-    for message, times in run.network.ledger.handed_out.items():
+    for message, times in park.network.ledger.handed_out.items():
         (reference,) = inspect(message).key_package_references
         if times > 1 and reference not in lasting:
             yield f"a key package was handed out {times} times: {reference.hex()[:8]}"
 
 
-def _authenticators(run: "Run", kept: list[Log]) -> Iterator[str]:
-    for (group_id, epoch), seen in run.authenticators.items():
+def _authenticators(park: Park, devices: Sequence[Device], kept: list[Log]) -> Iterator[str]:
+    for (group_id, epoch), seen in park.authenticators.items():
         if len(seen) > 1:
-            yield f"{run.group(group_id)} has forked in epoch {epoch}: {len(seen)} authenticators"
+            yield f"{park.group(group_id)} has forked in epoch {epoch}: {len(seen)} authenticators"
     for log in kept:
         values = set()
-        for device in run.devices:
+        for device in devices:
             chat = None if device.session is None else device.session.steps.chats.get(log.group_id)
             if chat is not None and chat.standing.is_member and device.session is not None:
                 values.add((chat.epoch, device.session.steps.groups.authenticator(log.group_id)))
@@ -170,20 +168,20 @@ def _authenticators(run: "Run", kept: list[Log]) -> Iterator[str]:
             yield f"{log.name} ends with {len(values)} states"
 
 
-def _messages(run: "Run", kept: list[Log]) -> Iterator[str]:
+def _messages(park: Park, devices: Sequence[Device], kept: list[Log]) -> Iterator[str]:
     rows = {
         (device.name, log.group_id): device.session.steps.history.chat(log.group_id)
-        for device in run.devices
+        for device in devices
         if device.session is not None
         for log in kept
     }
     for log in kept:
         names: dict[int, set[str]] = defaultdict(set)
-        for device in run.devices:
+        for device in devices:
             if device.session is None:
                 continue
             mine = rows[device.name, log.group_id]
-            yield from _own(device, log, mine, clocks_differ=bool(run.family.rates.skew))
+            yield from _own(device, log, mine, clocks_differ=bool(park.family.rates.skew))
             yield from _shown(device, device.session, log, mine)
             for row in mine:
                 if row.seq is not None and row.message_id:
@@ -193,7 +191,7 @@ def _messages(run: "Run", kept: list[Log]) -> Iterator[str]:
                 yield f"{log.name}: devices have different messages at {seq}"
 
 
-def _own(device: "Device", log: Log, rows: list[Message], *, clocks_differ: bool) -> Iterator[str]:
+def _own(device: Device, log: Log, rows: list[Message], *, clocks_differ: bool) -> Iterator[str]:
     entries = {entry.seq: entry for entry in log.entries}
     for row in rows:
         if row.kind is Kind.GAP and not (clocks_differ and row.text.startswith(TIME_WORDS)):
@@ -210,7 +208,7 @@ def _own(device: "Device", log: Log, rows: list[Message], *, clocks_differ: bool
             yield f"{device.name}: {row.text!r} has failed in {log.name} without a reason"
 
 
-def _shown(device: "Device", session: Session, log: Log, rows: list[Message]) -> Iterator[str]:
+def _shown(device: Device, session: Session, log: Log, rows: list[Message]) -> Iterator[str]:
     identity = _identity(session)
     at = Counter(row.seq for row in rows if row.seq is not None and row.kind is not Kind.NOTICE)
     for entry in log.entries:
@@ -224,11 +222,11 @@ def _shown(device: "Device", session: Session, log: Log, rows: list[Message]) ->
         yield f"{device.name} shows {log.name} in another order than the log's: {received}"
 
 
-def _accusations(run: "Run", device: "Device", session: Session) -> Iterator[str]:
+def _accusations(park: Park, device: Device, session: Session) -> Iterator[str]:
     """The service is honest here: whatever a device says of it is wrong, but for what differing clocks explain."""
     for group_id, code, seq in session.steps.store.rows("SELECT group_id, code, seq FROM log_trouble"):
-        if not (run.family.rates.skew and code in TIME_LIES) and code != "read-again":
-            yield f"{device.name} accuses the service of {code} in {run.group(group_id)} at {seq}"
+        if not (park.family.rates.skew and code in TIME_LIES) and code != "read-again":
+            yield f"{device.name} accuses the service of {code} in {park.group(group_id)} at {seq}"
     if session.steps.alarms.waiting():
         alarms = session.steps.store.rows("SELECT * FROM alarm")
         yield f"{device.name} has alarms: {[each[1:4] for each in alarms]}"

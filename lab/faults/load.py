@@ -2,17 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
 
 from client.records.chats import Chat, Standing
 from client.session import Session
 from lab.faults.client import Device
 from lab.faults.families import Habits
+from lab.faults.park import Park
 from lab.faults.prepared import NUMBERS, number
-
-if TYPE_CHECKING:
-    from lab.faults.run import Run
+from lab.faults.replica import Replica
 
 AWAY = 30.0  # seconds that somebody stays offline, at most
 DYING = 100  # callbacks within which whoever is to die dies
@@ -23,40 +21,42 @@ Deed = Callable[[Session], Awaitable[object]]
 class Load:
     """Draws deeds and lets people do them, at drawn moments, without waiting for each other."""
 
-    def __init__(self, run: "Run") -> None:
-        self._run = run
-        self._draw: random.Random = run.draw
+    def __init__(self, park: Park, devices: Sequence[Device], replicas: Sequence[Replica]) -> None:
+        self._park = park
+        self._devices = devices
+        self._replicas = replicas
+        self._draw: random.Random = park.draw
         self._made = 0
 
     async def carry_out(self) -> None:
         """All that is done in the run's window."""
-        family = self._run.family
+        family, began = self._park.family, self._park.loop.now
         moments = sorted(self._draw.random() * family.window for _ in range(family.actions))
         doing = []
         for moment in moments:
-            await asyncio.sleep(max(moment - self._run.loop.now + self._run.began, 0))
+            await asyncio.sleep(max(moment - self._park.loop.now + began, 0))
             doing += self._next()
         await asyncio.wait(doing, timeout=family.window)
 
     def _next(self) -> "list[asyncio.Task[None]]":
         self._misfortune()
-        device = self._draw.choice(self._run.devices)
-        weights = {name: getattr(self._run.family.habits, name) for name in Habits.__dataclass_fields__}
+        device = self._draw.choice(self._devices)
+        weights = {name: getattr(self._park.family.habits, name) for name in Habits.__dataclass_fields__}
         (what,) = self._draw.choices(list(weights), list(weights.values()))
         if what == "offline":
-            return [self._run.loop.spawn(self._run.loop.world, self._away(device))]
+            return [self._park.loop.spawn(self._park.loop.world, self._away(device))]
         if device.session is None:
             return []
-        return [self._run.loop.spawn(device.process, self._do(device, what))]
+        return [self._park.loop.spawn(device.process, self._do(device, what))]
 
     def _misfortune(self) -> None:
-        rates, network = self._run.family.rates, self._run.network
+        rates, network = self._park.family.rates, self._park.network
         if network.chance(rates.crash_client):
-            self._draw.choice(self._run.devices).process.steps_left = self._draw.randrange(DYING) + 1
+            self._draw.choice(self._devices).process.steps_left = self._draw.randrange(DYING) + 1
         if network.chance(rates.crash_replica):
-            self._draw.choice(self._run.replicas).process.steps_left = self._draw.randrange(DYING) + 1
+            self._draw.choice(self._replicas).process.steps_left = self._draw.randrange(DYING) + 1
         if network.chance(rates.partition):
-            device, replica = self._draw.choice(self._run.devices), self._draw.choice(self._run.replicas)
+            device, replica = self._draw.choice(self._devices), self._draw.choice(self._replicas)
             network.cut(device.name, replica.name, self._draw.random() * rates.cut)
 
     async def _away(self, device: Device) -> None:
@@ -87,13 +87,13 @@ class Load:
         chosen = self._draw.sample(others, self._draw.randint(1, len(others)))
         self._made += 1
         name = f"chat {self._made}"
-        admins = [NUMBERS[each] for each in chosen[:1]] if self._run.family.habits.admin else []
+        admins = [NUMBERS[each] for each in chosen[:1]] if self._park.family.habits.admin else []
         numbers = [NUMBERS[each] for each in chosen]
         return f"create {name} with {chosen}", lambda session: session.create_chat(name, numbers, admins=admins)
 
     async def _in_chat(self, device: Device, session: Session, chat: Chat, what: str) -> tuple[str, Deed]:
         group = chat.group_id
-        name = self._run.group(group)
+        name = self._park.group(group)
         whom = self._draw.choice([each for each in NUMBERS if NUMBERS[each] != number(device.name)])
         match what:
             case "say":

@@ -5,9 +5,10 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import httpx
+from starlette.applications import Starlette
 
 from lab.faults.families import Rates
 from lab.faults.ledger import Ledger
@@ -15,11 +16,16 @@ from lab.faults.loop import VirtualLoop
 from lab.faults.process import Process
 from lab.faults.trace import Trace
 
-if TYPE_CHECKING:
-    from lab.faults.replica import Replica
-
 LATENCY = 0.02  # seconds that a request or an answer takes at most, when nothing is wrong
 AUTHORITY_WORDS = "the authority is out of reach"
+
+
+class Answering(Protocol):
+    """Whoever answers requests: `app` is None while nothing runs there."""
+
+    name: str
+    process: Process
+    app: Starlette | None
 
 
 @dataclass(eq=False, slots=True)
@@ -28,7 +34,7 @@ class Exchange:
 
     label: str
     client: Process
-    replica: "Replica"
+    replica: Answering
     gone: asyncio.Event
     arrived: "deque[dict[str, Any] | httpx.TransportError]" = field(default_factory=deque)
     waiter: "asyncio.Future[None] | None" = None
@@ -61,13 +67,11 @@ class Exchange:
 class Network:
     """Carries requests with the faults of `rates`, until it is `healed`."""
 
-    def __init__(
-        self, loop: VirtualLoop, draw: random.Random, rates: Rates, replicas: "list[Replica]", trace: Trace
-    ) -> None:
+    def __init__(self, loop: VirtualLoop, draw: random.Random, rates: Rates, trace: Trace) -> None:
         self.loop = loop
         self.draw = draw
         self.rates = rates
-        self.replicas = replicas
+        self.replicas: list[Answering] = []
         self.trace = trace
         self.ledger = Ledger()
         self.process = Process("network")
@@ -134,7 +138,7 @@ class Network:
             return
         self.loop.spawn(replica.process, self._serve(exchange, replica, scope, body))
 
-    async def _serve(self, exchange: Exchange, replica: "Replica", scope: dict[str, Any], body: bytes) -> None:
+    async def _serve(self, exchange: Exchange, replica: Answering, scope: dict[str, Any], body: bytes) -> None:
         sent, status, answer = False, 0, b""
 
         async def receive() -> dict[str, Any]:
@@ -203,7 +207,7 @@ class Link(httpx.AsyncBaseTransport):
             start["status"], headers=start["headers"], stream=_Answer(network, exchange, patience["read"], request)
         )
 
-    async def _send(self, request: httpx.Request, replica: "Replica", label: str) -> Exchange:
+    async def _send(self, request: httpx.Request, replica: Answering, label: str) -> Exchange:
         network = self._network
         body = await request.aread()
         scope = _scope(request)

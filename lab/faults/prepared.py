@@ -128,7 +128,7 @@ class _Preparation:
         return Prepared(self.folder, storage.connection.serialize("main"), anchors, self.loop.now)
 
     def _delivery(self, storage: Storage, anchors: TrustAnchors) -> Starlette:
-        network = Network(self.loop, self.loop.draw, Rates(), [], Trace(self.loop.time))
+        network = Network(self.loop, self.loop.draw, Rates(), Trace(self.loop.time))
         (self.folder / "service").mkdir()
         engine = SharedEngine(storage, self.loop.world, self.loop, network)
         return app_over(engine, self.folder / "service", anchors, HOST, self.clock)
