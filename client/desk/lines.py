@@ -2,6 +2,8 @@
 
 import msgspec
 
+SCHEMA_VERSION = 1  # `v` of every line
+
 
 class Line(msgspec.Struct, frozen=True):
     """What stands in a line beside `v` and `type`; fields may be added in later versions, never renamed."""

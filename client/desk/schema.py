@@ -22,7 +22,6 @@ from client.desk.daemon import CALLS_AT_ONCE, CLIENTS, EVENTS_BEHIND
 from client.desk.protocol import CALLS, EVENTS
 from client.desk.told import Told
 from client.failures import Failure
-from client.terminal.voices import SCHEMA_VERSION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/{name}"
@@ -87,7 +86,7 @@ def schema_document() -> dict[str, object]:
     gives, (event, error, *shown) = rest[: len(calls)], rest[len(calls) :]
     return {
         "$schema": DIALECT,
-        "title": f"Ringtrue: the daemon's socket and --json, version {SCHEMA_VERSION}",
+        "title": f"Ringtrue: the daemon's socket and --json, version {lines.SCHEMA_VERSION}",
         "description": inspect.getdoc(protocol),
         "calls": {
             call.name: {"description": call.words, "with": arguments, "result": result}
@@ -109,5 +108,5 @@ def schema_document() -> dict[str, object]:
 
 
 def _line(name: str, shape: Mapping[str, Any]) -> dict[str, object]:
-    constants = {"v": {"const": SCHEMA_VERSION}, "type": {"const": name}}
+    constants = {"v": {"const": lines.SCHEMA_VERSION}, "type": {"const": name}}
     return {"allOf": [shape, {"type": "object", "properties": constants, "required": ["v", "type"]}]}

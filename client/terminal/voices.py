@@ -12,6 +12,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
 
+from client.desk.lines import SCHEMA_VERSION
 from client.errors import PassphraseNeededError
 from client.failures import EXPECTED, failure
 from client.storage.home import Home, default_home
@@ -19,7 +20,6 @@ from client.storage.keys import keyring_available, needs_passphrase
 
 P = ParamSpec("P")
 
-SCHEMA_VERSION = 1
 INTERRUPTED = 130
 CELLS_AT_LEAST = 40  # of a terminal that says it is narrower
 
