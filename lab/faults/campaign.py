@@ -80,7 +80,8 @@ def _played(batches: Sequence[Sequence[Chosen]], jobs: int) -> "Iterator[tuple[T
     if jobs == 1:
         yield from map(play_batch, batches)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    # A process for each batch: what a dead process of the simulation held is never freed.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         yield from pool.map(play_batch, batches)
 
 
