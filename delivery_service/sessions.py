@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -61,7 +62,7 @@ class Sessions:
     """Grants and checks tokens under a secret that every replica has, so that a session of one is one of all."""
 
     secret: Callable[[], bytes]
-    _known: dict[bytes, Session] = field(default_factory=dict)
+    _known: OrderedDict[bytes, Session] = field(default_factory=OrderedDict)
     _revoked: dict[bytes, int] = field(default_factory=dict)
 
     def grant(self, device: DeviceIdentity, chain: Sequence[bytes], now: int) -> tuple[str, Session]:
@@ -76,10 +77,8 @@ class Sessions:
         """The session of an Authorization header; refuses session-expired."""
         session = self._known.get(authorization)
         if session is None:
-            session = self._read(authorization)
-            if len(self._known) >= KNOWN_LIMIT:
-                self._known.clear()
-            self._known[authorization] = session
+            session = self._known[authorization] = self._read(authorization)
+            self._make_room(now)
         if now >= session.expires_at:
             raise RefusedError("session-expired", "the session has ended: open a new one")
         if session.certificate in self._revoked:
@@ -91,6 +90,11 @@ class Sessions:
         for each in [each for each, until in self._revoked.items() if until <= now]:
             del self._revoked[each]
         self._revoked[certificate] = now + SESSION_LIFETIME
+
+    def _make_room(self, now: int) -> None:
+        """Forgets the oldest if they are too many or have ended; tokens come in about the order in which they end."""
+        while self._known and (len(self._known) > KNOWN_LIMIT or now >= next(iter(self._known.values())).expires_at):
+            self._known.popitem(last=False)
 
     def _read(self, authorization: bytes) -> Session:
         if not authorization.startswith(_SCHEME) or len(authorization) > TOKEN_LIMIT:

@@ -11,7 +11,7 @@ import pytest
 from delivery_service.app import create_app
 from delivery_service.observers import OBSERVERS_LIMIT
 from delivery_service.sessions import KNOWN_LIMIT
-from delivery_service.wire import MLS_TYPE
+from delivery_service.wire import MLS_TYPE, SESSION_LIFETIME
 from tests.delivery_service.test_event_stream import events, serving, text_id
 
 ALICE, BOB, CAROL = "+12025550142", "+12025550143", "+12025550144"
@@ -38,7 +38,7 @@ def held(service: Any) -> dict[str, int]:
         "streams by device": len(service.streams._open),
         "handshakes": len(groups._running),
         "turns of handshakes": len(groups._turns._taken),
-        "turns of large bodies": len(service.large_bodies._taken),
+        "turns of large bodies": len(service.large_bodies),
         "locks of observers": len(service.observers._locks),
         "requests for the store": load.waiting,
         "octets for the store": load.octets,
@@ -89,3 +89,18 @@ async def test_nothing_of_what_was_done_stays_in_memory(world):
     assert len(service.sessions._known) <= KNOWN_LIMIT
     assert len(service.observers._kept) <= min(OBSERVERS_LIMIT, ROUNDS)
     assert {len(limit._buckets) for limit in service.allowances._limits.values()} <= {0, 1, 2}
+
+
+async def test_a_session_that_has_ended_is_not_remembered(world):
+    alice, bob = await world.device(ALICE), await world.device(BOB)
+    known = world.app.state.service.sessions._known
+    for device in (alice, bob):
+        assert (await device.call("GET", "/v1/groups")).status_code == 200
+    assert len(known) == 2
+    world.clock.now += SESSION_LIFETIME
+    await bob.open_session()
+    assert (await bob.call("GET", "/v1/groups")).status_code == 200
+    assert list(known) == [f"Bearer {bob.token}".encode()]
+    world.clock.now += SESSION_LIFETIME
+    assert [(await device.call("GET", "/v1/groups")).status_code for device in (alice, bob)] == [401, 401]
+    assert not [token for token in known if token == f"Bearer {alice.token}".encode()]

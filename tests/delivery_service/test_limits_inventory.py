@@ -131,6 +131,8 @@ LIMITS = {
     "storage.lane.WAIT_LIMIT": "overload::a_lane_refuses_once_its_oldest_request_has_waited_for_too_long",
     "storage.lane.QUEUE_ITEMS": "limits_exact::so_many_requests_wait_for_a_lane",
     "storage.lane.QUEUE_OCTETS": "store_port::requests_beyond_the_queue_are_refused_at_once",
+    "transfers.SLOWEST": "transfers::who_is_slower_than_the_slowest_allowed_gives_way_after_its_grace",
+    "transfers.GRACE": "transfers::who_is_slower_than_the_slowest_allowed_gives_way_after_its_grace",
     "wakeups.WATCHERS_PER_DEVICE": "abuse::the_longest_wait_of_a_device_ends_when_it_begins_too_many",
 }
 
@@ -156,6 +158,7 @@ OTHERS = {
         storage.watch.WATCH_INTERVAL storage.watch.SEARCH_INTERVAL storage.watch.LAST_BEAT storage.servers.SEARCH_TIMEOUT
         storage.postgresql_works.TURNS storage.postgresql_works.PAUSE storage.postgresql_works.PAUSE_LIMIT
         storage.retention.CHUNK storage.sqlite.WRITE_BATCH storage.sqlite.READ_BATCH storage.sqlite.CHECKPOINT_PAGES
+        storage.sqlite.WRITE_CACHE storage.sqlite.READ_CACHE
         wire.HEARTBEAT
     """,
     TOLD: """
