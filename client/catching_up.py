@@ -49,6 +49,7 @@ class CatchingUp:
         asked = self.now()
         heads = await self.delivery.heads()
         troubles = await self.exchange.sync(heads, asked)
+        await self._settle_removals()
         await self.reaching.sync(heads.requests)
         if heads.rotate:
             await self.trying(self.upkeep.replace_last_resort())
@@ -69,6 +70,7 @@ class CatchingUp:
                 async for heads in stream:
                     connected(None)
                     await self.trying(self.exchange.sync(heads))
+                    await self.trying(self._settle_removals())
                     await self.trying(self.reaching.sync(heads.requests))
                     if heads.rotate:
                         await self.trying(self.upkeep.replace_last_resort())
@@ -82,6 +84,11 @@ class CatchingUp:
             await work
         except ClientError as error:
             self.tell([Trouble(None, error, error.code, str(error))])
+
+    async def _settle_removals(self) -> None:
+        """Fetch the list that a proposed removal may rest upon, and carry out what it confirms."""
+        if await self.revocations.hurry():
+            await self.exchange.post()
 
     async def _tick(self) -> None:
         # The stream is silent while nothing happens; certificates end and refused posts are due all the same.

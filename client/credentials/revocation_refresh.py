@@ -52,6 +52,13 @@ class RevocationRefresh:
                 self._tell(troubles[:1])
             self._failed_at = self._now() if troubles else None
 
+    async def hurry(self) -> bool:
+        """Fetch the list before its time if somebody is proposed as revoked whom it does not name; whether it came."""
+        if not self._steps.evictions.wants_list:
+            return False
+        await self.run()
+        return not self._steps.evictions.wants_list
+
     async def now(self) -> KnownCrl | None:
         """Fetch the list now; None if this device's certificate has no issuer who has one. Raises ClientError."""
         async with self._lock:
@@ -78,7 +85,7 @@ class RevocationRefresh:
         """Fetch the list if it is time for it."""
         now, known = self._now(), self._steps.revocations.known
         is_due = known is None or now >= min(known.fetched_at + INTERVAL, known.next_update)
-        if self._steps.revocations.has_issuer and is_due:
+        if self._steps.revocations.has_issuer and (is_due or self._steps.evictions.wants_list):
             await self._fetch_list()
             await self._look_at_oneself()
 
@@ -92,6 +99,7 @@ class RevocationRefresh:
         number = None if known is None or now >= known.next_update else known.number
         async with self._authority() as authority:
             der = await authority.revocation_list(number)
+        self._steps.evictions.wants_list = False  # what this one does not settle, the next one may
         if der is None:
             await self._worker.run(revocations.confirm, now)
         else:

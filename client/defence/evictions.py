@@ -59,6 +59,7 @@ class Evictions:
         self._history = history
         self._intents = intents
         self._alarms = alarms
+        self.wants_list = False  # somebody is proposed as revoked whom the list at hand does not name
 
     def proposed(self, group: mls_rs.Group, proposal: mls_rs.Proposal, seq: int, at: int, now: int) -> list[Event]:
         """Judge a removal that the service proposes at the time `at`. Rules 3 and 4 were checked before."""
@@ -68,7 +69,9 @@ class Evictions:
         insert = "INSERT OR IGNORE INTO eviction (reference, group_id, reason, at) VALUES (?, ?, ?, ?)"
         self._store.execute(insert, proposal.reference, group.group_id, reason, at)
         received: Event = ProposalReceived(group.group_id, proposal.type, None)
-        alarmed = self._act(group, leaf, Proposed(reason, at), seq, now)
+        known = Proposed(reason, at)
+        self.wants_list |= reason is Reason.REVOKED and self._is_undecided(group, leaf, known)
+        alarmed = self._act(group, leaf, known, seq, now)
         return [received, Alarmed(self._alarms.waiting())] if alarmed else [received]
 
     def _act(self, group: mls_rs.Group, leaf: mls_rs.Member, known: Proposed, seq: int | None, now: int) -> bool:
@@ -151,6 +154,9 @@ class Evictions:
             }[self._judge(epoch, each.removed, known)]
             who = f"a device of {number_of(each.removed)}"
             yield f"The delivery service had proposed it: {who}, {WHY[known.reason]}.{doubt}"
+
+    def _is_undecided(self, group: mls_rs.Group, leaf: mls_rs.Member, known: Proposed) -> bool:
+        return self._judge(EpochSender.of(group), leaf, known) is Finding.UNDECIDED
 
     def _is_accepted(self, group_id: bytes) -> bool:
         return self._groups.chats.known(group_id).consent is Consent.INBOX

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from mls_rs import generate_signature_key
 
+from client.credentials.revocation_refresh import RETRY
 from client.defence.alarms import AlarmKind
 from client.errors import GroupRefusedError, RevokedHereError
 from client.events import Alarmed, Event, Gap, MessageReceived, ProposalReceived, WelcomeRefused
@@ -99,17 +100,36 @@ async def test_whose_certificate_was_revoked_is_removed(world, stack: AsyncExitS
 
 
 @LISTS
-async def test_a_revocation_that_a_member_has_not_heard_of_waits_for_its_own_list(world, stack: AsyncExitStack) -> None:
+async def test_a_revocation_that_a_member_has_not_heard_of_has_the_list_fetched_at_once(
+    world, stack: AsyncExitStack
+) -> None:
     table = await Table.of(world, stack)
     revoked(world, table.bob)
     service = table.service
     assert await service.lists.refresh(service.now())
     await service.purge.run(service.now())
     await service.evictions.run(service.now())
-    await table.read(table.alice)  # her list is fetched every quarter of an hour
+    await table.alice.receive()
+    await table.read(table.alice)
+    assert await table.numbers(table.alice) == {ALICE, CAROL}
+    await table.read(table.carol)
+    assert await table.numbers(table.carol) == {ALICE, CAROL}
+
+
+@LISTS
+async def test_a_revocation_waits_for_a_list_that_cannot_be_had(world, stack: AsyncExitStack) -> None:
+    table = await Table.of(world, stack)
+    revoked(world, table.bob)
+    service = table.service
+    assert await service.lists.refresh(service.now())
+    await service.purge.run(service.now())
+    await service.evictions.run(service.now())
+    world.network.down.add("authority.test")
+    await table.read(table.alice)
     assert await table.numbers(table.alice) == {ALICE, BOB, CAROL}
     assert await table.alarms(table.alice) == []
-    world.clock.now += LISTED
+    world.network.down.clear()
+    world.clock.now += RETRY
     await table.read(table.alice)
     assert await table.numbers(table.alice) == {ALICE, CAROL}
     await table.read(table.carol)
