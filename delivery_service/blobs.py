@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Callable
 
 from delivery_service.blob_storage import BlobStorage, no_blob
 from delivery_service.errors import RefusedError
-from delivery_service.limits import Turns
 from delivery_service.storage import blobs as records
 from delivery_service.storage.blobs import StoredBlob, Upload
 from delivery_service.storage.engine import Engine
+from delivery_service.transfers import Transfers
 from delivery_service.wire import BLOB_LIMIT, RETENTION
 from delivery_service.wire.blobs import (
     BLOB_OCTETS_KEPT,
@@ -45,8 +45,8 @@ class Blobs:
         self._storage = storage
         self._owner = owner
         self._quota = quota
-        self.downloads = Turns(DOWNLOADS_PER_NUMBER, DOWNLOADS)
-        self.uploads = Turns(UPLOADS_PER_NUMBER, UPLOADS)
+        self.downloads = Transfers(DOWNLOADS_PER_NUMBER, DOWNLOADS)
+        self.uploads = Transfers(UPLOADS_PER_NUMBER, UPLOADS)
 
     async def open(self, number: str, wanted: BlobUpload, now: int) -> UploadState:
         """Begins an upload, or goes on with the number's same one; refuses malformed, too-large, too-much-stored."""

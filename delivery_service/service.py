@@ -25,7 +25,7 @@ from delivery_service.franking import KEY_FILE as FRANKING_FILE
 from delivery_service.franking import Franking
 from delivery_service.groups import Groups
 from delivery_service.key_packages import KeyPackages
-from delivery_service.limits import HourlyLimit, Lines, Turns
+from delivery_service.limits import HourlyLimit, Lines
 from delivery_service.notices import Notices
 from delivery_service.observers import Observers
 from delivery_service.policy import POLICY, Policy
@@ -42,6 +42,7 @@ from delivery_service.storage.engine import Engine
 from delivery_service.storage.postgresql import PostgresqlEngine
 from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
+from delivery_service.transfers import Transfers
 from delivery_service.wakeups import Wakeups
 from delivery_service.wire import (
     BLOBS_PER_HOUR,
@@ -139,7 +140,7 @@ class Service:
             ),
             clock,
         )
-        self.large_bodies = Turns(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
+        self.large_bodies = Transfers(LARGE_BODIES_PER_NUMBER, LARGE_BODIES)
         self.readings = Lines(READINGS_PER_NUMBER)
 
     def now(self) -> int:

@@ -61,12 +61,12 @@ async def put_piece(request: Request) -> Response:
     """PUT /v1/uploads/{upload}/pieces/{piece}"""
     service, number = _asked(request)
     upload, piece = upload_of(request.path_params["upload"]), piece_of(request.path_params["piece"])
-    with service.blobs.uploads.of(number):
+    with service.blobs.uploads.of(number) as transfer:
         length = check_body(headers_of(request.scope), wire.BLOB_TYPE, PIECE_SIZE, "PIECE_SIZE")
         wanted = await service.blobs.wanted(number, upload, piece)
         service.octets.spend(number, service.now(), length)
         async with aclosing(body_chunks(request.receive, PIECE_SIZE, "PIECE_SIZE")) as chunks:
-            octets = b"".join([chunk async for chunk in chunks])
+            octets = await transfer.whole(chunks)
         await service.blobs.put(wanted, piece, octets)
     return Response(status_code=204)
 
@@ -109,7 +109,7 @@ class BlobAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers: the head, then the octets as they are read."""
-        with self._blobs.downloads.of(self._number):
+        with self._blobs.downloads.of(self._number) as transfer:
             blob = await self._blobs.find(self._name)
             try:
                 part = requested(*self._range, blob.size)
@@ -123,9 +123,10 @@ class BlobAnswer(Response):
             self.headers["content-length"] = str(end - start)
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             with suppress(RefusedError, StoreError):  # without the last part: the server closes the connection
-                async with aclosing(self._blobs.read(blob, start, end)) as octets:
+                async with transfer.moving(), aclosing(self._blobs.read(blob, start, end)) as octets:
                     async for chunk in octets:
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                        transfer.moved(len(chunk))
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -29,6 +29,7 @@ from delivery_service.service import Service
 from delivery_service.sessions import Session
 from delivery_service.signatures import check_authority, signed_request, verify
 from delivery_service.storage.values import Stock
+from delivery_service.transfers import Transfer
 from delivery_service.wire.duties import EvictionPolicy
 from identity.certificates import leaf_public_point
 from identity.errors import IdentityError
@@ -61,9 +62,11 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(_JSON.encode(value), status, media_type=wire.JSON_TYPE)
 
 
-async def _control(request: Request, headers: Headers, limit: int = wire.CONTROL_LIMIT) -> bytes:
+async def _control(
+    request: Request, headers: Headers, limit: int = wire.CONTROL_LIMIT, transfer: Transfer | None = None
+) -> bytes:
     name = "CONTROL_LIMIT" if limit == wire.CONTROL_LIMIT else "UPLOAD_LIMIT"
-    return await read_body(request.receive, headers, wire.JSON_TYPE, limit, name)
+    return await read_body(request.receive, headers, wire.JSON_TYPE, limit, name, transfer)
 
 
 async def open_session(request: Request) -> Response:
@@ -125,8 +128,8 @@ async def upload_key_packages(request: Request) -> Response:
     service, headers = _service(request), headers_of(request.scope)
     session = _session(service, headers)
     service.uploads.spend(session.number, service.now())
-    with service.large_bodies.of(session.number):
-        upload = decode(await _control(request, headers, wire.UPLOAD_LIMIT), _UPLOAD)
+    with service.large_bodies.of(session.number) as transfer:
+        upload = decode(await _control(request, headers, wire.UPLOAD_LIMIT, transfer), _UPLOAD)
         return _stock(await service.key_packages.upload(session, upload, service.now()))
 
 
@@ -223,8 +226,9 @@ async def append_commit(request: Request) -> Response:
     """POST /v1/groups/{group}/commits"""
     service, headers = _service(request), headers_of(request.scope)
     session, key, group_id = _session(service, headers), idempotency_key(headers), _group_id(request)
-    with service.large_bodies.of(session.number):
-        body = await read_body(request.receive, headers, wire.MSGPACK_TYPE, wire.BUNDLE_LIMIT, "BUNDLE_LIMIT")
+    with service.large_bodies.of(session.number) as transfer:
+        limit, name = wire.BUNDLE_LIMIT, "BUNDLE_LIMIT"
+        body = await read_body(request.receive, headers, wire.MSGPACK_TYPE, limit, name, transfer)
         service.octets.spend(session.number, service.now(), len(body))
         bundle, digest = decode(body, _BUNDLE), hashlib.sha256(body).digest()
         return _json(await service.groups.commit(session, group_id, bundle, digest, key, service.now_ms()), 201)

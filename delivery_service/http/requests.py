@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from delivery_service.errors import RefusedError
+from delivery_service.transfers import Transfer
 from delivery_service.wire import IDEMPOTENCY_HEADER
 from identity.base64url import decode_base64url
 from identity.errors import NumberError
@@ -30,10 +31,16 @@ def headers_of(scope: Scope) -> Headers:
     return dict(scope["headers"])
 
 
-async def read_body(receive: Receive, headers: Headers, media_type: str, limit: int, name: str) -> bytes:
-    """The body, if its type is right and it has at most `limit` octets; nothing beyond the limit is kept in memory."""
+async def read_body(
+    receive: Receive, headers: Headers, media_type: str, limit: int, name: str, transfer: Transfer | None = None
+) -> bytes:
+    """The body, if its type is right and it has at most `limit` octets; nothing beyond the limit is kept in memory.
+
+    A large one has a turn, its `transfer`.
+    """
     check_body(headers, media_type, limit, name)
-    return b"".join([chunk async for chunk in body_chunks(receive, limit, name)])
+    chunks = body_chunks(receive, limit, name)
+    return b"".join([chunk async for chunk in chunks]) if transfer is None else await transfer.whole(chunks)
 
 
 def check_body(headers: Headers, media_type: str, limit: int, name: str) -> int:

@@ -15,7 +15,7 @@ import pytest
 from delivery_service import wire
 from delivery_service.events import STREAMS_PER_DEVICE
 from delivery_service.groups import HANDSHAKES, HANDSHAKES_PER_NUMBER
-from delivery_service.service import LARGE_BODIES_PER_NUMBER
+from delivery_service.service import LARGE_BODIES, LARGE_BODIES_PER_NUMBER
 from delivery_service.wakeups import WATCHERS_PER_DEVICE
 from tests.delivery_service.conftest import Device, path_of, word
 from tests.delivery_service.real_process import RealProcess
@@ -230,6 +230,30 @@ async def test_bundles_as_large_as_may_be_from_all_devices_of_a_number(besieged)
         own = await bob.create()
         assert (await bob.commit(own, own.commit(bob.now, path=True))).status_code == 201
     assert (await devices[0].commit(group, pending)).status_code in (201, 503)
+
+
+async def test_numbers_that_hold_every_turn_for_large_bodies_keep_nobody_from_committing(besieged):
+    """As many hostile numbers as together have every turn, with bodies of which the last octet never comes."""
+    path, fields = "/v1/key-packages", {"content_type": wire.JSON_TYPE, "content_length": wire.UPLOAD_LIMIT}
+    async with siege(besieged):
+        for number in range(LARGE_BODIES // LARGE_BODIES_PER_NUMBER):
+            mallory = await besieged.device(f"+120255501{50 + number}")
+            for _ in range(LARGE_BODIES_PER_NUMBER + 1):
+                await besieged.connect(request("PUT", path, mallory, **fields), bytes(wire.UPLOAD_LIMIT - 1))
+            readers = [reader for reader, _ in besieged.open[-LARGE_BODIES_PER_NUMBER - 1 :]]
+            answers = [asyncio.ensure_future(reader.readline()) for reader in readers]
+            refused, _ = await asyncio.wait(answers, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+            assert [b" 503 " in answer.result() for answer in refused] == [True]  # the others have their turns
+            for answer in answers:
+                answer.cancel()
+        bob = await besieged.device(BOB)
+        own = await bob.create()
+        for _ in range(3):
+            pending = own.commit(bob.now, path=True)
+            answer = await bob.commit(own, pending)
+            assert answer.status_code == 201, answer.text
+            own.apply(pending.secrets)
+        assert (await bob.publish(1)).status_code == 200
 
 
 async def test_a_storm_of_bad_handshakes_starves_no_other_group(besieged):
