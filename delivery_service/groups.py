@@ -107,17 +107,18 @@ class Groups:
         try:
             return await step()
         except RefusedError:
-            # Another replica may have stored it meanwhile, or the commit that ends its epoch: then it was judged from
-            # an observer that is ahead of it, and what that found does not count.
+            # Another replica may have stored it meanwhile, or the commit that ends its epoch: then what was found here
+            # does not count.
             if (answer := await self._store.earlier_answer(entry)) is not None:
                 return answer
             raise
 
     async def _propose(self, entry: NewEntry) -> Appended:
         async with self._observers.lock(entry.group_id):
-            if (answer := await self._store.earlier_answer(entry)) is not None:
-                return answer
-            version, observer = await self._observers.take(entry.group_id)
+            found = await self._observers.take_for(entry)
+            if isinstance(found, Appended):
+                return found
+            version, observer = found
             event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
             assert isinstance(event, Proposal)
             _check_sender(event.sender, entry.device)
@@ -129,9 +130,10 @@ class Groups:
 
     async def _commit(self, entry: NewEntry, welcomes: tuple[NewWelcome, ...], group_info: bytes) -> Appended:
         async with self._observers.lock(entry.group_id):
-            if (answer := await self._store.earlier_answer(entry)) is not None:
-                return answer
-            version, observer = await self._observers.take(entry.group_id)
+            found = await self._observers.take_for(entry)
+            if isinstance(found, Appended):
+                return found
+            version, observer = found
             event, snapshot = await self._observers.process(observer, entry.body, entry.at_ms // 1000)
             assert isinstance(event, Commit)
             _check_commit(event, entry.device, observer, group_info)

@@ -13,6 +13,8 @@ from delivery_service.credentials import Credentials
 from delivery_service.errors import RefusedError
 from delivery_service.external_sender import ExternalSender
 from delivery_service.storage.store import Store
+from delivery_service.storage.values import NewEntry
+from delivery_service.wire import Appended
 from identity.errors import EvictionError, RolesError
 from identity.groups.eviction import EpochSender
 from identity.groups.roles import EpochRoles
@@ -76,10 +78,17 @@ class Observers:
         """The group's observer as it is stored now, and its version."""
         known, observer = self._kept.pop(group_id, (None, None))
         version, snapshot = await self._store.observer(group_id, known)
-        if snapshot is not None:
-            observer = await self._run(self._load, snapshot)
-        assert observer is not None
-        return version, observer
+        return version, await self._current(observer, snapshot)
+
+    async def take_for(self, handshake: NewEntry) -> Appended | tuple[int, Observer]:
+        """The answer to a repeat, or what `take` gives; refuses what cannot be appended now, and takes nothing then."""
+        known, observer = self._kept.get(handshake.group_id, (None, None))
+        found = await self._store.to_judge(handshake, known)
+        if isinstance(found, Appended):
+            return found
+        self._kept.pop(handshake.group_id, None)
+        version, snapshot = found
+        return version, await self._current(observer, snapshot)
 
     async def process(self, observer: Observer, message: bytes, now: int) -> tuple[Proposal | Commit, bytes]:
         """The event of a handshake and the snapshot after it; refuses invalid-handshake, credential-refused.
@@ -102,6 +111,13 @@ class Observers:
     async def judged(self, work: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
         """The result of what is asked of an observer, in the thread where observers work; refuses as `process`."""
         return await self._run(work, *arguments)
+
+    async def _current(self, observer: Observer | None, snapshot: bytes | None) -> Observer:
+        """The observer of a snapshot, or without one that which was kept."""
+        if snapshot is not None:
+            return await self._run(self._load, snapshot)
+        assert observer is not None
+        return observer
 
     def _load(self, snapshot: bytes) -> Observer:
         judge = self._credentials

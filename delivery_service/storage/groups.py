@@ -139,6 +139,12 @@ def earlier_answer(tx: Transaction, entry: NewEntry) -> Appended | None:
     return answer
 
 
+def to_judge(tx: Transaction, entry: NewEntry, known: int | None) -> Appended | tuple[int, bytes | None]:
+    """The first answer to a repeated handshake, or else its group's observer; refuses what cannot be appended now."""
+    answer = earlier_answer(tx, entry)
+    return observer(tx, entry.group_id, known) if answer is None else answer
+
+
 def observer(tx: Transaction, group_id: bytes, known: int | None = None) -> tuple[int, bytes | None]:
     """The version of the group's observer, and its snapshot unless that version is `known`."""
     row = tx.row(_OBSERVER, group_id=group_id, known=-1 if known is None else known)

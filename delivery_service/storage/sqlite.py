@@ -120,6 +120,8 @@ class SqliteEngine:
         else:
             db = open_database(str(self._folder / DATABASE_FILE), self._key)
         db.set_busy_timeout(5_000)
+        # Plans do not depend on values: or else many a statement would be prepared anew for each value.
+        db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",

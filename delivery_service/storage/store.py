@@ -14,6 +14,7 @@ from delivery_service.storage import (
     groups,
     key_packages,
     openings,
+    operation,
     reading,
     retention,
 )
@@ -57,6 +58,13 @@ class Store:
             answer = await self._engine.write(groups.earlier_answer, entry, group=entry.group_id)
         return answer
 
+    async def to_judge(self, entry: NewEntry, known: int | None = None) -> Appended | tuple[int, bytes | None]:
+        """The answer to a handshake accepted before, or what `observer` gives to judge it by; refuses as `append`."""
+        found = await self._engine.read(groups.to_judge, entry, known)
+        if isinstance(found, Appended):  # see earlier_answer
+            return await self._engine.write(groups.to_judge, entry, known, group=entry.group_id)
+        return found
+
     async def append(self, entry: NewEntry) -> Appended:
         """Appends an application message or a proposal; refuses unknown-group, not-a-member, stale-epoch, malformed.
 
@@ -81,7 +89,9 @@ class Store:
 
     async def read(self, group_id: bytes, device: bytes, after: int) -> ReadEntries:
         """Entries after the cursor within the device's membership; refuses unknown-group, not-a-member, gone."""
-        return await self._engine.read(reading.read, group_id, device, after)
+        found = await self._engine.read(reading.read, group_id, device, after)
+        await self._be_sure(found.head, after)
+        return found
 
     async def heads(self, device: bytes) -> Heads:
         """The heads of the device's groups and of its inbox."""
@@ -89,7 +99,14 @@ class Store:
 
     async def inbox(self, device: bytes, after: int) -> tuple[list[WelcomeItem], int]:
         """Welcomes after the cursor, and the inbox's last position."""
-        return await self._engine.read(reading.inbox, device, after)
+        found = await self._engine.read(reading.inbox, device, after)
+        await self._be_sure(found[1], after)
+        return found
+
+    async def _be_sure(self, head: int, after: int) -> None:
+        """A reader who has seen more may know a newer history: raises StoreError unless a write is confirmed now."""
+        if head < after:
+            await self._engine.write(operation.confirm)
 
     async def acknowledge(self, device: bytes, position: int) -> None:
         """Deletes the device's Welcomes up to a position."""

@@ -104,6 +104,20 @@ async def test_a_handshake_is_stored_only_after_the_observer_that_judged_it(stor
     assert await store.observer(GROUP) == (2, b"observer with both")
 
 
+async def test_what_a_handshake_is_judged_by_comes_with_whether_it_can_be_appended(store):
+    await store.create_group(new_group())
+    first, commit = replace(new_entry(), kind="proposal", observer=b"observer with the first"), new_commit()
+    assert await store.to_judge(first) == (0, new_group().observer)
+    assert await store.append(first) == await store.to_judge(first) == Appended(1, 0)
+    second = replace(new_entry(), kind="proposal")
+    assert [await store.to_judge(second, known) for known in (0, 1)] == [(1, b"observer with the first"), (1, None)]
+    assert (await refused(store.to_judge(new_entry(key=first.key)))).word == "malformed"
+    await store.commit(replace(commit, entry=replace(commit.entry, judged=1)))
+    assert (await refused(store.to_judge(second))).word == "stale-epoch"
+    assert (await refused(store.to_judge(replace(new_entry(1), device=b"nobody's")))).word == "not-a-member"
+    assert (await refused(store.to_judge(replace(second, group_id=b"other")))).word == "unknown-group"
+
+
 async def test_one_of_many_racing_threads_wins_each_epoch(store):
     await store.create_group(new_group())
     loop = asyncio.get_running_loop()
