@@ -37,6 +37,7 @@ class Size:
     devices: int = 3
     senders: int = 4
     committers: int = 3  # devices of each group
+    calm: int = 1  # times as long as usual between commits, uploads and claims, whose cost is MLS and signatures
     quiet: bool = False  # nobody commits, publishes or claims
 
 
@@ -174,7 +175,7 @@ class Load:
     async def _paused(self, mean: float) -> bool:
         """Whether everybody is to stop, after a while of about `mean` seconds at most twice as long."""
         try:
-            async with asyncio.timeout(2 * mean * self.random.random()):
+            async with asyncio.timeout(2 * mean * self.size.calm * self.random.random()):
                 await self._stopping.wait()
         except TimeoutError:
             return False

@@ -10,7 +10,6 @@ import click
 from lab.histories.load import Size
 
 Command = Callable[..., None]
-_USUAL = Size()
 
 seed = click.option("--seed", default=1, show_default=True, help="Settles what chance decides here.")
 appends = click.option("--appends", default=0, show_default=True, help="Acknowledged between two kills, about.")
@@ -20,23 +19,25 @@ minutes = click.option(
 history = click.option(
     "--history", type=click.Path(dir_okay=False, path_type=Path), help="Keep the history in this file."
 )
-_SIZE = (
-    click.option("--people", default=_USUAL.people, show_default=True, help="Groups, each of one person's devices."),
-    click.option("--devices", default=_USUAL.devices, show_default=True, help="Devices in each group."),
-    click.option("--senders", default=_USUAL.senders, show_default=True, help="Connections that send to each group."),
-    click.option("--committers", default=_USUAL.committers, show_default=True, help="Devices of each that commit."),
-)
+_SIZE = {
+    "people": "Groups, each of one person's devices.",
+    "devices": "Devices in each group.",
+    "senders": "Connections that send to each group.",
+    "committers": "Devices of each group that commit.",
+    "calm": "Times as rare as usual are commits, uploads and claims.",
+}
 
 
 def sized(command: Command) -> Command:
     """Options for the size of the load, which the command takes as `size`."""
 
     @wraps(command)
-    def with_size(*arguments: Any, people: int, devices: int, senders: int, committers: int, **others: Any) -> None:
-        command(*arguments, size=Size(people, devices, senders, committers), **others)
+    def with_size(**values: Any) -> None:
+        facts = {name: values.pop(name) for name in _SIZE}
+        command(size=Size(**facts), **values)
 
-    for option in reversed(_SIZE):
-        with_size = option(with_size)
+    for name, meaning in reversed(_SIZE.items()):
+        with_size = click.option(f"--{name}", default=getattr(Size(), name), show_default=True, help=meaning)(with_size)
     return with_size
 
 
