@@ -1,6 +1,6 @@
 """Single certificates: parsing within limits, and the fields that STIR's profile of X.509 looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TypeVar
@@ -22,6 +22,7 @@ CERTIFICATE_SIZE_LIMIT = (
 )
 
 CONSTRAINTS_MEMO_LIMIT = 64  # kinds of constraints: an issuer gives all its devices the same
+EXTENSIONS_MEMO_LIMIT = 64  # certificates whose extensions lie by identifier: those that are being looked at
 
 TN_AUTH_LIST_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.27")
@@ -87,30 +88,39 @@ def policies() -> tuple[ExtensionPolicy, ExtensionPolicy]:
 
 
 def load_certificate(der: bytes) -> x509.Certificate:
-    """Parse one certificate, its extensions included. Raises CertificateError."""
-    try:
-        certificate = _parsed(der)
-        _ = certificate.extensions, certificate.issuer, certificate.subject, certificate.version
-    except _MALFORMED as error:
-        raise CertificateError("malformed", "not a certificate that can be read") from error
-    if certificate.serial_number <= 0:
-        raise CertificateError("malformed", "the serial number is not positive (RFC 5280 §4.1.2.2)")
+    """Parse one certificate, its names and extensions included. Raises CertificateError."""
+    certificate = load_der(der)
+    read_extensions(certificate)
+    read_names(certificate)
     return certificate
 
 
-def load_key(der: bytes) -> ec.EllipticCurvePublicKey:
-    """The P-256 key of a certificate of which nothing else is read. Raises CertificateError."""
-    try:
-        certificate = _parsed(der)
-    except _MALFORMED as error:
-        raise CertificateError("malformed", "not a certificate that can be read") from error
-    return p256_key(certificate)
-
-
-def _parsed(der: bytes) -> x509.Certificate:
+def load_der(der: bytes) -> x509.Certificate:
+    """Parse a certificate of which nothing but its structure is looked at yet. Raises CertificateError."""
     if len(der) > CERTIFICATE_SIZE_LIMIT:
         raise CertificateError("too-large", f"a certificate has at most {CERTIFICATE_SIZE_LIMIT} octets")
-    return x509.load_der_x509_certificate(der)
+    try:
+        return x509.load_der_x509_certificate(der)
+    except _MALFORMED as error:
+        raise CertificateError("malformed", "not a certificate that can be read") from error
+
+
+def read_extensions(certificate: x509.Certificate) -> None:
+    """Raise CertificateError unless extensions and serial number can be read; from then on they can."""
+    try:
+        _, serial = certificate.extensions, certificate.serial_number
+    except _MALFORMED as error:
+        raise CertificateError("malformed", "extensions or serial number of a certificate cannot be read") from error
+    if serial <= 0:
+        raise CertificateError("malformed", "the serial number is not positive (RFC 5280 §4.1.2.2)")
+
+
+def read_names(certificate: x509.Certificate) -> None:
+    """Raise CertificateError unless the names of issuer and subject can be read; from then on they can."""
+    try:
+        _ = certificate.issuer, certificate.subject
+    except _MALFORMED as error:
+        raise CertificateError("malformed", "the names in a certificate cannot be read") from error
 
 
 def load_pem(pem: bytes) -> list[x509.Certificate]:
@@ -192,7 +202,7 @@ def check_leaf_fields(certificate: x509.Certificate) -> None:
 
 def check_issuer_fields(certificate: x509.Certificate) -> None:
     """Raise CertificateError if an issuer carries what only end entities may carry (RFC 8226 §8, RFC 9118 §3)."""
-    if any(extension.oid in _CONSTRAINTS_OIDS for extension in certificate.extensions):
+    if not _CONSTRAINTS_OIDS.isdisjoint(_extensions(certificate.extensions)):
         raise CertificateError("claim-constraints", "claim constraints are for end entities only")
 
 
@@ -246,21 +256,18 @@ def constrains_names(certificate: x509.Certificate) -> bool:
 
 def known_extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     """The extension of this kind, if the certificate has it."""
-    value = _extension(certificate, kind.oid)
+    value = _extensions(certificate.extensions).get(kind.oid)
     return value if isinstance(value, kind) else None
 
 
 def _value(certificate: x509.Certificate, oid: ObjectIdentifier) -> bytes | None:
-    value = _extension(certificate, oid)
+    value = _extensions(certificate.extensions).get(oid)
     if value is None:
         return None
     return value.value if isinstance(value, x509.UnrecognizedExtension) else value.public_bytes()
 
 
-def _extension(certificate: x509.Certificate, oid: ObjectIdentifier) -> x509.ExtensionType | None:
-    # Not get_extension_for_oid: a join asks this of every leaf, and there absence is an exception.
-    for extension in certificate.extensions:
-        if extension.oid == oid:
-            value: x509.ExtensionType = extension.value
-            return value
-    return None
+@lru_cache(EXTENSIONS_MEMO_LIMIT)
+def _extensions(extensions: x509.Extensions) -> Mapping[ObjectIdentifier, x509.ExtensionType]:
+    """Sort them by identifier, once for the dozen questions about them; the key is the object, not what it says."""
+    return {extension.oid: extension.value for extension in extensions}

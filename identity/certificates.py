@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import TypeVar
 
@@ -18,14 +19,15 @@ from identity.certificate_fields import (
     check_leaf_fields,
     check_signature_algorithms,
     load_certificate,
-    load_key,
+    load_der,
     p256_key,
-    validity,
+    read_extensions,
+    read_names,
 )
 from identity.claim_constraints import ClaimConstraints
 from identity.errors import CertificateError
 from identity.issuer_path import CHAIN_LENGTH_LIMIT as CHAIN_LENGTH_LIMIT
-from identity.issuer_path import IssuerPath, check_validity, issuer_path, validate_path
+from identity.issuer_path import IssuerPath, issuer_path, period_at, validate_path
 from identity.number import TelephoneNumber
 from identity.number_attributes import NumberAttributes
 from identity.path_policy import (
@@ -35,7 +37,7 @@ from identity.path_policy import (
     check_within,
     numbers_of_codes,
 )
-from identity.tn_auth_list import Coverage, OneNumber, TNAuthList
+from identity.tn_auth_list import Coverage, TNAuthList
 from identity.transparency.requirement import check_logged
 from identity.trust import TRUST_LIST_SIZE_LIMIT as TRUST_LIST_SIZE_LIMIT
 from identity.trust import CodeParents, TrustPolicy
@@ -44,6 +46,7 @@ from identity.uri_identity import check_uri_leaf
 
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
 ISSUER_MEMO_LIMIT = 256  # paths of issuers that it remembers
+LEAF_MEMO_LIMIT = 16  # leaves of which check 4 has asked the key, and check 5 will ask the rest
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
 
 T = TypeVar("T")
@@ -156,15 +159,17 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
         raise CertificateError("no-anchors", "there is no trust list to check the chain with")
     if not 1 <= len(chain) <= CHAIN_LENGTH_LIMIT:
         raise CertificateError("length", f"a chain has 1 to {CHAIN_LENGTH_LIMIT} certificates, not {len(chain)}")
-    certificates = [load_certificate(der) for der in chain]
+    certificates = [_leaf(chain[0]), *map(load_der, chain[1:])]
     for certificate in certificates:
-        check_validity(certificate, now)
+        read_extensions(certificate)
+    period, *periods = [period_at(certificate, now) for certificate in certificates]
     path = validate_path(certificates, anchors.roots, now)
     if path[:-1] != certificates:
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
+    read_names(certificates[0])
     check_signature_algorithms(certificates, anchors.policy.non_ecdsa_issuers)
-    issuers = issuer_path(tuple(path[1:]), anchors.policy)
-    verified = _verified(chain, certificates[0], issuers, anchors.policy)
+    issuers = issuer_path(tuple(path[1:]), periods, anchors.policy)
+    verified = _verified(chain, certificates[0], period, issuers, anchors.policy)
     verified.check_time(now)  # from when logs vouch, too
     check_pins((certificates[0], *issuers.certificates), anchors.policy)
     check_certificate_policies(certificates[1:], anchors.policy, leaf=False)
@@ -174,11 +179,13 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
 
 def _verify_leaf(chain: tuple[bytes, ...], issuers: IssuerPath, anchors: TrustAnchors, now: int) -> VerifiedChain:
     """Validate a chain whose issuers were validated above another leaf: the leaf alone, with its issuer as anchor."""
-    leaf = load_certificate(chain[0])
-    check_validity(leaf, now)
+    leaf = _leaf(chain[0])
+    read_extensions(leaf)
+    period = period_at(leaf, now)
     validate_path([leaf], issuers.certificates[:1], now)
+    read_names(leaf)
     check_signature_algorithms([leaf], anchors.policy.non_ecdsa_issuers)
-    verified = _verified(chain, leaf, issuers, anchors.policy)
+    verified = _verified(chain, leaf, period, issuers, anchors.policy)
     verified.check_time(now)
     _check_leaf_policy(leaf, verified, anchors.policy)
     return verified
@@ -192,12 +199,20 @@ def _check_leaf_policy(leaf: x509.Certificate, verified: VerifiedChain, policy: 
 
 def leaf_number(der: bytes) -> TelephoneNumber | None:
     """Read the single number of a leaf certificate without trusting it. Raises CertificateError."""
-    return _single_number(certificate_tn_auth_list(load_certificate(der)))
+    entries = certificate_tn_auth_list(load_certificate(der))
+    return None if entries is None else entries.number
 
 
+@lru_cache(LEAF_MEMO_LIMIT)
 def leaf_public_point(der: bytes) -> bytes:
     """Read the P-256 key of a leaf certificate without trusting it: 65 octets. Raises CertificateError."""
-    return public_point(load_key(der))
+    return public_point(p256_key(_leaf(der)))
+
+
+@lru_cache(LEAF_MEMO_LIMIT)
+def _leaf(der: bytes) -> x509.Certificate:
+    """Parse a leaf of which nothing was checked."""
+    return load_der(der)
 
 
 def public_point(key: ec.EllipticCurvePublicKey) -> bytes:
@@ -206,7 +221,11 @@ def public_point(key: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def _verified(
-    chain: tuple[bytes, ...], leaf: x509.Certificate, issuers: IssuerPath, policy: TrustPolicy
+    chain: tuple[bytes, ...],
+    leaf: x509.Certificate,
+    period: tuple[int, int],
+    issuers: IssuerPath,
+    policy: TrustPolicy,
 ) -> VerifiedChain:
     check_key_identifiers((leaf, issuers.certificates[0]))
     check_leaf_fields(leaf)
@@ -216,18 +235,17 @@ def _verified(
     uris = check_uri_leaf(leaf, issuers.certificates, issuers.lists) if leaf_list is None else ()
     if issuers.scope is not None and leaf_list is not None:
         check_within(issuers.scope, leaf_list, policy)
-    not_before, not_after = validity(leaf)
-    key = p256_key(leaf)
+    not_before, not_after = period
     constraints, conflicting = certificate_constraints(leaf)
     logged = check_logged(leaf, issuers.certificates[0], policy)
     return VerifiedChain(
         certificates=chain,
-        public_key=key,
-        public_point=public_point(key),
+        public_key=p256_key(leaf),
+        public_point=leaf_public_point(chain[0]),
         fingerprint=hashlib.sha256(chain[0]).digest(),
         tn_auth_list=leaf_list,
         bounds=issuers.lists,
-        number=_single_number(leaf_list),
+        number=None if leaf_list is None else leaf_list.number,
         constraints=constraints,
         conflicting_constraints=conflicting,
         not_before=max(not_before, issuers.not_before, logged.counts_from),
@@ -246,13 +264,6 @@ def _verified(
 def _code_numbers(entries: TNAuthList | None, policy: TrustPolicy) -> tuple[TNAuthList, ...] | None:
     directory = policy.code_parents is CodeParents.DIRECTORY
     return numbers_of_codes(entries, policy) if directory and entries is not None else None
-
-
-def _single_number(entries: TNAuthList | None) -> TelephoneNumber | None:
-    match entries:
-        case TNAuthList((OneNumber(digits),)) if digits.isdigit() and not digits.startswith("0"):
-            return TelephoneNumber.from_digits(digits)
-    return None
 
 
 def _common_name(name: x509.Name) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +23,7 @@ from identity.certificate_fields import (
     load_certificate,
     p256_key,
     policies,
+    read_names,
     validity,
 )
 from identity.errors import CertificateError
@@ -31,6 +33,7 @@ from identity.trust import TrustAnchors, TrustPolicy, key_hash
 
 CHAIN_LENGTH_LIMIT = 4  # certificates, leaf included, root not
 VERIFIER_MEMO_LIMIT = 8  # pairs of anchors and moment: a join asks about all its leaves at one moment
+ROOT_MEMO_LIMIT = 64  # roots whose fields are remembered: every path ends at one of a few
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,44 @@ class IssuerPath:
         return len(self.certificates) > 1 and not any(map(constrains_names, self.certificates))
 
 
-def issuer_path(certificates: tuple[x509.Certificate, ...], policy: TrustPolicy) -> IssuerPath:
-    """Check what RFC 5280 does not ask of a path of issuers, root last. Raises CertificateError."""
+class _Root(NamedTuple):
+    """What a path asks of its root."""
+
+    numbers: TNAuthList | None
+    period: tuple[int, int]
+    der: bytes
+
+
+def issuer_path(
+    certificates: tuple[x509.Certificate, ...], periods: Sequence[tuple[int, int]], policy: TrustPolicy
+) -> IssuerPath:
+    """Check what RFC 5280 does not ask of a path of issuers, root last. Raises CertificateError.
+
+    `periods`: when each but the root is valid. Path validation has found each issuer's name to be the next subject, so
+    that with the names of the leaf and the root those between the issuers are all that is left to be read.
+    """
+    for certificate in certificates[:-2]:
+        read_names(certificate)
     check_key_identifiers(certificates)
-    for certificate in certificates:
-        check_issuer_fields(certificate)
-    lists = bounds_of([certificate_tn_auth_list(certificate) for certificate in certificates], policy)
+    *below, last = certificates
+    root = _root(last)
+    lists = bounds_of([*map(_delegated, below), root.numbers], policy)
     scope = scope_of(lists[0], policy) if lists else None
-    periods = [validity(certificate) for certificate in certificates]
-    start, end = max(start for start, _ in periods), min(end for _, end in periods)
-    return IssuerPath(certificates, lists, scope, start, end, certificates[-1].public_bytes(Encoding.DER))
+    start, end = root.period
+    for begins, ends in periods:
+        start, end = max(start, begins), min(end, ends)
+    return IssuerPath(certificates, lists, scope, start, end, root.der)
+
+
+@lru_cache(ROOT_MEMO_LIMIT)
+def _root(certificate: x509.Certificate) -> _Root:
+    read_names(certificate)
+    return _Root(_delegated(certificate), validity(certificate), certificate.public_bytes(Encoding.DER))
+
+
+def _delegated(issuer: x509.Certificate) -> TNAuthList | None:
+    check_issuer_fields(issuer)
+    return certificate_tn_auth_list(issuer)
 
 
 def verify_issuer(
@@ -93,13 +124,12 @@ def verify_issuer_path(path: Sequence[bytes], anchors: TrustAnchors, now: int) -
     if not anchors.roots or not 1 <= len(path) < CHAIN_LENGTH_LIMIT:
         raise CertificateError("untrusted", "the issuer is not below a trusted root")
     certificates = [load_certificate(der) for der in path]
-    for certificate in certificates:
-        check_validity(certificate, now)
+    periods = [period_at(certificate, now) for certificate in certificates]
     found = tuple(validate_path(certificates, anchors.roots, now))
     if found[:-1] != tuple(certificates):
         raise CertificateError("untrusted", "the issuer's path is not exactly issuer to root, without the root")
     check_signature_algorithms(found, anchors.policy.non_ecdsa_issuers)
-    issuer_path(found, anchors.policy)
+    issuer_path(found, periods, anchors.policy)
     check_issuer(certificates[0])
     check_path_lengths(found)
     check_pins((found[0], *found), anchors.policy)  # an issuer may be the pinned one itself
@@ -112,13 +142,14 @@ def issuer_keys(chain: Sequence[bytes]) -> frozenset[bytes]:
     return frozenset(key_hash(load_certificate(der)) for der in chain[1:])
 
 
-def check_validity(certificate: x509.Certificate, now: int) -> None:
-    """Raise CertificateError unless the certificate is valid at that time."""
-    not_before, not_after = validity(certificate)
+def period_at(certificate: x509.Certificate, now: int) -> tuple[int, int]:
+    """First and last second of validity, Unix time. Raises CertificateError unless `now` is among them."""
+    not_before, not_after = period = validity(certificate)
     if now < not_before:
         raise CertificateError("not-yet-valid", f"a certificate is valid from {not_before}, not at {now}")
     if now > not_after:
         raise CertificateError("expired", f"a certificate was valid until {not_after}, not at {now}")
+    return period
 
 
 def validate_path(

@@ -107,8 +107,8 @@ class TNAuthList:
         if not self.entries:
             raise TNAuthListError("empty", "a TNAuthList has at least one entry")
         object.__setattr__(self, "_intervals", _merged(self.entries))
-        codes = frozenset(entry.code for entry in self.entries if isinstance(entry, ServiceProviderCode))
-        object.__setattr__(self, "_codes", codes)
+        codes = [entry.code for entry in self.entries if isinstance(entry, ServiceProviderCode)]
+        object.__setattr__(self, "_codes", frozenset(codes))
 
     @classmethod
     def decode(cls, der: bytes) -> Self:
@@ -133,11 +133,10 @@ class TNAuthList:
     @property
     def number(self) -> TelephoneNumber | None:
         """The one number in the list, if that is all there is."""
-        match self.entries:
-            case (OneNumber(digits),) if digits.isdecimal() and digits[0] != "0":
-                return TelephoneNumber.from_digits(digits)
-            case _:
-                return None
+        only = self.entries[0] if len(self.entries) == 1 else None
+        if isinstance(only, OneNumber) and only.digits.isdecimal() and only.digits[0] != "0":
+            return TelephoneNumber.from_digits(only.digits)
+        return None
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say whether the list vouches for the number itself, only through a code, or not at all."""
@@ -169,7 +168,7 @@ class TNAuthList:
                 # RFC 9060 §4: a parent with a code may delegate numbers; which numbers a code has is not in any list.
                 return by_code or self._includes(len(start), int(start), int(start) + count - 1)
             case OneNumber(digits):
-                return by_code or entry in self.entries or self._includes_text(digits)
+                return by_code or self._includes_text(digits) or entry in self.entries
 
     def _includes_text(self, digits: str) -> bool:
         return bool(_DIGITS.fullmatch(digits)) and self._includes(len(digits), int(digits), int(digits))

@@ -129,7 +129,7 @@ def _where(message: ReceivedMessage, chain: tuple[bytes, ...], anchors: TrustAnc
     parts: dict[str, Callable[[], object]] = {
         "the token": lambda: parse_passport(token),
         "names and extensions of two certificates as objects": lambda: [load_certificate(der) for der in chain],
-        "issuer and root": lambda: issuer_path(path[1:], anchors.policy),
+        "issuer and root": lambda: issuer_path(path[1:], [validity(path[1])], anchors.policy),
         "the leaf's TNAuthList": lambda: certificate_tn_auth_list(leaf),
         "its other fields": lambda: _read_leaf(path),
         "its key's point": lambda: public_point(key),
