@@ -135,9 +135,10 @@ class MainScreen(Screen[None]):
         self._read(True)
         self.chat_list.cursor = self.chat_list.opened = chat.group
         self.owner.entitle()
-        await self.conversation.show(chat, row)
-        if row is None:
+        if row is None:  # before its messages are read: who sees the composer writes, and no letter may be a command
             self.conversation.focus_composer()
+            self.call_after_refresh(self.conversation.focus_composer)  # a pane that was hidden takes it only then
+        await self.conversation.show(chat, row)
 
     def on_resize(self) -> None:
         """Show one pane or both."""

@@ -1,7 +1,9 @@
 """The terminal client as a whole: opening, what arrives, locking, incognito, small windows, alerts, failing."""
 
+import asyncio
 import re
 import stat
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +74,25 @@ async def both(scene: Scene) -> Scene:
     await scene.enrolled(ALICE)
     await scene.person(BOB)
     return scene
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_what_is_typed_while_a_chats_messages_are_read_is_no_command(both: Scene, size: tuple[int, int]) -> None:
+    app = both.app()
+    async with app.run_test(size=size) as pilot:
+        _, group = await group_with(both, app, pilot)
+        busy = threading.Event()
+        session = app.api._api.session  # type: ignore[attr-defined]
+        reading = asyncio.create_task(session.worker.run(busy.wait))
+        app.show_chat(group)
+        await until(pilot, lambda: "Enter sends" in text_of(app), "the composer is there")
+        await pilot.press(*"amIs")
+        busy.set()
+        await reading
+        composer = app.main.conversation.composer
+        await until(pilot, lambda: "No message" in text_of(app) or app.main.conversation.messages.rows, "the chat")
+        assert (composer.text, app.screen, app.incognito) == ("amIs", app.main, False)
+        assert not (await app.api.chats.get(group.group)).archived
 
 
 async def test_a_message_that_arrives_is_in_the_list_and_opens_with_enter(both: Scene) -> None:
