@@ -20,7 +20,7 @@ from client.desk.told import (
 )
 from client.desk.views import MessageView, StatusView
 from client.desk.works import Changes, Works
-from client.errors import ClientError
+from client.errors import CertificateRevokedError, ClientError
 from client.events import (
     Alarmed,
     ChangeTakenBack,
@@ -54,6 +54,7 @@ class Telling:
         self._device = device
         self._row = works.steps.browsing.last_row()
         self._status: StatusView | None = None
+        self._told_revoked = False
         self._listeners: set[asyncio.Queue[Told]] = set()
 
     async def events(self) -> AsyncGenerator[Told]:
@@ -89,6 +90,8 @@ class Telling:
         told += self._chats(changes)
         status = self._device.view()
         if status != self._status:
+            if self._status is not None and self._status.revoked and not status.revoked:
+                self._told_revoked = False
             self._status = status
             told.append(StatusChanged(status=status))
         return told, len(new) == ROWS_AT_ONCE
@@ -148,10 +151,19 @@ class Telling:
                 return [
                     _trouble(event.code, f"An invitation could not be accepted: {event.reason}", "", event.group_id)
                 ]
-            case Trouble(error=error) if not is_offline(error):
+            case Trouble(error=error) if not is_offline(error) and not self._is_known(event):
                 hint = error.hint if isinstance(error, ClientError) else ""
-                return [_trouble(event.code, event.reason, hint, event.group_id)]
+                about = None if event.code == CertificateRevokedError.code else event.group_id
+                return [_trouble(event.code, event.reason, hint, about)]
         return []
+
+    def _is_known(self, trouble: Trouble) -> bool:
+        """Whether it says again that this device's certificate was revoked: the list says so, and then the service."""
+        known = self._told_revoked
+        if trouble.code == CertificateRevokedError.code:
+            self._told_revoked = True
+            return known
+        return False
 
     def _rows(self, rows: set[int]) -> list[MessageView]:
         return self._works.showing.messages(self._works.steps.browsing.rows(sorted(rows)))

@@ -15,6 +15,7 @@ from client.desk.told import ChatChanged
 from client.desk.views import ChatView, MemberView
 from client.invite import parse_invite
 from client.records.service_facts import keeps
+from client.terminal.ending_words import RESET_WORDS
 from client.tui.heard import Heard
 from client.tui.screens.ask import Confirm, Prompt, about_new_key
 from client.tui.screens.check_number import CheckNumberScreen
@@ -28,7 +29,7 @@ ADMINS_ONLY = "Only an admin of this chat can do this."
 NO_ROLES = "This chat began without admins and has none."
 IT_IS_YOU = "This is you. To leave, use /leave."
 CLOSED = "You are no longer in this chat."
-BARRED = ("admin", "remove", "remove_device", "invite", "name", "message", "add_again")  # what can be
+BARRED = ("admin", "remove", "remove_device", "invite", "name", "message", "add_again", "begin_anew")  # what can be
 
 
 class MembersScreen(Sheet[None]):
@@ -45,6 +46,7 @@ class MembersScreen(Sheet[None]):
         Binding("c", "check", "Check number"),
         Binding("m", "message", "Message"),
         Binding("w", "add_again", "Add again"),
+        Binding("b", "begin_anew", "Begin anew"),
     ]
 
     def __init__(self, group: str) -> None:
@@ -115,7 +117,7 @@ class MembersScreen(Sheet[None]):
             return CLOSED
         if action == "admin" and self._equal:
             return NO_ROLES
-        if action in ("admin", "remove", "remove_device", "invite", "add_again") and not any(
+        if action in ("admin", "remove", "remove_device", "invite", "add_again", "begin_anew") and not any(
             each.admin and each.you for each in self._members
         ):
             return ADMINS_ONLY
@@ -255,6 +257,14 @@ class MembersScreen(Sheet[None]):
                 self.go_to(
                     await with_new_keys(lambda new_keys: direct(member.number, new_keys), partial(about_new_key, self))
                 )
+
+    @work(exclusive=True)
+    async def action_begin_anew(self) -> None:
+        """Put a new chat in this one's place, for everybody who is in it."""
+        title = f"Begin {self._chat.chat if self._chat else 'this chat'} anew for everybody?"
+        if await self.app.push_screen_wait(Confirm(title, RESET_WORDS, "Begin anew")):
+            with self.doing("Beginning the chat anew"):
+                self.go_to(await self.api.chats.reset(self._group))
 
 
 STATE_STYLES = {

@@ -4,7 +4,8 @@ import pytest
 
 from client.desk.desk import Desk
 from client.desk.views import ChatView
-from client.errors import RevokedHereError, UnreachableError
+from client.errors import ClientError, RevokedHereError, UnreachableError
+from client.events import Trouble
 from client.records.chats import Standing
 from client.session import Session
 from client.tui.screens.alarms import AlarmsScreen
@@ -16,7 +17,7 @@ from client.tui.status_line import StatusLine
 from delivery_service.policy import Policy
 from identity.groups.eviction import Reason
 from tests.client.conftest import ALICE, AUTHORITY, BOB
-from tests.client.test_revocations import revoked
+from tests.client.test_revocations import LISTED, revoked
 from tests.client.tui.screens.sheet_scene import Seat, seated
 from tests.client.tui.shell_scene import Scene, text_of, until
 
@@ -207,6 +208,26 @@ async def test_a_revoked_certificate_stands_in_the_status_line_with_what_to_do_b
         await alice.show(StatusScreen())
         await alice.sees("✗ The certificate of this device was revoked: what it sends counts for nobody.")
         await alice.sees("begin anew in a new folder, where you get a new key")
+
+
+@pytest.mark.parametrize("service_policy", [Policy(revocations=(f"{AUTHORITY}/v1/crl",))])
+async def test_that_ones_own_certificate_was_revoked_is_told_once_whoever_says_it(scene: Scene) -> None:
+    async with seated(scene, (116, 30)) as alice:
+        _, chat = await alice.ravi()
+        revoked(scene.world, session_of(alice))
+        scene.world.clock.now += LISTED
+        await alice.api.device.sync()
+        await shows(alice, "The certificate of this device was revoked")  # the authority's list says so
+        service = scene.world.network.services["delivery.test"].app.state.service
+        await service.lists.refresh(service.now())
+        await service.purge.run(service.now())
+        await alice.api.messages.send(chat.group, "is anybody there?")
+        desk: Desk = alice.app.api._api  # type: ignore[attr-defined]
+        await desk.settle()  # the service has refused it, and said the same
+        later = ClientError("something else")
+        desk._works.tell_event(Trouble(None, later, later.code, str(later)))
+        await shows(alice, "Something else")
+        assert len([each for each in alice.app._notifications if "revoked" in each.message]) == 1
 
 
 async def test_data_at_the_service_is_deleted_after_it_is_said_which(scene: Scene) -> None:

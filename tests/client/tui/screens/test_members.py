@@ -57,6 +57,29 @@ async def test_an_admin_invites_promotes_and_removes(scene: Scene) -> None:
         assert CAROL.e164 not in {member.number for member in await alice.api.chats.members(chat.group)}
 
 
+async def test_a_chat_is_begun_anew_after_it_is_said_what_that_does(scene: Scene) -> None:
+    async with seated(scene) as alice:
+        bob, chat = await alice.ravi()
+        await alice.show(MembersScreen(chat.group))
+        await alice.sees("2 devices")
+        await alice.misses("Looking")
+        assert "b Begin anew" in alice.text
+        await alice.press("b")
+        await alice.sees("Begin Climbing group anew for everybody?")
+        await alice.sees("This one ends for everybody")
+        await alice.press("enter")  # the harmless answer
+        await alice.misses("This one ends for everybody")
+        assert (await alice.api.chats.get(chat.group)).standing == "active"
+        await alice.press("b")
+        await alice.sees("This one ends for everybody")
+        await alice.press("right", "enter")
+        await alice.until(lambda: alice.app.chat and alice.app.chat.group != chat.group, "the new chat is open")
+        assert alice.app.chat is not None
+        assert (await alice.api.chats.get(chat.group)).successor == alice.app.chat.group
+        await bob.device.sync()
+        assert {each.standing for each in await bob.chats.all()} == {"ended", "active"}
+
+
 async def test_what_roles_forbid_is_dimmed_and_says_why(scene: Scene) -> None:
     async with seated(scene) as alice:
         bob, _ = await alice.ravi()
@@ -67,12 +90,12 @@ async def test_what_roles_forbid_is_dimmed_and_says_why(scene: Scene) -> None:
         await alice.sees("2 devices")
         await alice.sees("Only an admin of this chat can do this.")
         before = await alice.api.chats.members(theirs.group)
-        for key in ("a", "x", "i"):
+        for key in ("a", "x", "i", "b"):
             await alice.press(key)
             assert isinstance(alice.app.screen, MembersScreen)
         assert await alice.api.chats.members(theirs.group) == before
         bindings = alice.app.screen.active_bindings
-        assert [bindings[key].enabled for key in ("a", "x", "i", "c")] == [False, False, False, True]
+        assert [bindings[key].enabled for key in ("a", "x", "i", "b", "c")] == [False, False, False, False, True]
 
 
 async def test_a_name_is_given_and_the_other_keys_lead_on(scene: Scene) -> None:
