@@ -19,7 +19,7 @@ from client.config import config_path, load_config
 from client.credentials.anchor_files import read_trust
 from client.credentials.enrolment import EnrolmentClient
 from client.credentials.revocations import DeviceState, look_at_revocations
-from client.defence.lies import WHAT_TO_DO, Lie
+from client.defence.lies import SEEN_WORDS, WHAT_TO_DO, Lie
 from client.defence.troubles import Trouble
 from client.desk.endpoint import NoDaemonError
 from client.desk.remote import open_remote
@@ -49,6 +49,7 @@ from identity.errors import IdentityError
 from identity.reports.franking import HubKey
 
 CLOCK_LIMIT = 30  # seconds by which two clocks may differ here; the checks on messages allow 60
+MISSING_ADVICE = "It is asked for again by itself; if it does not come, ask the others what was said then"
 GRAPHICS_PATIENCE = 0.3  # seconds for the terminal to say how it shows pictures
 
 
@@ -188,9 +189,14 @@ def _log(chat: str, mark: str, troubles: list[Trouble]) -> Finding:
     counts = Counter[str]()
     for each in troubles:
         counts[each.code] += each.count
-    met = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
-    words = "; ".join(filter(None, (mark, left_out))) or "nothing is open"
-    return Finding("log", not (mark or missing), f"{chat}: {words} ({met}){f'. {WHAT_TO_DO}' if mark else ''}")
+    seen = "; ".join(f"{SEEN_WORDS[Lie(code)]} ({_times(count)})" for code, count in sorted(counts.items()))
+    words = "; ".join(filter(None, (mark, left_out))) or "nothing is to be done"
+    advice = f" {WHAT_TO_DO}" if mark else f" {MISSING_ADVICE}" if missing else ""
+    return Finding("log", not (mark or missing), f"{chat}: {words}. Seen so far: {seen}.{advice}")
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def look_at_franking_key(session: Session, shown: bytes) -> Finding:

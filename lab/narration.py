@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TextIO, assert_never
 
+from client.words.spelling import counted
 from client.words.wording import VERDICT_WORDS
 from lab.attacks.outcome import Keeper
 from lab.paint import Ink, Paint, badge_ink
@@ -217,9 +218,10 @@ class Narration:
 
 def closing_words(event: Finished) -> str:
     """The whole demo in one line."""
-    words = f"{event.verified} honest messages verified · {event.refused} attacks refused · {event.through} got through"
+    verified, refused = counted(event.verified, "honest message"), counted(event.refused, "attack")
+    words = f"{verified} verified · {refused} refused · {event.through} got through"
     if event.unverified:
-        words += f" · {event.unverified} honest messages not verified"
+        words += f" · {counted(event.unverified, 'honest message')} not verified"
     if event.misattributed:
         words += f" · {event.misattributed} stopped by another guard"
     if not all(wave.held for wave in event.waves):

@@ -51,6 +51,30 @@ MARKS = {
 }
 """What the heading and the list say of a chat, the gravest first."""
 
+SEEN_WORDS = {
+    Lie.WITHHELD: "entries were left out",
+    Lie.WITHHELD_COMMIT: "a change of the chat was withheld",
+    Lie.CLOSED_UP: "a member had read further than there was to read here",
+    Lie.LATE: "entries that had been left out were shown later",
+    Lie.FORKED: "a member was shown another history",
+    Lie.REPLAYED: "an entry came a second time under another number",
+    Lie.LOST: "an entry that was accepted was not shown, and was sent again",
+    Lie.HELD_BACK: "an entry was shown long after its time",
+    Lie.CLOCK_BACK: "the times of entries contradicted each other",
+    Lie.REORDERED: "entries were out of order",
+    Lie.DUPLICATED: "one answer had the same entry twice",
+    Lie.CONTRADICTED: "one answer had two entries for the same place",
+    Lie.SERVED_AGAIN: "entries were handed out again",
+    Lie.BEYOND_HEAD: "there were entries after the last one",
+    Lie.HEAD_BACK: "the chat ended before what had been read of it",
+    Lie.MISLABELLED: "an entry was not of the kind that the service said",
+    Lie.RESTORED: "the service was restored from a backup, and lost what it took after that",
+    Lie.UNPROVEN_ROLLBACK: "a change was said to be taken back, without proof",
+    Lie.UNPROVEN_END: "the chat was said to have ended, without proof",
+    Lie.READ_AGAIN: "what was wrong was right when it was asked for again",
+}
+"""What was seen, as `ringtrue doctor` counts it."""
+
 FORKS = (Lie.FORKED, Lie.CLOSED_UP, Lie.HEAD_BACK, Lie.CONTRADICTED)  # what a new chat can cure, and waiting cannot
 
 WHAT_TO_DO = (

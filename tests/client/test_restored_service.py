@@ -7,8 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.defence.lies import Lie
+from client.defence.lies import SEEN_WORDS, Lie
+from client.doctor import look_at_logs
 from client.events import Gap
+from client.finding import Finding
 from client.session import Session
 from delivery_service.app import create_app
 from delivery_service.backup import back_up, restore
@@ -88,6 +90,26 @@ async def test_everybody_is_told_and_the_chat_goes_on(world, stack: AsyncExitSta
         assert lines[-2:] == ["are you there?", "yes"]
         assert (await session.find_chat("dinner")).standing.is_member
     assert "lost to Carol" not in await shown(carol, chat.group_id)
+
+
+async def test_the_doctor_says_in_words_what_was_seen_and_that_nothing_is_to_be_done(world, stack, service) -> None:
+    alice, bob = await world.people(stack, ALICE, BOB)
+    await alice.create_chat("dinner", [BOB])
+    await bob.receive()
+    for _ in range(2):
+        await service.restore(service.back_up())
+        await bob.receive()
+    (seen,) = await bob.worker.run(look_at_logs, bob.steps)
+    assert seen == Finding(
+        "log",
+        True,
+        "dinner: nothing is to be done. Seen so far: "
+        "the service was restored from a backup, and lost what it took after that (twice).",
+    )
+
+
+def test_whatever_a_service_may_be_caught_at_has_words_for_the_doctor() -> None:
+    assert set(SEEN_WORDS) == set(Lie)
 
 
 async def test_a_sender_is_told_that_what_was_delivered_may_be_missing_at_others(world, stack, service) -> None:

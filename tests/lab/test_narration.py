@@ -92,8 +92,8 @@ def test_preludes_are_counted_but_not_told() -> None:
 @pytest.mark.parametrize(
     ("ending", "closing"),
     [
-        (finished(STOPPED), "15 honest messages verified · 1 attacks refused · 0 got through   3.2 s"),
-        (finished(STOPPED, THROUGH), "· 1 attacks refused · 1 got through"),
+        (finished(STOPPED), "15 honest messages verified · 1 attack refused · 0 got through   3.2 s"),
+        (finished(STOPPED, THROUGH), "· 1 attack refused · 1 got through"),
         (finished(ELSEWHERE), "· 0 attacks refused · 0 got through · 1 stopped by another guard"),
         (finished(STOPPED, unverified=2), "· 2 honest messages not verified"),
     ],

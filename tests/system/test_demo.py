@@ -22,7 +22,7 @@ from tests.system.tmux import PROMPT, TMUX, Terminal, server, squeezed
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from lab.cli import demo; demo()"]
-CLOSING = re.compile(r"(\d+) honest messages verified · (\d+) attacks refused · 0 got through")
+CLOSING = re.compile(r"(\d+) honest messages? verified · (\d+) attacks? refused · 0 got through")
 COLOUR = re.compile(r"\x1b\[[0-9;]*[34]8;[25];")  # of 256 or all, not of 16
 TIME_LIMIT = 90  # seconds
 
@@ -117,7 +117,7 @@ async def test_unattended_in_a_terminal_it_runs_to_the_end(tmp_path: Path, term:
         asked = f"env TERM={term} {environment} ringtrue demo --pause 0.01 --attack forged-number --attack spam-wave"
         await terminal.types(f"{asked}; echo code $?", "Enter")
         await terminal.shows("DEMO AUTHORITY, not a carrier", "ATTACKER", "VICTIMS", "q Quit")
-        await terminal.shows("1 attacks refused · 0 got through", "code 0")
+        await terminal.shows("1 attack refused · 0 got through", "code 0")
         seen = "\n".join(squeezed(screen) for screen in terminal.screens)
         assert "SPAMMER" in seen
         colours = set(COLOUR.findall(terminal.drawn))
