@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import psycopg
 
+from delivery_service.storage.servers import Servers
 from delivery_service.storage.values import Change, Notified
 from delivery_service.wakeups import Wakeups
 
@@ -84,8 +85,8 @@ def _pack(origin: str, news: Sequence[News]) -> list[Notice] | None:
 class Notices:
     """Sends and hears notices, and says whether this replica is the keeper."""
 
-    def __init__(self, url: str, wakeups: Wakeups) -> None:
-        self._url = url
+    def __init__(self, servers: Servers, wakeups: Wakeups) -> None:
+        self._servers = servers
         self._wakeups = wakeups
         self._origin = secrets.token_hex(8)
         self._untold: list[Change | Notified] = []
@@ -111,21 +112,22 @@ class Notices:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _again_and_again(self, part: Callable[["_Connection"], Awaitable[None]]) -> None:
+    async def _again_and_again(self, part: Callable[["_Connection", str], Awaitable[None]]) -> None:
         while True:
+            url = self._servers.url  # where the engine is, which may move
             try:
-                async with await _connect(self._url) as connection:
-                    await part(connection)
+                async with await _connect(url) as connection:
+                    await part(connection, url)
             except (psycopg.Error, OSError, TimeoutError):
                 if self._missed:
                     self._more.set()
                 await asyncio.sleep(RETRY_AFTER)
 
-    async def _hear(self, connection: "_Connection") -> None:
+    async def _hear(self, connection: "_Connection", url: str) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")
         await self._let_look()
         try:
-            while True:
+            while self._servers.url == url:
                 async with asyncio.timeout(PING_TIMEOUT):
                     await self._ask_to_keep(connection)
                 async for notification in connection.notifies(timeout=PING_INTERVAL):
@@ -162,9 +164,11 @@ class Notices:
             if start % LOOKING_AT_ONCE == 0:
                 await asyncio.sleep(LOOKING_PAUSE)
 
-    async def _send(self, connection: "_Connection") -> None:
+    async def _send(self, connection: "_Connection", url: str) -> None:
         while True:
             await self._more.wait()
+            if self._servers.url != url:
+                return
             self._more.clear()
             changes, self._untold = self._untold, []
             lost = self._missed or len(changes) > UNTOLD_LIMIT

@@ -32,7 +32,9 @@ def _respond(problem: Problem, headers: dict[str, str]) -> Response:
 def answer_to(error: RefusedError | StoreError, scope: Scope) -> Response:
     """The answer to a request that was refused, or that could not be written; the scope keeps the `problem` word."""
     if isinstance(error, StoreError):
-        error = RefusedError("overloaded", "the service cannot write at the moment", retry_after=STORE_RETRY_AFTER)
+        error = RefusedError(
+            "overloaded", "the service cannot rely on its database at the moment", retry_after=STORE_RETRY_AFTER
+        )
     scope["problem"] = error.word
     return _respond(problem_of(error), {})
 

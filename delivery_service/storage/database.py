@@ -39,8 +39,10 @@ def each_server(url: str) -> list[str]:
     said = _parsed(url)
     lists = {name: str(said[name]).split(",") for name in ("host", "hostaddr", "port") if name in said}
     count = max((len(values) for name, values in lists.items() if name != "port"), default=1)
-    # One port is that of all hosts (libpq).
-    return [make_conninfo(url, **{name: one[min(place, len(one) - 1)] for name, one in lists.items()}) for place in range(count)]
+    return [
+        make_conninfo(url, **{name: values[min(number, len(values) - 1)] for name, values in lists.items()})
+        for number in range(count)  # one port is that of all hosts (libpq)
+    ]
 
 
 def connect(url: str, **options: Any) -> Connection:

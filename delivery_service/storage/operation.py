@@ -28,6 +28,10 @@ def check_lost(tx: Transaction, number: int, low: int) -> int | None:
     return int(last_kept)
 
 
+def confirm(_tx: Transaction) -> None:
+    """Changes nothing: as a write it is answered only by a database that confirms writes."""
+
+
 def note_ready(tx: Transaction, now: int) -> None:
     """Writes, so that the answer shows that the database can."""
     tx.run("UPDATE operation SET ready_at = :now WHERE number = 1", now=now)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from operator import add
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
@@ -11,12 +12,14 @@ import psycopg
 from delivery_service.errors import StartError
 from delivery_service.storage import groups
 from delivery_service.storage.database import Database
-from delivery_service.storage.engine import Listener, Load
+from delivery_service.storage.engine import Listener, Load, Standing
 from delivery_service.storage.lane import Lane, Session
 from delivery_service.storage.postgresql_append import AppendSession
 from delivery_service.storage.postgresql_link import Link
 from delivery_service.storage.postgresql_works import READING, WRITING, GroupSession, WorkSession, within
+from delivery_service.storage.servers import Servers
 from delivery_service.storage.values import Change, NewEntry, Notified
+from delivery_service.storage.watch import Watch
 from delivery_service.wire import Appended
 
 READING_LANES = 2
@@ -27,42 +30,48 @@ READ_BATCH = 4  # each read can be a batch of several MiB
 WRITE_BATCH = 16  # the more works in a transaction, the more others it can collide with
 CHANGE_BATCH = 8
 APPEND_BATCH = 256
-WATCH_INTERVAL = 1.0  # seconds between two looks for connections that do not answer
 
 T = TypeVar("T")
 
 
 class PostgresqlEngine:
-    """The Engine of one replica of the service; any number of them work on one database."""
+    """The Engine of one replica of the service; any number of them work on one database.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._links: list[Link] = []
+    `folder`: where the replica remembers the newest history that it has met.
+    """
+
+    def __init__(self, database: Database, folder: Path | None = None) -> None:
+        self.servers = Servers(database, folder)
+        self._watch = Watch(self.servers, one_copy=database.one_copy)
         self._readers = self._lanes(READING_LANES, partial(WorkSession, begin=READING), READ_BATCH)
         self._writers = self._lanes(WRITING_LANES, partial(WorkSession, begin=WRITING), WRITE_BATCH)
         self._changers = self._lanes(CHANGING_LANES, GroupSession, CHANGE_BATCH)
         self._appenders = self._lanes(APPENDING_LANES, AppendSession, APPEND_BATCH)
-        self._watch: asyncio.TimerHandle | None = None
 
     def start(self, listener: Listener) -> None:
         """See Engine; starts the threads."""
+        self._watch.find()
         try:
             for lane in self._all():
                 lane.start(listener)
+            self._watch.start()
         except psycopg.Error as error:
             raise StartError(f"the database cannot be used: {error}") from error
-        self._look(asyncio.get_running_loop())
 
     async def stop(self) -> None:
         """See Engine."""
         await asyncio.gather(*(lane.stop() for lane in self._all()))
-        if self._watch is not None:
-            self._watch.cancel()
+        await self._watch.stop()
 
     @property
     def load(self) -> Load:
         """See Engine."""
         return reduce(add, [lane.load for lane in self._all()])
+
+    @property
+    def standing(self) -> Standing:
+        """See Engine."""
+        return self._watch.standing
 
     def read(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """See Engine."""
@@ -92,18 +101,13 @@ class PostgresqlEngine:
         return [Lane(partial(self._connect, session), batch=batch) for _ in range(count)]
 
     def _connect(self, session: Callable[[Link], Session]) -> Session:
-        link = Link(self._database)
+        link = Link(self.servers, self._watch.lease)
         link.open()
-        self._links.append(link)
+        self._watch.links.append(link)
         return session(link)
 
     def _all(self) -> list[Lane]:
         return [*self._appenders, *self._changers, *self._writers, *self._readers]
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        for link in self._links:
-            link.cut_if_silent(loop.time())
-        self._watch = loop.call_later(WATCH_INTERVAL, self._look, loop)
 
 
 def _of(group: bytes, lanes: Sequence[Lane]) -> Lane:

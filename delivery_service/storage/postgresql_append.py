@@ -123,8 +123,9 @@ class AppendSession:
             connection.execute(LOCK, values, binary=True)
             cursor = connection.execute(_APPEND, {**values, "kind": _KIND}, binary=True)
             connection.execute("COMMIT")
-        self._link.end()
-        return cursor.fetchall()
+        rows = cursor.fetchall()
+        self._link.end(wrote=any(accepted for *_, accepted, _seq in rows))
+        return rows
 
 
 def _checksum(entry: NewEntry) -> int:

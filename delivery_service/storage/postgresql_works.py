@@ -123,14 +123,16 @@ class WorkSession:
             self._start(connection, items)
             for item in items:
                 attempt(item, self._transaction, lambda: self._transaction.changes)
-            if self._begin != READING and self._transaction.changes == before and any(not item.error for item in items):
+            wrote = self._transaction.changes != before
+            if not wrote and self._begin != READING and any(not item.error for item in items):
                 connection.execute(_SEEN)
+                wrote = True
         except FAILURES as error:
             self._lost = not self._link.undo()
             return error
         try:
             connection.execute("COMMIT")
-            self._link.end()
+            self._link.end(wrote=wrote)
         except psycopg.Error as error:
             if self._link.undo():
                 self._lost = False

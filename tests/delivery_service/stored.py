@@ -24,6 +24,11 @@ from delivery_service.wire import Appended
 ALICE, BOB, CAROL = b"+12025550142/a", b"+12025550143/b", b"+12025550144/c"
 GROUP = b"group"
 NOW = 1_800_000_000
+# Processes of PostgreSQL that wait for the standbys to have what concerns a group, and not with a heartbeat.
+WAITING = """
+SELECT DISTINCT pid FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE wait_event = 'SyncRep' AND relation = 'groups'::regclass
+"""
 
 
 class Recorder(list["Change | Notified"]):

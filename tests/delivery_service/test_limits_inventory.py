@@ -155,7 +155,8 @@ OTHERS = {
         storage.postgresql.CHANGING_LANES storage.postgresql.APPENDING_LANES storage.postgresql.READ_BATCH
         storage.postgresql.WRITE_BATCH storage.postgresql.CHANGE_BATCH storage.postgresql.APPEND_BATCH
         storage.postgresql_append.TURNS storage.postgresql_link.SILENCE_LIMIT storage.lease.LEASE storage.lease.PATIENCE
-        storage.watch.WATCH_INTERVAL storage.watch.SEARCH_INTERVAL storage.watch.LAST_BEAT storage.servers.SEARCH_TIMEOUT
+        storage.watch.WATCH_INTERVAL storage.watch.SEARCH_INTERVAL storage.watch.LAST_BEAT
+        storage.servers.SEARCH_TIMEOUT
         storage.postgresql_works.TURNS storage.postgresql_works.PAUSE storage.postgresql_works.PAUSE_LIMIT
         storage.retention.CHUNK storage.sqlite.WRITE_BATCH storage.sqlite.READ_BATCH storage.sqlite.CHECKPOINT_PAGES
         storage.sqlite.WRITE_CACHE storage.sqlite.READ_CACHE

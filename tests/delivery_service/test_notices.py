@@ -19,6 +19,8 @@ from delivery_service.notices import (
     Notices,
     payloads,
 )
+from delivery_service.storage.database import Database
+from delivery_service.storage.servers import Servers
 from delivery_service.storage.values import Change, Notified
 from delivery_service.wakeups import Wakeups, Watcher
 from tests.postgresql.server import Server
@@ -65,7 +67,7 @@ def test_what_does_not_fit_means_look_again() -> None:
 async def test_more_than_is_remembered_means_look_again(database: str) -> None:
     """Changes that come while the database is away are few groups' or many's: none of them is forgotten."""
     async with replica(database) as (_, wakeups):
-        teller = Notices(database, Wakeups())
+        teller = Notices(Servers(Database(database), None), Wakeups())
         for seq in range(UNTOLD_LIMIT + 2):
             teller.publish(Change(b"g", seq))
         with wakeups.watch(ALICE, [b"g"]) as watcher:
@@ -80,7 +82,7 @@ async def test_more_than_is_remembered_means_look_again(database: str) -> None:
 async def replica(database: str) -> AsyncIterator[tuple[Notices, Wakeups]]:
     """A replica that hears: when it begins to, it lets everybody look again."""
     wakeups = Wakeups()
-    notices = Notices(database, wakeups)
+    notices = Notices(Servers(Database(database), None), wakeups)
     with wakeups.watch(ALICE) as watcher:
         async with notices.running():
             await looking(watcher)

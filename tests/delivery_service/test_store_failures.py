@@ -10,23 +10,21 @@ from psycopg.conninfo import make_conninfo
 
 from delivery_service.errors import StoreError
 from delivery_service.migrations import migrate
-from delivery_service.storage import database, postgresql, postgresql_link
+from delivery_service.storage import database, postgresql_link, watch
 from delivery_service.storage.database import Database
 from delivery_service.storage.postgresql import PostgresqlEngine
 from delivery_service.storage.store import Store
 from delivery_service.storage.values import NewEntry
 from delivery_service.wire import Appended
-from tests.delivery_service.stored import ALICE, GROUP, Recorder, new_commit, new_entry, new_group
+from tests.delivery_service.stored import ALICE, GROUP, WAITING, Recorder, new_commit, new_entry, new_group
 from tests.postgresql.cluster import Cluster
 from tests.postgresql.server import USER
-
-_WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql_link, "SILENCE_LIMIT", 1.0)
-    monkeypatch.setattr(postgresql, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(watch, "WATCH_INTERVAL", 0.1)
     monkeypatch.setattr(database, "CONNECT_TIMEOUT", 2)
 
 
@@ -131,7 +129,7 @@ async def test_a_wait_for_the_standbys_that_somebody_ends_is_no_acknowledgement(
 
 def _cancel_waiting(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        while (row := connection.execute(_WAITING).fetchone()) is None:
+        while (row := connection.execute(WAITING).fetchone()) is None:
             pass
         connection.execute("SELECT pg_cancel_backend(%s)", [row[0]])
 
@@ -152,7 +150,7 @@ async def test_a_repeat_is_not_acknowledged_before_a_standby_has_the_first(clust
         again = store.earlier_answer(commit.entry) if kind == "commit" else store.create_group(group)
         repeat = asyncio.ensure_future(again)
         with psycopg.connect(url, autocommit=True) as connection:
-            while not repeat.done() and connection.execute(_WAITING).fetchone() is None:
+            while not repeat.done() and connection.execute(WAITING).fetchone() is None:
                 await asyncio.sleep(0.01)
         assert not repeat.done()
         await asyncio.to_thread(cluster.standbys[0].start)

@@ -62,6 +62,16 @@ class Cluster:
         self._require_acknowledgement()
         return best
 
+    def cut_off(self) -> None:
+        """Takes all standbys off the primary, which goes on running: as if the network between them had failed."""
+        running = [server for server in self.standbys if server.runs]
+        for server in running:
+            server.set("primary_conninfo", "")
+        end = time.monotonic() + PATIENCE
+        while any(server.execute("SELECT 1 FROM pg_stat_wal_receiver") for server in running):
+            assert time.monotonic() < end, self.primary.log()
+            time.sleep(0.02)
+
     def rejoin(self, server: Server) -> None:
         """Starts a server of the cluster as a standby, from a copy of the primary's files."""
         server.kill()

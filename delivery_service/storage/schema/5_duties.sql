@@ -1,7 +1,7 @@
 -- What the service looks after by itself: revoked certificates, used last-resort key packages, members to be evicted.
 
 CREATE TABLE revocation_lists (
-    issuer BLOB PRIMARY KEY,            -- identity.revocation.issuer_name
+    issuer BLOB PRIMARY KEY,            -- identity.status.revocation.issuer_name
     certificate BLOB NOT NULL,          -- the issuer's, DER
     list BLOB NOT NULL,                 -- the last one that was verified, DER
     fetched_at INTEGER NOT NULL
