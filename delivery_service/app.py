@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 from starlette.applications import Starlette
@@ -14,15 +15,17 @@ from delivery_service.blob_storage import BlobStorage
 from delivery_service.errors import RefusedError
 from delivery_service.http import about, blobs, endings, endpoints, rejections
 from delivery_service.http.connections import BEGIN
-from delivery_service.http.entries import APPENDING, addressed_group, append_entry
+from delivery_service.http.entries import APPENDING, addressed_group, answer_entries
 from delivery_service.http.operations import DOCUMENT_PATH, OPERATIONS
 from delivery_service.http.problems import EXCEPTION_HANDLERS, answer_to
 from delivery_service.policy import POLICY, Policy
 from delivery_service.quotas import QUOTAS, Quotas
 from delivery_service.service import Service
-from delivery_service.storage.database import Database
 from identity.certificates import TrustAnchors
 from identity.openapi import document_route, served
+
+if TYPE_CHECKING:
+    from delivery_service.storage.database import Database
 
 ROUTES = [
     Route("/v1/groups/{group}/entries", endpoints.read_entries, methods=["GET"]),
@@ -48,6 +51,7 @@ ROUTES = [
     Route("/v1/inbox/ack", endpoints.acknowledge_inbox, methods=["POST"]),
     Route("/v1/blobs", blobs.open_upload, methods=["POST"]),
     Route("/v1/blobs/{blob}", blobs.read_blob, methods=["GET"]),
+    Route("/v1/blobs/{blob}", blobs.delete_blob, methods=["DELETE"]),
     Route("/v1/uploads/{upload}", blobs.upload_state, methods=["GET"]),
     Route("/v1/uploads/{upload}", blobs.cancel_upload, methods=["DELETE"]),
     Route("/v1/uploads/{upload}/pieces/{piece}", blobs.put_piece, methods=["PUT"]),
@@ -73,7 +77,7 @@ class DeliveryService(Starlette):
         if group is None:
             await super().__call__(scope, receive, send)
         else:
-            await append_entry(self.state.service, group, scope, receive, send)
+            await answer_entries(self.state.service, group, scope, receive, send)
 
 
 def _begin(scope: Scope) -> None:
@@ -91,7 +95,7 @@ def create_app(
     clock: Callable[[], float] = time.time,
     quotas: Quotas = QUOTAS,
     storage: BlobStorage | None = None,
-    database: Database | None = None,
+    database: "Database | None" = None,
     policy: Policy = POLICY,
     transport: httpx.AsyncBaseTransport | None = None,
     encryption: bytes | None = None,

@@ -118,6 +118,11 @@ class Blobs:
             raise no_blob()
         return stored
 
+    async def delete(self, number: str, name: bytes) -> None:
+        """Deletes a blob that this number has stored; refuses unknown-blob, also for another's."""
+        await self._engine.write(records.delete, name, self._owner(number))
+        await self.clean()
+
     def read(self, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes]:
         """The blob's octets from `start` up to `end`; refuses unknown-blob when it is deleted meanwhile."""
         return self._storage.read(blob.place, start, end)

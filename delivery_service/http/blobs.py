@@ -95,6 +95,13 @@ async def read_blob(request: Request) -> Response:
     )
 
 
+async def delete_blob(request: Request) -> Response:
+    """DELETE /v1/blobs/{blob}"""
+    service, number = _asked(request)
+    await service.blobs.delete(number, blob_of(request.path_params["blob"]))
+    return Response(status_code=204)
+
+
 class BlobAnswer(Response):
     """The response that hands out a blob or a range of it; it takes a turn for as long as it lasts."""
 

@@ -138,6 +138,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _operation("DELETE", "/v1/uploads/{upload}", "Give an upload up", (204, None), refuses=("unknown-upload",)),
     _operation("GET", "/v1/blobs/{blob}", "Read a blob, or a range of it", (200, _BLOB), (206, _BLOB),
                query=_RANGE, refuses=("unknown-blob", "range-not-satisfiable")),
+    _operation("DELETE", "/v1/blobs/{blob}", "Delete a blob that this number has stored", (204, None),
+               refuses=("unknown-blob",)),
     # About itself
     _operation("GET", "/v1/health", "Whether the process runs", (204, None), session=False),
     _operation("GET", "/v1/ready", "Whether it takes requests", (204, None), session=False),

@@ -148,6 +148,14 @@ def expire(tx: Transaction, cutoff: int, uploads_cutoff: int) -> int:
     return len(old) + len(late)
 
 
+def delete(tx: Transaction, name: bytes, owner: bytes) -> None:
+    """Gives up a blob that is stored as this owner's; refuses unknown-blob."""
+    found = tx.rows("DELETE FROM blobs WHERE name = :name AND owner = :owner RETURNING place", name=name, owner=owner)
+    if not found:
+        raise RefusedError("unknown-blob", "there is no such blob of this number: it is deleted, or another's")
+    _leave(tx, [row[0] for row in found])
+
+
 def give_up(tx: Transaction, owner: bytes) -> int:
     """Gives up everything that an owner has stored or begun; returns how many blobs and uploads."""
     blobs = tx.rows("DELETE FROM blobs WHERE owner = :owner RETURNING place", owner=owner)

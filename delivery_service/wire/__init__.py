@@ -32,6 +32,7 @@ last sequence number read.
     POST /v1/uploads/{upload}/finish                                             -> 201 BlobStored
     DELETE /v1/uploads/{upload}                                                  -> 204
     GET  /v1/blobs/{blob}                    (Range, If-Range)                   -> 200, 206 application/octet-stream
+    DELETE /v1/blobs/{blob}                                                      -> 204
     GET  /v1/events                                                              -> 200 text/event-stream of GroupHeads
     GET  /v1/openapi.json                                                        -> 200 all of this as OpenAPI 3.1
     GET  /v1/health                                                              -> 204

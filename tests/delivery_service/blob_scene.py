@@ -57,5 +57,9 @@ async def read(device: Any, name: str, **fields: str) -> httpx.Response:
     return await device.call("GET", f"/v1/blobs/{name}", b"", wire.JSON_TYPE, **fields)
 
 
+async def delete(device: Any, name: str) -> httpx.Response:
+    return await device.call("DELETE", f"/v1/blobs/{name}")
+
+
 def noise(size: int) -> bytes:
     return os.urandom(size)

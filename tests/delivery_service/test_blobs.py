@@ -19,6 +19,7 @@ from tests.delivery_service.blob_scene import (
     BOB,
     CAROL,
     begun,
+    delete,
     finish,
     name_of,
     opening,
@@ -361,6 +362,36 @@ async def test_what_could_not_be_deleted_is_deleted_later(tmp_path):
     async with running_world(tmp_path) as world:
         await expired(world)
         assert (await kept(world), files(tmp_path)) == ((0, 0, 0, 0), 0)
+
+
+async def test_a_blob_is_deleted_by_the_number_that_stored_it_and_by_no_other(tmp_path, problem_word):
+    async with running_world(tmp_path) as world:
+        alice, bob = await world.device(ALICE), await world.device(BOB)
+        octets = os.urandom(PIECE_SIZE + 1)
+        name, other = await stored(alice, octets), await stored(alice, os.urandom(100))
+        assert (await opening(bob, name, len(octets))).json()["stored"]  # which makes it no blob of Bob's
+        missing = await delete(bob, "0" * 64)
+        refused = await delete(bob, name)
+        assert (refused.status_code, problem_word(refused)) == (404, "unknown-blob")
+        assert missing.json() == refused.json()
+        assert (await read(bob, name)).content == octets
+        second = await world.device(ALICE)
+        assert (await delete(second, name)).status_code == 204
+        assert problem_word(await read(bob, name)) == "unknown-blob"
+        assert problem_word(await delete(alice, name)) == "unknown-blob"
+        assert (await read(alice, other)).status_code == 200
+        assert (await kept(world), files(tmp_path)) == ((1, 0, 0, 0), 1)
+        await stored(bob, octets)  # now they are Bob's
+        assert problem_word(await delete(alice, name)) == "unknown-blob"
+
+
+async def test_what_is_deleted_no_longer_counts_against_the_quota(world, problem_word):
+    alice = await world.device(ALICE)
+    name = await stored(alice, os.urandom(100))
+    await world.app.state.service.engine.write(lambda tx: tx.run("UPDATE blobs SET size = :size", size=BLOB_OCTETS_KEPT))
+    assert problem_word(await opening(alice, "1" * 64, 1)) == "too-much-stored"
+    assert (await delete(alice, name)).status_code == 204
+    assert (await opening(alice, "1" * 64, 1)).status_code == 201
 
 
 async def test_a_number_can_have_everything_forgotten_that_it_stored(world, problem_word):
