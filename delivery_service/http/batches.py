@@ -53,11 +53,16 @@ class BatchAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers once there is something, or the wait is over."""
+        if not self._wait:
+            async with self._line:
+                batch, _ = await self._look()
+                await _send(self, _MSGPACK.encode(batch), send)
+            return
         async with AsyncExitStack() as turn:
             with self._watch as watcher:
                 await turn.enter_async_context(self._line)
                 batch, idle = await self._look()
-                if idle and self._wait:
+                if idle:
                     await turn.aclose()
                     if await watcher.wait(self._wait):
                         await turn.enter_async_context(self._line)

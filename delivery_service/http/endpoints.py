@@ -13,6 +13,7 @@ from delivery_service import wire
 from delivery_service.errors import RefusedError
 from delivery_service.events import EventStream, group_heads
 from delivery_service.http.batches import Batch, BatchAnswer, LargeAnswer
+from delivery_service.http.entries import entries_after
 from delivery_service.http.requests import (
     LARGEST_CURSOR,
     Headers,
@@ -22,6 +23,7 @@ from delivery_service.http.requests import (
     idempotency_key,
     number_in,
     number_of,
+    query_of,
     read_body,
 )
 from delivery_service.limits import HourlyLimit
@@ -235,19 +237,8 @@ async def append_commit(request: Request) -> Response:
 
 
 async def read_entries(request: Request) -> Response:
-    """GET /v1/groups/{group}/entries"""
-    service = _service(request)
-    session, group_id = _session(service, headers_of(request.scope)), _group_id(request)
-    after = number_of(request, "after", LARGEST_CURSOR)
-    wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
-
-    async def look() -> tuple[Batch, bool]:
-        batch = await service.store.read(group_id, session.device, after)
-        found = wire.EntryBatch(batch.entries, batch.head, batch.more, batch.settled)
-        return found, batch.current and not batch.entries
-
-    watch = service.wakeups.watch(session.device, (group_id,))
-    return BatchAnswer(service.readings.of(session.number), watch, wait, look)
+    """GET /v1/groups/{group}/entries, where the framework has taken it: HEAD"""
+    return entries_after(_service(request), request.path_params["group"], request.scope)
 
 
 async def heads(request: Request) -> Response:
@@ -266,8 +257,8 @@ async def read_inbox(request: Request) -> Response:
     """GET /v1/inbox"""
     service = _service(request)
     session = _session(service, headers_of(request.scope))
-    after = number_of(request, "after", LARGEST_CURSOR)
-    wait = number_of(request, "wait", wire.LONG_POLL_LIMIT)
+    query = query_of(request.scope)
+    after, wait = number_of(query, "after", LARGEST_CURSOR), number_of(query, "wait", wire.LONG_POLL_LIMIT)
 
     async def look() -> tuple[Batch, bool]:
         items, head = await service.store.inbox(session.device, after)

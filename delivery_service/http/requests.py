@@ -3,9 +3,9 @@
 import re
 from collections.abc import AsyncGenerator
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from delivery_service.errors import RefusedError
@@ -23,6 +23,7 @@ _UPLOAD = re.compile("[0-9a-f]{32}")
 _PIECE = re.compile("0|[1-9][0-9]{0,5}")
 
 Headers = dict[bytes, bytes]
+Query = dict[str, str]
 T = TypeVar("T")
 
 
@@ -133,9 +134,14 @@ def piece_of(text: str) -> int:
     return int(text)
 
 
-def number_of(request: Request, name: str, largest: int) -> int:
+def query_of(scope: Scope) -> Query:
+    """What the query says; of a name that comes twice, the last."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def number_of(query: Query, name: str, largest: int) -> int:
     """A whole number in the query, 0 if it is absent."""
-    text = request.query_params.get(name, "0")
+    text = query.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(largest)) and int(text) <= largest):
         raise RefusedError("malformed", f"{name} must be a whole number of at most {largest}")
     return int(text)
