@@ -15,15 +15,11 @@ from pathlib import Path
 
 import apsw
 import msgspec
-import psycopg
 
 from delivery_service.errors import StartError
 from delivery_service.service import BLOBS_FOLDER
-from delivery_service.storage.database import connect, place
 from delivery_service.storage.encryption import encrypt, open_database
 from delivery_service.storage.operation import note_restored
-from delivery_service.storage.postgresql_link import APPLICATION
-from delivery_service.storage.postgresql_works import PostgresqlTransaction
 from delivery_service.storage.sqlite import DATABASE_FILE, SCHEMA_VERSION, folder_lock, upgrade
 from delivery_service.storage.transaction import SqliteTransaction
 
@@ -96,6 +92,12 @@ def mark_restored(url: str) -> int:
 
     Raises StartError.
     """
+    import psycopg  # which alone takes a quarter of the time in which a service starts
+
+    from delivery_service.storage.database import connect, place
+    from delivery_service.storage.postgresql_link import APPLICATION
+    from delivery_service.storage.postgresql_works import PostgresqlTransaction
+
     with connect(url, autocommit=True) as connection:
         if connection.execute(_SERVED, [APPLICATION]).fetchone() != (0,):
             raise StartError("a replica of the service uses this database: stop all of them first")

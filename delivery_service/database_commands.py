@@ -1,12 +1,14 @@
 """The options that name a PostgreSQL database, and the command that brings it to this release's schema."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from delivery_service.errors import StartError
-from delivery_service.storage.database import Database, place
+
+if TYPE_CHECKING:  # psycopg alone takes a quarter of a service's start
+    from delivery_service.storage.database import Database
 
 _VARIABLE = "RINGTRUE_DATABASE"
 
@@ -24,12 +26,14 @@ def stored(command: Callable[..., Any]) -> Callable[..., Any]:
     return option(accept(command))
 
 
-def database_of(url: str | None, one_copy: bool) -> Database | None:
+def database_of(url: str | None, one_copy: bool) -> "Database | None":
     """What the options name. Raises StartError."""
     if url is None and one_copy:
         raise StartError("--accept-one-copy is about a --database")
     if url is None:
         return None
+    from delivery_service.storage.database import Database, place
+
     place(url)
     return Database(url, one_copy)
 
@@ -39,6 +43,7 @@ def database_of(url: str | None, one_copy: bool) -> Database | None:
 def migrate_command(url: str) -> None:
     """Bring a database to the schema of this release; replicas of the release before may go on meanwhile."""
     from delivery_service.migrations import migrate  # to import Alembic takes as long as to start a service
+    from delivery_service.storage.database import place
 
     try:
         before, after = migrate(url)

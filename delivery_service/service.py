@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -26,7 +27,6 @@ from delivery_service.franking import Franking
 from delivery_service.groups import Groups
 from delivery_service.key_packages import KeyPackages
 from delivery_service.limits import HourlyLimit, Lines
-from delivery_service.notices import Notices
 from delivery_service.observers import Observers
 from delivery_service.policy import POLICY, Policy
 from delivery_service.purge import Purge
@@ -37,9 +37,7 @@ from delivery_service.rollback import Rollbacks
 from delivery_service.sessions import Sessions
 from delivery_service.shared_keys import check_files, check_key
 from delivery_service.storage import duties
-from delivery_service.storage.database import Database
 from delivery_service.storage.engine import Engine
-from delivery_service.storage.postgresql import PostgresqlEngine
 from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
 from delivery_service.transfers import Transfers
@@ -57,6 +55,10 @@ from delivery_service.wire import (
     UPLOADS_PER_HOUR,
 )
 from identity.certificates import TrustAnchors
+
+if TYPE_CHECKING:  # psycopg alone takes a quarter of a service's start
+    from delivery_service.notices import Notices
+    from delivery_service.storage.database import Database
 
 BLOBS_FOLDER = "blobs"  # beside the database
 MEMBERS_HEAR = 1200  # seconds in which clients fetch their lists (every 900) and have read them
@@ -77,7 +79,7 @@ class Service:
         clock: Callable[[], float],
         quotas: Quotas,
         storage: BlobStorage | None = None,
-        database: Database | None = None,
+        database: "Database | None" = None,
         policy: Policy = POLICY,
         transport: httpx.AsyncBaseTransport | None = None,
         encryption: bytes | None = None,
@@ -88,9 +90,12 @@ class Service:
         self.entrance = Entrance()
         self._folder = folder
         self.wakeups = Wakeups()
-        postgresql = None if database is None else PostgresqlEngine(database, folder)
-        self.notices = None if postgresql is None else Notices(postgresql.servers, self.wakeups)
-        self.engine: Engine = postgresql or SqliteEngine(folder, encryption)
+        self.engine: Engine
+        self.notices: Notices | None = None
+        if database is None:
+            self.engine = SqliteEngine(folder, encryption)
+        else:
+            self.engine, self.notices = _shared(database, folder, self.wakeups)
         self.store = Store(self.engine)
         self.readiness = Readiness(self.engine, clock)
         self.retention_runs = self.retention_failures = 0
@@ -229,3 +234,12 @@ class Service:
         if now >= self._propose_at and (self.notices is None or self.notices.keeping.is_set()):
             self._propose_at = NEVER
             await self.evictions.run(now)
+
+
+def _shared(database: "Database", folder: Path | None, wakeups: Wakeups) -> "tuple[Engine, Notices]":
+    """The engine of a database that replicas share, and what they tell each other through it."""
+    from delivery_service.notices import Notices
+    from delivery_service.storage.postgresql import PostgresqlEngine
+
+    engine = PostgresqlEngine(database, folder)
+    return engine, Notices(engine.servers, wakeups)
