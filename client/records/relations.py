@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from client.errors import ChatError
 from client.formats.content import decode
-from client.formats.reading import Edited, read
+from client.formats.reading import Attached, Edited, read
 from client.records.history import History
 from client.records.message import FINDABLE, Kind, Message
 from client.storage.store import Store
@@ -152,6 +152,7 @@ class Relations:
         message = self._history.get(target)
         if message.kind not in FINDABLE:
             return
+        self._give_up_file(message)
         self._history.search.forget(target)
         self._store.execute(
             "UPDATE message SET text = '', latest = NULL, attached = 0 WHERE id = ? "
@@ -167,6 +168,14 @@ class Relations:
             message.message_id,
             message.group_id,
         )
+
+    def _give_up_file(self, message: Message) -> None:
+        """Note that the service need not keep the file of an own message any longer."""
+        if message.kind is not Kind.SENT or not message.attached or not message.framed:
+            return
+        reading = read(decode(message.framed))
+        if isinstance(reading, Attached):
+            self._store.execute("INSERT OR IGNORE INTO blob_due (digest) VALUES (?)", reading.part.content_hash)
 
     def _delete_with_asides(self, row: int) -> None:
         try:

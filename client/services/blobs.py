@@ -70,6 +70,10 @@ class BlobService:
         """Let the service delete what it has of an upload."""
         await self._session().send(Call("DELETE", f"{UPLOADS}/{upload}"))
 
+    async def delete(self, blob: str) -> None:
+        """Let the service delete a blob that this number has stored. Raises NotFoundError if there is none."""
+        await self._session().send(Call("DELETE", f"{BLOBS}/{blob}"))
+
     def url(self, blob: str) -> str:
         """Where a blob can be read, for the message that offers it."""
         return f"{self._base_url}{BLOBS}/{blob}"

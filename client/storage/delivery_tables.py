@@ -36,6 +36,9 @@ CREATE TABLE download (
     spool  TEXT NOT NULL,                   -- the file with what has come of it
     began  INTEGER NOT NULL
 );
+CREATE TABLE blob_due (                     -- blobs of messages that were taken back, to be deleted at the service
+    digest BLOB PRIMARY KEY
+);
 CREATE TABLE earlier_epoch (                -- a group as it was before a commit that may still be taken back
     group_id BLOB PRIMARY KEY,
     seq      INTEGER NOT NULL,              -- of the commit, or of the first of several by one device

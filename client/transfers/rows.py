@@ -80,6 +80,14 @@ class TransferRows:
         """Forget an upload."""
         self._store.execute("DELETE FROM upload WHERE id = ?", upload)
 
+    def due(self) -> list[bytes]:
+        """The blobs that the service is to delete."""
+        return [row[0] for row in self._store.rows("SELECT digest FROM blob_due ORDER BY digest")]
+
+    def deleted(self, digest: bytes) -> None:
+        """Forget a blob that the service has no more."""
+        self._store.execute("DELETE FROM blob_due WHERE digest = ?", digest)
+
     def arriving(self, digest: bytes, spool: str, now: int) -> str:
         """Note where a download collects; returns where it does already, if it has begun."""
         self._store.execute(

@@ -11,7 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.errors import ChatError, ClientError, NotFoundError, RateLimitedError, ServiceError, UnreachableError
+from client.errors import (
+    ChatError,
+    ClientError,
+    NotFoundError,
+    RateLimitedError,
+    ServiceError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from client.events import Event, Trouble
 from client.records.message import Message
 from client.services.blobs import BlobService
@@ -84,6 +92,7 @@ class Uploads:
     async def go_on(self) -> None:
         """Go on with what was interrupted, one after another; what cannot be sent is told as trouble."""
         await self._worker.run(self._sweep)
+        await self._delete_due()
         for upload in await self._worker.run(self._rows.uploads):
             if upload.id in self._running:
                 continue
@@ -97,6 +106,17 @@ class Uploads:
                 continue  # the next attempt may get further
             except ClientError as error:
                 self._tell([Trouble(upload.group_id, error, error.code, str(error))])
+
+    async def _delete_due(self) -> None:
+        """Have the files of messages deleted that were taken back; what cannot be done now is done the next time."""
+        for digest in await self._worker.run(self._rows.due):
+            try:
+                await self._blobs.delete(digest.hex())
+            except (NotFoundError, UnexpectedAnswerError):
+                pass  # it is gone, or this service deletes none before its time
+            except ClientError:
+                return
+            await self._worker.run(self._rows.deleted, digest)
 
     def go_on_soon(self) -> None:
         """Go on with what was interrupted, without anybody waiting for it."""

@@ -373,3 +373,40 @@ async def test_a_file_that_waits_can_be_cancelled_in_a_later_session(world, line
     engine = service(world).engine
     assert await engine.read(lambda tx: tx.value("SELECT count(*) FROM blob_uploads")) == 0
     assert left(world) == []
+
+
+async def blobs_kept(world: World) -> int:
+    count: int = await service(world).engine.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
+    return count
+
+
+async def test_the_file_of_a_message_that_was_taken_back_is_deleted_at_the_service(world, line, bob, file) -> None:
+    async with opened(world) as alice:
+        chat, message = await offered(alice, bob, file)
+        await alice.messages.send_file(chat.group, str(file), "and another")
+        await alice.device.sync()
+        (first, _) = [each for each in await alice.messages.page(chat.group) if each.attachment]
+        assert await blobs_kept(world) == 2
+        await alice.messages.delete(first.row)
+        await alice.settle()
+        await alice.device.sync()
+        assert await blobs_kept(world) == 1
+        await bob.device.sync()
+        withdrawn = await bob.messages.get(message.row)
+        assert (withdrawn.withdrawn, withdrawn.attachment) == (True, None)
+        (other,) = [each for each in await bob.messages.page(chat.group) if each.attachment]
+        assert await bob.messages.fetch(other.row) == file.read_bytes()
+
+
+async def test_a_file_that_could_not_be_deleted_at_once_is_deleted_in_a_later_session(world, line, bob, file) -> None:
+    async with opened(world) as alice:
+        chat, _ = await offered(alice, bob, file)
+        line.cut = lambda request: request.method == "DELETE"
+        await alice.messages.delete((await alice.messages.page(chat.group))[-1].row)
+        await alice.settle()
+        await alice.device.sync()
+    assert await blobs_kept(world) == 1
+    line.cut = lambda request: False
+    async with opened(world) as alice:
+        await alice.device.sync()
+    assert await blobs_kept(world) == 0
