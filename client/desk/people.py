@@ -158,7 +158,7 @@ class DeskPeople(People):
         let_go = self._steps.past.let_go(group_id)
         self._steps.relations.admit_group(group_id, let_go)
         for message in self._steps.browsing.rows(let_go):
-            self._steps.receiver.take_effect(message, read(decode(message.framed)))
+            self._steps.arrivals.take_effect(message, read(decode(message.framed)))
 
     def _decline(self, group_id: bytes) -> None:
         self._requested(group_id)

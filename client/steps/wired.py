@@ -27,9 +27,11 @@ from client.records.intents import Intent, Intents
 from client.records.outbox import Outbox, Outgoing
 from client.records.relations import Relations
 from client.records.service_facts import ServiceFacts
+from client.steps.arriving import Arrivals
 from client.steps.committing import Committer
 from client.steps.ending import Endings
 from client.steps.groups import Groups
+from client.steps.handshakes import Handshakes
 from client.steps.joining import Joiner
 from client.steps.receiving import Receiver
 from client.steps.rollback import Rollbacks
@@ -53,6 +55,7 @@ class Steps:
     sender: Sender
     committer: Committer
     receiver: Receiver
+    arrivals: Arrivals
     joiner: Joiner
     admitting: Admitting
     asking: Asking
@@ -94,6 +97,8 @@ class Steps:
         rollbacks = Rollbacks(groups, history, outbox, intents, lookout)
         committer = Committer(groups, intents, lookout, evictions, facts)
         endings = Endings(groups, history, lookout, committer)
+        arrivals = Arrivals(groups, history, relations, admitting, franking, continuity, lookout)
+        handshakes = Handshakes(groups, history, intents, sender, continuity, lookout, siblings, rollbacks, evictions)
         return cls(
             store,
             groups,
@@ -112,16 +117,14 @@ class Steps:
                 outbox,
                 intents,
                 sender,
-                admitting,
-                franking,
-                continuity,
                 watch,
                 lookout,
-                siblings,
                 rollbacks,
-                evictions,
                 endings,
+                arrivals,
+                handshakes,
             ),
+            arrivals,
             Joiner(
                 groups, history, intents, admitting, continuity, lookout, group_anchors, siblings, rollbacks, endings
             ),

@@ -8,7 +8,7 @@ from statistics import median
 from types import ModuleType
 from typing import Any
 
-from client.steps import receiving, sending
+from client.steps import arriving, sending
 from identity.binding import Verdict
 from lab.bench.rows import Aim, Row
 from lab.casting import cast
@@ -32,7 +32,7 @@ async def _run(messages: int) -> list[Row]:
     async with World() as world:
         stage = await cast(world)
         alice, bob, _ = stage.people
-        with timed(sending, "attest_message") as attesting, timed(receiving, "verify_message") as verifying:
+        with timed(sending, "attest_message") as attesting, timed(arriving, "verify_message") as verifying:
             whole = [await send_and_receive(alice, bob, stage.group) for _ in range(WARM_UP + messages)]
         carried = [await _carry(stage) for _ in range(messages)]
     binding = [sum(pair) for pair in zip(attesting, verifying, strict=True)]

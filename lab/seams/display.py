@@ -4,7 +4,7 @@ from client.desk.lines import PresentedLine
 from client.formats import reading
 from client.formats.text import Safe
 from client.records.history import History
-from client.steps.receiving import Receiver
+from client.steps.arriving import Arrivals
 from client.terminal import token_rendering
 from client.words import wording
 from identity import sequence
@@ -34,5 +34,5 @@ UNSIGNED = exchanging(display("unsigned"), instead(sequence, "_unsigned", _as_if
 SHOWN_ONCE = exchanging(display("shown-once"), instead(History, "holds", lambda *_: False))
 HARMLESS_TEXT = exchanging(display("harmless-text"), instead(reading, "safe_text", Safe))
 ALTERNATIVES = exchanging(display("alternatives"), instead(wording, "_left_out", lambda _: ""))
-PROVEN_CHANGES = exchanging(display("proven-changes"), instead(Receiver, "_may_change", lambda *_: True))
+PROVEN_CHANGES = exchanging(display("proven-changes"), instead(Arrivals, "_may_change", lambda *_: True))
 CLAIMED = exchanging(display("claimed"), instead(token_rendering, "_claimed_words", _as_if_known))

@@ -68,7 +68,7 @@ ONE_NUMBER = exchanging(
     instead(DeviceVerifier, "verify", Credulous.verify),
     instead(certificate_facts, "leaf_number", lambda der: stated_number((der,))),
 )
-OUTSIDERS = exchanging(engine("not-from-a-member"), instead(receiving, "_check_admissible", _pass))
+OUTSIDERS = exchanging(engine("not-from-a-member"), instead(receiving, "check_admissible", _pass))
 FRAME = exchanging(engine("too-large"), instead(framing, "PASSPORT_SIZE_LIMIT", framing.FRAMED_LIMIT))
 CONFIRMATION = exchanging(engine("invalid_confirmation"), Place(roles, "process", _as_signed))
 ROLES = exchanging(engine("not-an-admin"), instead(roles, "EpochRoles", Lax))
