@@ -5,6 +5,7 @@ was founded anew has another identifier. Whoever has met a newer history accepts
 """
 
 import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -49,7 +50,7 @@ class Newest:
         return self._met
 
     def load(self) -> None:
-        """Remembers what was met before the last start. Raises StartError."""
+        """Remembers what the folder says. Raises StartError."""
         if self._file is None or not self._file.exists():
             return
         try:
@@ -63,6 +64,8 @@ class Newest:
 
     def meet(self, found: Lineage) -> None:
         """Remembers a history that is newer. Raises StartError for one that is older, or of another cluster."""
+        if found != self._met:
+            self.load()  # another replica may have the folder, too
         if self.is_behind(found):
             raise StartError(
                 f"the server goes on with {found}, and {self._met} was met before: it was left behind by a promotion, "
@@ -81,7 +84,7 @@ class Newest:
         """Stores it before it counts: after a power loss this replica must not go back either."""
         if self._file is None:
             return
-        arriving = self._file.with_suffix(".new")
+        arriving = self._file.with_suffix(f".{secrets.token_hex(8)}")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with arriving.open("wb") as file:

@@ -43,6 +43,14 @@ def test_it_is_remembered_over_a_restart(tmp_path: Path) -> None:
     assert accepts(again, Lineage(0, 7, 4))
 
 
+def test_two_in_one_folder_go_by_the_newer_of_both(tmp_path: Path) -> None:
+    first, second = Newest(tmp_path), Newest(tmp_path)
+    first.meet(Lineage(0, 7, 3))
+    assert not accepts(second, Lineage(0, 7, 2))
+    second.meet(Lineage(0, 7, 4))
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
 def test_a_restore_that_was_marked_needs_nothing_else() -> None:
     newest = Newest(None)
     newest.meet(Lineage(0, 7, 3))
