@@ -1,7 +1,7 @@
 """What people do at a service, all at once: 70 % messages, 5 % commits, 25 % reads; real devices, sessions and MLS.
 
 Open loop: requests come at their own times (exponential pauses), whether earlier ones were answered or not, and are
-timed from when they were due.
+timed from when they were due. What people send is made by their engines before, if `prepare` was asked for it.
 """
 
 import asyncio
@@ -10,26 +10,26 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
-from mls_rs import Group
 
-from delivery_service.wire import MLS_TYPE, MSGPACK_TYPE, Appended, CommitBundle
-from identity.base64url import encode_base64url
-from identity.reports.franking import TAG_SIZE, encode_aad
+from delivery_service.wire import MLS_TYPE, MSGPACK_TYPE, Appended
+from lab.bench.chats import Chat
+from lab.bench.cores import on_one_core
 from lab.bench.delivery import SERVE, Server, served
 from lab.histories.devices import HOST, Certifier, Device
 from lab.histories.line import Line, LostAnswerError
 
 PEOPLE = 64
 GROUPS_EACH = 2
-TEXT = 870  # octets of a plaintext: about 1 KiB as a message
 BATCH = 20  # entries that a reader is behind
-RENEWAL = 300  # seconds after which a device opens its next session
+SPARE = 1.5  # times as many commits are prepared as will probably be sent: chance does not treat groups alike
+RENEWAL = 300  # seconds after which a device has opened its next session, and half of it before which it has not
 WAITING_LIMIT = 20_000  # requests that may wait for a connection here; more are not sent
 
 Kind: TypeAlias = Literal["message", "commit", "read"]
@@ -37,26 +37,12 @@ SHARES: dict[Kind, float] = {"message": 0.70, "commit": 0.05, "read": 0.25}
 
 
 @dataclass
-class Chat:
-    """A group with its only member, who writes messages and commits to it."""
-
-    owner: Device
-    group: Group
-    head: int = 0
-    under_way: int = 0  # messages; a commit waits for none
-    committing: bool = False
-
-    @property
-    def path(self) -> str:
-        """Of the group."""
-        return f"/v1/groups/{encode_base64url(self.group.group_id).decode()}"
-
-
-@dataclass
 class Outcome:
     """Answers by kind and status (0: lost, -1: never sent), and the milliseconds of those accepted."""
 
     seconds: float = 0.0
+    late: int = 0  # commits that an engine made only when they were due
+    put_off: int = 0  # answers 429, 503 or none to a commit, which was repeated
     answers: Counter[tuple[Kind, int]] = field(default_factory=Counter)
     spent: dict[Kind, list[float]] = field(default_factory=lambda: {kind: [] for kind in SHARES})
 
@@ -98,11 +84,16 @@ class Crowd:
             device = self._certifier.device(person)
             await self._renew(device)
             for _ in range(GROUPS_EACH):
-                group = device.engine.create(os.urandom(16), int(time.time()))
-                body, key = group.group_info(), os.urandom(16).hex()
+                chat = Chat.found(device)
+                body, key = chat.group.group_info(), os.urandom(16).hex()
                 status, answer = await self._ask(device.request("POST", "/v1/groups", body, MLS_TYPE, key=key))
                 assert status == 201, answer
-                self.chats.append(Chat(device, group))
+                self.chats.append(chat)
+
+    async def prepare(self, requests: float) -> None:
+        """Let people's engines make the commits of so many requests, and messages of the epochs that these begin."""
+        each = ceil(SPARE * SHARES["commit"] * requests / len(self.chats)) + 1
+        await asyncio.gather(*(asyncio.to_thread(chat.prepare, each) for chat in self.chats))
 
     async def connect(self, connections: int) -> None:
         """Have so many connections at least."""
@@ -117,13 +108,13 @@ class Crowd:
         while not self._lines.empty():
             self._lines.get_nowait().hang_up()
 
-    async def saturate(self, workers: int, seconds: float) -> Outcome:
-        """A closed loop: each worker's next request follows its answer."""
+    async def saturate(self, workers: int, seconds: float, kind: Kind | None = None) -> Outcome:
+        """A closed loop: each worker's next request follows its answer; all of one kind, or of the mix."""
         outcome, began = Outcome(), time.perf_counter()
 
         async def work() -> None:
             while time.perf_counter() < began + seconds:
-                await self._one(self._kind(), time.perf_counter(), outcome)
+                await self._one(kind or self._kind(), time.perf_counter(), outcome)
 
         await asyncio.gather(*(work() for _ in range(workers)))
         outcome.seconds = time.perf_counter() - began
@@ -153,7 +144,7 @@ class Crowd:
         return self._chance.choices(list(SHARES), list(SHARES.values()))[0]
 
     async def _one(self, kind: Kind, due: float, outcome: Outcome) -> None:
-        status = await (self._commit() if kind == "commit" else self._write_or_read(kind))
+        status = await (self._commit(outcome) if kind == "commit" else self._write_or_read(kind))
         outcome.answers[kind, status] += 1
         if 200 <= status < 300:
             outcome.spent[kind].append(1000 * (time.perf_counter() - due))
@@ -165,28 +156,26 @@ class Crowd:
             if kind == "read":
                 path = f"{chat.path}/entries?after={max(0, chat.head - BATCH)}"
                 return (await self._ask(await self._in_session(chat, "GET", path)))[0]
-            body = chat.group.encrypt(os.urandom(TEXT), encode_aad(os.urandom(TAG_SIZE)))
-            status, answer = await self._ask(
-                await self._in_session(chat, "POST", f"{chat.path}/entries", body, MLS_TYPE)
-            )
+            request = await self._in_session(chat, "POST", f"{chat.path}/entries", chat.message(), MLS_TYPE)
+            status, answer = await self._ask(request)
             self._note(chat, status, answer)
             return status
         finally:
             chat.under_way -= 1
 
-    async def _commit(self) -> int:
+    async def _commit(self, outcome: Outcome) -> int:
         chat = await self._chat(idle=True)
         chat.committing = True
         try:
-            pending = chat.group.commit(int(time.time()), path=True)
-            bundle = msgspec.msgpack.encode(CommitBundle(pending.commit, list(pending.welcomes), pending.group_info))
-            request = await self._in_session(chat, "POST", f"{chat.path}/commits", bundle, MSGPACK_TYPE)
+            outcome.late += not chat.prepared
+            request = await self._in_session(chat, "POST", f"{chat.path}/commits", chat.commit(), MSGPACK_TYPE)
             status, answer = await self._ask(request)
             while status in (0, 429, 503):  # whether it was accepted is known by a repeat only
+                outcome.put_off += 1
                 await asyncio.sleep(1)
                 status, answer = await self._ask(request)
             if status == 201:
-                chat.group.apply(pending.secrets)
+                chat.committed()
             self._note(chat, status, answer)
             return status
         finally:
@@ -210,7 +199,7 @@ class Crowd:
         return chat.owner.request(method, path, body, kind, key=os.urandom(16).hex())
 
     async def _renew(self, device: Device) -> None:
-        self._renewed[device.number] = time.monotonic()
+        self._renewed[device.number] = time.monotonic() - self._chance.uniform(0, RENEWAL / 2)  # not all in one second
         line, opened = await self._lines.get(), False
         try:
             while not opened:
@@ -234,12 +223,16 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowded(folder: Path, connections: int, options: Sequence[str | Path] = ()) -> AsyncIterator[Crowd]:
-    """A service of its own with a crowd that has arrived."""
+async def crowded(
+    folder: Path, connections: int, options: Sequence[str | Path] = (), *, one_core: bool = False
+) -> AsyncIterator[Crowd]:
+    """A service of its own, on one core if asked for, with a crowd that has arrived."""
     certifier = Certifier()
     (folder / "anchors.pem").write_bytes(certifier.anchors)
     where = ("--port", "0", "--data-dir", folder / "service", "--anchors", folder / "anchors.pem", "--name", HOST)
-    async with served("-c", SERVE, "serve", *where, *options) as server:
+    async with AsyncExitStack() as stack:
+        with on_one_core() if one_core else nullcontext():
+            server = await stack.enter_async_context(served("-c", SERVE, "serve", *where, *options))
         crowd = Crowd(server, certifier)
         await crowd.arrive(PEOPLE)
         await crowd.connect(connections)

@@ -1,6 +1,8 @@
 """A service under a steady mix for a long time: memory and write-ahead log must stay flat.
 
 `python -m lab.bench soak --minutes 20`. Event streams come and go meanwhile, and each look is told on standard error.
+It begins with a rush, in which all connections write and then all read at once: a heap is as large as the largest burst
+has made it, and without the rush the growth would be that of the machine's stalls.
 """
 
 import asyncio
@@ -14,9 +16,10 @@ from pathlib import Path
 import uvloop
 
 from delivery_service.storage.sqlite import DATABASE_FILE
+from lab.bench.chats import Chat
 from lab.bench.delivery import cpu_of
 from lab.bench.mappings import resident_by_kind
-from lab.bench.mix import Chat, Crowd, Outcome, crowded
+from lab.bench.mix import Crowd, Outcome, crowded
 from lab.bench.percentiles import percentiles
 from lab.bench.rows import Aim, Row
 
@@ -25,6 +28,7 @@ RATE = 300  # requests a second
 CONNECTIONS = 64
 STREAMS = 64  # that come and go, each for about half a minute
 STREAM_TIME = 30
+RUSH = 1 / 60  # of the soak, for each of the two kinds, before it
 LOOKS = 120  # looks at the process in all
 SLOPE_LIMIT = 1.0  # percent of the resident set in ten minutes, after the first quarter
 AHEAD_LIMIT = 256  # MiB
@@ -57,6 +61,8 @@ def run(quick: bool = False, minutes: float = MINUTES) -> list[Row]:
 
 async def _measure(folder: Path, seconds: float) -> list[Row]:
     async with crowded(folder, CONNECTIONS) as crowd:
+        await crowd.saturate(CONNECTIONS, seconds * RUSH, "message")
+        await crowd.saturate(CONNECTIONS, seconds * RUSH, "read")
         coming = [asyncio.create_task(_come_and_go(crowd, place)) for place in range(STREAMS)]
         looking = asyncio.create_task(_look(crowd, folder / "service", seconds))
         outcome = await crowd.offer(RATE, seconds)
