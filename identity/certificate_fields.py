@@ -22,7 +22,7 @@ CERTIFICATE_SIZE_LIMIT = (
 )
 
 CONSTRAINTS_MEMO_LIMIT = 64  # kinds of constraints: an issuer gives all its devices the same
-EXTENSIONS_MEMO_LIMIT = 64  # certificates whose extensions lie by identifier: those that are being looked at
+EXTENSIONS_MEMO_LIMIT = 8  # certificates whose extensions lie by identifier: those that are being looked at
 
 TN_AUTH_LIST_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 CLAIM_CONSTRAINTS_OID = ObjectIdentifier("1.3.6.1.5.5.7.1.27")
@@ -189,15 +189,16 @@ def _constraints(plain: bytes | None, enhanced: bytes | None) -> tuple[ClaimCons
     return constraints, old is not None and new is not None
 
 
-def check_leaf_fields(certificate: x509.Certificate) -> None:
-    """Raise CertificateError unless an end entity's P-256 certificate may sign; path validation leaves this to us."""
-    p256_key(certificate)
+def check_leaf_fields(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    """Return the P-256 key of an end entity that may sign; path validation does not ask that. Raises CertificateError."""
+    key = p256_key(certificate)
     basic = known_extension(certificate, x509.BasicConstraints)
     if basic is not None and basic.ca:
         raise CertificateError("ca-leaf", "a CA certificate does not sign messages (RFC 9060 §4)")
     usage = known_extension(certificate, x509.KeyUsage)
     if usage is None or not usage.digital_signature or usage.key_cert_sign:
         raise CertificateError("key-usage", "the leaf's key is not for digital signatures")
+    return key
 
 
 def check_issuer_fields(certificate: x509.Certificate) -> None:

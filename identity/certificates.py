@@ -46,7 +46,7 @@ from identity.uri_identity import check_uri_leaf
 
 CHAIN_MEMO_LIMIT = 4_096  # chains that a ChainVerifier remembers; about 4 kB each
 ISSUER_MEMO_LIMIT = 256  # paths of issuers that it remembers
-LEAF_MEMO_LIMIT = 16  # leaves of which check 4 has asked the key, and check 5 will ask the rest
+LEAF_MEMO_LIMIT = 2  # leaves whose key check 4 has asked for before check 5 asks the rest; more would be cold memory
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last moment X.509 can state
 
 T = TypeVar("T")
@@ -68,15 +68,19 @@ class VerifiedChain:
     not_before: int
     not_after: int
     lifetime: int
-    issuer: str
+    issuer_name: x509.Name
     serial: int
-    code_numbers: tuple[TNAuthList, ...] | None = (
-        None  # what a directory lists for the leaf's codes; None: no directory
-    )
+    code_numbers: tuple[TNAuthList, ...] | None = None  # what its directory lists for the leaf's codes, if it has one
     attributes: NumberAttributes | None = None  # what the holder declares of the leaf's numbers
     logged_at: int | None = None  # since when logs that the policy knows vouch for the leaf; None: none does
     uris: tuple[str, ...] = ()  # of a participant without a number (identity.uri_identity)
     root: bytes = b""  # the anchor above `certificates`, DER
+
+    @property
+    def issuer(self) -> str:
+        """What people call who issued the leaf."""
+        names = self.issuer_name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        return str(names[0].value) if names else self.issuer_name.rfc4514_string()
 
     def covers(self, number: TelephoneNumber) -> Coverage:
         """Say how the leaf vouches for the number; every list above reaches what the leaf's list holds."""
@@ -203,10 +207,15 @@ def leaf_number(der: bytes) -> TelephoneNumber | None:
     return None if entries is None else entries.number
 
 
-@lru_cache(LEAF_MEMO_LIMIT)
 def leaf_public_point(der: bytes) -> bytes:
     """Read the P-256 key of a leaf certificate without trusting it: 65 octets. Raises CertificateError."""
-    return public_point(p256_key(_leaf(der)))
+    return leaf_key(der)[1]
+
+
+@lru_cache(LEAF_MEMO_LIMIT)
+def leaf_key(der: bytes) -> tuple[bytes, bytes]:
+    """Read the SHA-256 of a leaf certificate, and its key as `leaf_public_point`. Raises CertificateError."""
+    return hashlib.sha256(der).digest(), public_point(p256_key(_leaf(der)))
 
 
 @lru_cache(LEAF_MEMO_LIMIT)
@@ -228,7 +237,7 @@ def _verified(
     policy: TrustPolicy,
 ) -> VerifiedChain:
     check_key_identifiers((leaf, issuers.certificates[0]))
-    check_leaf_fields(leaf)
+    key = check_leaf_fields(leaf)
     leaf_list = certificate_tn_auth_list(leaf)
     if leaf_list is None and not policy.uri_identities:
         raise CertificateError("tn-auth-list", "the leaf has no TNAuthList (RFC 8226 §9)")
@@ -236,13 +245,14 @@ def _verified(
     if issuers.scope is not None and leaf_list is not None:
         check_within(issuers.scope, leaf_list, policy)
     not_before, not_after = period
+    fingerprint, point = leaf_key(chain[0])
     constraints, conflicting = certificate_constraints(leaf)
     logged = check_logged(leaf, issuers.certificates[0], policy)
     return VerifiedChain(
         certificates=chain,
-        public_key=p256_key(leaf),
-        public_point=leaf_public_point(chain[0]),
-        fingerprint=hashlib.sha256(chain[0]).digest(),
+        public_key=key,
+        public_point=point,
+        fingerprint=fingerprint,
         tn_auth_list=leaf_list,
         bounds=issuers.lists,
         number=None if leaf_list is None else leaf_list.number,
@@ -251,7 +261,7 @@ def _verified(
         not_before=max(not_before, issuers.not_before, logged.counts_from),
         not_after=min(not_after, issuers.not_after),
         lifetime=not_after - not_before,
-        issuer=_common_name(leaf.issuer),
+        issuer_name=leaf.issuer,
         serial=leaf.serial_number,
         code_numbers=_code_numbers(leaf_list, policy),
         attributes=certificate_attributes(leaf),
@@ -264,8 +274,3 @@ def _verified(
 def _code_numbers(entries: TNAuthList | None, policy: TrustPolicy) -> tuple[TNAuthList, ...] | None:
     directory = policy.code_parents is CodeParents.DIRECTORY
     return numbers_of_codes(entries, policy) if directory and entries is not None else None
-
-
-def _common_name(name: x509.Name) -> str:
-    names = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(names[0].value) if names else name.rfc4514_string()

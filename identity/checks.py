@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
-from identity.certificates import LATEST_TIME, ChainVerifier, VerifiedChain, leaf_public_point
+from identity.certificates import LATEST_TIME, ChainVerifier, VerifiedChain, leaf_key
 from identity.errors import BindingError, RevocationError
 from identity.message import MessageContext, ReceivedMessage, certificate_path, group_path, is_user_uri
 from identity.number import TelephoneNumber
@@ -60,8 +60,7 @@ def check_signer(x5u: str, context: MessageContext, chains: ChainVerifier) -> Op
     if known is not None:
         fingerprint, point = known.fingerprint, known.public_point
     else:
-        fingerprint = hashlib.sha256(context.sender_chain[0]).digest()
-        point = leaf_public_point(context.sender_chain[0])
+        fingerprint, point = leaf_key(context.sender_chain[0])
     if not x5u.endswith(certificate_path(fingerprint)):
         raise BindingError("signer", f"x5u {x5u!a} is not the certificate {fingerprint.hex()} of the sender", check=4)
     if point != context.sender_key:

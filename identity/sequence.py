@@ -122,7 +122,7 @@ def judge(
         done(operands)  # 4
         chain = chains.verify(sender_chain, passport.iat)
         logged = "" if chain.logged_at is None else f"; in a log since {chain.logged_at}"
-        done((len(sender_chain), chain.issuer, chain.not_before, chain.not_after, passport.iat, logged))  # 5
+        done((len(sender_chain), chain, chain.not_before, chain.not_after, passport.iat, logged))  # 5
         by_number, operands = check_number(passport, chain)
         done(operands)  # 6
         done(check_constraints(passport, chain))  # 7

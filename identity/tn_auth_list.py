@@ -2,7 +2,6 @@
 
 import re
 from bisect import bisect
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Literal, Self
@@ -106,9 +105,14 @@ class TNAuthList:
     def __post_init__(self) -> None:
         if not self.entries:
             raise TNAuthListError("empty", "a TNAuthList has at least one entry")
-        object.__setattr__(self, "_intervals", _merged(self.entries))
-        codes = [entry.code for entry in self.entries if isinstance(entry, ServiceProviderCode)]
+        codes, intervals = [], []
+        for entry in self.entries:
+            if isinstance(entry, ServiceProviderCode):
+                codes.append(entry.code)
+            elif (interval := _interval(entry)) is not None:
+                intervals.append(interval)
         object.__setattr__(self, "_codes", frozenset(codes))
+        object.__setattr__(self, "_intervals", _merged(intervals))
 
     @classmethod
     def decode(cls, der: bytes) -> Self:
@@ -119,7 +123,7 @@ class TNAuthList:
             decoded = asn1.decode_der(_Enclosed, element(SEQUENCE, der))
         except ValueError as error:
             raise TNAuthListError("malformed", "the TNAuthList is not DER of RFC 8226 §9") from error
-        return cls(tuple(_entry(variant.tag, variant.value) for variant in decoded.entries))
+        return cls(tuple([_entry(variant.tag, variant.value) for variant in decoded.entries]))
 
     def encode(self) -> bytes:
         """Encode as DER."""
@@ -161,17 +165,13 @@ class TNAuthList:
         return size == length and last <= high
 
     def _admits(self, entry: TNEntry, by_code: bool) -> bool:
-        match entry:
-            case ServiceProviderCode(code):
-                return code in self.codes
-            case TelephoneNumberRange(start, count):
-                # RFC 9060 §4: a parent with a code may delegate numbers; which numbers a code has is not in any list.
-                return by_code or self._includes(len(start), int(start), int(start) + count - 1)
-            case OneNumber(digits):
-                return by_code or self._includes_text(digits) or entry in self.entries
-
-    def _includes_text(self, digits: str) -> bool:
-        return bool(_DIGITS.fullmatch(digits)) and self._includes(len(digits), int(digits), int(digits))
+        if isinstance(entry, ServiceProviderCode):
+            return entry.code in self._codes
+        # RFC 9060 §4: a parent with a code may delegate numbers; which numbers a code has is not in any list.
+        if by_code:
+            return True
+        interval = _interval(entry)
+        return self._includes(*interval) if interval is not None else entry in self.entries
 
 
 def check_encompassing(parent: TNAuthList, child: TNAuthList, *, by_code: bool = True) -> None:
@@ -185,10 +185,12 @@ def check_encompassing(parent: TNAuthList, child: TNAuthList, *, by_code: bool =
             raise TNAuthListError("encompassing", f"{entry} is not within the list of the certificate above")
 
 
-def _merged(entries: Iterable[TNEntry]) -> tuple[tuple[int, int, int], ...]:
+def _merged(intervals: list[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
     """Join the numbers to disjoint (length, first, last), since RFC 9060 scope adds up over entries."""
+    if len(intervals) < 2:  # as in the leaf of every device
+        return tuple(intervals)
     merged: list[tuple[int, int, int]] = []
-    for length, first, last in sorted(_plain_intervals(entries)):
+    for length, first, last in sorted(intervals):
         if merged and merged[-1][0] == length and first <= merged[-1][2] + 1:
             merged[-1] = (length, merged[-1][1], max(last, merged[-1][2]))
         else:
@@ -196,13 +198,15 @@ def _merged(entries: Iterable[TNEntry]) -> tuple[tuple[int, int, int], ...]:
     return tuple(merged)
 
 
-def _plain_intervals(entries: Iterable[TNEntry]) -> Iterable[tuple[int, int, int]]:
-    for entry in entries:
-        match entry:
-            case TelephoneNumberRange(start, count):
-                yield len(start), int(start), int(start) + count - 1
-            case OneNumber(digits) if _DIGITS.fullmatch(digits):
-                yield len(digits), int(digits), int(digits)
+def _interval(entry: TelephoneNumberRange | OneNumber) -> tuple[int, int, int] | None:
+    """Length, first and last of the plain numbers in an entry, if it holds any."""
+    if isinstance(entry, OneNumber):
+        if not entry.digits.isdecimal():
+            return None
+        number = int(entry.digits)
+        return len(entry.digits), number, number
+    first = int(entry.start)
+    return len(entry.start), first, first + entry.count - 1
 
 
 def _entry(tag: str, value: asn1.IA5String | _RangeDER) -> TNEntry:

@@ -47,7 +47,7 @@ RULES = (
     Rule("signer", 438, "The signer is not this group member.",
          "x5u names the leaf's certificate {}; its key is the leaf's key"),
     Rule("chain", 437, "The certificate is not from a trusted root.",
-         "{} certificates by {!a}, valid from {} to {}, at iat {}{}"),
+         "{} certificates by {.issuer!a}, valid from {} to {}, at iat {}{}"),
     Rule("number", 438, "The message was signed for another number.",
          "orig {}: {}; {} lists above reach it"),
     Rule("constraints", 438, "The certificate does not allow this proof.",

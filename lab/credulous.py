@@ -39,7 +39,7 @@ def as_stated(chain: Sequence[bytes]) -> VerifiedChain:
         not_before=0,
         not_after=ALL_OF_TIME,
         lifetime=not_after - not_before,
-        issuer=leaf.issuer.rfc4514_string(),
+        issuer_name=leaf.issuer,
         serial=leaf.serial_number,
     )
 
