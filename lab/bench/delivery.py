@@ -152,7 +152,7 @@ async def _round(setting: Setting, services: list["Server"], empty: "Server", lo
         (now[0] - then[0], now[1] - then[1]) for then, now in zip(before, map(cpu_of, _pids(services)), strict=True)
     ]
     bare = Bare(str(folder), load.seconds, load.connections, setting.database)
-    floor = await _child("lab.bench.delivery", msgspec.json.encode(bare))
+    floor = await child("lab.bench.delivery", msgspec.json.encode(bare))
     idle = sum(cpu_of(empty.pid))
     answered = await loaded(msgspec.structs.replace(load, ports=[empty.port], seconds=load.seconds / 2))
     idle = (sum(cpu_of(empty.pid)) - idle) / answered.accepted
@@ -165,7 +165,7 @@ def _pids(services: list["Server"]) -> list[int]:
 
 
 async def loaded(load: Load) -> Sent:
-    return msgspec.json.decode(await _child("lab.bench.delivery_load", msgspec.json.encode(load)), type=Sent)
+    return msgspec.json.decode(await child("lab.bench.delivery_load", msgspec.json.encode(load)), type=Sent)
 
 
 def _rows(setting: Setting, rounds: list[Round]) -> list[Row]:
@@ -294,7 +294,8 @@ def cpu_of(pid: int) -> tuple[float, float]:
     return int(fields[11]) / TICKS, int(fields[12]) / TICKS
 
 
-async def _child(module: str, standard_input: bytes) -> bytes:
+async def child(module: str, standard_input: bytes) -> bytes:
+    """What a measurement's own process prints. Raises ChildProcessError."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         ).encode()
         self._end = time.perf_counter() + load.seconds
         self._started = 0.0
+        self._request = b""
         self._received = b""
         self.refused = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -84,7 +85,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are none of asyncio's classes
-        self._send()
+        self._next_message()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The end, whether expected or not."""
@@ -92,26 +93,38 @@ class Connection(asyncio.Protocol):
             self.done.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        """Collect an answer; when it is whole, send the next request until the time is over."""
+        """Collect an answer."""
         self._received += data
         head, blank, body = self._received.partition(b"\r\n\r\n")
         if not blank or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
             return
         self._received = b""
-        if head.startswith(b"HTTP/1.1 201"):
+        self.answered(int(head[9:12]), body)
+
+    def answered(self, status: int, body: bytes) -> None:
+        """Send the next request until the time is over."""
+        if status == 201:
             self._latencies.append(time.perf_counter() - self._started)
         else:
             self.refused += 1
         if time.perf_counter() < self._end:
-            self._send()
+            self._next_message()
         else:
             self._transport.close()
 
-    def _send(self) -> None:
-        message = self._message()
-        key = os.urandom(16).hex().encode()
+    def _next_message(self) -> None:
+        self.compose()
+        self.send()
+
+    def compose(self) -> None:
+        """Make the next request, with a key of its own."""
+        message, key = self._message(), os.urandom(16).hex().encode()
+        self._request = b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (self._head, key, len(message), message)
+
+    def send(self) -> None:
+        """Send the request, for the first time or again."""
         self._started = time.perf_counter()
-        self._transport.write(b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (self._head, key, len(message), message))
+        self._transport.write(self._request)
 
     def _message(self) -> bytes:
         if not self._messages:
@@ -125,7 +138,7 @@ async def run(load: Load) -> Sent:
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     messages = msgspec.msgpack.decode(Path(load.messages).read_bytes(), type=list[list[bytes]]) if load.messages else []
-    start, before = time.perf_counter(), _cpu()
+    start, before = time.perf_counter(), cpu()
     connections = [Connection(load, index, messages, latencies) for index in range(load.connections)]
     for connection in connections:
         await loop.create_connection(partial(_itself, connection), load.host, connection.port)
@@ -138,11 +151,12 @@ async def run(load: Load) -> Sent:
         seconds,
         1000 * latencies[len(latencies) // 2],
         1000 * latencies[len(latencies) * 99 // 100],
-        _cpu() - before,
+        cpu() - before,
     )
 
 
-def _cpu() -> float:
+def cpu() -> float:
+    """Seconds of it that this process has used."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

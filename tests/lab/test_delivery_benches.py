@@ -37,12 +37,16 @@ def test_many_groups_are_compared_with_few() -> None:
     assert all(row.n == many_groups.QUICK_MANY and row.ratio for row in rows)
 
 
-def test_an_overload_is_answered_by_success_or_by_429_and_503(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overload_is_measured_beside_what_comes_before_and_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overload, "WORKERS", 16)
     monkeypatch.setattr(overload, "CONNECTIONS", 100)
+    monkeypatch.setattr(overload, "CALM", 20)
+    monkeypatch.setattr(delivery, "MESSAGES", 4)
     peak, borne, over, after = overload.run(quick=True)
     assert "other answers none" in peak.note
     assert all(row.ours > 0 for row in (peak, borne, over, after))
+    assert "lost" not in over.note
+    assert "0 put off" in over.note
 
 
 def test_a_soak_looks_at_memory_log_and_files() -> None:
