@@ -12,8 +12,8 @@ from threading import Condition
 
 from delivery_service.errors import StoreError
 
-LEASE = 3.0  # seconds after the begin of a confirmed write; several times what lies between two heartbeats
-PATIENCE = 2.0  # seconds that a read waits for the next confirmed write; longer than between two heartbeats
+LEASE = 5.0  # seconds after the begin of a confirmed write: a stall of the disks for less refuses no reader
+PATIENCE = 3.0  # seconds that a read waits for the next confirmed write; longer than between two heartbeats
 _NEVER = float("-inf")
 
 
