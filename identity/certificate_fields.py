@@ -190,7 +190,7 @@ def _constraints(plain: bytes | None, enhanced: bytes | None) -> tuple[ClaimCons
 
 
 def check_leaf_fields(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    """Return the P-256 key of an end entity that may sign; path validation does not ask that. Raises CertificateError."""
+    """Return an end entity's P-256 key. Raises CertificateError if it may not sign, which path validation lets pass."""
     key = p256_key(certificate)
     basic = known_extension(certificate, x509.BasicConstraints)
     if basic is not None and basic.ca:

@@ -96,10 +96,18 @@ def _delegated(issuer: x509.Certificate) -> TNAuthList | None:
     return certificate_tn_auth_list(issuer)
 
 
+class ListSigner(NamedTuple):
+    """Who may sign a list: its key, the numbers that it speaks of, and its path with the root, DER."""
+
+    key: ec.EllipticCurvePublicKey
+    numbers: TNAuthList
+    path: tuple[bytes, ...]
+
+
 def verify_issuer(
     path: Sequence[bytes], anchors: TrustAnchors, now: int, signers: Collection[bytes] | None = None
-) -> tuple[ec.EllipticCurvePublicKey, TNAuthList]:
-    """Validate a signer of lists, as `verify_issuer_path`; returns its key and the numbers it speaks of.
+) -> ListSigner:
+    """Validate a signer of lists, as `verify_issuer_path`.
 
     The key must be P-256 and for lists (cRLSign): what it signs here is a list of numbers, as a CRL is one of serials.
     `signers`: SHA-256 of the keys (SPKI) that are believed in this matter; None believes every issuer. Raises
@@ -113,7 +121,7 @@ def verify_issuer(
     numbers = certificate_tn_auth_list(signer)
     if numbers is None:
         raise CertificateError("tn-auth-list", "the issuer's certificate does not say which numbers it speaks of")
-    return p256_key(signer), numbers
+    return ListSigner(p256_key(signer), numbers, (*path, _root(issuers[-1]).der))
 
 
 def verify_issuer_path(path: Sequence[bytes], anchors: TrustAnchors, now: int) -> tuple[x509.Certificate, ...]:

@@ -107,6 +107,7 @@ class RevocationRefresh:
                 await self._worker.run(revocations.adopt, der, now)
             except RevocationError as error:
                 raise RevocationsRefusedError(f"the authority's list of revocations is refused: {error}") from error
+            await self._worker.run(self._steps.statuses.load)  # its signer may be among what was revoked
             if await self._worker.run(self._steps.evictions.look_again, now):
                 self._tell([Alarmed(await self._worker.run(self._steps.alarms.waiting))])
 

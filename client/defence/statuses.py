@@ -88,4 +88,7 @@ class Statuses:
     def _verified(self, signed: SignedStatusList, now: int) -> StatusList:
         trust = self._groups.trust
         signers = own_issuers(self._groups.account.chain, trust)
-        return verify_status_list(signed, authority=self._authority, anchors=trust, now=now, signers=signers)
+        revoked = self._groups.revocations.current()
+        return verify_status_list(
+            signed, authority=self._authority, anchors=trust, now=now, signers=signers, revocations=revoked
+        )

@@ -27,6 +27,7 @@ from identity.number import TelephoneNumber
 from identity.path_policy import scope_of
 from identity.reports.number_status import NumberStatus
 from identity.reports.statement import STATEMENT_LIMIT, parse_statement, sign_statement
+from identity.status.revocation import NO_REVOCATIONS, Revocations, StatusState
 from identity.tn_auth_list import TNAuthList
 from identity.trust import CodeParents, TrustAnchors, TrustPolicy
 
@@ -158,14 +159,17 @@ def verify_status_list(
     anchors: TrustAnchors,
     now: int,
     signers: Collection[bytes] | None = None,
+    revocations: Revocations = NO_REVOCATIONS,
 ) -> StatusList:
     """Verify a list at the time `now`. Raises StatusListError; the first of these that fails ends it.
 
-    1. the token's form, kind and claims         4. it is the list of this authority
-    2. its certificate is an issuer's, below     5. it is neither of the future nor expired, and short-lived
-       one of the anchors, valid now, and its    6. its digest and count are those of the body, which is well formed
-       key one of the `signers`                  7. every number in it is one that the issuer's certificate holds
-    3. it is signed by that issuer
+    1. the token's form, kind and claims         4. neither the issuer nor one above it is revoked, whenever it signed
+    2. its certificate is an issuer's, below     5. it is the list of this authority
+       one of the anchors, valid now, and its    6. it is neither of the future nor expired, and short-lived
+       key one of the `signers`                  7. its digest and count are those of the body, which is well formed
+    3. it is signed by that issuer               8. every number in it is one that the issuer's certificate holds
+
+    `revocations`: what is at hand for check 4; nothing is fetched.
 
     `signers`: see `verify_issuer`. A client names the issuers of its own chain and its pins: below a root with several
     issuers each could otherwise hold something against the numbers of all that overlap with its own.
@@ -175,17 +179,20 @@ def verify_status_list(
         claims = statement.claims(StatusClaims)
         if not statement.x5c:
             raise StatusListError("issuer", "the list does not carry its issuer's certificate")
-        key, numbers = verify_issuer(statement.x5c, anchors, now, signers)
-        statement.verify(key)
+        signer = verify_issuer(statement.x5c, anchors, now, signers)
+        statement.verify(signer.key)
+        status = revocations.of_path(signer.path, now)
     except (StatementError, CertificateError) as error:
         raise StatusListError(error.code, f"the list is not signed as it must be: {error}") from error
+    if status.state is StatusState.REVOKED:
+        raise StatusListError("revoked", f"the list is signed by an issuer that was revoked at {status.revoked_at}")
     _check_claims(claims, authority, now)
     if claims.sha256 != hashlib.sha256(signed.body).hexdigest():
         raise StatusListError("digest", "the list is not the one that was signed")
     entries = decode_entries(signed.body)
     if len(entries) != claims.count:
         raise StatusListError("count", "the list does not have as many numbers as was signed")
-    _check_covered(entries, scope_of(numbers, anchors.policy), anchors.policy)
+    _check_covered(entries, scope_of(signer.numbers, anchors.policy), anchors.policy)
     return StatusList(claims.serial, claims.iat, claims.exp, entries)
 
 

@@ -5,6 +5,7 @@ from array import array
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from identity.reports.status_list import (
     sign_status_list,
     verify_status_list,
 )
+from identity.status.revocation import Reason, Revocations, sign_crl, verify_crl
 from identity.tn_auth_list import OneNumber, ServiceProviderCode, TelephoneNumberRange, TNAuthList
 from identity.trust import CodeParents, TrustAnchors, TrustPolicy
 from tests.identity.conftest import ALICE, BOB, NOW, RANGE, YEAR, Authority, private_key
@@ -131,6 +133,27 @@ def test_a_device_does_not_sign_lists(authority: Authority) -> None:
     leaf = x509.load_der_x509_certificate(authority.device_chain(private_key(1), ALICE)[0])
     by_device = sign_status_list(private_key(1), leaf, authority=BASE_URL, body=b"", serial=9, now=NOW, lifetime=3_600)
     refused(authority, by_device, "untrusted")
+
+
+@pytest.mark.parametrize("reason", [Reason.key_compromise, Reason.superseded])
+def test_a_revoked_issuer_does_not_sign_lists(authority: Authority, reason: Reason) -> None:
+    octets, root = signed(authority), authority.root.public_bytes(Encoding.DER)
+    named, other = authority.issuer(RANGE).serial_number, 77
+    for serial, at in ((named, NOW - 9), (named, NOW + 30), (other, NOW - 9)):
+        crl = sign_crl(authority.root_key, authority.root, {serial: (at, reason)}, number=1, now=NOW + 30, lifetime=90)
+        lists = Revocations([verify_crl(crl, root, NOW + 60)])
+        if serial == named:
+            refused(authority, octets, "revoked", revocations=lists)
+        else:
+            assert verified(authority, octets, revocations=lists).serial == 5
+
+
+def test_what_another_issuer_says_of_a_serial_number_takes_nothing_from_a_list(authority: Authority) -> None:
+    key, elsewhere = create_root("Elsewhere", NOW, YEAR)
+    named = {authority.issuer(RANGE).serial_number: (NOW, Reason.superseded)}
+    crl = sign_crl(key, elsewhere, named, number=1, now=NOW, lifetime=900)
+    lists = Revocations([verify_crl(crl, elsewhere.public_bytes(Encoding.DER), NOW + 60)])
+    assert verified(authority, signed(authority), revocations=lists).serial == 5
 
 
 def test_a_root_does_not_sign_lists(authority: Authority) -> None:
