@@ -306,8 +306,9 @@ class Exchange:
             self._tell(await self._run(self._steps.sender.lost, outgoing, self._now()))
         for intent in intents:
             self._tell(await self._run(self._steps.committer.missing, intent, self._now()))
+        self._asked = {place: at for place, at in self._asked.items() if self._now() - at < HOLE_PAUSE}
         for hole in holes:
-            if self._now() - self._asked.get((group_id, hole.first), 0) >= HOLE_PAUSE:
+            if (group_id, hole.first) not in self._asked:
                 self._asked[group_id, hole.first] = self._now()
                 batch = await self._delivery.entries(group_id, hole.first - 1)
                 self._tell(await self._run(self._steps.receiver.late, group_id, hole, batch.entries, self._now()))

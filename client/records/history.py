@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ _GAPS_AT_END = (
     "SELECT id, text FROM message WHERE group_id = ? AND place = 'inbox' AND kind = 'gap' AND id > coalesce("
     "(SELECT max(id) FROM message WHERE group_id = ? AND place = 'inbox' AND kind <> 'gap'), 0) ORDER BY id DESC"
 )
+CHAINS_LIMIT = 1_024  # of senders, kept in memory: about 2 kB each
 _TIMES = re.compile(r" \((\d+) times\)\Z")
 
 
@@ -54,7 +56,7 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.search = Search(store)
-        self._chains: dict[bytes, tuple[bytes, ...]] = {}
+        self._chain = lru_cache(CHAINS_LIMIT)(self._stored_chain)
 
     def add(
         self, kind: Kind, new: NewMessage, chat: str, admitted: Admitted | None = None, *, own: bool = False
@@ -293,10 +295,8 @@ class History:
         evidence = verification.evidence._replace(chain=chain, passport=message.passport)
         return replace(message, verification=replace(verification, evidence=evidence))
 
-    def _chain(self, digest: bytes) -> tuple[bytes, ...]:
-        if digest not in self._chains:
-            self._chains[digest] = msgspec.msgpack.decode(self._shared(digest), type=tuple[bytes, ...])
-        return self._chains[digest]
+    def _stored_chain(self, digest: bytes) -> tuple[bytes, ...]:
+        return msgspec.msgpack.decode(self._shared(digest), type=tuple[bytes, ...])
 
 
 def _without_evidence(verification: Verification) -> Verification:
