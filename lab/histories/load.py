@@ -23,7 +23,7 @@ COMMIT_PAUSE = 0.2  # seconds between two commits of one member, on average
 CLAIM_PAUSE = 1.0  # seconds between two claims of one device, on average: a number has 600 an hour for itself
 PACKAGES = 8  # in one upload
 POLL = 0.005  # seconds
-PATIENCE = 120  # seconds until everybody has been answered, by a service without faults
+PATIENCE = 600  # seconds until everybody has been answered, by a service without faults
 
 
 @dataclass(frozen=True, slots=True)
