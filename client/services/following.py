@@ -10,7 +10,7 @@ from httpx_sse import EventSource, SSEError
 from client.errors import ClientError, RateLimitedError, SessionExpiredError, UnexpectedAnswerError, UnreachableError
 from client.services.answers import from_json
 from client.services.device_session import DeviceSession
-from client.services.service import Call, backoff
+from client.services.service import BACKOFF_LIMIT, Call, backoff
 from delivery_service.wire import EVENT_STREAM_TYPE, HEARTBEAT, LONG_POLL_LIMIT, GroupHeads
 from delivery_service.wire.streams import STREAM_END, EndReason, StreamEnd
 
@@ -37,7 +37,7 @@ async def follow(
     """
     failures = fruitless = 0
     while True:
-        polling = fruitless >= STREAM_TRIES
+        pause, polling = 0.0, fruitless >= STREAM_TRIES
         fruitless = STREAM_TRIES - 1 if polling else fruitless + 1
         try:
             async with aclosing(_polls(session) if polling else _events(session)) as news:
@@ -47,8 +47,9 @@ async def follow(
                     yield heads
         except _CURABLE as error:
             failures += 1
+            pause = min(error.retry_after, BACKOFF_LIMIT) if isinstance(error, RateLimitedError) else 0
             interrupted(error)
-        await asyncio.sleep(backoff(failures))
+        await asyncio.sleep(pause + backoff(failures))
 
 
 async def _events(session: DeviceSession) -> AsyncGenerator[GroupHeads]:

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
+from types import SimpleNamespace
 
 import httpx
+import msgspec
 import pytest
 
 from client.errors import CredentialRefusedError
 from client.services import following, service
-from delivery_service.wire import GroupHeads
+from client.services.service import BACKOFF_LIMIT
+from delivery_service.wire import PROBLEM_PREFIX, GroupHeads, Problem
 from identity.base64url import encode_base64url
 from lab.serving import listening
 from tests.client.delivery_scene import ALICE, BOB, Scene
@@ -117,6 +120,41 @@ async def test_polls_take_the_place_of_streams_that_do_not_get_through(scene: Sc
             await asyncio.sleep(0.02)
             await alice.say(group, b"hello")
             assert (await change).groups == {_name(group.group_id): seq}
+
+
+async def test_a_service_that_has_no_room_for_a_stream_is_asked_again_no_sooner_than_it_says(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    class Full(httpx.AsyncBaseTransport):
+        def __init__(self) -> None:
+            self.answers = [7, 10**6, None]  # seconds that it says, until it has room
+            self._service = httpx.ASGITransport(scene.app)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path != "/v1/events" or (after := self.answers.pop(0)) is None:
+                return await self._service.handle_async_request(request)
+            problem = Problem(f"{PROBLEM_PREFIX}overloaded", "Full", 503, retry_after=after)
+            return httpx.Response(503, stream=httpx.ByteStream(msgspec.json.encode(problem)))
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(scene.app.router.lifespan_context(scene.app))
+        alice = scene.device(ALICE, transport=Full())
+        await alice.delivery.open_session()
+        news = await stack.enter_async_context(aclosing(alice.delivery.follow()))
+        monkeypatch.setattr(following, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": noted}))
+        task = asyncio.create_task(_next(news))
+        while len(pauses) < 2:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+    assert 7 <= pauses[0] <= 7 + BACKOFF_LIMIT
+    assert BACKOFF_LIMIT <= pauses[1] <= 2 * BACKOFF_LIMIT
 
 
 async def test_following_waits_for_a_service_that_is_not_there_yet(scene: Scene) -> None:
