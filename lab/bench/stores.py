@@ -18,10 +18,11 @@ import apsw
 import psycopg
 import uvloop
 
+from delivery_service.storage.checkpoints import CHECKPOINT_PAGES
 from delivery_service.storage.database import Database
 from delivery_service.storage.engine import Engine
 from delivery_service.storage.postgresql import PostgresqlEngine
-from delivery_service.storage.sqlite import CHECKPOINT_PAGES, SqliteEngine
+from delivery_service.storage.sqlite import SqliteEngine
 from delivery_service.storage.store import Store
 from delivery_service.storage.values import NewEntry, NewGroup
 from lab.bench.rows import Row

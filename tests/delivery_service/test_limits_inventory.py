@@ -158,7 +158,8 @@ OTHERS = {
         storage.watch.WATCH_INTERVAL storage.watch.SEARCH_INTERVAL storage.watch.LAST_BEAT
         storage.servers.SEARCH_TIMEOUT
         storage.postgresql_works.TURNS storage.postgresql_works.PAUSE storage.postgresql_works.PAUSE_LIMIT
-        storage.retention.CHUNK storage.sqlite.WRITE_BATCH storage.sqlite.READ_BATCH storage.sqlite.CHECKPOINT_PAGES
+        storage.retention.CHUNK storage.sqlite.WRITE_BATCH storage.sqlite.READ_BATCH
+        storage.checkpoints.CHECKPOINT_PART storage.checkpoints.CHECKPOINT_PAGES
         storage.sqlite.WRITE_CACHE storage.sqlite.READ_CACHE
         wire.HEARTBEAT
     """,
