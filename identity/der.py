@@ -16,26 +16,26 @@ def elements(content: bytes) -> list[tuple[int, bytes]]:
     """Split content into its elements: tag (of one octet) and whole encoding. Raises ValueError."""
     found, position = [], 0
     while position < len(content):
-        start, end = _bounds(content, position)
-        found.append((content[position], content[position : start + end]))
-        position = start + end
+        _, end = bounds(content, position)
+        found.append((content[position], content[position:end]))
+        position = end
     return found
 
 
 def content_of(encoded: bytes) -> bytes:
     """Take one element's tag and length away. Raises ValueError if it is not exactly one element."""
-    start, length = _bounds(encoded, 0)
-    if start + length != len(encoded):
+    start, end = bounds(encoded, 0)
+    if end != len(encoded):
         raise ValueError("this is not one DER element")
     return encoded[start:]
 
 
-def _bounds(octets: bytes, position: int) -> tuple[int, int]:
-    """Where the content of the element at `position` starts, and how long it is."""
-    header = octets[position : position + 2]
-    if len(header) < 2 or header[0] & 0x1F == 0x1F:
+def bounds(octets: bytes, position: int) -> tuple[int, int]:
+    """Where the content of the element at `position` starts and ends. Raises ValueError."""
+    start = position + 2
+    if start > len(octets) or octets[position] & 0x1F == 0x1F:
         raise ValueError("a DER element is cut short or has a long tag")
-    start, length = position + 2, header[1]
+    length = octets[position + 1]
     if length >= 0x80:
         size = length & 0x7F
         digits = octets[start : start + size]
@@ -45,4 +45,4 @@ def _bounds(octets: bytes, position: int) -> tuple[int, int]:
         start += size
     if start + length > len(octets):
         raise ValueError("a DER element is cut short")
-    return start, length
+    return start, start + length

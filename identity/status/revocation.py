@@ -5,7 +5,7 @@ of the issuer in it, which path validation has confirmed. So a list by anybody e
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,11 +19,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 
 from identity.certificate_fields import check_list_signer, load_certificate
 from identity.certificates import VerifiedChain
 from identity.errors import CertificateError, RevocationError
+from identity.status.crl_entries import Reason as Reason
+from identity.status.crl_entries import read_entries
 from identity.trust import TrustAnchors
 
 CRL_SIZE_LIMIT = 4 * 1024 * 1024  # octets of DER: about 100,000 entries
@@ -37,8 +39,6 @@ _ECDSA = frozenset({SignatureAlgorithmOID.ECDSA_WITH_SHA256, SignatureAlgorithmO
 _PARTIAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.DELTA_CRL_INDICATOR})
 _MALFORMED = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 _KEY_LOST = frozenset({x509.ReasonFlags.key_compromise, x509.ReasonFlags.ca_compromise, x509.ReasonFlags.aa_compromise})
-
-Reason = x509.ReasonFlags
 
 
 class StatusState(StrEnum):
@@ -186,7 +186,7 @@ def verify_crl(der: bytes, issuer_der: bytes, now: int, *, over: bool = False) -
     number = _number(crl)
     _check_extensions(crl)
     this_update = int(crl.last_update_utc.timestamp())
-    entries = dict(_entries(crl, this_update))
+    entries = read_entries(der, crl, this_update + CRL_TOLERANCE)
     next_update = _next_update(crl, this_update)
     if this_update > now + CRL_TOLERANCE:
         raise RevocationError("time", "the list is of the future", check=8)
@@ -267,23 +267,6 @@ def _check_extensions(crl: x509.CertificateRevocationList) -> None:
             raise RevocationError("partial", "the list is not all of its issuer's revocations", check=6)
         if extension.critical:
             raise RevocationError("critical", f"the extension {extension.oid.dotted_string} is not known", check=6)
-
-
-def _entries(crl: x509.CertificateRevocationList, this_update: int) -> Iterator[tuple[int, tuple[int, Reason]]]:
-    try:
-        for entry in crl:
-            reason = Reason.unspecified
-            for extension in entry.extensions:
-                if extension.critical or extension.oid == CRLEntryExtensionOID.CERTIFICATE_ISSUER:
-                    raise RevocationError("entry", "an entry is of another issuer, or says what is unknown", check=7)
-                if isinstance(extension.value, x509.CRLReason):
-                    reason = extension.value.reason
-            revoked_at = int(entry.revocation_date_utc.timestamp())
-            if revoked_at > this_update + CRL_TOLERANCE or reason is Reason.remove_from_crl:
-                raise RevocationError("entry", "an entry is of the future, or takes another one back", check=7)
-            yield entry.serial_number, (revoked_at, reason)
-    except _MALFORMED as error:
-        raise RevocationError("malformed", "an entry of the list cannot be read", check=1) from error
 
 
 def _next_update(crl: x509.CertificateRevocationList, this_update: int) -> int:

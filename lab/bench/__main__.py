@@ -16,6 +16,7 @@ from lab.bench.rows import Row, table
 
 BENCHES = (
     "passport",
+    "revocations",
     "franking",
     "reports",
     "admission",

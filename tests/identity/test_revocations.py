@@ -189,6 +189,37 @@ def test_a_list_with_other_octets_in_it_is_never_taken(place: int, octets: bytes
             verified(authority, changed)
 
 
+serials = st.integers(1, 2**159 - 1)
+said = st.tuples(st.integers(NOW - 3, NOW), st.sampled_from([Reason.unspecified, Reason.superseded]))
+
+
+@given(st.dictionaries(serials, said, max_size=40))
+def test_every_entry_is_read_as_another_reader_reads_it(entries: dict[int, tuple[int, Reason]]) -> None:
+    authority = Authority()
+    octets = signed(authority, entries)
+    ours = verified(authority, octets).entries
+    crl = x509.load_der_x509_crl(octets)
+    assert [*ours] == [each.serial_number for each in crl]
+    assert {serial: at for serial, (at, _) in ours.items()} == {
+        each.serial_number: int(each.revocation_date_utc.timestamp()) for each in crl
+    }
+    assert dict(ours) == entries
+
+
+@pytest.mark.parametrize("place", [0, 20, 39])
+def test_one_wrong_entry_among_many_alike_spoils_the_list(authority: Authority, place: int) -> None:
+    honest, wrong = entry((x509.CRLReason(Reason.superseded), False)), entry((x509.CRLReason(Reason.superseded), True))
+
+    def fill(builder: x509.CertificateRevocationListBuilder) -> x509.CertificateRevocationListBuilder:
+        for at in range(40):
+            builder = builder.add_revoked_certificate(wrong if at == place else honest)
+        return builder
+
+    with pytest.raises(RevocationError) as caught:
+        verified(authority, built(authority, fill))
+    assert (caught.value.check, caught.value.code) == (7, "entry")
+
+
 def test_a_list_says_nothing_of_certificates_of_others(authority: Authority) -> None:
     other = Authority(issuer_key=private_key(67))  # the same root and name, another key
     lists = Revocations([verify_crl(signed(other), der(other.issuer()), NOW + 10)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.bench import admission, end_to_end, enrolment, franking, memory, renewals, stores
+from lab.bench import admission, end_to_end, enrolment, franking, memory, passport, renewals, revocations, stores
 
 
 def test_end_to_end_is_measured_with_the_binding_as_its_smaller_part() -> None:
@@ -18,6 +18,21 @@ def test_franking_is_measured_as_a_small_part_of_the_whole() -> None:
     assert all(row.floor is not None and row.ours > 0 for row in (tag, frank, check))
     assert share.floor is not None
     assert check.ours < share.ours < share.floor
+
+
+def test_a_token_is_measured_beside_the_signatures_that_nobody_can_save() -> None:
+    rows = passport.run(quick=True)
+    assert [row.name for row in rows if row.aim is not None] == [
+        "attest", "verify_message, warm", "verify_message, cold", "five steps, cold"
+    ]  # fmt: skip
+    assert all(row.floor is not None and row.ours > 0 for row in rows)
+
+
+def test_a_list_of_revocations_is_measured_beside_its_signature() -> None:
+    verify, look_up = revocations.run(quick=True)
+    assert verify.floor is not None
+    assert verify.floor < verify.ours
+    assert look_up.ours > 0
 
 
 def test_admission_is_measured_for_each_standing_of_a_sender_beside_its_queries() -> None:
