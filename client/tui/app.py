@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from client.config import Config
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from client.terminal.abilities import Graphics
     from client.tui.main_screen import MainScreen
 
+MOUNT_PATIENCE = 5.0  # seconds until the end does not wait any longer for a screen to be drawn
 TWICE = 2.0  # seconds in which a second Ctrl+C ends the program
 
 
@@ -296,8 +300,23 @@ class RingtrueApp(Outward):
             return False
         return super().check_action(action, parameters)
 
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """As ever; what a key asks of a sheet that is not drawn yet is done once it is."""
+        if isinstance(default_namespace, Screen) and not default_namespace.is_mounted:
+            default_namespace.call_later(self.run_action, action, default_namespace, namespaces)
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
     async def _shutdown(self) -> None:
         self.workers.cancel_all()  # or one that ends now looks for its parts, which leave the screen before it ends
+        # And so would a screen that is only being mounted. Private in Textual 8.2.8, which is pinned.
+        mounting = [asyncio.create_task(each._mounted_event.wait()) for each in self.screen_stack]
+        await asyncio.wait(mounting, timeout=MOUNT_PATIENCE)
         await super()._shutdown()
 
     def action_help_quit(self) -> None:

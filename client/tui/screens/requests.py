@@ -79,7 +79,8 @@ class RequestsScreen(Sheet[None]):
                 yield Rows("quarantine")
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show what there is; until that is known, nothing is said of it."""
+        self.query_one("#nobody").display = self.query_one("#nothing").display = False
         self.load("Looking")
 
     @on(Heard)

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
-from textual import work
+from textual import events, on, work
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -86,6 +87,8 @@ class Sheet(ModalScreen[Answer]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-wide")]  # noqa: RUF012 - the type that Textual declares
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - likewise
     _told = 0  # how often something was said
+    _leaves_with: tuple[Answer | None] | None = None  # to be given once the sheet is drawn and nothing lies over it
+    _is_left = False
 
     @property
     def account(self) -> OpenAccount:
@@ -162,6 +165,21 @@ class Sheet(ModalScreen[Answer]):
         """Close, and open a chat."""
         self.app.call_later(self.account.open_chat, chat)
         self.action_leave()
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Close this sheet and no other, once it is drawn and nothing lies over it. A second answer changes nothing."""
+        if self._is_left:
+            return AwaitComplete.nothing()
+        if not self.is_mounted or self in self.app.screen_stack[:-1]:
+            self._leaves_with = (result,)
+            return AwaitComplete.nothing()
+        self._is_left = True
+        return super().dismiss(result)
+
+    @on(events.ScreenResume)
+    def _close_at_last(self) -> None:
+        if self._leaves_with is not None:
+            self.dismiss(*self._leaves_with)
 
     def action_leave(self) -> None:
         """Close without an answer."""
