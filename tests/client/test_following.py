@@ -139,7 +139,7 @@ async def test_a_service_that_has_no_room_for_a_stream_is_asked_again_no_sooner_
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if request.url.path != "/v1/events" or (after := self.answers.pop(0)) is None:
                 return await self._service.handle_async_request(request)
-            problem = Problem(f"{PROBLEM_PREFIX}overloaded", "Full", 503, retry_after=after)
+            problem = Problem(f"{PROBLEM_PREFIX}overloaded", "Full", 503, "no room", retry_after=after)
             return httpx.Response(503, stream=httpx.ByteStream(msgspec.json.encode(problem)))
 
     async with AsyncExitStack() as stack:
@@ -149,7 +149,7 @@ async def test_a_service_that_has_no_room_for_a_stream_is_asked_again_no_sooner_
         news = await stack.enter_async_context(aclosing(alice.delivery.follow()))
         monkeypatch.setattr(following, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": noted}))
         task = asyncio.create_task(_next(news))
-        while len(pauses) < 2:
+        while len(pauses) < 2 and not task.done():
             await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.wait([task])
