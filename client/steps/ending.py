@@ -204,7 +204,8 @@ class Endings:
         self._chats.take_over(old.group_id, new.group_id)
         inviter = number_of_identity(device).e164
         self._chats.set_consent(new.group_id, old.consent, new.inviter or inviter)
-        words = f"This chat takes the place of an earlier one, which {self._who(device)} ended."
+        who = self._who(device)
+        words = f"This chat takes the place of an earlier one, which {'you' if who == 'You' else who} ended."
         strangers = sorted(self._chats.listed(new.group_id) - self._chats.listed(old.group_id))
         if strangers:
             words += f" Who was not in that one: {', '.join(map(str, _numbers(strangers)))}."

@@ -207,7 +207,8 @@ class MainScreen(Screen[None]):
     def _read(self, reading: bool) -> None:
         """Have the conversation before a person, or the list; a wide window shows both, and is not styled anew."""
         self._reading = reading
-        self.set_class(reading and self.app.size.width < WIDE, "-reading")
+        if self.app.size.width < WIDE:  # else it stays as it was: taken away first, it would hide what has the focus
+            self.set_class(reading, "-reading")
 
     def _focus_what_is_shown(self) -> None:
         """Let no key act on a pane that a narrower window hides."""

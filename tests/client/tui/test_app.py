@@ -305,6 +305,20 @@ async def test_keys_act_on_what_is_seen_after_the_window_became_narrow(both: Sce
         assert not (await app.api.chats.get(group.group)).archived
 
 
+async def test_who_writes_goes_on_writing_after_the_window_became_wide(both: Scene) -> None:
+    app = both.app()
+    async with app.run_test(size=SMALL) as pilot:
+        _, group = await group_with(both, app, pilot)
+        await app.open_chat(group)
+        composer = app.main.conversation.composer
+        await until(pilot, lambda: app.focused is composer, "one writes in the chat")
+        await pilot.resize_terminal(*WIDE)
+        await until(pilot, lambda: "Quarantine" in text_of(app), "the list is beside it")
+        await pilot.pause()
+        await pilot.press("a")
+        assert (app.focused, composer.text) == (composer, "a")
+
+
 async def test_what_one_letter_archived_comes_back_by_the_command_that_is_told(both: Scene) -> None:
     app = both.app()
     async with app.run_test(size=SMALL, notifications=True) as pilot:
