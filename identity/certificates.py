@@ -166,11 +166,11 @@ def _verify_path(chain: tuple[bytes, ...], anchors: TrustAnchors, now: int) -> t
     certificates = [_leaf(chain[0]), *map(load_der, chain[1:])]
     for certificate in certificates:
         read_extensions(certificate)
+        read_names(certificate)  # before path validation, whose errors show names
     period, *periods = [period_at(certificate, now) for certificate in certificates]
     path = validate_path(certificates, anchors.roots, now)
     if path[:-1] != certificates:
         raise CertificateError("order", "the chain is not exactly leaf to root, without the root")
-    read_names(certificates[0])
     check_signature_algorithms(certificates, anchors.policy.non_ecdsa_issuers)
     issuers = issuer_path(tuple(path[1:]), periods, anchors.policy)
     verified = _verified(chain, certificates[0], period, issuers, anchors.policy)
@@ -185,9 +185,9 @@ def _verify_leaf(chain: tuple[bytes, ...], issuers: IssuerPath, anchors: TrustAn
     """Validate a chain whose issuers were validated above another leaf: the leaf alone, with its issuer as anchor."""
     leaf = _leaf(chain[0])
     read_extensions(leaf)
+    read_names(leaf)
     period = period_at(leaf, now)
     validate_path([leaf], issuers.certificates[:1], now)
-    read_names(leaf)
     check_signature_algorithms([leaf], anchors.policy.non_ecdsa_issuers)
     verified = _verified(chain, leaf, period, issuers, anchors.policy)
     verified.check_time(now)

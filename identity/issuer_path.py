@@ -23,7 +23,6 @@ from identity.certificate_fields import (
     load_certificate,
     p256_key,
     policies,
-    read_names,
     validity,
 )
 from identity.errors import CertificateError
@@ -69,11 +68,8 @@ def issuer_path(
 ) -> IssuerPath:
     """Check what RFC 5280 does not ask of a path of issuers, root last. Raises CertificateError.
 
-    `periods`: when each but the root is valid. Path validation has found each issuer's name to be the next subject, so
-    that with the names of the leaf and the root those between the issuers are all that is left to be read.
+    `periods`: when each but the root is valid.
     """
-    for certificate in certificates[:-2]:
-        read_names(certificate)
     check_key_identifiers(certificates)
     *below, last = certificates
     root = _root(last)
@@ -87,7 +83,6 @@ def issuer_path(
 
 @lru_cache(ROOT_MEMO_LIMIT)
 def _root(certificate: x509.Certificate) -> _Root:
-    read_names(certificate)
     return _Root(_delegated(certificate), validity(certificate), certificate.public_bytes(Encoding.DER))
 
 

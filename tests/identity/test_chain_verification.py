@@ -16,6 +16,7 @@ from identity.certificate_fields import CERTIFICATE_SIZE_LIMIT, CLAIM_CONSTRAINT
 from identity.certificates import (
     CHAIN_LENGTH_LIMIT,
     TRUST_LIST_SIZE_LIMIT,
+    ChainVerifier,
     TrustAnchors,
     leaf_number,
     leaf_public_point,
@@ -101,6 +102,22 @@ def test_no_trust_list_is_said() -> None:
 def test_a_root_of_the_same_name_with_another_key_is_not_trusted() -> None:
     impostor = Authority(root_key=private_key(6_666))
     assert refusal(AUTHORITY.device_chain(private_key(1), ALICE), impostor.anchors) == "untrusted"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("name", ["issuer", "subject"])
+def test_a_name_that_cannot_be_read_is_a_refusal_wherever_it_stands(place: int, name: str) -> None:
+    chain = list(AUTHORITY.device_chain(private_key(1), ALICE))
+    called = getattr(x509.load_der_x509_certificate(chain[place]), name).public_bytes()
+    no_text = called[:-2] + bytes((0xFF, 0xFF))  # no UTF-8
+    before, there, behind = chain[place].rpartition(called) if name == "subject" else chain[place].partition(called)
+    assert there
+    chain[place] = before + no_text + behind
+    assert refusal(tuple(chain)) == "malformed"
+    verifier = ChainVerifier(AUTHORITY.anchors)
+    verifier.verify(AUTHORITY.device_chain(private_key(1), ALICE), NOW)
+    with pytest.raises(CertificateError):  # below an issuer that is known
+        verifier.verify(tuple(chain), NOW)
 
 
 def test_a_certificate_over_the_limit_is_refused_before_it_is_parsed() -> None:
