@@ -21,6 +21,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _BASE64URL = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}
 _ANCHORS = (("\\A", "^"), ("\\Z", "$"))  # Python's, and those of ECMA-262 that JSON Schema has
 
+_CONVERTER = re.compile(r":[a-z]+\}")  # how Starlette is told what a parameter of a path may hold
+
 _SCHEME = "session"
 _PHRASES = {200: "Done", 201: "Made", 204: "Nothing", 206: "A part", 304: "As the client has it"}
 
@@ -111,7 +113,8 @@ def served(routes: Iterable[BaseRoute], below: str = "") -> list[tuple[str, str]
             found += served(route.routes, below + route.path)
         elif isinstance(route, Route):
             methods = (route.methods or set()) - {"HEAD"}  # which goes with every GET
-            found += [(method, below + route.path) for method in methods]
+            path = _CONVERTER.sub("}", below + route.path)
+            found += [(method, path) for method in methods]
     return sorted(found)
 
 

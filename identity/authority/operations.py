@@ -25,6 +25,7 @@ _IN_PATH: dict[str, dict[str, Any]] = {
     "slot": {"enum": list(links.SLOTS)},
     "name": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     "id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    "request": {"type": "string", "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}[A-Za-z0-9+/=]=)?$", "minLength": 4},
 }
 
 Answer = Shape | Octets | None
@@ -90,6 +91,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _operation("GET", "/v1/crl", "The list of revoked certificates", (200, Octets(wire.CRL_TYPE)), (304, None)),
     _operation("POST", "/ocsp", "The status of a certificate", (200, Octets(wire.OCSP_RESPONSE_TYPE)),
                takes=Octets(wire.OCSP_REQUEST_TYPE)),
+    _operation("GET", "/ocsp/{request}", "The same by GET, with the request in base64",
+               (200, Octets(wire.OCSP_RESPONSE_TYPE))),
     _operation("GET", "/v1/status-list", "The signed list of numbers that were reported",
                (200, Octets(wire.STATUS_LIST_MEDIA_TYPE)), (304, None)),
     _operation("POST", "/v1/holdings", "The certificates of one's own number", (200, wire.Holdings),

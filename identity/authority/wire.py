@@ -9,6 +9,7 @@ Bodies are JSON; byte strings are base64. A chain is DER, leaf first, without th
     GET  /v1/status-list                                -> 200 the signed list (reports.status_list), with an ETag
     GET  /v1/crl                                        -> 200 the list of revocations (RFC 5280 §5), DER, with an ETag
     POST /ocsp                     OCSP, with TNQuery   -> 200 the OCSP response (RFC 6960, identity.status.ocsp)
+    GET  /ocsp/{request}           base64 of the DER    -> the same, with headers for caches (RFC 5019 §6.2)
     GET  /v1/status                                     -> 200 Status
     GET  /v1/anchors.pem                                -> 200 the roots, PEM
     GET  /certificates/{name}.pem                       -> 200 leaf, issuer, root, PEM; `name`: the leaf's SHA-256, hex

@@ -2,14 +2,19 @@
 
 import hashlib
 import time
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 from click.testing import CliRunner
 from cryptography.x509 import ocsp
 
+from identity.authority import rates
 from identity.authority.cli import authority as command
 from identity.authority.errors import RefusedError
 from identity.authority.folder import open_store
@@ -67,6 +72,11 @@ async def listed(authority, chain: tuple[bytes, ...]) -> RevocationList:
 async def asked(authority, chain: tuple[bytes, ...], number: TelephoneNumber = ALICE) -> httpx.Response:
     headers = {"content-type": OCSP_REQUEST_TYPE}
     return await authority.http.post("/ocsp", content=encode_query(*chain, number), headers=headers)
+
+
+def in_address(request: bytes) -> str:
+    """A request as RFC 6960 appendix A.1 puts it into an address."""
+    return quote(b64encode(request), safe="")
 
 
 async def told(authority, chain: tuple[bytes, ...], number: TelephoneNumber = ALICE) -> CertificateStatus:
@@ -176,6 +186,45 @@ async def test_the_responder_answers_what_is_no_request_and_refuses_other_types(
     assert malformed.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
     assert word(await authority.http.post("/ocsp", json={})) == "unsupported-type"
     assert word(await authority.http.post("/ocsp", content=bytes(5_000), headers=headers)) == "too-large"
+
+
+async def test_the_responder_answers_by_get_what_caches_may_keep_for_a_while(authority, make_device) -> None:
+    chain = await enrolled(authority, make_device)
+    for encoded in (in_address(encode_query(*chain, ALICE)), b64encode(encode_query(*chain, ALICE)).decode()):
+        answer = await authority.http.get(f"/ocsp/{encoded}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, OCSP_RESPONSE_TYPE)
+        now = authority.clock.now
+        assert verify_response(answer.content, *chain, ALICE, moment=now, now=now).state is StatusState.GOOD
+        response = ocsp.load_der_ocsp_response(answer.content)
+        assert parsedate_to_datetime(answer.headers["last-modified"]) == response.this_update_utc
+        assert parsedate_to_datetime(answer.headers["expires"]) == response.next_update_utc
+        assert answer.headers["cache-control"] == "max-age=900, public, no-transform, must-revalidate"
+        assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+
+
+async def test_by_get_what_is_not_signed_is_not_kept(authority, make_device, word) -> None:
+    chain = await enrolled(authority, make_device)
+    unissued, garbage = encode_query(chain[1], chain[1], ALICE), b"\x30\x00"
+    for asked_, status in (
+        (unissued, ocsp.OCSPResponseStatus.UNAUTHORIZED),
+        (garbage, ocsp.OCSPResponseStatus.MALFORMED_REQUEST),
+    ):
+        answer = await authority.http.get(f"/ocsp/{in_address(asked_)}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+        assert ocsp.load_der_ocsp_response(answer.content).response_status is status
+    for text in ("", "MA", "MA==MA==", "%00", "M A=", "MA_-", "a/../b"):
+        assert word(await authority.http.get(f"/ocsp/{text}")) in {"malformed", "not-found"}
+    assert word(await authority.http.get(f"/ocsp/{'A' * 1_372}")) == "too-large"
+    assert word(await authority.http.get("/ocsp")) == "method-not-allowed"
+
+
+async def test_a_question_by_get_counts_as_one_by_post(authority, make_device, word, monkeypatch) -> None:
+    monkeypatch.setattr(rates, "OCSP_PER_ADDRESS", replace(rates.OCSP_PER_ADDRESS, count=2))
+    chain = await enrolled(authority, make_device)
+    address = f"/ocsp/{in_address(encode_query(*chain, ALICE))}"
+    assert (await authority.http.get(address)).status_code == 200
+    assert (await asked(authority, chain)).status_code == 200
+    assert word(await authority.http.get(address)) == "rate-limited"
 
 
 async def test_every_reason_that_may_be_given_reaches_the_list_and_no_other_is_taken(
