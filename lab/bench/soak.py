@@ -114,11 +114,12 @@ def _rows(looks: list[Look], outcome: Outcome, cpu: float) -> list[Row]:
     settled = looks[len(looks) // 4 :]
     first, last = settled[0].resident / 1024, settled[-1].resident / 1024
     middle, _, slowest = percentiles(outcome.spent["message"])
-    served = sum(outcome.answers.values())
+    offered, served = sum(outcome.answers.values()), outcome.goodput * outcome.seconds
     note = (
-        f"{looks[-1].at / 60:.1f} minutes, {served:,} requests ({outcome.writes:,.0f} writes a second), "
-        f"answers other than success {dict(outcome.others())}; resident {first:.1f} MiB after a quarter, {last:.1f} at "
-        f"the end ({looks[-1].by_kind()}; after a quarter {settled[0].by_kind()}), "
+        f"{looks[-1].at / 60:.1f} minutes, {offered:,} requests offered and {served:,.0f} served "
+        f"({outcome.writes:,.0f} writes a second), answers other than success {dict(outcome.others())}; "
+        f"resident {first:.1f} MiB after a quarter, {last:.1f} at the end "
+        f"({looks[-1].by_kind()}; after a quarter {settled[0].by_kind()}), "
         f"{max(look.resident for look in looks) / 1024:.1f} at most; open files {settled[0].files} and "
         f"{settled[-1].files}; a message takes {middle:.1f} ms (p99 {slowest:.1f}); CPU of the service {cpu:,.0f} s"
     )
