@@ -15,11 +15,10 @@ from functools import partial
 from logging import WARNING, getLogger
 from pathlib import Path
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 import uvicorn
-from prometheus_client import start_http_server
 from starlette.applications import Starlette
 from uvicorn.config import LOGGING_CONFIG
 
@@ -27,8 +26,10 @@ from delivery_service.errors import StartError
 from delivery_service.http.accounting import Accounted
 from delivery_service.http.connections import CONNECTIONS_LIMIT, BoundedConnection, room_for
 from delivery_service.logs import EventLog, Form, LibraryRecords
-from delivery_service.metrics import Metrics
 from delivery_service.service import Service
+
+if TYPE_CHECKING:  # loaded only where somebody asks for metrics
+    from delivery_service.metrics import Metrics
 
 GRACEFUL_SHUTDOWN = 5  # seconds for requests that are under way at the end; streams and waits end at once
 COLLECT_AFTER = (20_000, 20, 20)  # objects made and not freed, and collections of the young and of the middle-aged
@@ -148,7 +149,7 @@ async def serve(app: Starlette, listener: socket.socket, title: str, exposure: E
     service: Service = app.state.service
     log = None if exposure.log is None else EventLog(sys.stderr, exposure.log, time.time)
     context = exposure.tls()
-    metrics = None if exposure.metrics is None else Metrics(service)
+    metrics = None if exposure.metrics is None else _metrics_of(service)
     served: Any = app
     if metrics is not None or log is not None:
         served = Accounted(app, service, app.routes, metrics=metrics, log=log, each=exposure.log_requests)
@@ -258,11 +259,19 @@ def _reloading(exposure: Exposure, context: ssl.SSLContext | None) -> Iterator[N
         loop.remove_signal_handler(signal.SIGHUP)
 
 
+def _metrics_of(service: Service) -> "Metrics":
+    from delivery_service.metrics import Metrics
+
+    return Metrics(service)
+
+
 @contextmanager
-def _metrics_served(metrics: Metrics | None, address: tuple[str, int] | None) -> Iterator[None]:
+def _metrics_served(metrics: "Metrics | None", address: tuple[str, int] | None) -> Iterator[None]:
     if metrics is None or address is None:
         yield
         return
+    from prometheus_client import start_http_server
+
     try:
         server, thread = start_http_server(address[1], address[0], metrics.registry)
     except OSError as error:

@@ -4,7 +4,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from delivery_service.errors import RefusedError
 from delivery_service.http.entries import APPENDING, addressed_group
 from delivery_service.logs import EventLog, Level
-from delivery_service.metrics import Metrics
 from delivery_service.service import Service
+
+if TYPE_CHECKING:
+    from delivery_service.metrics import Metrics
 
 REQUEST_ID = b"request-id"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
@@ -29,7 +31,7 @@ class Accounted:
         service: Service,
         routes: Iterable[BaseRoute],
         *,
-        metrics: Metrics | None,
+        metrics: "Metrics | None",
         log: EventLog | None,
         each: bool = False,
     ) -> None:
