@@ -248,7 +248,8 @@ def _decoded(entry: Entry) -> GroupEnd | None:
 
 def _until(seconds: int) -> str:
     try:
-        day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+        last = datetime.fromtimestamp(seconds, UTC)
+        day = f"{last.day} {last:%b %Y}"
     except (ValueError, OverflowError, OSError):
         return "What it keeps is deleted."
     return f"What it keeps is deleted on {day}."

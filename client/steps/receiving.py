@@ -27,7 +27,7 @@ from client.steps.groups import Groups, Step
 from client.steps.handshakes import Handshakes, check_admissible
 from client.steps.rollback import Rollbacks, TakenBack
 from client.steps.sending import Sender
-from client.words.rollback_words import STANDS
+from client.words.rollback_words import CANNOT_APPLY, NOT_READ, STANDS
 from delivery_service.wire import Entry
 
 LOST_HINT = "Ask a member to remove this device and to add it again."
@@ -142,10 +142,10 @@ class Receiver:
                 if events or self._rollbacks.is_behind(group, entry):
                     self._chats.advance(group_id, entry.seq)
                 else:
-                    events = self._gap(group_id, entry, error.code, str(error), cause, now)
-                    if not own:
-                        self._rollbacks.reject(group, entry)
-                    else:
+                    is_change = not own and self._rollbacks.reject(group, entry)
+                    words = CANNOT_APPLY if is_change else NOT_READ
+                    events = self._gap(group_id, entry, words, error.code, str(error), cause, now)
+                    if own:
                         # This device sent what its store does not know: the store is an old copy, its keys were used.
                         self._intents.add_once(group_id, RefreshKeys())
                         if self._lookout.record.is_whole(group_id):  # or a member may have posted it again
@@ -195,8 +195,10 @@ class Receiver:
             self._chats.advance(group_id, cursor)
         return events
 
-    def _gap(self, group_id: bytes, entry: Entry, code: str, reason: str, cause: str, now: int) -> list[Event]:
-        words = f"An entry of this chat could not be read: {reason}" + (f" ({cause})" if cause else "")
+    def _gap(
+        self, group_id: bytes, entry: Entry, words: str, code: str, reason: str, cause: str, now: int
+    ) -> list[Event]:
+        words = words.format(why=f"{reason} ({cause})" if cause else reason)
         self._history.note_gap(group_id, entry.seq, words, now, entry.at_ms)
         self._chats.advance(group_id, entry.seq)
         return [Gap(group_id, self._chats.known(group_id).name, entry.seq, code, reason, cause)]
@@ -249,6 +251,6 @@ class Receiver:
             try:
                 said = opened(application.data)
             except ContentError as error:
-                return [*events, *self._gap(step.group.group_id, entry, error.code, str(error), "", now)]
+                return [*events, *self._gap(step.group.group_id, entry, NOT_READ, error.code, str(error), "", now)]
             return [*events, *self._arrivals.arrived(step, application, said, entry, now)]
         return [*events, *self._handshakes.foreign(step, inspected, entry, at, now)]

@@ -179,14 +179,14 @@ class Rollbacks:
         self.goes_on(group_id)
         self.went_on(group_id, device)
 
-    def reject(self, group: mls_rs.Group, entry: Entry) -> None:
-        """Note a commit of the present epoch that this device cannot apply, to be reported."""
+    def reject(self, group: mls_rs.Group, entry: Entry) -> bool:
+        """Note a commit of the present epoch that this device cannot apply, to be reported; whether it is one."""
         try:
             inspected = mls_rs.inspect(entry.body)
         except mls_rs.MlsError:
-            return
+            return False
         if (inspected.content, inspected.sender, inspected.epoch) != ("commit", "member", group.epoch):
-            return
+            return False
         members = {member.index: member for member in group.members()}
         maker = members.get(inspected.sender_index or 0)
         self.went_on(group.group_id, b"" if maker is None else maker.identity)
@@ -198,6 +198,7 @@ class Rollbacks:
             hashlib.sha256(entry.body).digest(),
             "" if maker is None else number_of(maker).e164,
         )
+        return True
 
     def is_behind(self, group: mls_rs.Group, entry: Entry) -> bool:
         """Whether an entry is of an epoch that this device has not entered, since it reported the commit before."""

@@ -30,4 +30,5 @@ def placeholder(chat: ChatView) -> str:
     closed = closed_words(chat)
     if not closed:
         return "Enter sends, Ctrl+J new line, / commands"
-    return f"{closed} {'Enter opens it, ' if chat.successor else ''}/ finds commands"
+    why = closed.split(". ")[0].removesuffix(".")  # the heading has the rest, and this is one row
+    return f"{why}. {'Enter opens it, ' if chat.successor else ''}/ finds commands"

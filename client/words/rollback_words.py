@@ -7,6 +7,11 @@ UNPROVEN = (
     "this device does not follow. If nothing comes through any more, let the chat be begun anew: "
     "ringtrue chat reset CHAT"
 )
+NOT_READ = "An entry of this chat could not be read: {why}"
+CANNOT_APPLY = (
+    "A change of this chat cannot be applied by this device: {why}. It is reported; what you write waits until most "
+    "devices have said whether they can."
+)
 STANDS = (
     "a change of it could not be applied by this device, and stands. If nobody can write in it, begin it anew: "
     "ringtrue chat reset CHAT"

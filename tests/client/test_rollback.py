@@ -22,6 +22,7 @@ async def test_a_poisoned_commit_is_taken_back_and_the_chat_goes_on(world, stack
     await party.poison(alice)
     (gap,) = [event for event in await bob.receive() if isinstance(event, Gap)]
     assert gap.code == "invalid_confirmation"
+    assert "what you write waits until most devices have said" in (await bob.history(party.group_id))[-1].text
     message = await bob.send(party.group_id, "waits")
     assert message.state == "queued"
     await carol.receive()  # the second of two, so that the commit is taken back

@@ -49,7 +49,8 @@ class AlarmsScreen(Sheet[None]):
         yield Static("", id="advice", markup=False)
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show what there is; the notice that led here would hide it."""
+        self.app.clear_notifications()
         self.query_one(Rows).focus()
         self.load("Looking")
 
