@@ -85,12 +85,13 @@ def disk(count: int, history: Path | None, **how: Any) -> None:
 @histories.command()
 @click.argument("epochs", type=click.IntRange(1))
 @click.option("--clients", default=CLIENTS, show_default=True, help="Devices in the group.")
+@options.minutes
 @options.seed
 @options.history
-def race(epochs: int, clients: int, seed: int, history: Path | None) -> None:
+def race(minutes: float, history: Path | None, **how: Any) -> None:
     """Let all members of one group race for so many EPOCHS."""
-    ended = _run(history, lambda folder, file: race_commits(folder, file, clients=clients, epochs=epochs, seed=seed))
-    click.echo(f"{sum(ended.won)} epochs, won by {sum(map(bool, ended.won))} of {clients} clients")
+    ended = _run(history, partial(race_commits, limit=60 * minutes, **how))
+    click.echo(f"{sum(ended.won)} epochs, won by {sum(map(bool, ended.won))} of {len(ended.won)} clients")
     click.echo(f"{len(ended.authenticators)} epoch authenticator at the end")
     judged(ended.report)
     sys.exit(0 if len(ended.authenticators) == 1 else EXIT_VIOLATED)

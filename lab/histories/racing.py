@@ -1,6 +1,8 @@
 """The race for one group's epochs: many devices commit at once, one wins each, and all arrive at the same secrets."""
 
 import asyncio
+import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -24,8 +26,10 @@ class Race:
     authenticators: set[bytes]
 
 
-async def race_commits(folder: Path, history: Path, *, clients: int, epochs: int, seed: int) -> Race:
-    """Let clients of one group race until so many epochs have ended, and judge the history."""
+async def race_commits(
+    folder: Path, history: Path, *, clients: int, epochs: int, seed: int, limit: float = math.inf
+) -> Race:
+    """Let clients of one group race until so many epochs or seconds (`limit`) have ended, and judge the history."""
     random, certifier = Random(seed), Certifier()  # noqa: S311 - chance, no secrets
     (folder / "anchors.pem").write_bytes(certifier.anchors)
     service = ServiceProcess(folder / "log", folder / "anchors.pem", ("--data-dir", str(folder / "data")))
@@ -35,7 +39,8 @@ async def race_commits(folder: Path, history: Path, *, clients: int, epochs: int
             load = Load([service.address], recorder, Size(), random, certifier)
             devices = [certifier.device(number // DEVICES_PER_PERSON) for number in range(clients)]
             room, members = await found_room(devices, load.ask_as)
-            await asyncio.gather(*(_compete(member, epochs) for member in members))
+            end = time.monotonic() + limit
+            await asyncio.gather(*(_compete(member, epochs, end) for member in members))
             for member in members:
                 await member.follow()
             await read_log(members[0].asker, room, recorder)
@@ -46,7 +51,7 @@ async def race_commits(folder: Path, history: Path, *, clients: int, epochs: int
     return Race(check(read_history(history)), [member.won for member in members], authenticators)
 
 
-async def _compete(member: Member, epochs: int) -> None:
-    while member.room.epoch < epochs:
+async def _compete(member: Member, epochs: int, end: float) -> None:
+    while member.room.epoch < epochs and time.monotonic() < end:
         await member.follow()
         await member.commit()
