@@ -169,10 +169,10 @@ class Sheet(ModalScreen[Answer]):
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close this sheet and no other, once it is drawn and nothing lies over it. A second answer changes nothing."""
         if self._is_left:
-            return AwaitComplete.nothing()
+            return AwaitComplete()
         if not self.is_mounted or self in self.app.screen_stack[:-1]:
             self._leaves_with = (result,)
-            return AwaitComplete.nothing()
+            return AwaitComplete()
         self._is_left = True
         return super().dismiss(result)
 
