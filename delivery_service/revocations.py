@@ -1,4 +1,4 @@
-"""The lists of revocations that the service goes by: fetched, verified as identity.revocation says, kept, consulted.
+"""The lists of revocations that the service goes by: fetched, verified as `identity.status` says, kept, consulted.
 
 A list counts for the chains of its own signer alone. While one cannot be refreshed, the last one stays in force for
 what it names; of what it does not name nothing is known then, and it is served as before: an authority that cannot be

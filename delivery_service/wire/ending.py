@@ -13,7 +13,7 @@ Signature = Annotated[bytes, msgspec.Meta(max_length=128)]
 class Ending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ends a group: `successor` takes its place, or it is deleted if that is empty.
 
-    `signature`: by the key of the device's leaf, over identity.group_ending.GroupEnding.
+    `signature`: by the key of the device's leaf, over identity.groups.group_ending.GroupEnding.
     """
 
     signature: Signature

@@ -17,7 +17,7 @@ Signature = Annotated[bytes, msgspec.Meta(max_length=128)]
 class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Reports that this device cannot apply the commit at `seq`; `commit` is the SHA-256 of its MLSMessage.
 
-    `signature`: by the key of the device's leaf, over identity.rejected_commit.RejectedCommit.
+    `signature`: by the key of the device's leaf, over identity.groups.rejected_commit.RejectedCommit.
     """
 
     seq: Place

@@ -388,7 +388,9 @@ async def test_a_blob_is_deleted_by_the_number_that_stored_it_and_by_no_other(tm
 async def test_what_is_deleted_no_longer_counts_against_the_quota(world, problem_word):
     alice = await world.device(ALICE)
     name = await stored(alice, os.urandom(100))
-    await world.app.state.service.engine.write(lambda tx: tx.run("UPDATE blobs SET size = :size", size=BLOB_OCTETS_KEPT))
+    await world.app.state.service.engine.write(
+        lambda tx: tx.run("UPDATE blobs SET size = :size", size=BLOB_OCTETS_KEPT)
+    )
     assert problem_word(await opening(alice, "1" * 64, 1)) == "too-much-stored"
     assert (await delete(alice, name)).status_code == 204
     assert (await opening(alice, "1" * 64, 1)).status_code == 201
