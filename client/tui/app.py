@@ -315,9 +315,7 @@ class RingtrueApp(Outward):
     async def _shutdown(self) -> None:
         self.workers.cancel_all()  # or one that ends now looks for its parts, which leave the screen before it ends
         # And so would a screen that is only being mounted. Private in Textual 8.2.8, which is pinned.
-        mounting: list[asyncio.Task[object]] = []
-        for each in self.screen_stack:
-            mounting.append(asyncio.create_task(each._mounted_event.wait()))
+        mounting: list[asyncio.Task[bool]] = [asyncio.create_task(e._mounted_event.wait()) for e in self.screen_stack]
         if mounting:
             await asyncio.wait(mounting, timeout=MOUNT_PATIENCE)
         await super()._shutdown()
