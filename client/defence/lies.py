@@ -57,7 +57,7 @@ SEEN_WORDS = {
     Lie.CLOSED_UP: "a member had read further than there was to read here",
     Lie.LATE: "entries that had been left out were shown later",
     Lie.FORKED: "a member was shown another history",
-    Lie.REPLAYED: "an entry came a second time under another number",
+    Lie.REPLAYED: "an entry came a second time in a different place",
     Lie.LOST: "an entry that was accepted was not shown, and was sent again",
     Lie.HELD_BACK: "an entry was shown long after its time",
     Lie.CLOCK_BACK: "the times of entries contradicted each other",
