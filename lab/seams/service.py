@@ -12,6 +12,7 @@ from delivery_service.storage import consent, key_packages, rules
 from delivery_service.storage import groups as stored_groups
 from delivery_service.storage.transaction import Transaction
 from delivery_service.storage.values import NewCommit, NewEntry, NewWelcome
+from delivery_service.wire import Appended
 from identity.groups import eviction
 from lab.attacks.outcome import Guard, Keeper
 from lab.credulous import Credulous
@@ -71,14 +72,17 @@ def _believing(world: World) -> Iterator[None]:
 def _looking_back(world: World) -> Iterator[None]:
     """Judge every handshake of a group as if none had come before since this was switched on."""
     service, snapshots = world.service, dict[bytes, bytes]()
-    take, credentials = service.observers.take, service.credentials
+    take_for, credentials = service.observers.take_for, service.credentials
 
-    async def taken(group_id: bytes) -> tuple[int, Observer]:
-        version, observer = await take(group_id)
-        snapshot = snapshots.setdefault(group_id, observer.snapshot())
+    async def taken(handshake: NewEntry) -> Appended | tuple[int, Observer]:
+        found = await take_for(handshake)
+        if isinstance(found, Appended):
+            return found
+        version, observer = found
+        snapshot = snapshots.setdefault(handshake.group_id, observer.snapshot())
         return version, Observer.load(snapshot, credentials.validate, credentials.succeed)
 
-    with instead(service.observers, "take", taken).exchanged():
+    with instead(service.observers, "take_for", taken).exchanged():
         yield
 
 
