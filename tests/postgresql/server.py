@@ -25,6 +25,7 @@ SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 shared_buffers = '64MB'
+dynamic_shared_memory_type = mmap
 max_connections = 100
 wal_keep_size = '2GB'
 hot_standby = on
