@@ -313,11 +313,13 @@ class RingtrueApp(Outward):
         return await super().run_action(action, default_namespace, namespaces)
 
     async def _shutdown(self) -> None:
-        self.workers.cancel_all()  # or one that ends now looks for its parts, which leave the screen before it ends
-        # And so would a screen that is only being mounted. Private in Textual 8.2.8, which is pinned.
+        # A screen that is being mounted would look for parts that leave it. Private in Textual 8.2.8, which is pinned.
         mounting: list[asyncio.Task[bool]] = [asyncio.create_task(e._mounted_event.wait()) for e in self.screen_stack]
         if mounting:
             await asyncio.wait(mounting, timeout=MOUNT_PATIENCE)
+        for worker in self.workers:
+            if worker is not self._holding:  # it lets go of the account once no screen can ask anything of it
+                worker.cancel()  # or it might end now, and look for parts, too
         await super()._shutdown()
 
     def action_help_quit(self) -> None:

@@ -262,7 +262,7 @@ class ConversationView(Widget):
         """What is in view, in a window that a person has before them, counts as read."""
         self._read_due = False
         seen = self.messages.last_seen
-        watched = self.screen.is_current and self.app.app_focus and self.is_on_screen
+        watched = self.app.is_running and self.screen.is_current and self.app.app_focus and self.is_on_screen
         if self.chat is not None and seen is not None and seen > self._read_to and watched:
             self._read_to = seen
             with self.doing():

@@ -130,6 +130,7 @@ class MainScreen(Screen[None]):
 
     async def open_chat(self, chat: ChatView, row: int | None = None) -> None:
         """Show a conversation, at its first unread row or at `row`."""
+        was_hidden = not self.conversation.composer.is_on_screen
         self.chat = chat
         self.remove_class("-empty")
         self._read(True)
@@ -137,7 +138,8 @@ class MainScreen(Screen[None]):
         self.owner.entitle()
         if row is None:  # before its messages are read: who sees the composer writes, and no letter may be a command
             self.conversation.focus_composer()
-            self.call_after_refresh(self.conversation.focus_composer)  # a pane that was hidden takes it only then
+            if was_hidden:  # it takes the focus only once it is laid out
+                self.call_after_refresh(self.conversation.focus_composer)
         await self.conversation.show(chat, row)
 
     def on_resize(self) -> None:

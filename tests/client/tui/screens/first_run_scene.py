@@ -39,6 +39,10 @@ class FirstRun(App[str | None]):
             cost=CHEAP,
         )
 
+    async def _shutdown(self) -> None:
+        self.workers.cancel_all()  # as the client does, before its screens go
+        await super()._shutdown()
+
     def on_mount(self) -> None:
         self.push_screen(self._welcome, self._answer)
 

@@ -199,7 +199,7 @@ async def test_an_authority_that_cannot_be_reached_can_be_tried_again_with_the_s
         world.network.down.clear()
         await person.presses("enter")
         assert (await until(desk, "comparing", "ended")).state == "comparing"
-        await desk.devices.agree(False)
+        await person.sees("▸ 2 Compare")
 
 
 async def test_the_person_says_no_on_the_other_device(world: World, alice: Session, tablet: Path) -> None:
