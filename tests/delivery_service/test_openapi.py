@@ -3,6 +3,7 @@
 By hand with more cases: `OPENAPI_CASES=75` (for each address, of four kinds), and `OPENAPI_DATABASE=URL` on PostgreSQL.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from delivery_service import wire
@@ -59,6 +61,36 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
+
+
+class Lasting:
+    """The service, alive from its first request to `close`: this library ends after each test what it has begun."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.app = app
+        self._life: asyncio.Task[None] | None = None
+        self._begun, self._over = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        await receive()
+        self._life = self._life or asyncio.create_task(self._live())
+        await self._begun.wait()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _live(self) -> None:
+        async with self.app.router.lifespan_context(self.app):
+            self._begun.set()
+            await self._over.wait()
+
+    async def close(self) -> None:
+        assert self._life is not None
+        self._over.set()
+        await self._life
 
 
 @dataclass
@@ -99,7 +131,7 @@ def again(body: bytes) -> Receive:
 class Asked:
     """A running service, and a member of one group in it."""
 
-    app: object
+    app: Lasting
     clock: Clock
     device: Device
     group: str
@@ -115,7 +147,7 @@ class Asked:
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     clock, roots = Clock(), make_roots("Test root")
     kept = (None, None) if DATABASE is None else (tmp_path_factory.mktemp("keys"), Database(DATABASE, one_copy=True))
-    app = create_app(kept[0], roots.anchors, host=HOST, clock=clock, database=kept[1])
+    app = Lasting(create_app(kept[0], roots.anchors, host=HOST, clock=clock, database=kept[1]))
     device = Device(roots, "+12025550100", httpx.AsyncClient(base_url=BASE_URL), clock, YEAR)
     with asgi.get_client(app) as client:
         opening = device.session_request()
@@ -128,12 +160,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         assert answer.status_code == 201, answer.text
         yield Asked(app, clock, device, path_of(group.group_id).removeprefix("/v1/groups/"))
         asgi.shutdown_lifespans()
+        asgi._get_portal().call(app.close)
 
 
 def test_the_table_names_every_route_and_no_other(asked: Asked) -> None:
     named = {(each.method, each.path) for each in OPERATIONS}
     assert len(named) == len(OPERATIONS)
-    assert {*served(asked.app.routes), APPENDING} == named
+    assert {*served(asked.app.app.routes), APPENDING} == named
 
 
 def test_the_service_describes_its_routes(asked: Asked) -> None:
