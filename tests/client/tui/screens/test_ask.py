@@ -64,10 +64,11 @@ async def test_a_second_answer_closes_nothing_else(scene: Scene) -> None:
         await alice.misses("Looking")
         await alice.press("b")
         await alice.sees("Cancel")
-        button = alice.app.screen.query_one("#no", Button)
+        asked = alice.app.screen
+        button = asked.query_one("#no", Button)
         button.press()
         button.press()  # as a key does that is held for too long
-        await alice.until(lambda: alice.app.screen is not button.screen, "it was answered")
+        await alice.until(lambda: alice.app.screen is not asked, "it was answered")
         await alice.pilot.pause()
         assert alice.app.screen is members
 
