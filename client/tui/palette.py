@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Matcher, Provider
 from textual.content import Content
+from textual.widgets import Input
 
 from client.tui.commands import COMMANDS
 
@@ -16,6 +17,11 @@ CHATS_AT_ONCE = 50
 
 class FoundCommands(Provider):
     """Commands by their titles."""
+
+    async def startup(self) -> None:
+        """Let the palette's cursor stand still, as every other."""
+        for field in self.app.screen.query(Input):
+            field.cursor_blink = False
 
     async def discover(self) -> Hits:
         """All that apply, in the table's order."""
