@@ -6,17 +6,15 @@ from contextlib import closing, contextmanager
 import apsw
 
 from client.defence.alarms import AlarmKind
+from identity.certificates import public_point
 from lab.attacks.attack import Attack
 from lab.attacks.concealed_certificate import strike
 from lab.attacks.outcome import Outcome
 from lab.seams import alarms
 from lab.stage import Stage
 
-_SWAPPED = """
-UPDATE entry SET leaf_input = (SELECT leaf_input FROM entry WHERE position = 0)
-WHERE position = (SELECT max(position) FROM entry)
-"""
-_LAST = "SELECT position, leaf_input FROM entry ORDER BY position DESC LIMIT 1"
+_FOR_KEY = "SELECT position, leaf_input FROM entry WHERE instr(leaf_input, ?)"
+_SWAPPED = "UPDATE entry SET leaf_input = (SELECT leaf_input FROM entry WHERE position = 0) WHERE position = ?"
 
 
 async def run(stage: Stage) -> Outcome:
@@ -24,7 +22,7 @@ async def run(stage: Stage) -> Outcome:
     async with stage.newcomer("Dora") as dora:
         thief = await stage.world.mallory(dora.account.number.e164)
         struck = strike(stage, thief.number.digits)
-        with _another_in_its_place(stage):
+        with _another_in_its_place(stage, public_point(thief.device.key.public_key())):
             await dora.maintain()
         raised = await dora.worker.run(dora.steps.alarms.all)
     sent = f"a certificate for {thief.number}, and another entry of the log in its place"
@@ -34,12 +32,12 @@ async def run(stage: Stage) -> Outcome:
 
 
 @contextmanager
-def _another_in_its_place(stage: Stage) -> Iterator[None]:
-    """What the log's operator can do: hand out the first entry for the last one, under the tree of the genuine ones."""
+def _another_in_its_place(stage: Stage, key: bytes) -> Iterator[None]:
+    """What the log's operator can do: hand out the first entry for a key's, under the tree of the genuine ones."""
     with closing(apsw.Connection(str(stage.world.folder / "authority" / "log" / "log.sqlite"))) as database:
         database.set_busy_timeout(5_000)
-        ((position, genuine),) = database.execute(_LAST)
-        database.execute(_SWAPPED)
+        ((position, genuine),) = database.execute(_FOR_KEY, (key,))
+        database.execute(_SWAPPED, (position,))
         try:
             yield
         finally:

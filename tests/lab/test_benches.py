@@ -54,7 +54,7 @@ def test_renewals_cost_a_group_less_than_a_commit_each() -> None:
         assert row.floor is not None
         assert 0 < row.ours < row.floor
     commits, quiet = rows[0], rows[3]
-    assert commits.floor == quiet.floor == 80
+    assert 80 <= quiet.floor <= commits.floor < 90  # a member may have a commit to make besides
     assert quiet.ours <= commits.ours
 
 
