@@ -12,9 +12,8 @@ from threading import Event, Thread
 import apsw
 
 CHECKPOINT_PART = 2_000  # pages of 4 KiB: after so many more they are copied beside the writer
-CHECKPOINT_PAGES = (
-    16_000  # 64 MiB: then the writer does it; with a quarter, appends to 50,000 groups took a third longer
-)
+# 64 MiB: then the writer does it; with a quarter, appends to 50,000 groups took a third longer.
+CHECKPOINT_PAGES = 16_000
 
 
 class Checkpoints:
